@@ -1,0 +1,276 @@
+//! The second room: everything that is read about an instance before anything
+//! is decided, and the time it was read. What could not be read is
+//! [`Fact::Unknown`] and says why; no later room takes a gap for a "no".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use futures_util::future;
+use jiff::Timestamp;
+
+use crate::ids::{GroupName, InstanceId};
+use crate::incident::Incident;
+use crate::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE, OPT_IN_TAG};
+
+/// Something that was asked and either answered or not.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact<T> {
+    /// The answer.
+    Known(T),
+    /// No answer, and why.
+    Unknown(Gap),
+}
+
+impl<T> From<Result<T, Gap>> for Fact<T> {
+    fn from(answer: Result<T, Gap>) -> Self {
+        match answer {
+            Ok(value) => Self::Known(value),
+            Err(gap) => Self::Unknown(gap),
+        }
+    }
+}
+
+/// A question that got no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{call} failed: {why}")]
+pub struct Gap {
+    /// The call that failed, in IAM's spelling, such as `ec2:DescribeInstances`.
+    pub call: &'static str,
+    /// What it said.
+    pub why: String,
+}
+
+/// Everything known about the instance of an alarm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// When it was read. Every age is measured from here.
+    pub observed_at: Timestamp,
+    /// The instance; `None` if there is none by that id.
+    pub instance: Fact<Option<Instance>>,
+    /// Its status checks; `None` while it does not run.
+    pub status: Fact<Option<StatusChecks>>,
+    /// Its SSM agent; `None` if none ever registered.
+    pub agent: Fact<Option<Agent>>,
+    /// Its place in an Auto Scaling group; `None` if it has none.
+    pub membership: Fact<Option<Membership>>,
+    /// The group. Read only when a rung that asks about it is in question.
+    pub group: GroupFact,
+    /// What the ledger holds about the instance.
+    pub history: Fact<History>,
+}
+
+/// What is known about the group of the instance.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupFact {
+    /// Nobody asked yet.
+    NotRead,
+    /// Asked: the group (`None` if it is gone), and the instance refresh that
+    /// runs in it, by its status.
+    Read {
+        /// The group itself.
+        group: Fact<Option<Group>>,
+        /// The status of an unfinished instance refresh.
+        refresh: Fact<Option<String>>,
+    },
+}
+
+/// An EC2 instance, from `ec2:DescribeInstances`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Its state.
+    pub state: InstanceState,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its Availability Zone.
+    pub zone: String,
+    /// The image it was started from.
+    pub image: String,
+    /// Its type, such as `m7g.large`.
+    pub instance_type: String,
+    /// Whether its root device is an EBS volume. An instance-store root is
+    /// lost with the instance.
+    pub root_is_ebs: bool,
+    /// The family of its operating system.
+    pub platform: Platform,
+}
+
+/// The states of an instance (EC2 API reference, `InstanceState`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InstanceState {
+    /// `running`
+    Running,
+    /// Any other state, as EC2 names it.
+    Not(String),
+}
+
+/// The family of an operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// What our cleanup scripts are written for.
+    Linux,
+    /// Windows, which they are not.
+    Windows,
+}
+
+/// Status checks, from `ec2:DescribeInstanceStatus`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusChecks {
+    /// The host under the instance is impaired: a reboot stays on that host.
+    pub system_impaired: bool,
+    /// The instance itself does not answer the check.
+    pub instance_impaired: bool,
+}
+
+/// An SSM agent, from `ssm:DescribeInstanceInformation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// The service takes the agent for connected (`PingStatus` is `Online`).
+    pub online: bool,
+    /// When it last pinged. `Online` outlives the agent by minutes.
+    pub last_ping: Option<Timestamp>,
+    /// The platform the agent reports.
+    pub platform: Option<Platform>,
+}
+
+/// A place in a group, from `autoscaling:DescribeAutoScalingInstances`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The group.
+    pub group: GroupName,
+    /// The lifecycle state, as Auto Scaling names it, such as `InService`.
+    pub lifecycle: String,
+    /// Whether the group takes the instance for healthy.
+    pub healthy: bool,
+    /// The launch template version the instance was started from.
+    pub launch_template_version: Option<String>,
+}
+
+/// A group, from `autoscaling:DescribeAutoScalingGroups`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The least capacity it may have.
+    pub min: u32,
+    /// The most capacity it may have.
+    pub max: u32,
+    /// The capacity it wants.
+    pub desired: u32,
+    /// Members that are `InService` and healthy.
+    pub healthy_in_service: u32,
+    /// Kinds of health check, such as `EC2`, `ELB`, in upper case.
+    pub health_checks: BTreeSet<String>,
+    /// Processes that are suspended, such as `Launch`.
+    pub suspended: BTreeSet<String>,
+    /// The instance maintenance policy: least and most healthy capacity during
+    /// a replacement, in percent of desired.
+    pub maintenance: Option<(u32, u32)>,
+}
+
+/// What the ledger holds about an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct History {
+    /// The newest incident, open or closed.
+    pub latest: Option<Incident>,
+}
+
+/// What an owner's tag says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptIn {
+    /// Actions are allowed.
+    Enabled,
+    /// Think and tell, do not touch.
+    Observe,
+    /// Not opted in: the tag's value, if there is one.
+    No(Option<String>),
+}
+
+impl OptIn {
+    /// Reads the opt-in tag among `tags`. Values are compared exactly: a value
+    /// we do not know is not a yes.
+    pub fn of(tags: &BTreeMap<String, String>) -> Self {
+        match tags.get(OPT_IN_TAG).map(String::as_str) {
+            Some(OPT_IN_ENABLED) => Self::Enabled,
+            Some(OPT_IN_OBSERVE) => Self::Observe,
+            other => Self::No(other.map(str::to_owned)),
+        }
+    }
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Not(state) => state,
+        })
+    }
+}
+
+/// Reads the world. Every verb is one call.
+pub trait Look {
+    /// `ec2:DescribeInstances`; `None` if there is no such instance.
+    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, Gap>;
+    /// `ec2:DescribeInstanceStatus`; `None` while the instance does not run.
+    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, Gap>;
+    /// `ssm:DescribeInstanceInformation`; `None` if no agent registered.
+    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, Gap>;
+    /// `autoscaling:DescribeAutoScalingInstances`; `None` outside a group.
+    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, Gap>;
+    /// `autoscaling:DescribeAutoScalingGroups`; `None` if the group is gone.
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>, Gap>;
+    /// `autoscaling:DescribeInstanceRefreshes`: the status of one that is not
+    /// finished.
+    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap>;
+    /// `dynamodb:GetItem`: what the ledger holds about the instance.
+    async fn history(&self, id: &InstanceId) -> Result<History, Gap>;
+}
+
+impl Facts {
+    /// Asks everything about `id` that can be asked at once.
+    pub async fn read(look: &impl Look, id: &InstanceId, now: Timestamp) -> Self {
+        let (instance, status, agent, (membership, history)) = future::join4(
+            look.instance(id),
+            look.status(id),
+            look.agent(id),
+            future::join(look.membership(id), look.history(id)),
+        )
+        .await;
+        Self {
+            observed_at: now,
+            instance: instance.into(),
+            status: status.into(),
+            agent: agent.into(),
+            membership: membership.into(),
+            group: GroupFact::NotRead,
+            history: history.into(),
+        }
+    }
+
+    /// Asks about the group too, if the instance is known to be in one.
+    pub async fn read_group(&mut self, look: &impl Look) {
+        if let Some(name) = self.group_name() {
+            let (group, refresh) = future::join(look.group(name), look.refresh(name)).await;
+            self.group = GroupFact::Read { group: group.into(), refresh: refresh.into() };
+        }
+    }
+
+    /// The name of the instance's group, where that is known.
+    pub fn group_name(&self) -> Option<&GroupName> {
+        match &self.membership {
+            Fact::Known(Some(membership)) => Some(&membership.group),
+            _ => None,
+        }
+    }
+
+    /// The platform: the agent's own word first, then EC2's.
+    pub fn platform(&self) -> Option<Platform> {
+        let by_agent = match &self.agent {
+            Fact::Known(Some(agent)) => agent.platform,
+            _ => None,
+        };
+        by_agent.or(match &self.instance {
+            Fact::Known(Some(instance)) => Some(instance.platform),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,248 @@
+//! Why: every reason a decision, a refusal or an outcome can give. Codes are
+//! an interface (logs, filters and `docs/operations.md` name them); texts are
+//! for people.
+
+use std::fmt;
+
+use jiff::SignedDuration;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::alarm::Symptom;
+use crate::facts::Gap;
+use crate::ids::{GroupName, IncidentId};
+use crate::incident::Rung;
+use crate::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+
+/// One typed reason.
+#[expect(missing_docs, reason = "each variant's sentence tells its fields")]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// The rung was chosen: it is the lowest that can be carried out.
+    LowestRung { rung: Rung, symptom: Symptom },
+    /// No agent ever registered with SSM.
+    AgentAbsent,
+    /// The agent has stopped answering.
+    AgentSilent { for_the_last: Option<SignedDuration> },
+    /// The cleanup scripts are not written for the platform.
+    PlatformUnsupported,
+    /// The host under the instance is impaired, and a reboot stays on it.
+    SystemImpaired,
+    /// The group would take a rebooting instance for dead and replace it.
+    RebootWouldReplace { check: String },
+    /// A reboot frees no disk space unless `/tmp` is known to hold it.
+    RebootFreesNothing,
+    /// There is no Auto Scaling group to replace the instance.
+    NotInGroup,
+    /// The group's owner has not opted in.
+    GroupNotOptedIn { group: GroupName, found: Option<String> },
+    /// The group's owner asked for observation only.
+    GroupObserved { group: GroupName },
+    /// A process that a replacement needs is suspended.
+    ProcessSuspended { process: &'static str },
+    /// An instance refresh is running and replaces instances itself.
+    RefreshRunning { status: String },
+    /// The group is gone.
+    GroupMissing { group: GroupName },
+    /// The instance is not `InService` in its group.
+    NotInService { lifecycle: String },
+    /// The instance is not `running`.
+    NotRunning { state: String },
+    /// There is no such instance.
+    InstanceMissing,
+    /// The instance's owner has not opted in.
+    NotOptedIn { found: Option<String> },
+    /// Somebody asked for observation only.
+    Observing { asked_by: &'static str },
+    /// The state changed too long ago.
+    Stale { age: SignedDuration },
+    /// The state changed in the future: the clocks disagree.
+    FromTheFuture { ahead: SignedDuration },
+    /// An alarm mute rule is active.
+    Muted { by: String },
+    /// The alarm's actions are suppressed.
+    Suppressed { by: String },
+    /// The alarm rests on no datapoint.
+    Unmeasured { why: String },
+    /// It cannot be told whether what was measured is bad.
+    Unclear { why: String },
+    /// The alarm watches several instances and does not say which one it is.
+    WhichInstance { watched: usize },
+    /// A fact that is needed could not be read.
+    FactUnknown(Gap),
+    /// This transition has been answered already.
+    DuplicateDelivery { incident: IncidentId },
+    /// Another incident holds the instance.
+    IncidentOpen { incident: IncidentId, symptom: Symptom },
+    /// AWS refused the action: it did not happen.
+    ActionFailed { call: &'static str, why: String },
+    /// The action's answer was lost: it may have happened.
+    ActionUncertain { call: &'static str, why: String },
+    /// What was done could not be written down.
+    NotRecorded(Gap),
+    /// The alarm is over, by a datapoint on the good side.
+    SymptomOver,
+    /// The alarm went OK, and no open incident is waiting for that.
+    NothingOpen,
+}
+
+impl Reason {
+    /// The reason's stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::LowestRung { .. } => "lowest-rung",
+            Self::AgentAbsent => "agent-absent",
+            Self::AgentSilent { .. } => "agent-silent",
+            Self::PlatformUnsupported => "platform-unsupported",
+            Self::SystemImpaired => "system-impaired",
+            Self::RebootWouldReplace { .. } => "reboot-would-replace",
+            Self::RebootFreesNothing => "reboot-frees-nothing",
+            Self::NotInGroup => "not-in-group",
+            Self::GroupNotOptedIn { .. } => "group-not-opted-in",
+            Self::GroupObserved { .. } => "group-observed",
+            Self::ProcessSuspended { .. } => "process-suspended",
+            Self::RefreshRunning { .. } => "refresh-running",
+            Self::GroupMissing { .. } => "group-missing",
+            Self::NotInService { .. } => "not-in-service",
+            Self::NotRunning { .. } => "not-running",
+            Self::InstanceMissing => "instance-missing",
+            Self::NotOptedIn { .. } => "not-opted-in",
+            Self::Observing { .. } => "observing",
+            Self::Stale { .. } => "stale",
+            Self::FromTheFuture { .. } => "from-the-future",
+            Self::Muted { .. } => "muted",
+            Self::Suppressed { .. } => "suppressed",
+            Self::Unmeasured { .. } => "unmeasured",
+            Self::Unclear { .. } => "unclear",
+            Self::WhichInstance { .. } => "which-instance",
+            Self::FactUnknown(_) => "fact-unknown",
+            Self::DuplicateDelivery { .. } => "duplicate-delivery",
+            Self::IncidentOpen { .. } => "incident-open",
+            Self::ActionFailed { .. } => "action-failed",
+            Self::ActionUncertain { .. } => "action-uncertain",
+            Self::NotRecorded(_) => "not-recorded",
+            Self::SymptomOver => "symptom-over",
+            Self::NothingOpen => "nothing-open",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LowestRung { rung, symptom } => {
+                write!(f, "{rung} is the lowest rung for {symptom} that can be carried out")
+            }
+            Self::AgentAbsent => f.write_str("no SSM agent on the instance ever registered"),
+            Self::AgentSilent { for_the_last: Some(age) } => {
+                write!(f, "the SSM agent has not answered for {}", Age(*age))
+            }
+            Self::AgentSilent { for_the_last: None } => {
+                f.write_str("the SSM agent has lost its connection")
+            }
+            Self::PlatformUnsupported => f.write_str(
+                "the cleanup scripts are written for Linux and the instance runs Windows",
+            ),
+            Self::SystemImpaired => {
+                f.write_str("the host under the instance is impaired, and a reboot stays on it")
+            }
+            Self::RebootWouldReplace { check } => write!(
+                f,
+                "the group checks health by {check} and would replace an instance that reboots"
+            ),
+            Self::RebootFreesNothing => {
+                f.write_str("a reboot frees disk space only if /tmp holds it, which is not known")
+            }
+            Self::NotInGroup => {
+                f.write_str("the instance is in no Auto Scaling group that could replace it")
+            }
+            Self::GroupNotOptedIn { group, found } => {
+                write!(f, "group {group} is not opted in: {}", TagFound(found.as_deref()))
+            }
+            Self::GroupObserved { group } => {
+                write!(f, "group {group} is tagged for observation only")
+            }
+            Self::ProcessSuspended { process } => {
+                write!(f, "the group's {process} process is suspended")
+            }
+            Self::RefreshRunning { status } => {
+                write!(f, "an instance refresh of the group is not finished ({status})")
+            }
+            Self::GroupMissing { group } => write!(f, "group {group} no longer exists"),
+            Self::NotInService { lifecycle } => {
+                write!(f, "the instance is {lifecycle} in its group, not InService")
+            }
+            Self::NotRunning { state } => write!(f, "the instance is {state}, not running"),
+            Self::InstanceMissing => f.write_str("there is no such instance in this region"),
+            Self::NotOptedIn { found } => {
+                write!(f, "the instance is not opted in: {}", TagFound(found.as_deref()))
+            }
+            Self::Observing { asked_by } => {
+                write!(f, "observation only, as {asked_by} asks: nothing was touched")
+            }
+            Self::Stale { age } => write!(f, "the alarm's state changed {} ago", Age(*age)),
+            Self::FromTheFuture { ahead } => {
+                write!(f, "the alarm's state changes {} from now: the clocks disagree", Age(*ahead))
+            }
+            Self::Muted { by } => write!(f, "the alarm is muted by {by}"),
+            Self::Suppressed { by } => write!(f, "the alarm's actions are suppressed by {by}"),
+            Self::Unmeasured { why } => write!(f, "nothing was measured: {why}"),
+            Self::Unclear { why } => {
+                write!(f, "whether what was measured is bad cannot be told: {why}")
+            }
+            Self::WhichInstance { watched } => write!(
+                f,
+                "the alarm watches {watched} instances and does not say which of them it means"
+            ),
+            Self::FactUnknown(gap) => write!(f, "a needed fact is unknown: {gap}"),
+            Self::DuplicateDelivery { incident } => {
+                write!(f, "this change of state is already answered by incident {incident}")
+            }
+            Self::IncidentOpen { incident, symptom } => {
+                write!(f, "incident {incident} ({symptom}) is open on the instance")
+            }
+            Self::ActionFailed { call, why } => write!(f, "{call} was refused: {why}"),
+            Self::ActionUncertain { call, why } => write!(
+                f,
+                "the answer of {call} was lost, so it may have happened and is not repeated: {why}"
+            ),
+            Self::NotRecorded(gap) => {
+                write!(f, "what was done could not be written to the ledger: {gap}")
+            }
+            Self::SymptomOver => f.write_str("the alarm is OK again, by a datapoint"),
+            Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut reason = serializer.serialize_struct("Reason", 2)?;
+        reason.serialize_field("code", self.code())?;
+        reason.serialize_field("text", &self.to_string())?;
+        reason.end()
+    }
+}
+
+/// A length of time in whole seconds, as people write it: `23m 5s`.
+struct Age(SignedDuration);
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", SignedDuration::from_secs(self.0.as_secs()))
+    }
+}
+
+/// What the opt-in tag says, and what it should say.
+struct TagFound<'a>(Option<&'a str>);
+
+impl fmt::Display for TagFound<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(value) => write!(
+                f,
+                "tag {OPT_IN_TAG} is {value:?}, and only {OPT_IN_ENABLED:?} allows actions"
+            ),
+            None => write!(f, "it has no tag {OPT_IN_TAG} = {OPT_IN_ENABLED}"),
+        }
+    }
+}

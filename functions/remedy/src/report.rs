@@ -1,0 +1,126 @@
+//! What one alarm came to. One value, several renderings: the function's
+//! answer, the log line and the notification all show this.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::alarm::{Alarm, Evidence, Symptom};
+use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
+use crate::incident::Rung;
+use crate::reason::Reason;
+
+/// How an alarm ended, for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A rung was carried out: asked for, not yet known to have helped.
+    Acted,
+    /// Nothing was done, and `because` says why.
+    Held,
+    /// The trouble is over.
+    Resolved,
+}
+
+impl Outcome {
+    /// The outcome's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acted => "acted",
+            Self::Held => "held",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// What one alarm came to, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The incident the alarm opened, met, or would have opened.
+    pub incident_id: IncidentId,
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// The symptom.
+    pub symptom: Symptom,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The rung that was carried out, or would have been.
+    pub rung: Option<Rung>,
+    /// Whether only observation was asked for.
+    pub observe: bool,
+    /// Why. Never empty.
+    pub because: Vec<Reason>,
+    /// Whether a person has to take over: no rung is left, or the call failed.
+    pub handed_over: bool,
+    /// The instance's group, where that was read.
+    pub group: Option<GroupName>,
+    /// The SSM command that was sent.
+    pub command_id: Option<CommandId>,
+    /// What the alarm said.
+    pub seen: Seen,
+    /// When the facts were read.
+    pub at: Timestamp,
+    /// Until when the incident holds the instance, if it does.
+    pub holds_until: Option<Timestamp>,
+    /// Whether people were told: `false` if that failed, and if there was
+    /// nothing worth telling.
+    pub told: bool,
+}
+
+/// What an alarm said.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Seen {
+    /// The alarm's name.
+    pub alarm: String,
+    /// Namespace and metric.
+    pub metric: String,
+    /// The file system, for disk alarms that name one.
+    pub mount: Option<String>,
+    /// The newest datapoint, in the metric's own unit.
+    pub value: Option<f64>,
+    /// The threshold it was compared with.
+    pub threshold: Option<f64>,
+    /// When the alarm's state changed.
+    pub changed_at: Timestamp,
+    /// Why it changed, in `CloudWatch`'s words.
+    pub reason: String,
+    /// The region the alarm lives in.
+    pub region: Option<String>,
+}
+
+impl Seen {
+    /// What `alarm` said.
+    pub fn of(alarm: &Alarm) -> Self {
+        let (value, threshold) = match alarm.evidence {
+            Evidence::Measured { value, threshold } => (value, threshold),
+            _ => (None, None),
+        };
+        Self {
+            alarm: alarm.name.clone(),
+            metric: alarm.metric.clone(),
+            mount: alarm.mount.as_ref().map(|mount| mount.as_str().to_owned()),
+            value,
+            threshold,
+            changed_at: alarm.changed_at,
+            reason: alarm.reason.clone(),
+            region: alarm.region.clone(),
+        }
+    }
+}
+
+impl Report {
+    /// Whether people should hear of it. What was answered before, what is not
+    /// ours to touch and what somebody silenced on purpose is only logged.
+    pub fn is_news(&self) -> bool {
+        !self.because.iter().any(|reason| {
+            matches!(
+                reason,
+                Reason::NotOptedIn { .. }
+                    | Reason::DuplicateDelivery { .. }
+                    | Reason::IncidentOpen { .. }
+                    | Reason::Muted { .. }
+                    | Reason::Suppressed { .. }
+                    | Reason::NothingOpen
+            )
+        })
+    }
+}
