@@ -1,0 +1,9 @@
+//! The Lambda function that answers disk-full alarms.
+
+use std::process::ExitCode;
+
+use remedy::alarm::Symptom;
+
+fn main() -> ExitCode {
+    remedy_aws::serve(Symptom::DiskFull)
+}

@@ -1,0 +1,9 @@
+//! The Lambda function that answers memory-pressure alarms.
+
+use std::process::ExitCode;
+
+use remedy::alarm::Symptom;
+
+fn main() -> ExitCode {
+    remedy_aws::serve(Symptom::MemoryPressure)
+}

@@ -1,0 +1,16 @@
+//! Remedy's hands: the only crate that names an AWS client. It implements the
+//! ports of the thinking crate, one file each, and runs the road as a Lambda
+//! function.
+
+mod clients;
+mod failure;
+mod ledger;
+mod look;
+mod serve;
+mod settings;
+mod tell;
+mod touch;
+
+pub use clients::Aws;
+pub use serve::serve;
+pub use settings::{Settings, SettingsError};

@@ -1,0 +1,249 @@
+//! Reads the world: one call for each verb.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_autoscaling::types as autoscaling;
+use aws_sdk_ec2::types as ec2;
+use aws_sdk_ssm::types as ssm;
+use jiff::Timestamp;
+use remedy::facts::{
+    Agent, Gap, Group, History, Instance, InstanceState, Look, Membership, Platform, StatusChecks,
+};
+use remedy::ids::{GroupName, InstanceId};
+
+use crate::clients::Aws;
+use crate::failure::{gap, incomplete};
+
+impl Look for Aws {
+    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, Gap> {
+        const CALL: &str = "ec2:DescribeInstances";
+        // A filter, not an id: an unknown id is an answer, not an error, and
+        // filtered calls have the larger request quota.
+        let answer = self
+            .ec2
+            .describe_instances()
+            .filters(ec2::Filter::builder().name("instance-id").values(id.as_str()).build())
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let found = answer
+            .reservations()
+            .iter()
+            .flat_map(ec2::Reservation::instances)
+            .find(|instance| instance.instance_id() == Some(id.as_str()));
+        found.map(instance).transpose()
+    }
+
+    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, Gap> {
+        const CALL: &str = "ec2:DescribeInstanceStatus";
+        let answer = self
+            .ec2
+            .describe_instance_status()
+            .filters(ec2::Filter::builder().name("instance-id").values(id.as_str()).build())
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let found = answer
+            .instance_statuses()
+            .iter()
+            .find(|status| status.instance_id() == Some(id.as_str()));
+        Ok(found.map(|status| StatusChecks {
+            system_impaired: is_impaired(status.system_status()),
+            instance_impaired: is_impaired(status.instance_status()),
+        }))
+    }
+
+    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, Gap> {
+        const CALL: &str = "ssm:DescribeInstanceInformation";
+        let filter = ssm::InstanceInformationStringFilter::builder()
+            .key("InstanceIds")
+            .values(id.as_str())
+            .build()
+            .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
+        let answer = self
+            .ssm
+            .describe_instance_information()
+            .filters(filter)
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let found = answer
+            .instance_information_list()
+            .iter()
+            .find(|information| information.instance_id() == Some(id.as_str()));
+        Ok(found.map(agent))
+    }
+
+    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, Gap> {
+        const CALL: &str = "autoscaling:DescribeAutoScalingInstances";
+        let answer = self
+            .autoscaling
+            .describe_auto_scaling_instances()
+            .instance_ids(id.as_str())
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let found = answer
+            .auto_scaling_instances()
+            .iter()
+            .find(|instance| instance.instance_id() == Some(id.as_str()));
+        found.map(membership).transpose()
+    }
+
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>, Gap> {
+        const CALL: &str = "autoscaling:DescribeAutoScalingGroups";
+        let answer = self
+            .autoscaling
+            .describe_auto_scaling_groups()
+            .auto_scaling_group_names(name.as_str())
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let found = answer
+            .auto_scaling_groups()
+            .iter()
+            .find(|group| group.auto_scaling_group_name() == Some(name.as_str()));
+        Ok(found.map(group))
+    }
+
+    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap> {
+        const CALL: &str = "autoscaling:DescribeInstanceRefreshes";
+        let answer = self
+            .autoscaling
+            .describe_instance_refreshes()
+            .auto_scaling_group_name(name.as_str())
+            .max_records(1) // The newest comes first, and only one can run.
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let status = answer
+            .instance_refreshes()
+            .first()
+            .and_then(autoscaling::InstanceRefresh::status)
+            .map(|status| status.as_str().to_owned());
+        Ok(status.filter(|status| !is_finished(status)))
+    }
+
+    async fn history(&self, id: &InstanceId) -> Result<History, Gap> {
+        Ok(History { latest: self.latest_incident(id).await? })
+    }
+}
+
+fn instance(found: &ec2::Instance) -> Result<Instance, Gap> {
+    const CALL: &str = "ec2:DescribeInstances";
+    let state = found
+        .state()
+        .and_then(ec2::InstanceState::name)
+        .ok_or_else(|| incomplete(CALL, "instance state"))?;
+    let tags: BTreeMap<String, String> = found
+        .tags()
+        .iter()
+        .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
+        .collect();
+    let zone = found.placement().and_then(ec2::Placement::availability_zone);
+    Ok(Instance {
+        state: match state {
+            ec2::InstanceStateName::Running => InstanceState::Running,
+            other => InstanceState::Not(other.as_str().to_owned()),
+        },
+        tags,
+        zone: zone.unwrap_or_default().to_owned(),
+        image: found.image_id().unwrap_or_default().to_owned(),
+        instance_type: found.instance_type().map_or("", |kind| kind.as_str()).to_owned(),
+        root_is_ebs: found.root_device_type() == Some(&ec2::DeviceType::Ebs),
+        platform: match found.platform() {
+            Some(ec2::PlatformValues::Windows) => Platform::Windows,
+            _ => Platform::Linux,
+        },
+    })
+}
+
+/// `impaired` is the only bad word; `initializing` and `insufficient-data` say
+/// nothing yet (EC2 API reference, `InstanceStatusSummary`).
+fn is_impaired(summary: Option<&ec2::InstanceStatusSummary>) -> bool {
+    summary.and_then(ec2::InstanceStatusSummary::status) == Some(&ec2::SummaryStatus::Impaired)
+}
+
+fn agent(found: &ssm::InstanceInformation) -> Agent {
+    Agent {
+        online: found.ping_status() == Some(&ssm::PingStatus::Online),
+        last_ping: found
+            .last_ping_date_time()
+            .and_then(|at| Timestamp::from_millisecond(at.to_millis().ok()?).ok()),
+        platform: match found.platform_type() {
+            Some(ssm::PlatformType::Linux) => Some(Platform::Linux),
+            Some(ssm::PlatformType::Windows) => Some(Platform::Windows),
+            _ => None,
+        },
+    }
+}
+
+fn membership(found: &autoscaling::AutoScalingInstanceDetails) -> Result<Membership, Gap> {
+    const CALL: &str = "autoscaling:DescribeAutoScalingInstances";
+    let group = found.auto_scaling_group_name().unwrap_or_default();
+    Ok(Membership {
+        group: GroupName::new(group).map_err(|error| Gap { call: CALL, why: error.to_string() })?,
+        lifecycle: found
+            .lifecycle_state()
+            .ok_or_else(|| incomplete(CALL, "lifecycle state"))?
+            .to_owned(),
+        // This call shouts (`HEALTHY`), DescribeAutoScalingGroups does not.
+        healthy: found.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy")),
+        launch_template_version: found
+            .launch_template()
+            .and_then(autoscaling::LaunchTemplateSpecification::version)
+            .map(str::to_owned),
+    })
+}
+
+fn group(found: &autoscaling::AutoScalingGroup) -> Group {
+    let size = |size: Option<i32>| size.and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
+    let healthy_in_service = found
+        .instances()
+        .iter()
+        .filter(|member| {
+            member.lifecycle_state() == Some(&autoscaling::LifecycleState::InService)
+                && member.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy"))
+        })
+        .count();
+    Group {
+        tags: found
+            .tags()
+            .iter()
+            .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
+            .collect(),
+        min: size(found.min_size()),
+        max: size(found.max_size()),
+        desired: size(found.desired_capacity()),
+        healthy_in_service: u32::try_from(healthy_in_service).unwrap_or(u32::MAX),
+        // Several kinds come in one text, separated by commas ("EC2,ELB").
+        health_checks: found
+            .health_check_type()
+            .unwrap_or_default()
+            .split(',')
+            .map(|check| check.trim().to_ascii_uppercase())
+            .filter(|check| !check.is_empty())
+            .collect(),
+        suspended: found
+            .suspended_processes()
+            .iter()
+            .filter_map(|process| process.process_name().map(str::to_owned))
+            .collect(),
+        maintenance: found.instance_maintenance_policy().and_then(|policy| {
+            let percent = |p: Option<i32>| u32::try_from(p?).ok();
+            Some((
+                percent(policy.min_healthy_percentage())?,
+                percent(policy.max_healthy_percentage())?,
+            ))
+        }),
+    }
+}
+
+/// The statuses of an instance refresh that is over (Auto Scaling API
+/// reference, `InstanceRefresh`). A status we do not know counts as running.
+fn is_finished(status: &str) -> bool {
+    matches!(
+        status,
+        "Successful" | "Failed" | "Cancelled" | "RollbackFailed" | "RollbackSuccessful"
+    )
+}

@@ -1,0 +1,221 @@
+//! The process environment, read once at the start. The only room that knows
+//! the names of the variables.
+
+use std::str::FromStr;
+
+use jiff::SignedDuration;
+use remedy::ids::UnitName;
+use remedy::policy::{Mode, Policy};
+
+/// What the deployment says, from the environment.
+///
+/// | variable | needed | meaning |
+/// |---|---|---|
+/// | `REMEDY_TABLE` | yes | the ledger's `DynamoDB` table |
+/// | `REMEDY_TOPIC_ARN` | yes | the SNS topic people subscribe to |
+/// | `REMEDY_DOCUMENT` | yes | the function's own SSM Command document |
+/// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
+/// | `REMEDY_UNITS` | no | systemd units a cleanup may restart, separated by commas |
+/// | `REMEDY_STALE_MINUTES` | no | an older alarm is not acted on (15; 1 to 360) |
+/// | `REMEDY_AGENT_SILENT_MINUTES` | no | a longer silence means no answer (15; 5 to 120) |
+/// | `REMEDY_CLAIM_MINUTES` | no | how long a claim holds an instance (60; 10 to 1440) |
+/// | `REMEDY_DISK_TARGET_PERCENT` | no | a disk cleanup stops at this use (80; 10 to 95) |
+///
+/// The SDK's own variables (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL` and
+/// its variants for one service) mean what they always mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The ledger's table.
+    pub table: String,
+    /// The notification topic.
+    pub topic_arn: String,
+    /// The function's own document.
+    pub document: String,
+    /// What the operator tuned.
+    pub policy: Policy,
+}
+
+/// A variable that is missing or wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Missing or empty.
+    #[error("environment variable {name} is not set: it names {meaning}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What it is for.
+        meaning: &'static str,
+    },
+    /// Not what it should be.
+    #[error("environment variable {name} is {found:?}: expected {expected}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it holds.
+        found: String,
+        /// What it should hold.
+        expected: String,
+    },
+}
+
+impl Settings {
+    /// Reads the process environment.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads from `lookup`, which gives a variable's value by its name.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let lookup = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
+        let needed = |name, meaning| lookup(name).ok_or(SettingsError::Missing { name, meaning });
+        let default = Policy::default();
+        Ok(Self {
+            table: needed("REMEDY_TABLE", "the ledger's DynamoDB table")?,
+            topic_arn: needed("REMEDY_TOPIC_ARN", "the SNS topic for notifications")?,
+            document: needed("REMEDY_DOCUMENT", "the function's own SSM document")?,
+            policy: Policy {
+                mode: mode(lookup("REMEDY_MODE").as_deref())?,
+                units: units(lookup("REMEDY_UNITS"))?,
+                stale_after: minutes(
+                    "REMEDY_STALE_MINUTES",
+                    lookup("REMEDY_STALE_MINUTES"),
+                    1..=360,
+                    default.stale_after,
+                )?,
+                agent_silent_after: minutes(
+                    "REMEDY_AGENT_SILENT_MINUTES",
+                    lookup("REMEDY_AGENT_SILENT_MINUTES"),
+                    5..=120,
+                    default.agent_silent_after,
+                )?,
+                claim_lasts: minutes(
+                    "REMEDY_CLAIM_MINUTES",
+                    lookup("REMEDY_CLAIM_MINUTES"),
+                    10..=1440,
+                    default.claim_lasts,
+                )?,
+                disk_target_percent: within(
+                    "REMEDY_DISK_TARGET_PERCENT",
+                    lookup("REMEDY_DISK_TARGET_PERCENT"),
+                    10..=95,
+                    default.disk_target_percent,
+                )?,
+                ..default
+            },
+        })
+    }
+}
+
+fn mode(value: Option<&str>) -> Result<Mode, SettingsError> {
+    match value {
+        None => Ok(Mode::default()),
+        Some("act") => Ok(Mode::Act),
+        Some("observe") => Ok(Mode::Observe),
+        Some(found) => Err(SettingsError::Invalid {
+            name: "REMEDY_MODE",
+            found: found.to_owned(),
+            expected: "act or observe".to_owned(),
+        }),
+    }
+}
+
+fn units(value: Option<String>) -> Result<Vec<UnitName>, SettingsError> {
+    let value = value.unwrap_or_default();
+    let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            UnitName::new(name).map_err(|error| SettingsError::Invalid {
+                name: "REMEDY_UNITS",
+                found: name.to_owned(),
+                expected: format!("{} (several are separated by commas)", error.expected),
+            })
+        })
+        .collect()
+}
+
+fn minutes(
+    name: &'static str,
+    value: Option<String>,
+    range: std::ops::RangeInclusive<i64>,
+    default: SignedDuration,
+) -> Result<SignedDuration, SettingsError> {
+    let minutes = within(name, value, range, default.as_mins())?;
+    Ok(SignedDuration::from_mins(minutes))
+}
+
+fn within<N: FromStr + PartialOrd + std::fmt::Display>(
+    name: &'static str,
+    value: Option<String>,
+    range: std::ops::RangeInclusive<N>,
+    default: N,
+) -> Result<N, SettingsError> {
+    let Some(found) = value else {
+        return Ok(default);
+    };
+    match found.trim().parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(SettingsError::Invalid {
+            name,
+            found,
+            expected: format!("a whole number from {} to {}", range.start(), range.end()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let mut all = vec![
+            ("REMEDY_TABLE", "ledger"),
+            ("REMEDY_TOPIC_ARN", "arn:aws:sns:eu-central-1:111122223333:remedy"),
+            ("REMEDY_DOCUMENT", "remedy-disk-full"),
+        ];
+        all.extend_from_slice(more);
+        Settings::read(|name| {
+            all.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn nothing_is_touched_unless_the_mode_says_so() {
+        assert_eq!(read(&[]).unwrap().policy, Policy::default());
+        assert_eq!(read(&[]).unwrap().policy.mode, Mode::Observe);
+        assert_eq!(read(&[("REMEDY_MODE", "act")]).unwrap().policy.mode, Mode::Act);
+    }
+
+    #[test]
+    fn an_error_names_its_variable() {
+        for (name, value) in [
+            ("REMEDY_TABLE", ""),
+            ("REMEDY_TOPIC_ARN", " "),
+            ("REMEDY_DOCUMENT", ""),
+            ("REMEDY_MODE", "ACT"),
+            ("REMEDY_MODE", "yes"),
+            ("REMEDY_UNITS", "app.service, rm -rf"),
+            ("REMEDY_STALE_MINUTES", "0"),
+            ("REMEDY_STALE_MINUTES", "soon"),
+            ("REMEDY_AGENT_SILENT_MINUTES", "121"),
+            ("REMEDY_CLAIM_MINUTES", "-5"),
+            ("REMEDY_DISK_TARGET_PERCENT", "100"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name), "{name}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_units_are_read() {
+        let policy = read(&[
+            ("REMEDY_UNITS", "app.service, web@1.service,"),
+            ("REMEDY_STALE_MINUTES", "30"),
+            ("REMEDY_DISK_TARGET_PERCENT", "70"),
+        ])
+        .unwrap()
+        .policy;
+        assert_eq!(policy.units.len(), 2);
+        assert_eq!(policy.stale_after, SignedDuration::from_mins(30));
+        assert_eq!(policy.disk_target_percent, 70);
+    }
+}

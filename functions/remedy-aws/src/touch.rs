@@ -1,0 +1,113 @@
+//! Changes the world: one call for each verb.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use remedy::act::{CleanupOrder, Refused, Relief, Touch};
+use remedy::facts::Gap;
+use remedy::ids::{CommandId, InstanceId, UnitName};
+
+use crate::clients::{Aws, TRIES_MAX};
+use crate::failure::{is_throttle, refused};
+
+/// The command never runs if the agent has not taken it within this time. An
+/// agent that answers takes it in seconds; a later start would be a surprise.
+const DELIVERY_SECONDS: i32 = 60;
+
+impl Touch for Aws {
+    async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, Refused> {
+        const CALL: &str = "ssm:SendCommand";
+        let mut send = self
+            .ssm
+            .send_command()
+            .document_name(&self.document)
+            .instance_ids(order.instance.as_str())
+            .timeout_seconds(DELIVERY_SECONDS)
+            .comment(order.incident.as_str());
+        for (name, value) in parameters(&order.relief) {
+            send = send.parameters(name, vec![value]);
+        }
+        let answer = send.send().await.map_err(|error| refused(CALL, &error))?;
+        let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
+        // The command was taken, so an id we cannot read is a doubt, not a no.
+        CommandId::new(id).map_err(|error| Refused {
+            gap: Gap { call: CALL, why: error.to_string() },
+            certain: false,
+        })
+    }
+
+    async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {
+        const CALL: &str = "ec2:RebootInstances";
+        let reboot = || {
+            self.ec2
+                .reboot_instances()
+                .instance_ids(instance.as_str())
+                .customize()
+                .config_override(
+                    aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
+                )
+                .send()
+        };
+        once(reboot).await.map_err(|error| refused(CALL, &error))?;
+        Ok(())
+    }
+
+    async fn replace(&self, instance: &InstanceId) -> Result<(), Refused> {
+        const CALL: &str = "autoscaling:SetInstanceHealth";
+        let replace = || {
+            self.autoscaling
+                .set_instance_health()
+                .instance_id(instance.as_str())
+                .health_status("Unhealthy")
+                // Within its grace period the group would ignore us and act
+                // later, when nobody expects it.
+                .should_respect_grace_period(false)
+                .customize()
+                .config_override(
+                    aws_sdk_autoscaling::config::Builder::new()
+                        .retry_config(RetryConfig::disabled()),
+                )
+                .send()
+        };
+        once(replace).await.map_err(|error| refused(CALL, &error))?;
+        Ok(())
+    }
+}
+
+/// Tries again only when AWS turned the call away unread. These calls have no
+/// client token, and the SDK's own retries would repeat one whose answer was
+/// lost: two reboots.
+async fn once<T, E, F>(call: impl Fn() -> F) -> Result<T, SdkError<E>>
+where
+    E: ProvideErrorMetadata,
+    F: Future<Output = Result<T, SdkError<E>>>,
+{
+    let mut tries = 1;
+    loop {
+        match call().await {
+            Err(error) if tries < TRIES_MAX && is_throttle(&error) => {
+                let ceiling = 400_u64 << tries;
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(ceiling / 2..ceiling)))
+                    .await;
+                tries += 1;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn parameters(relief: &Relief) -> Vec<(&'static str, String)> {
+    let mut parameters = vec![("Mode", "apply".to_owned())];
+    match relief {
+        Relief::Disk { mount, target_percent } => {
+            parameters.push(("MountPoint", mount.to_string()));
+            parameters.push(("TargetPercent", target_percent.to_string()));
+        }
+        Relief::Memory { units } | Relief::Cpu { units } => {
+            let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
+            parameters.push(("Units", names.join(",")));
+        }
+    }
+    parameters
+}

@@ -1,0 +1,152 @@
+# shellcheck shell=bash
+# The ground every host script stands on: a fixed environment, checked parameters, a deadline, one
+# lock, and exactly one result line. The document build pastes this file in front of each script.
+#
+# Nothing here may need a temporary file: on a full disk bash cannot even make a here-document.
+set -u
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive
+export SYSTEMD_PAGER='' SYSTEMD_COLORS=0
+unset CDPATH GLOBIGNORE TMPDIR
+umask 077
+# Bash 5.2 gives `&` a meaning in replacements; older ones do not know the option.
+shopt -u patsub_replacement 2>/dev/null
+exec </dev/null
+cd / || exit 3
+
+RUN_DIR=/run/remedy
+RESULT_BYTES_MAX=2000   # Systems Manager shows 2,500 of both outputs together in its lists.
+LOOK_AGAIN_SECONDS=4    # Kept free before the deadline, for the last look and the result line.
+
+ACTION=unknown STATUS='' REASON='' LINE='' REPLY=''
+PREFLIGHT=null EVIDENCE=null
+WARNINGS=()
+
+# ---- time -------------------------------------------------------------------------------------
+
+uptime_seconds() { # sets NOW; unlike the wall clock it never jumps
+  local up
+  IFS=' ' read -r up _ </proc/uptime
+  NOW=${up%%.*}
+}
+uptime_seconds
+STARTED_AT=$NOW
+DEADLINE_AT=$((NOW + 60))
+
+seconds_left() { # sets LEFT: seconds for work before the last look must begin
+  uptime_seconds
+  LEFT=$((DEADLINE_AT - LOOK_AGAIN_SECONDS - NOW))
+}
+
+# A tool gets its own limit and never outlives the deadline. `--foreground` keeps it in the agent's
+# process group, so that the agent's own time-out reaches it; the lock is not inherited.
+bounded() { # SECONDS COMMAND...
+  local limit=$1
+  shift
+  seconds_left
+  [ "$LEFT" -gt 0 ] || return 124
+  [ "$limit" -le "$LEFT" ] || limit=$LEFT
+  timeout --foreground -k 2 "$limit" "$@" 9>&-
+}
+
+# The last look has the seconds that `bounded` keeps free.
+look_bounded() { # COMMAND...
+  timeout --foreground -k 1 2 "$@" 9>&-
+}
+
+# ---- the result line --------------------------------------------------------------------------
+
+json_string() { # TEXT MAX_BYTES; sets REPLY. Names on a host are chosen by its users.
+  local text=${1:0:$2} backslash='\' quote='"'
+  text=${text//[^ -~]/?}
+  text=${text//"$backslash"/"$backslash$backslash"}
+  text=${text//"$quote"/"$backslash$quote"}
+  REPLY=$quote$text$quote
+}
+
+json_strings() { # MAX_ITEMS MAX_BYTES TEXT...; sets REPLY
+  local items=$1 bytes=$2 list='' text
+  shift 2
+  for text in "$@"; do
+    [ "$items" -gt 0 ] || break
+    items=$((items - 1))
+    json_string "$text" "$bytes"
+    list+=${list:+,}$REPLY
+  done
+  REPLY=[$list]
+}
+
+warn() { # TEXT; one of a few, for a person to read
+  [ "${#WARNINGS[@]}" -ge 8 ] || WARNINGS+=("$1")
+}
+
+# Each script redefines this: `details full|short` sets REPLY to `"key":value,` pairs. It may use
+# builtins only, since it also runs when nothing can be forked any more.
+details() { REPLY=''; }
+
+build_line() { # full|short; sets LINE
+  local line reason warnings
+  json_string "$REASON" 120
+  reason=$REPLY
+  json_strings 8 80 ${WARNINGS[@]+"${WARNINGS[@]}"}
+  warnings=$REPLY
+  line="{\"v\":1,\"action\":\"$ACTION\",\"status\":\"$STATUS\",\"reason\":$reason"
+  case ${SSM_Mode-} in
+    report | apply) line+=",\"mode\":\"$SSM_Mode\"" ;;
+  esac
+  REPLY=''
+  details "$1"
+  line+=",$REPLY\"preflight\":$PREFLIGHT,\"evidence\":$EVIDENCE,\"warnings\":$warnings"
+  uptime_seconds
+  LINE="$line,\"seconds\":$((NOW - STARTED_AT))}"
+}
+
+emit() { # runs once, whatever ends the script
+  local code=$?
+  trap - EXIT
+  trap '' TERM INT HUP PIPE
+  set +u
+  if [ -z "$STATUS" ]; then
+    STATUS=error REASON="the script stopped early with code $code"
+    code=5
+  fi
+  build_line full
+  [ "${#LINE}" -le "$RESULT_BYTES_MAX" ] || build_line short
+  printf 'REMEDIATION_RESULT %s\n' "$LINE"
+  exit "$code"
+}
+
+# Exit codes: 0 the script did its duty and `status` says how it ended, 2 a bad parameter, 3 this
+# host gives it no ground to work on, 4 ended by a signal, 5 a crash. Never 168, 169 or 194: those
+# mean something to the agent.
+finish() { # STATUS EXIT_CODE REASON
+  STATUS=$1 REASON=$3
+  exit "$2"
+}
+
+trap emit EXIT
+trap 'finish failed 4 "ended by a signal"' TERM INT HUP
+
+# ---- parameters and the lock ------------------------------------------------------------------
+
+# The document's allowedPattern is the first gate and this is the second: nothing that fails it
+# reaches any arithmetic, path or command.
+need() { # NAME EXTENDED_REGULAR_EXPRESSION
+  local variable=SSM_$1
+  [[ ${!variable-} =~ $2 ]] || finish error 2 "parameter $1 is not acceptable"
+}
+
+: "${SSM_Mode:=report}" "${SSM_EvidenceUrl:=}"
+
+begin() { # ACTION
+  ACTION=$1
+  need Mode '^(report|apply)$'
+  need Deadline '^([2-9][0-9]|[12][0-9][0-9]|300)$'
+  need EvidenceUrl '^(https://[a-z0-9.-]*s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?/[A-Za-z0-9/._~%?=&+-]+)?$'
+  [ "${#SSM_EvidenceUrl}" -le 4096 ] || finish error 2 "parameter EvidenceUrl is too long"
+  DEADLINE_AT=$((STARTED_AT + SSM_Deadline))
+  [ "$EUID" -eq 0 ] || finish error 3 "must run as root"
+  # One lock for all scripts: two of them must not treat one host at once.
+  { mkdir -p -m 0700 "$RUN_DIR" && exec 9>>"$RUN_DIR/lock"; } 2>/dev/null ||
+    finish error 3 "cannot write to $RUN_DIR"
+  flock -n 9 || finish skipped 0 "another run is at work on this host"
+}

@@ -1,0 +1,122 @@
+# shellcheck shell=bash
+# Evidence: what a person will ask about after the host was cleaned, restarted or replaced. It goes
+# to a file that only root can read, never through the command's output, and on request to a
+# pre-signed URL. Every probe has its own limit of time and size.
+
+EVIDENCE_BYTES_MAX=1048576
+EVIDENCE_FILES_MAX=5
+
+probe() { # TITLE SECONDS COMMAND...
+  local seconds=$2
+  printf '\n== %s\n' "$1"
+  shift 2
+  bounded "$seconds" nice -n 19 "$@" 2>&1 | head -c 65536
+}
+
+# Processes that wait for a disk or a lock, and where in the kernel they wait.
+probe_waiting() {
+  local directory line state
+  printf '\n== processes in uninterruptible sleep\n'
+  for directory in /proc/[0-9]*; do
+    IFS= read -r line 2>/dev/null <"$directory/stat" || continue
+    state=${line##*) }
+    [ "${state%% *}" = D ] || continue
+    printf '%s\n' "${line%%) *})"
+    bounded 1 head -c 2000 -- "$directory/wchan" "$directory/stack" 2>/dev/null
+  done | head -c 65536
+}
+
+# Logs below /tmp are lost at a reboot. Their directories belong to anybody: find visits them without
+# following a link, and dd opens the last piece of each without following one either. Reading must not
+# make an old file look used, hence noatime.
+probe_tmp_logs() {
+  printf '\n== ends of logs below /tmp and /var/tmp\n'
+  # The inner shell expands what stands in single quotes, not this one.
+  # shellcheck disable=SC2016
+  bounded 4 find -P /tmp /var/tmp -xdev -type f -name '*.log' -mtime -14 -printf '\n-- %p %s\n' \
+    -execdir bash -c '
+      size=$(stat -c %s -- "$1") && [[ $size =~ ^[0-9]{1,18}$ ]] || exit 0
+      skip=0
+      [ "$size" -le 16384 ] || skip=$((size - 16384))
+      exec dd if="$1" iflag=nofollow,noatime,nonblock,skip_bytes skip="$skip" bs=16384 count=1 status=none
+    ' - {} \; 2>/dev/null | head -c 262144
+}
+
+gather() {
+  local agent=/var/log/amazon/ssm/errors.log
+  printf '%s of %s at %s\n' "$ACTION" "${HOSTNAME:-?}" "$(date -u +%FT%TZ)"
+  printf 'boot_id %s\n' "$BOOT_ID"
+  probe 'load and pressure' 2 head -n 4 /proc/loadavg /proc/pressure/cpu /proc/pressure/memory \
+    /proc/pressure/io
+  probe 'memory' 2 head -n 60 /proc/meminfo
+  probe 'processes by processor time' 3 \
+    ps -eo pid,ppid,user:20,stat,ni,pcpu,rss,comm --sort=-pcpu
+  probe 'processes by memory' 3 ps -eo pid,ppid,user:20,stat,ni,pcpu,rss,comm --sort=-rss
+  probe_waiting
+  probe 'file systems' 3 df -kPT
+  probe 'inodes' 3 df -iP
+  probe 'mounts' 2 head -c 32768 /proc/self/mountinfo
+  probe 'failed units' 3 systemctl list-units --state=failed --no-pager --plain
+  probe 'sockets' 3 ss -s
+  probe 'boots' 3 journalctl --list-boots --no-pager
+  probe 'kernel messages' 3 dmesg --ctime --level=emerg,alert,crit,err,warn
+  probe 'journal, warnings of two hours' 5 journalctl --no-pager -p warning -S -2h -n 500
+  [ ! -f "$agent" ] || probe 'agent errors' 2 tail -n 50 -- "$agent"
+  probe_tmp_logs
+}
+
+room_for_evidence() { # DIRECTORY; twice the largest file must fit
+  local free size
+  IFS=' ' read -r free size < <(bounded 2 stat -f -c '%a %S' -- "$1" 2>/dev/null)
+  [[ ${free:-x} =~ ^[0-9]{1,15}$ && ${size:-x} =~ ^[0-9]{1,9}$ ]] || return 1
+  [ $((free * size)) -ge $((2 * EVIDENCE_BYTES_MAX)) ]
+}
+
+# Only names that this script gives, in a directory that only root can change.
+drop_old_evidence() { # DIRECTORY
+  local name kept=0
+  while IFS= read -r name; do
+    [[ $name =~ ^[0-9]{8}T[0-9]{6}Z-[a-z-]+-[0-9]+\.txt$ ]] || continue
+    kept=$((kept + 1))
+    [ "$kept" -le "$EVIDENCE_FILES_MAX" ] || rm -f -- "$1/$name"
+  done < <(bounded 2 find -P "$1" -maxdepth 1 -type f -printf '%f\n' | sort -r)
+}
+
+upload_evidence() { # FILE; sets REPLY to true or false
+  REPLY=false
+  if ! command -v curl >/dev/null; then
+    warn evidence_upload:no_curl
+    return
+  fi
+  # The URL is a key to the bucket: it goes in by standard input, since anybody may list arguments.
+  if printf 'url = "%s"\n' "$SSM_EvidenceUrl" |
+    bounded 20 curl --disable --silent --fail --proto '=https' --max-time 18 \
+      --output /dev/null --upload-file "$1" --config - 2>/dev/null; then
+    REPLY=true
+  else
+    warn evidence_upload:failed
+  fi
+}
+
+collect_evidence() { # sets EVIDENCE
+  local where=disk directory=/var/lib/remedy/evidence file bytes sum uploaded=null
+  if ! { mkdir -p -m 0700 /var/lib/remedy "$directory" && room_for_evidence "$directory"; } \
+    2>/dev/null; then
+    # Memory, then: a reboot loses it, and the result says so.
+    where=run directory=$RUN_DIR/evidence
+    { mkdir -p -m 0700 "$directory" && room_for_evidence "$directory"; } 2>/dev/null || return
+  fi
+  file=$directory/$(date -u +%Y%m%dT%H%M%SZ)-$ACTION-$$.txt
+  gather 2>/dev/null | head -c "$EVIDENCE_BYTES_MAX" >"$file"
+  bounded 10 sync -- "$file" 2>/dev/null
+  bytes=$(stat -c %s -- "$file") && [[ $bytes =~ ^[0-9]+$ ]] || return
+  sum=$(bounded 5 sha256sum <"$file") || return
+  drop_old_evidence "$directory"
+  if [ -n "$SSM_EvidenceUrl" ]; then
+    upload_evidence "$file"
+    uploaded=$REPLY
+  fi
+  json_string "$file" 120
+  EVIDENCE="{\"file\":$REPLY,\"bytes\":$bytes,\"sha256\":\"${sum%% *}\",\"where\":\"$where\""
+  EVIDENCE+=",\"uploaded\":$uploaded}"
+}

@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# Restarting a unit: only one that the operator has listed, never one that carries the host, not
+# again and again, and not done until it is seen to run.
+
+UNITS_PATTERN='^([A-Za-z0-9][A-Za-z0-9:_.@-]{0,99}\.service(,[A-Za-z0-9][A-Za-z0-9:_.@-]{0,99}\.service){0,19})?$'
+RESTART_AGAIN_SECONDS=1800 # A unit that needs it sooner needs a person.
+SETTLE_SECONDS=3           # What dies right after its start is not running.
+
+# The list of the untouchable beats the operator's list: what the host, its access, its package
+# manager or its data depends on. A person may restart these, a script may not.
+protected() { # UNIT_OR_COMM
+  case $1 in
+    systemd* | dbus* | init | ssh* | sshd* | getty* | user@*) ;;
+    *ssm-agent* | ssm-* | *cloudwatch* | agetty | login | cron* | polkit* | udev* | networkd*) ;;
+    NetworkManager* | networking* | chrony* | rsyslog* | auditd* | snapd* | cloud-*) ;;
+    apt* | dpkg* | unattended-upgr* | packagekit* | dnf* | yum* | rpm* | zypper*) ;;
+    docker* | containerd* | cri-o* | crio* | podman* | kubelet* | ecs* | k3s*) ;;
+    mysql* | mariadb* | postgres* | pg_* | mongo* | redis* | valkey* | etcd* | cassandra*) ;;
+    elasticsearch* | opensearch* | kafka* | zookeeper* | rabbitmq* | clickhouse* | influx*) ;;
+    *) return 1 ;;
+  esac
+}
+
+listed() { # UNIT
+  case ,$SSM_Units, in
+    *,"$1",*) return 0 ;;
+  esac
+  return 1
+}
+
+unit_property() { # UNIT PROPERTY; sets REPLY
+  REPLY=$(bounded 5 systemctl show -p "$2" --value -- "$1" 2>/dev/null)
+}
+
+# Says in REPLY why this unit may not be restarted, or succeeds.
+may_restart() { # UNIT
+  local last=''
+  REPLY=''
+  if ! listed "$1"; then
+    REPLY="$1 is not on the list of units"
+  elif protected "$1"; then
+    REPLY="$1 is protected"
+  elif [ "$PERSONS" != 0 ]; then
+    REPLY='a person is logged in, or nobody can say'
+  elif [ "$PACKAGES" = true ]; then
+    REPLY='packages are being installed'
+  elif { IFS= read -r last <"$RUN_DIR/restarted-$1"; } 2>/dev/null && [[ $last =~ ^[0-9]+$ ]]; then
+    uptime_seconds
+    [ $((NOW - last)) -ge "$RESTART_AGAIN_SECONDS" ] ||
+      REPLY="$1 was restarted $((NOW - last)) s ago already"
+  fi
+  [ -z "$REPLY" ]
+}
+
+# Succeeds when the unit runs with a new main process that stays. Says in REPLY what went wrong.
+restart_unit() { # UNIT
+  local old new again
+  unit_property "$1" MainPID
+  old=$REPLY
+  uptime_seconds
+  # Written first: a restart that hangs or kills the host must count too. Kept in /run, so that a
+  # reboot begins a new count.
+  printf '%s\n' "$NOW" >"$RUN_DIR/restarted-$1" || {
+    REPLY='cannot write the restart marker'
+    return 1
+  }
+  if ! bounded 90 systemctl restart -- "$1" >/dev/null 2>&1; then
+    REPLY="the restart of $1 failed"
+    return 1
+  fi
+  unit_property "$1" MainPID
+  new=$REPLY
+  bounded 10 sleep "$SETTLE_SECONDS"
+  unit_property "$1" MainPID
+  again=$REPLY
+  unit_property "$1" ActiveState
+  if [ "$REPLY" != active ] || [ "$new" = "$old" ] || [ "$new" != "$again" ]; then
+    REPLY="$1 did not stay up after its restart"
+    return 1
+  fi
+}
