@@ -7,9 +7,11 @@
 
 use jiff::SignedDuration;
 
-use crate::alarm::{Alarm, Symptom};
-use crate::facts::{Fact, Facts, Gap, Group, GroupFact, InstanceState, OptIn, Platform};
-use crate::incident::Rung;
+use crate::alarm::Symptom;
+use crate::facts::{
+    Fact, Facts, Gap, Group, GroupFact, InstanceState, Membership, OptIn, Platform,
+};
+use crate::incident::{Rung, Standby};
 use crate::policy::Policy;
 use crate::reason::Reason;
 
@@ -20,6 +22,8 @@ pub enum Decision {
     Act {
         /// The lowest rung that can be carried out.
         rung: Rung,
+        /// How the instance leaves service first, if it has to.
+        standby: Option<Standby>,
         /// Why this one, and why none below it.
         because: Vec<Reason>,
     },
@@ -35,6 +39,16 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// The rung to be carried out, if one is.
+    pub fn rung(&self) -> Option<Rung> {
+        match self {
+            Self::Act { rung, .. } => Some(*rung),
+            Self::Watch { .. } | Self::HandOver { .. } => None,
+        }
+    }
+}
+
 /// The rungs for each symptom, lowest first.
 ///
 /// A full disk prefers replacement, because a reboot leaves the disk as it is.
@@ -46,17 +60,17 @@ pub fn ladder(symptom: Symptom) -> [Rung; 3] {
     }
 }
 
-/// Chooses the lowest available rung.
-pub fn decide(alarm: &Alarm, facts: &Facts, policy: &Policy) -> Decision {
+/// Chooses the lowest available rung that is not among those `tried`.
+pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) -> Decision {
     let mut because = Vec::new();
-    for rung in ladder(alarm.symptom) {
-        match availability(rung, alarm, facts, policy) {
-            Availability::Available => {
-                because.insert(0, Reason::LowestRung { rung, symptom: alarm.symptom });
-                return Decision::Act { rung, because };
+    for rung in ladder(symptom) {
+        match availability(rung, symptom, tried, facts, policy) {
+            Available(standby) => {
+                because.insert(0, Reason::LowestRung { rung, symptom });
+                return Decision::Act { rung, standby, because };
             }
-            Availability::Unavailable(reason) => because.push(reason),
-            Availability::InDoubt(gap) => {
+            Unavailable(reason) => because.push(reason),
+            InDoubt(gap) => {
                 because.push(Reason::FactUnknown(gap));
                 return Decision::Watch { because };
             }
@@ -68,24 +82,34 @@ pub fn decide(alarm: &Alarm, facts: &Facts, policy: &Policy) -> Decision {
 
 /// Whether the group must be read before deciding: only the rungs above a
 /// cleanup ask about it, and most alarms end with a cleanup.
-pub fn asks_for_group(alarm: &Alarm, facts: &Facts, policy: &Policy) -> bool {
+pub fn asks_for_group(tried: &[Rung], facts: &Facts, policy: &Policy) -> bool {
     facts.group == GroupFact::NotRead
         && facts.group_name().is_some()
-        && matches!(availability(Rung::Cleanup, alarm, facts, policy), Availability::Unavailable(_))
+        && (tried.contains(&Rung::Cleanup)
+            || matches!(cleanup(facts, policy), Unavailable(_)))
 }
 
 enum Availability {
-    Available,
+    Available(Option<Standby>),
     Unavailable(Reason),
     InDoubt(Gap),
 }
 
 use Availability::{Available, InDoubt, Unavailable};
 
-fn availability(rung: Rung, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Availability {
+fn availability(
+    rung: Rung,
+    symptom: Symptom,
+    tried: &[Rung],
+    facts: &Facts,
+    policy: &Policy,
+) -> Availability {
+    if tried.contains(&rung) {
+        return Unavailable(Reason::RungTried { rung });
+    }
     match rung {
         Rung::Cleanup => cleanup(facts, policy),
-        Rung::Reboot => reboot(alarm.symptom, facts),
+        Rung::Reboot => reboot(symptom, facts),
         Rung::Replace => replace(facts),
     }
 }
@@ -106,7 +130,7 @@ fn cleanup(facts: &Facts, policy: &Policy) -> Availability {
     if !agent.online || silence.is_none_or(|silence| silence > policy.agent_silent_after) {
         return Unavailable(Reason::AgentSilent { for_the_last: silence });
     }
-    Available
+    Available(None)
 }
 
 /// A reboot needs a running instance on a sound host, outside any group that
@@ -139,22 +163,42 @@ fn reboot(symptom: Symptom, facts: &Facts) -> Availability {
     }
     match &facts.membership {
         Fact::Unknown(gap) => InDoubt(gap.clone()),
-        Fact::Known(None) => Available,
-        Fact::Known(Some(_)) => match group(facts) {
+        Fact::Known(None) => Available(None),
+        Fact::Known(Some(membership)) => match group(facts) {
             Err(stop) => stop,
-            Ok(group) => match check_that_replaces(group) {
-                Some(check) => Unavailable(Reason::RebootWouldReplace { check }),
-                None => Available,
-            },
+            Ok(group) if waits_for_reboots(group) => Available(None),
+            Ok(group) => standby(group, membership, facts),
         },
     }
 }
 
-/// The health check by which the group would replace a rebooting member. EC2's
-/// own check waits some minutes for an impaired instance; the others do not
-/// (Auto Scaling user guide, "Health checks for instances").
-fn check_that_replaces(group: &Group) -> Option<String> {
-    group.health_checks.iter().find(|check| !matches!(check.as_str(), "EC2" | "EBS")).cloned()
+/// Whether the group leaves a rebooting member alone. EC2's own check waits
+/// some minutes for an impaired instance; the other kinds do not (Auto Scaling
+/// user guide, "Health checks for instances").
+fn waits_for_reboots(group: &Group) -> bool {
+    group.health_checks.iter().all(|check| matches!(check.as_str(), "EC2" | "EBS"))
+}
+
+/// The way out of service and back, so that the group does not take a reboot
+/// for a death. Leaving lowers desired capacity if the minimum allows it; else
+/// the group starts one more, and coming back needs room below its maximum
+/// (Auto Scaling user guide, "Temporarily remove instances").
+fn standby(group: &Group, membership: &Membership, facts: &Facts) -> Availability {
+    if let Some(stop) = not_ours_to_move(group, membership, facts) {
+        return stop;
+    }
+    if group.suspended.contains("Launch") {
+        let why = "the group's Launch process is suspended, and it could not come back";
+        return Unavailable(Reason::StandbyImpossible { why });
+    }
+    if group.desired > group.min {
+        Available(Some(Standby { decremented: true }))
+    } else if group.desired < group.max {
+        Available(Some(Standby { decremented: false }))
+    } else {
+        let why = "the group's minimum, desired and maximum capacity are the same";
+        Unavailable(Reason::StandbyImpossible { why })
+    }
 }
 
 /// The processes without which a replacement terminates without launching, or
@@ -168,33 +212,46 @@ fn replace(facts: &Facts) -> Availability {
         Fact::Known(None) => return Unavailable(Reason::NotInGroup),
         Fact::Known(Some(membership)) => membership,
     };
-    if membership.lifecycle != "InService" {
-        return Unavailable(Reason::NotInService { lifecycle: membership.lifecycle.clone() });
-    }
     let group = match group(facts) {
         Ok(group) => group,
         Err(stop) => return stop,
     };
-    match OptIn::of(&group.tags) {
-        OptIn::Enabled => {}
-        OptIn::Observe => {
-            return Unavailable(Reason::GroupObserved { group: membership.group.clone() });
-        }
-        OptIn::No(found) => {
-            return Unavailable(Reason::GroupNotOptedIn { group: membership.group.clone(), found });
-        }
+    if let Some(stop) = not_ours_to_move(group, membership, facts) {
+        return stop;
     }
     let suspended =
         REPLACEMENT_PROCESSES.into_iter().find(|process| group.suspended.contains(*process));
-    if let Some(process) = suspended {
-        return Unavailable(Reason::ProcessSuspended { process });
+    match suspended {
+        Some(process) => Unavailable(Reason::ProcessSuspended { process }),
+        None => Available(None),
+    }
+}
+
+/// Why a member may not be moved out of its group's service: it is not in it,
+/// the group's owner has not opted in, or a refresh is moving members already.
+fn not_ours_to_move(
+    group: &Group,
+    membership: &Membership,
+    facts: &Facts,
+) -> Option<Availability> {
+    if membership.lifecycle != "InService" {
+        let lifecycle = membership.lifecycle.clone();
+        return Some(Unavailable(Reason::NotInService { lifecycle }));
+    }
+    let name = membership.group.clone();
+    match OptIn::of(&group.tags) {
+        OptIn::Enabled => {}
+        OptIn::Observe => return Some(Unavailable(Reason::GroupObserved { group: name })),
+        OptIn::No(found) => {
+            return Some(Unavailable(Reason::GroupNotOptedIn { group: name, found }));
+        }
     }
     match &facts.group {
-        GroupFact::Read { refresh: Fact::Unknown(gap), .. } => InDoubt(gap.clone()),
+        GroupFact::Read { refresh: Fact::Unknown(gap), .. } => Some(InDoubt(gap.clone())),
         GroupFact::Read { refresh: Fact::Known(Some(status)), .. } => {
-            Unavailable(Reason::RefreshRunning { status: status.clone() })
+            Some(Unavailable(Reason::RefreshRunning { status: status.clone() }))
         }
-        _ => Available,
+        _ => None,
     }
 }
 

@@ -27,8 +27,6 @@ pub enum Reason {
     PlatformUnsupported,
     /// The host under the instance is impaired, and a reboot stays on it.
     SystemImpaired,
-    /// The group would take a rebooting instance for dead and replace it.
-    RebootWouldReplace { check: String },
     /// A reboot frees no disk space unless `/tmp` is known to hold it.
     RebootFreesNothing,
     /// There is no Auto Scaling group to replace the instance.
@@ -79,6 +77,40 @@ pub enum Reason {
     ActionUncertain { call: &'static str, why: String },
     /// What was done could not be written down.
     NotRecorded(Gap),
+    /// The rung was tried in this incident already.
+    RungTried { rung: Rung },
+    /// The reboot needs the instance out of service, and that cannot be had.
+    StandbyImpossible { why: &'static str },
+    /// Somebody works on the host.
+    PersonPresent { count: u64 },
+    /// The host says that a reboot now would do harm.
+    UnfitForReboot { why: &'static str },
+    /// The host's own cleanup did what it may, and that was not enough.
+    CleanupInsufficient { why: String },
+    /// The cleanup did not do its duty.
+    CleanupFailed { why: String },
+    /// The cleanup says that the host is relieved.
+    CleanupOk { why: String },
+    /// The metric is still out of bounds.
+    StillThere { value: f64, threshold: f64 },
+    /// The metric kept coming back out of bounds.
+    NotQuiet { after: SignedDuration },
+    /// Nothing shows whether the symptom is over.
+    Unverified { why: String },
+    /// The symptom stayed gone.
+    StayedGone { for_the_last: SignedDuration },
+    /// The instance did not come up again in time.
+    NotBack { after: SignedDuration, why: &'static str },
+    /// The instance left the group, which has its healthy capacity again.
+    Substituted,
+    /// The group has not replaced the instance in time.
+    NotSubstituted { after: SignedDuration },
+    /// The instance is no longer there.
+    Gone { state: String },
+    /// The incident took longer than an incident may.
+    OutOfTime { after: SignedDuration },
+    /// The instance is back in service.
+    BackInService,
     /// The alarm is over, by a datapoint on the good side.
     SymptomOver,
     /// The alarm went OK, and no open incident is waiting for that.
@@ -94,7 +126,6 @@ impl Reason {
             Self::AgentSilent { .. } => "agent-silent",
             Self::PlatformUnsupported => "platform-unsupported",
             Self::SystemImpaired => "system-impaired",
-            Self::RebootWouldReplace { .. } => "reboot-would-replace",
             Self::RebootFreesNothing => "reboot-frees-nothing",
             Self::NotInGroup => "not-in-group",
             Self::GroupNotOptedIn { .. } => "group-not-opted-in",
@@ -120,6 +151,23 @@ impl Reason {
             Self::ActionFailed { .. } => "action-failed",
             Self::ActionUncertain { .. } => "action-uncertain",
             Self::NotRecorded(_) => "not-recorded",
+            Self::RungTried { .. } => "rung-tried",
+            Self::StandbyImpossible { .. } => "standby-impossible",
+            Self::PersonPresent { .. } => "person-present",
+            Self::UnfitForReboot { .. } => "unfit-for-reboot",
+            Self::CleanupInsufficient { .. } => "cleanup-insufficient",
+            Self::CleanupFailed { .. } => "cleanup-failed",
+            Self::CleanupOk { .. } => "cleanup-ok",
+            Self::StillThere { .. } => "still-there",
+            Self::NotQuiet { .. } => "not-quiet",
+            Self::Unverified { .. } => "unverified",
+            Self::StayedGone { .. } => "stayed-gone",
+            Self::NotBack { .. } => "not-back",
+            Self::Substituted => "substituted",
+            Self::NotSubstituted { .. } => "not-substituted",
+            Self::Gone { .. } => "instance-gone",
+            Self::OutOfTime { .. } => "out-of-time",
+            Self::BackInService => "back-in-service",
             Self::SymptomOver => "symptom-over",
             Self::NothingOpen => "nothing-open",
         }
@@ -145,10 +193,6 @@ impl fmt::Display for Reason {
             Self::SystemImpaired => {
                 f.write_str("the host under the instance is impaired, and a reboot stays on it")
             }
-            Self::RebootWouldReplace { check } => write!(
-                f,
-                "the group checks health by {check} and would replace an instance that reboots"
-            ),
             Self::RebootFreesNothing => {
                 f.write_str("a reboot frees disk space only if /tmp holds it, which is not known")
             }
@@ -208,6 +252,43 @@ impl fmt::Display for Reason {
             Self::NotRecorded(gap) => {
                 write!(f, "what was done could not be written to the ledger: {gap}")
             }
+            Self::RungTried { rung } => write!(f, "a {rung} was tried in this incident already"),
+            Self::StandbyImpossible { why } => {
+                write!(f, "the instance cannot leave service for a reboot: {why}")
+            }
+            Self::PersonPresent { count } => {
+                write!(f, "somebody works on the host ({count} logged in or in a session)")
+            }
+            Self::UnfitForReboot { why } => write!(f, "a reboot now would do harm: {why}"),
+            Self::CleanupInsufficient { why } => write!(f, "the cleanup was not enough: {why}"),
+            Self::CleanupFailed { why } => write!(f, "the cleanup {why}"),
+            Self::CleanupOk { why } => write!(f, "the cleanup says: {why}"),
+            Self::StillThere { value, threshold } => {
+                write!(f, "the metric is still {value:.1}, the threshold {threshold:.1}")
+            }
+            Self::NotQuiet { after } => {
+                write!(f, "the metric kept coming back out of bounds for {}", Age(*after))
+            }
+            Self::Unverified { why } => {
+                write!(f, "nothing shows whether the symptom is over: {why}")
+            }
+            Self::StayedGone { for_the_last } => {
+                write!(f, "the symptom has been gone for {}", Age(*for_the_last))
+            }
+            Self::NotBack { after, why } => {
+                write!(f, "the instance was not back after {}: {why}", Age(*after))
+            }
+            Self::Substituted => f.write_str(
+                "the instance left its group, which has its healthy capacity again",
+            ),
+            Self::NotSubstituted { after } => {
+                write!(f, "the group had not replaced the instance after {}", Age(*after))
+            }
+            Self::Gone { state } => write!(f, "the instance is {state}: somebody else acted"),
+            Self::OutOfTime { after } => {
+                write!(f, "the incident did not end within {}", Age(*after))
+            }
+            Self::BackInService => f.write_str("the instance is back in service"),
             Self::SymptomOver => f.write_str("the alarm is OK again, by a datapoint"),
             Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
         }

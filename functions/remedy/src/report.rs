@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::alarm::{Alarm, Evidence, Symptom};
+use crate::alarm::{Seen, Symptom};
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use crate::incident::Rung;
 use crate::reason::Reason;
@@ -64,47 +64,6 @@ pub struct Report {
     /// Whether people were told: `false` if that failed, and if there was
     /// nothing worth telling.
     pub told: bool,
-}
-
-/// What an alarm said.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Seen {
-    /// The alarm's name.
-    pub alarm: String,
-    /// Namespace and metric.
-    pub metric: String,
-    /// The file system, for disk alarms that name one.
-    pub mount: Option<String>,
-    /// The newest datapoint, in the metric's own unit.
-    pub value: Option<f64>,
-    /// The threshold it was compared with.
-    pub threshold: Option<f64>,
-    /// When the alarm's state changed.
-    pub changed_at: Timestamp,
-    /// Why it changed, in `CloudWatch`'s words.
-    pub reason: String,
-    /// The region the alarm lives in.
-    pub region: Option<String>,
-}
-
-impl Seen {
-    /// What `alarm` said.
-    pub fn of(alarm: &Alarm) -> Self {
-        let (value, threshold) = match alarm.evidence {
-            Evidence::Measured { value, threshold } => (value, threshold),
-            _ => (None, None),
-        };
-        Self {
-            alarm: alarm.name.clone(),
-            metric: alarm.metric.clone(),
-            mount: alarm.mount.as_ref().map(|mount| mount.as_str().to_owned()),
-            value,
-            threshold,
-            changed_at: alarm.changed_at,
-            reason: alarm.reason.clone(),
-            region: alarm.region.clone(),
-        }
-    }
 }
 
 impl Report {
