@@ -56,7 +56,7 @@ look_bounded() { # COMMAND...
 # ---- the result line --------------------------------------------------------------------------
 
 json_string() { # TEXT MAX_BYTES; sets REPLY. Names on a host are chosen by its users.
-  local text=${1:0:$2} backslash='\' quote='"'
+  local text=${1:0:$2} backslash=\\ quote='"'
   text=${text//[^ -~]/?}
   text=${text//"$backslash"/"$backslash$backslash"}
   text=${text//"$quote"/"$backslash$quote"}
@@ -128,25 +128,34 @@ trap 'finish failed 4 "ended by a signal"' TERM INT HUP
 
 # ---- parameters and the lock ------------------------------------------------------------------
 
-# The document's allowedPattern is the first gate and this is the second: nothing that fails it
-# reaches any arithmetic, path or command.
-need() { # NAME EXTENDED_REGULAR_EXPRESSION
-  local variable=SSM_$1
-  [[ ${!variable-} =~ $2 ]] || finish error 2 "parameter $1 is not acceptable"
+# A parameter of the document. The document build reads these calls, so the allowedPattern of the
+# document and this check, the second gate, are one text: nothing that fails it reaches any
+# arithmetic, path or command. The pattern must mean the same to Java, to Go and here.
+parameter() { # NAME DEFAULT PATTERN DESCRIPTION
+  local variable=SSM_$1 value
+  [ -n "${!variable+set}" ] || printf -v "$variable" %s "$2"
+  value=${!variable}
+  if [ "${#value}" -gt 4096 ] || [[ ! $value =~ $3 ]]; then
+    finish error 2 "parameter $1 is not acceptable"
+  fi
 }
 
-: "${SSM_Mode:=report}" "${SSM_EvidenceUrl:=}"
+common_parameters() {
+  parameter Mode report '^(report|apply)$' \
+    'report looks and changes nothing; apply relieves the host.'
+  parameter EvidenceUrl '' \
+    '^(https://[a-z0-9.-]*s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?/[A-Za-z0-9/._~%?=&+-]+)?$' \
+    'A pre-signed URL of Amazon S3 to which the evidence is sent with PUT; empty for none.'
+}
 
 begin() { # ACTION
   ACTION=$1
-  need Mode '^(report|apply)$'
-  need Deadline '^([2-9][0-9]|[12][0-9][0-9]|300)$'
-  need EvidenceUrl '^(https://[a-z0-9.-]*s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?/[A-Za-z0-9/._~%?=&+-]+)?$'
-  [ "${#SSM_EvidenceUrl}" -le 4096 ] || finish error 2 "parameter EvidenceUrl is too long"
+  common_parameters
+  check_parameters
   DEADLINE_AT=$((STARTED_AT + SSM_Deadline))
   [ "$EUID" -eq 0 ] || finish error 3 "must run as root"
   # One lock for all scripts: two of them must not treat one host at once.
-  { mkdir -p -m 0700 "$RUN_DIR" && exec 9>>"$RUN_DIR/lock"; } 2>/dev/null ||
+  { mkdir -p "$RUN_DIR" && exec 9>>"$RUN_DIR/lock"; } 2>/dev/null ||
     finish error 3 "cannot write to $RUN_DIR"
   flock -n 9 || finish skipped 0 "another run is at work on this host"
 }

@@ -27,18 +27,19 @@ probe_waiting() {
 }
 
 # Logs below /tmp are lost at a reboot. Their directories belong to anybody: find visits them without
-# following a link, and dd opens the last piece of each without following one either. Reading must not
-# make an old file look used, hence noatime.
+# following a link, and dd opens the last piece of each without following one either. Reading must
+# not make an old file look used, hence noatime.
 probe_tmp_logs() {
   printf '\n== ends of logs below /tmp and /var/tmp\n'
-  # The inner shell expands what stands in single quotes, not this one.
+  # The inner shell expands what stands in single quotes.
   # shellcheck disable=SC2016
   bounded 4 find -P /tmp /var/tmp -xdev -type f -name '*.log' -mtime -14 -printf '\n-- %p %s\n' \
     -execdir bash -c '
       size=$(stat -c %s -- "$1") && [[ $size =~ ^[0-9]{1,18}$ ]] || exit 0
       skip=0
       [ "$size" -le 16384 ] || skip=$((size - 16384))
-      exec dd if="$1" iflag=nofollow,noatime,nonblock,skip_bytes skip="$skip" bs=16384 count=1 status=none
+      exec dd if="$1" iflag=nofollow,noatime,nonblock,skip_bytes skip="$skip" bs=16384 count=1 \
+        status=none
     ' - {} \; 2>/dev/null | head -c 262144
 }
 
@@ -100,11 +101,11 @@ upload_evidence() { # FILE; sets REPLY to true or false
 
 collect_evidence() { # sets EVIDENCE
   local where=disk directory=/var/lib/remedy/evidence file bytes sum uploaded=null
-  if ! { mkdir -p -m 0700 /var/lib/remedy "$directory" && room_for_evidence "$directory"; } \
+  if ! { mkdir -p "$directory" && room_for_evidence "$directory"; } \
     2>/dev/null; then
     # Memory, then: a reboot loses it, and the result says so.
     where=run directory=$RUN_DIR/evidence
-    { mkdir -p -m 0700 "$directory" && room_for_evidence "$directory"; } 2>/dev/null || return
+    { mkdir -p "$directory" && room_for_evidence "$directory"; } 2>/dev/null || return
   fi
   file=$directory/$(date -u +%Y%m%dT%H%M%SZ)-$ACTION-$$.txt
   gather 2>/dev/null | head -c "$EVIDENCE_BYTES_MAX" >"$file"

@@ -135,7 +135,8 @@ look_at_tmp_logs() {
     seen+="$REPLY "
     TMP_LOGS+=("$REPLY")
   done < <(bounded 5 find /proc/[0-9]*/fd -maxdepth 1 -type l \
-    \( -lname '/tmp/*log*' -o -lname '/var/tmp/*log*' \) ! -lname '* (deleted)' -print0 2>/dev/null)
+    \( -lname '/tmp/*log*' -o -lname '/var/tmp/*log*' \) ! -lname '* (deleted)' -print0 \
+    2>/dev/null)
 }
 
 # A credentials file makes the agent, or what runs as root, speak as somebody else. Names are told;

@@ -2,15 +2,20 @@
 # Restarting a unit: only one that the operator has listed, never one that carries the host, not
 # again and again, and not done until it is seen to run.
 
-UNITS_PATTERN='^([A-Za-z0-9][A-Za-z0-9:_.@-]{0,99}\.service(,[A-Za-z0-9][A-Za-z0-9:_.@-]{0,99}\.service){0,19})?$'
 RESTART_AGAIN_SECONDS=1800 # A unit that needs it sooner needs a person.
 SETTLE_SECONDS=3           # What dies right after its start is not running.
+
+units_parameter() {
+  parameter Units '' \
+    '^([A-Za-z0-9][A-Za-z0-9:_.@-]*\.service(,[A-Za-z0-9][A-Za-z0-9:_.@-]*\.service)*)?$' \
+    'systemd services that may be restarted, separated by commas; empty for none.'
+}
 
 # The list of the untouchable beats the operator's list: what the host, its access, its package
 # manager or its data depends on. A person may restart these, a script may not.
 protected() { # UNIT_OR_COMM
   case $1 in
-    systemd* | dbus* | init | ssh* | sshd* | getty* | user@*) ;;
+    systemd* | dbus* | init | ssh* | getty* | user@*) ;;
     *ssm-agent* | ssm-* | *cloudwatch* | agetty | login | cron* | polkit* | udev* | networkd*) ;;
     NetworkManager* | networking* | chrony* | rsyslog* | auditd* | snapd* | cloud-*) ;;
     apt* | dpkg* | unattended-upgr* | packagekit* | dnf* | yum* | rpm* | zypper*) ;;

@@ -15,6 +15,8 @@
 pub mod ids;
 pub mod policy;
 
+pub mod result;
+
 pub mod alarm;
 
 pub mod incident;

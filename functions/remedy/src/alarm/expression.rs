@@ -1,0 +1,184 @@
+//! Expressions an alarm may watch instead of a metric: metric math, whose sense
+//! must be followed to know what its direction means, and Metrics Insights
+//! queries, which name the metric themselves.
+
+/// Functions of metric math that never turn more into less.
+const RISING: [&str; 8] =
+    ["MAX", "MIN", "AVG", "SUM", "FILL", "METRICS", "REPEAT", "ANOMALY_DETECTION_BAND"];
+
+/// What can be said about the sense of a metric math expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sense {
+    /// It rises with its metrics.
+    Rises,
+    /// The same, and it says 0 where nothing was measured.
+    RisesFromZero,
+    /// Anything: a difference, a quotient or a condition may turn it round.
+    Unknown,
+}
+
+/// The sense of the metric math expression `text`.
+pub(super) fn sense(text: &str) -> Sense {
+    let tokens = tokens(text);
+    let mut fills = false;
+    let mut numbers = Vec::new();
+    for (i, token) in tokens.iter().enumerate() {
+        let called = tokens.get(i + 1) == Some(&Token::Symbol('('));
+        match token {
+            Token::Word(word) if RISING.contains(word) => fills |= *word == "FILL",
+            Token::Word(word) if !called && word.starts_with(|c: char| c.is_ascii_lowercase()) => {}
+            Token::Word(word) => match word.parse::<f64>() {
+                Ok(number) if number.is_finite() && !called => numbers.push(number),
+                _ => return Sense::Unknown,
+            },
+            Token::Symbol('+' | '*' | ',' | '(' | ')' | '[' | ']') => {}
+            Token::Quoted(_) | Token::Symbol(_) => return Sense::Unknown,
+        }
+    }
+    // `FILL(m1, 100)` makes a full disk of an agent that died.
+    match (fills, numbers.is_empty()) {
+        (false, _) | (true, true) => Sense::Rises,
+        (true, false) if numbers.iter().all(|number| *number == 0.0) => Sense::RisesFromZero,
+        (true, false) => Sense::Unknown,
+    }
+}
+
+/// A Metrics Insights query, as far as an alarm about it must be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Query<'a> {
+    /// The function over the metric, such as `MAX`.
+    pub(super) function: &'a str,
+    /// The metric's name.
+    pub(super) metric: &'a str,
+    /// The metric's namespace.
+    pub(super) namespace: &'a str,
+}
+
+/// Whether `text` is a Metrics Insights query rather than metric math.
+pub(super) fn is_query(text: &str) -> bool {
+    matches!(tokens(text).first(), Some(Token::Word(word)) if word.eq_ignore_ascii_case("SELECT"))
+}
+
+/// Reads `SELECT function(metric) FROM namespace ...` or `... FROM
+/// SCHEMA(namespace, label, ...) ...`.
+pub(super) fn query(text: &str) -> Option<Query<'_>> {
+    let tokens = tokens(text);
+    let (Token::Word(function), rest) = tokens.get(1..)?.split_first()? else {
+        return None;
+    };
+    let [
+        Token::Symbol('('),
+        Token::Word(metric) | Token::Quoted(metric),
+        Token::Symbol(')'),
+        Token::Word(from),
+        rest @ ..,
+    ] = rest
+    else {
+        return None;
+    };
+    let namespace = match rest {
+        [Token::Word(schema), schema_rest @ ..] if schema.eq_ignore_ascii_case("SCHEMA") => {
+            schema_rest.get(1)
+        }
+        _ => rest.first(),
+    };
+    let Some(Token::Word(namespace) | Token::Quoted(namespace)) = namespace else {
+        return None;
+    };
+    from.eq_ignore_ascii_case("FROM").then_some(Query { function, metric, namespace })
+}
+
+/// A piece of an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    /// A name or a number.
+    Word(&'a str),
+    /// What stands between quotation marks.
+    Quoted(&'a str),
+    /// Any other single character.
+    Symbol(char),
+}
+
+fn tokens(text: &str) -> Vec<Token<'_>> {
+    let in_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let after = rest.get(first.len_utf8()..).unwrap_or_default();
+        let (token, remaining) = if in_word(first) {
+            let end = rest.find(|c| !in_word(c)).unwrap_or(rest.len());
+            let (word, remaining) = rest.split_at(end);
+            (Token::Word(word), remaining)
+        } else if let Some((quoted, remaining)) = quotation(first, after) {
+            (Token::Quoted(quoted), remaining)
+        } else {
+            (Token::Symbol(first), after)
+        };
+        tokens.push(token);
+        rest = remaining.trim_start();
+    }
+    tokens
+}
+
+fn quotation(mark: char, after: &str) -> Option<(&str, &str)> {
+    matches!(mark, '"' | '\'').then(|| after.split_once(mark)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sense_is_followed_only_where_nothing_can_turn_it_round() {
+        for (text, expected) in [
+            ("MAX([m1, m2])", Sense::Rises),
+            ("AVG(METRICS())", Sense::Rises),
+            ("m1+m2 * 2", Sense::Rises),
+            ("0.5*(m1 + cpu_2)", Sense::Rises),
+            ("ANOMALY_DETECTION_BAND(m1, 2)", Sense::Rises),
+            ("FILL(m1, REPEAT)", Sense::Rises),
+            ("MAX([FILL(m1, 0), FILL(m2, 0)])", Sense::RisesFromZero),
+            ("FILL(m1, 100)", Sense::Unknown),
+            ("100 - m1", Sense::Unknown),
+            ("m1 / m2", Sense::Unknown),
+            ("IF(m1 > 90, 1, 0)", Sense::Unknown),
+            ("if(m1, 1)", Sense::Unknown),
+            ("RATE(m1)", Sense::Unknown),
+            ("m1 AND m2", Sense::Unknown),
+            ("m1 < 5", Sense::Unknown),
+            ("METRICS(\"cpu\")", Sense::Unknown),
+            ("SEARCH('{CWAgent,InstanceId} mem', 'Average', 60)", Sense::Unknown),
+            ("m1 \u{2212} m2", Sense::Unknown),
+        ] {
+            assert_eq!(sense(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_query_names_its_metric_and_namespace() {
+        for (text, expected) in [
+            (
+                "SELECT MAX(mem_used_percent) FROM \"CWAgent\" GROUP BY InstanceId ORDER BY MAX()",
+                Some(("MAX", "mem_used_percent", "CWAgent")),
+            ),
+            (
+                "select avg(CPUUtilization) from SCHEMA(\"AWS/EC2\", InstanceId) group by x",
+                Some(("avg", "CPUUtilization", "AWS/EC2")),
+            ),
+            (
+                " SELECT MIN(\"LogicalDisk % Free Space\") FROM CWAgent",
+                Some(("MIN", "LogicalDisk % Free Space", "CWAgent")),
+            ),
+            ("SELECT MAX(m) GROUP BY InstanceId", None),
+            ("SELECT MAX FROM x", None),
+            ("SELECT", None),
+            ("SELECT MAX(a) FROM SCHEMA(", None),
+        ] {
+            let query = query(text).map(|q| (q.function, q.metric, q.namespace));
+            assert_eq!(query, expected, "{text}");
+            assert!(is_query(text), "{text}");
+        }
+        assert!(!is_query("SELECTED + m1"));
+        assert!(!is_query(""));
+    }
+}
