@@ -5,7 +5,7 @@
 //! could not be read. Doubt stops the climb: a throttled API call must never
 //! turn a cleanup into a reboot.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::alarm::Symptom;
 use crate::facts::{
@@ -221,11 +221,33 @@ fn replace(facts: &Facts) -> Availability {
     }
     let suspended =
         REPLACEMENT_PROCESSES.into_iter().find(|process| group.suspended.contains(*process));
-    match suspended {
-        Some(process) => Unavailable(Reason::ProcessSuspended { process }),
-        None => Available(None),
+    if let Some(process) = suspended {
+        return Unavailable(Reason::ProcessSuspended { process });
+    }
+    match &facts.group {
+        GroupFact::Read { replaced: Fact::Known(replaced), .. } => {
+            let lately = |at: &&Timestamp| facts.observed_at.duration_since(**at) < LATELY;
+            let count = replaced.iter().filter(lately).count();
+            if count < SUBSTITUTES_MAX {
+                Available(None)
+            } else {
+                Unavailable(Reason::SubstitutesSickToo { count })
+            }
+        }
+        GroupFact::Read { replaced: Fact::Unknown(gap), .. } => InDoubt(gap.clone()),
+        GroupFact::NotRead => InDoubt(group_not_read()),
     }
 }
+
+/// After so many replacements for one symptom a group gets no more: what the
+/// substitutes share (image, launch template, load) is to blame, and replacing
+/// good hosts for it is how one bug takes a fleet down.
+const SUBSTITUTES_MAX: usize = 2;
+
+/// How far back replacements count towards [`SUBSTITUTES_MAX`]. 6 hours: an
+/// image that fills its disk does so within a shift.
+const LATELY: SignedDuration = SignedDuration::from_hours(6);
+
 
 /// Why a member may not be moved out of its group's service: it is not in it,
 /// the group's owner has not opted in, or a refresh is moving members already.
@@ -263,9 +285,13 @@ fn group(facts: &Facts) -> Result<&Group, Availability> {
         (GroupFact::Read { group: Fact::Known(None), .. }, Some(name)) => {
             Err(Unavailable(Reason::GroupMissing { group: name.clone() }))
         }
-        _ => Err(InDoubt(Gap {
-            call: "autoscaling:DescribeAutoScalingGroups",
-            why: "the group was not asked about".to_owned(),
-        })),
+        _ => Err(InDoubt(group_not_read())),
+    }
+}
+
+fn group_not_read() -> Gap {
+    Gap {
+        call: "autoscaling:DescribeAutoScalingGroups",
+        why: "the group was not asked about".to_owned(),
     }
 }

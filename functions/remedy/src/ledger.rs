@@ -4,10 +4,10 @@
 
 use jiff::Timestamp;
 
-use crate::alarm::{Alarm, Seen};
+use crate::alarm::{Alarm, Seen, Symptom};
 use crate::facts::{Facts, Gap};
 use crate::guard::{Cleared, Refusal};
-use crate::ids::ActionId;
+use crate::ids::{ActionId, GroupName};
 use crate::incident::{Attempt, Incident, Rung, Stage, Standby};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -23,6 +23,18 @@ pub trait Ledger {
     /// succeeds only over the version before it. `false` if another writer won.
     /// An incident that has ended also stays as a row of its own for 90 days.
     async fn record(&self, incident: &Incident) -> Result<bool, Gap>;
+
+    /// Notes that a member of `group` is being replaced for `symptom`.
+    async fn note_replacement(
+        &self,
+        group: &GroupName,
+        symptom: Symptom,
+        at: Timestamp,
+    ) -> Result<(), Gap>;
+
+    /// The open incidents that are due at `now`, longest due first, at most
+    /// `limit`: one query, which reads nothing that is not due.
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Incident>, Gap>;
 }
 
 /// What became of a claim's write.

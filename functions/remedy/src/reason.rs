@@ -92,7 +92,7 @@ pub enum Reason {
     /// The cleanup says that the host is relieved.
     CleanupOk { why: String },
     /// The metric is still out of bounds.
-    StillThere { value: f64, threshold: f64 },
+    StillThere { what: String },
     /// The metric kept coming back out of bounds.
     NotQuiet { after: SignedDuration },
     /// Nothing shows whether the symptom is over.
@@ -111,7 +111,15 @@ pub enum Reason {
     OutOfTime { after: SignedDuration },
     /// The instance is back in service.
     BackInService,
-    /// The alarm is over, by a datapoint on the good side.
+    /// Nothing shows that the call was ever made.
+    NeverAsked,
+    /// The instance has left service and can be rebooted.
+    LeftService,
+    /// Members that replaced others show the same symptom.
+    SubstitutesSickToo { count: usize },
+    /// The alarm went OK; the follow-up verifies that it stays so.
+    FollowUpVerifies,
+    /// The symptom was over when the next rung was about to be taken.
     SymptomOver,
     /// The alarm went OK, and no open incident is waiting for that.
     NothingOpen,
@@ -168,6 +176,10 @@ impl Reason {
             Self::Gone { .. } => "instance-gone",
             Self::OutOfTime { .. } => "out-of-time",
             Self::BackInService => "back-in-service",
+            Self::NeverAsked => "never-asked",
+            Self::LeftService => "left-service",
+            Self::SubstitutesSickToo { .. } => "substitutes-sick-too",
+            Self::FollowUpVerifies => "follow-up-verifies",
             Self::SymptomOver => "symptom-over",
             Self::NothingOpen => "nothing-open",
         }
@@ -263,9 +275,7 @@ impl fmt::Display for Reason {
             Self::CleanupInsufficient { why } => write!(f, "the cleanup was not enough: {why}"),
             Self::CleanupFailed { why } => write!(f, "the cleanup {why}"),
             Self::CleanupOk { why } => write!(f, "the cleanup says: {why}"),
-            Self::StillThere { value, threshold } => {
-                write!(f, "the metric is still {value:.1}, the threshold {threshold:.1}")
-            }
+            Self::StillThere { what } => write!(f, "the symptom is still there: {what}"),
             Self::NotQuiet { after } => {
                 write!(f, "the metric kept coming back out of bounds for {}", Age(*after))
             }
@@ -289,7 +299,17 @@ impl fmt::Display for Reason {
                 write!(f, "the incident did not end within {}", Age(*after))
             }
             Self::BackInService => f.write_str("the instance is back in service"),
-            Self::SymptomOver => f.write_str("the alarm is OK again, by a datapoint"),
+            Self::NeverAsked => f.write_str("nothing shows that the call was made, so it is made now"),
+            Self::LeftService => f.write_str("the instance has left service"),
+            Self::SubstitutesSickToo { count } => write!(
+                f,
+                "{count} members of the group were replaced for this lately, and it came back: \
+                 what all of them share is to blame"
+            ),
+            Self::FollowUpVerifies => {
+                f.write_str("the alarm is OK again; the follow-up verifies that it stays so")
+            }
+            Self::SymptomOver => f.write_str("the symptom is over before the next rung was taken"),
             Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
         }
     }

@@ -11,7 +11,7 @@
 use serde_json::Value;
 
 use super::field::{Field, quoted_up_to};
-use super::metric::Bad;
+use super::Bad;
 use super::reason::{Words, words};
 use super::{AlarmState, Evidence, Unreadable};
 
