@@ -178,7 +178,7 @@ fn for_you(report: &Report) -> String {
 /// cut to [`QUOTE_CHARS_MAX`].
 fn quote(text: &str) -> String {
     let harmless = |c: char| {
-        let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}');
         if c.is_control() || turns { '?' } else { c }
     };

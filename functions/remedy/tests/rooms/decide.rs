@@ -1,0 +1,473 @@
+//! Which rung: every rule by which one is available, unavailable or in doubt.
+
+use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::decide::{Decision, asks_for_group, decide, ladder};
+use remedy::facts::{Fact, Facts, GroupFact, InstanceState, Platform};
+use remedy::incident::Rung;
+use remedy::reason::Reason;
+
+use crate::given::{
+    agent, ago, alarm, alone, facts, gap, group, instance, membership, now, policy, silence, tags,
+};
+
+/// A rule, the symptom it is shown with, what is changed, and what comes of it.
+type Row = (&'static str, Symptom, fn(&mut Facts), &'static str);
+
+fn check(rows: &[Row]) {
+    let mut wrong = Vec::new();
+    for (rule, symptom, change, expected) in rows {
+        let mut facts = facts();
+        change(&mut facts);
+        let decision = said(&decide(&alarm(*symptom), &facts, &policy()));
+        if decision != *expected {
+            wrong.push(format!("{rule} ({symptom})\n  expected {expected}\n  but got  {decision}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn said(decision: &Decision) -> String {
+    let codes = |because: &[Reason]| -> String {
+        let codes: Vec<&str> = because.iter().map(Reason::code).collect();
+        codes.join(" ")
+    };
+    match decision {
+        Decision::Act { rung, because } => format!("{rung}: {}", codes(because)),
+        Decision::Watch { because } => format!("watch: {}", codes(because)),
+        Decision::HandOver { because } => format!("hand over: {}", codes(because)),
+    }
+}
+
+fn nothing(_: &mut Facts) {}
+
+#[test]
+fn a_cleanup_needs_an_agent_that_answers_on_linux() {
+    check(&[
+        ("an agent that answers gets the cleanup", DiskFull, nothing, "cleanup: lowest-rung"),
+        ("whatever the symptom", HighCpu, nothing, "cleanup: lowest-rung"),
+        ("whatever the symptom", MemoryPressure, nothing, "cleanup: lowest-rung"),
+        ("in no group too", HighCpu, alone, "cleanup: lowest-rung"),
+        (
+            "an agent that never registered gets none",
+            DiskFull,
+            |facts| facts.agent = Fact::Known(None),
+            "replace: lowest-rung agent-absent",
+        ),
+        (
+            "an agent that lost its connection gets none",
+            DiskFull,
+            |facts| agent(facts).online = false,
+            "replace: lowest-rung agent-silent",
+        ),
+        (
+            "an agent is online for a while after it died: the ping decides",
+            DiskFull,
+            |facts| agent(facts).last_ping = Some(ago(16)),
+            "replace: lowest-rung agent-silent",
+        ),
+        (
+            "15 minutes of silence are still an answer",
+            DiskFull,
+            |facts| agent(facts).last_ping = Some(ago(15)),
+            "cleanup: lowest-rung",
+        ),
+    ]);
+}
+
+#[test]
+fn an_agent_answers_by_its_newest_ping_and_for_its_platform() {
+    check(&[
+        (
+            "an agent that never pinged does not answer",
+            DiskFull,
+            |facts| agent(facts).last_ping = None,
+            "replace: lowest-rung agent-silent",
+        ),
+        (
+            "a ping from a clock that is ahead is an answer",
+            DiskFull,
+            |facts| agent(facts).last_ping = Some(ago(-5)),
+            "cleanup: lowest-rung",
+        ),
+        (
+            "Windows by the agent's word gets none",
+            DiskFull,
+            |facts| agent(facts).platform = Some(Platform::Windows),
+            "replace: lowest-rung platform-unsupported",
+        ),
+        (
+            "Windows by EC2's word gets none, if the agent says nothing",
+            DiskFull,
+            |facts| {
+                agent(facts).platform = None;
+                instance(facts).platform = Platform::Windows;
+            },
+            "replace: lowest-rung platform-unsupported",
+        ),
+        (
+            "the agent's word goes before EC2's",
+            DiskFull,
+            |facts| instance(facts).platform = Platform::Windows,
+            "cleanup: lowest-rung",
+        ),
+        (
+            "an unknown agent stops the climb",
+            DiskFull,
+            |facts| facts.agent = Fact::Unknown(gap("ssm:DescribeInstanceInformation")),
+            "watch: fact-unknown",
+        ),
+    ]);
+}
+
+#[test]
+fn a_reboot_needs_a_running_instance_on_a_sound_host() {
+    check(&[
+        (
+            "a silent agent alone gets a reboot",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+            },
+            "reboot: lowest-rung agent-silent",
+        ),
+        (
+            "whatever but a full disk",
+            MemoryPressure,
+            |facts| {
+                silence(facts);
+                alone(facts);
+            },
+            "reboot: lowest-rung agent-silent",
+        ),
+        (
+            "a reboot frees no disk",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                alone(facts);
+            },
+            "hand over: agent-silent not-in-group reboot-frees-nothing",
+        ),
+        (
+            "a missing instance cannot reboot",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                facts.instance = Fact::Known(None);
+            },
+            "hand over: agent-silent instance-missing not-in-group",
+        ),
+        (
+            "a stopped instance cannot reboot",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                instance(facts).state = InstanceState::Not("stopped".to_owned());
+            },
+            "hand over: agent-silent not-running not-in-group",
+        ),
+    ]);
+}
+
+#[test]
+fn a_reboot_waits_for_status_checks_that_are_known() {
+    check(&[
+        (
+            "an unknown instance stops the climb",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                facts.instance = Fact::Unknown(gap("ec2:DescribeInstances"));
+            },
+            "watch: agent-silent fact-unknown",
+        ),
+        (
+            "an impaired host keeps its instance through a reboot",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                status(facts, true, false);
+            },
+            "hand over: agent-silent system-impaired not-in-group",
+        ),
+        (
+            "an impaired instance is what a reboot is for",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                status(facts, false, true);
+            },
+            "reboot: lowest-rung agent-silent",
+        ),
+        (
+            "a running instance without status is in doubt",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                facts.status = Fact::Known(None);
+            },
+            "watch: agent-silent fact-unknown",
+        ),
+        (
+            "an unknown status stops the climb",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                facts.status = Fact::Unknown(gap("ec2:DescribeInstanceStatus"));
+            },
+            "watch: agent-silent fact-unknown",
+        ),
+    ]);
+}
+
+fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
+    facts.status =
+        Fact::Known(Some(remedy::facts::StatusChecks { system_impaired, instance_impaired }));
+}
+
+#[test]
+fn a_reboot_in_a_group_needs_health_checks_that_wait() {
+    check(&[
+        (
+            "a group behind a load balancer would replace who reboots",
+            HighCpu,
+            silence,
+            "replace: lowest-rung agent-silent reboot-would-replace",
+        ),
+        (
+            "so would any health check we do not know",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                group(facts).health_checks = ["EC2", "VPC_LATTICE"].map(str::to_owned).into();
+            },
+            "replace: lowest-rung agent-silent reboot-would-replace",
+        ),
+        (
+            "EC2's and EBS's own checks wait",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                group(facts).health_checks = ["EC2", "EBS"].map(str::to_owned).into();
+            },
+            "reboot: lowest-rung agent-silent",
+        ),
+        (
+            "an unknown membership stops the climb",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
+            },
+            "watch: agent-silent fact-unknown",
+        ),
+        (
+            "an unknown group stops the climb",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                facts.group = GroupFact::Read {
+                    group: Fact::Unknown(gap("autoscaling:DescribeAutoScalingGroups")),
+                    refresh: Fact::Known(None),
+                };
+            },
+            "watch: agent-silent fact-unknown",
+        ),
+        (
+            "a group that nobody asked about is in doubt",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                facts.group = GroupFact::NotRead;
+            },
+            "watch: agent-silent fact-unknown",
+        ),
+        (
+            "a group that is gone replaces nobody",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                facts.group =
+                    GroupFact::Read { group: Fact::Known(None), refresh: Fact::Known(None) };
+            },
+            "hand over: agent-silent group-missing",
+        ),
+    ]);
+}
+
+#[test]
+fn a_replacement_needs_a_group_that_is_free_to_replace() {
+    check(&[
+        (
+            "a silent agent in a group gets a replacement",
+            DiskFull,
+            silence,
+            "replace: lowest-rung agent-silent",
+        ),
+        (
+            "a group whose owner has not opted in keeps its members",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                group(facts).tags.clear();
+            },
+            "hand over: agent-silent group-not-opted-in reboot-frees-nothing",
+        ),
+        (
+            "a value we do not know is not a yes",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                group(facts).tags = tags("Enabled");
+            },
+            "hand over: agent-silent group-not-opted-in reboot-frees-nothing",
+        ),
+        (
+            "a group tagged for observation keeps its members",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                group(facts).tags = tags("observe");
+            },
+            "hand over: agent-silent group-observed reboot-frees-nothing",
+        ),
+    ]);
+}
+
+#[test]
+fn a_replacement_needs_the_processes_that_carry_it_out() {
+    check(&[
+        (
+            "without Launch a replacement only terminates",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                group(facts).suspended = ["Launch".to_owned()].into();
+            },
+            "hand over: agent-silent process-suspended reboot-frees-nothing",
+        ),
+        (
+            "without Terminate it fires when that is resumed",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                group(facts).suspended = ["Terminate".to_owned()].into();
+            },
+            "hand over: agent-silent process-suspended reboot-frees-nothing",
+        ),
+        (
+            "without ReplaceUnhealthy too",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                group(facts).suspended = ["ReplaceUnhealthy".to_owned()].into();
+            },
+            "hand over: agent-silent process-suspended reboot-frees-nothing",
+        ),
+        (
+            "other processes do not matter",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                group(facts).suspended = ["AZRebalance".to_owned()].into();
+            },
+            "replace: lowest-rung agent-silent",
+        ),
+    ]);
+}
+
+#[test]
+fn a_replacement_needs_a_member_in_service_and_no_refresh() {
+    check(&[
+        (
+            "a running refresh replaces instances itself",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                refresh(facts, Fact::Known(Some("InProgress".to_owned())));
+            },
+            "hand over: agent-silent refresh-running reboot-frees-nothing",
+        ),
+        (
+            "an unknown refresh stops the climb",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                refresh(facts, Fact::Unknown(gap("autoscaling:DescribeInstanceRefreshes")));
+            },
+            "watch: agent-silent fact-unknown",
+        ),
+        (
+            "a member that is not in service is the group's",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                membership(facts).lifecycle = "Standby".to_owned();
+            },
+            "hand over: agent-silent not-in-service reboot-frees-nothing",
+        ),
+        (
+            "an unknown membership stops the climb",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
+            },
+            "watch: agent-silent fact-unknown",
+        ),
+    ]);
+}
+
+fn refresh(facts: &mut Facts, status: Fact<Option<String>>) {
+    match &mut facts.group {
+        GroupFact::Read { refresh, .. } => *refresh = status,
+        GroupFact::NotRead => panic!("the group is not read"),
+    }
+}
+
+#[test]
+fn a_full_disk_prefers_replacement_and_the_others_a_reboot() {
+    let between = [Rung::Replace, Rung::Reboot];
+    assert_eq!(ladder(DiskFull), [Rung::Cleanup, between[0], between[1]]);
+    for symptom in [HighCpu, MemoryPressure] {
+        assert_eq!(ladder(symptom), [Rung::Cleanup, between[1], between[0]]);
+    }
+}
+
+#[test]
+fn the_group_is_read_only_if_no_cleanup_is_possible() {
+    let asks = |change: fn(&mut Facts)| {
+        let mut facts = facts();
+        facts.group = GroupFact::NotRead;
+        change(&mut facts);
+        asks_for_group(&alarm(DiskFull), &facts, &policy())
+    };
+    assert!(asks(silence), "a silent agent");
+    assert!(!asks(nothing), "an agent that answers");
+    assert!(!asks(|facts| facts.agent = Fact::Unknown(gap("x"))), "an unknown agent");
+    assert!(
+        !asks(|facts| {
+            silence(facts);
+            alone(facts);
+        }),
+        "an instance in no group"
+    );
+    let mut read = facts();
+    silence(&mut read);
+    assert!(!asks_for_group(&alarm(DiskFull), &read, &policy()), "a group that was read");
+}
+
+#[test]
+fn a_decision_depends_on_nothing_but_its_inputs() {
+    let decide = || decide(&alarm(DiskFull), &facts(), &policy());
+    assert_eq!(decide(), decide());
+    assert_eq!(facts().observed_at, now());
+}

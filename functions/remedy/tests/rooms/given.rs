@@ -1,0 +1,184 @@
+//! What the rows start from: an alarm that may be acted on, and facts in good
+//! order. Each row changes one thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use remedy::alarm::{Alarm, AlarmState, Envelope, Evidence, Symptom};
+use remedy::facts::{
+    Agent, Fact, Facts, Gap, Group, GroupFact, History, Instance, InstanceState, Membership,
+    Platform, StatusChecks,
+};
+use remedy::ids::{ActionId, GroupName, InstanceId, MountPoint};
+use remedy::incident::{Attempt, Incident, Rung, Stage};
+use remedy::policy::{Mode, Policy};
+
+/// When the facts were read.
+pub(crate) fn now() -> Timestamp {
+    "2026-11-20T03:14:00Z".parse().unwrap()
+}
+
+/// Some minutes before `now`.
+pub(crate) fn ago(minutes: i64) -> Timestamp {
+    now() - SignedDuration::from_mins(minutes)
+}
+
+/// An alarm that went off a minute ago, by a datapoint.
+pub(crate) fn alarm(symptom: Symptom) -> Alarm {
+    Alarm {
+        envelope: Envelope::StateChange,
+        name: "web-alarm".to_owned(),
+        arn: Some("arn:aws:cloudwatch:eu-central-1:111122223333:alarm:web-alarm".to_owned()),
+        account: Some("111122223333".to_owned()),
+        region: Some("eu-central-1".to_owned()),
+        instance_id: InstanceId::new("i-0a1b2c3d4e5f60718").unwrap(),
+        watched: 1,
+        symptom,
+        state: AlarmState::Alarm,
+        changed_at: ago(1),
+        metric: "CWAgent something_percent".to_owned(),
+        mount: (symptom == Symptom::DiskFull).then(|| MountPoint::new("/var").unwrap()),
+        evidence: Evidence::Measured { value: Some(96.4), threshold: Some(90.0) },
+        reason: "Threshold Crossed".to_owned(),
+        muted: None,
+        suppressed_by: None,
+        observe: false,
+        request_id: None,
+    }
+}
+
+/// An instance that runs, opted in, with an agent that answers, in service in
+/// an opted-in group behind a load balancer, and no incident.
+pub(crate) fn facts() -> Facts {
+    Facts {
+        observed_at: now(),
+        instance: Fact::Known(Some(Instance {
+            state: InstanceState::Running,
+            tags: tags("enabled"),
+            zone: "eu-central-1a".to_owned(),
+            image: "ami-0d1e2f3a4b5c6d7e8".to_owned(),
+            instance_type: "m7g.large".to_owned(),
+            root_is_ebs: true,
+            platform: Platform::Linux,
+        })),
+        status: Fact::Known(Some(StatusChecks {
+            system_impaired: false,
+            instance_impaired: false,
+        })),
+        agent: Fact::Known(Some(Agent {
+            online: true,
+            last_ping: Some(ago(4)),
+            platform: Some(Platform::Linux),
+        })),
+        membership: Fact::Known(Some(Membership {
+            group: GroupName::new("web-asg").unwrap(),
+            lifecycle: "InService".to_owned(),
+            healthy: true,
+            launch_template_version: None,
+        })),
+        group: GroupFact::Read {
+            group: Fact::Known(Some(Group {
+                tags: tags("enabled"),
+                min: 1,
+                max: 4,
+                desired: 3,
+                healthy_in_service: 3,
+                health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
+                suspended: BTreeSet::new(),
+                maintenance: None,
+            })),
+            refresh: Fact::Known(None),
+        },
+        history: Fact::Known(History { latest: None }),
+    }
+}
+
+/// The policy as it comes, allowed to act.
+pub(crate) fn policy() -> Policy {
+    Policy { mode: Mode::Act, ..Policy::default() }
+}
+
+/// Tags with the opt-in tag set to `value`.
+pub(crate) fn tags(value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("auto-remediation".to_owned(), value.to_owned())])
+}
+
+/// A gap in the facts.
+pub(crate) fn gap(call: &'static str) -> Gap {
+    Gap { call, why: "ThrottlingException: Rate exceeded".to_owned() }
+}
+
+/// An incident of another alarm on the instance, opened half an hour ago and
+/// still open.
+pub(crate) fn incident(symptom: Symptom) -> Incident {
+    let other =
+        Alarm { name: "other".to_owned(), changed_at: ago(31), arn: None, ..alarm(symptom) };
+    Incident {
+        id: other.incident_id(),
+        action_id: other.action_id(),
+        instance_id: other.instance_id,
+        symptom,
+        group: None,
+        alarm: other.name,
+        stage: Stage::Acted,
+        attempts: vec![Attempt {
+            rung: Rung::Cleanup,
+            claimed_at: ago(30),
+            command_id: None,
+            failure: None,
+        }],
+        opened_at: ago(30),
+        expires_at: now() + SignedDuration::from_mins(30),
+        version: 2,
+    }
+}
+
+/// The incident `alarm` opened, closed since.
+pub(crate) fn its_own(alarm: &Alarm) -> Incident {
+    let action_id: ActionId = alarm.action_id();
+    Incident { action_id, stage: Stage::Resolved, ..incident(alarm.symptom) }
+}
+
+/// The instance, to be changed.
+pub(crate) fn instance(facts: &mut Facts) -> &mut Instance {
+    match &mut facts.instance {
+        Fact::Known(Some(instance)) => instance,
+        other => panic!("no instance: {other:?}"),
+    }
+}
+
+/// The agent, to be changed.
+pub(crate) fn agent(facts: &mut Facts) -> &mut Agent {
+    match &mut facts.agent {
+        Fact::Known(Some(agent)) => agent,
+        other => panic!("no agent: {other:?}"),
+    }
+}
+
+/// The membership, to be changed.
+pub(crate) fn membership(facts: &mut Facts) -> &mut Membership {
+    match &mut facts.membership {
+        Fact::Known(Some(membership)) => membership,
+        other => panic!("no membership: {other:?}"),
+    }
+}
+
+/// The group, to be changed.
+pub(crate) fn group(facts: &mut Facts) -> &mut Group {
+    match &mut facts.group {
+        GroupFact::Read { group: Fact::Known(Some(group)), .. } => group,
+        other => panic!("no group: {other:?}"),
+    }
+}
+
+/// Makes the agent one that stopped answering.
+pub(crate) fn silence(facts: &mut Facts) {
+    agent(facts).online = false;
+    agent(facts).last_ping = Some(ago(30));
+}
+
+/// Takes the instance out of its group.
+pub(crate) fn alone(facts: &mut Facts) {
+    facts.membership = Fact::Known(None);
+    facts.group = GroupFact::NotRead;
+}

@@ -1,0 +1,427 @@
+"""The stock moto server, plus the behaviours Remedy meets on AWS and moto lacks.
+
+    python moto_extended.py -H 127.0.0.1 -p 5600        (moto_server's own flags)
+
+Stock moto cannot describe SSM agents, accepts any command for any instance,
+never replaces a member marked unhealthy, knows no instance refresh, and
+"reboots" a stopped instance into running. A test against that proves little.
+Each override says what AWS does instead. They replace private functions of
+moto, so its version is pinned in requirements.txt, and
+`tests/wire/test_the_emulated_region.py` holds them to their word.
+
+What a test wants of an instance it says with EC2 tags, which survive the wire:
+
+    test:ssm              Online | ConnectionLost | Inactive | none
+                          (default: Online while the instance runs)
+    test:ssm-ping-age     seconds since the agent's last ping (default 20)
+    test:ssm-platform     Linux | Windows (default Linux)
+    test:ssm-result       what a command ends with (default Success)
+    test:ssm-delay        seconds a command stays in progress (default 0)
+    test:system-status    ok | impaired | insufficient-data | initializing
+    test:instance-status  the same, for the instance's own check
+"""
+
+import re
+import sys
+import threading
+import time
+import uuid
+from datetime import datetime, timezone
+
+from moto.autoscaling import models as autoscaling
+from moto.autoscaling.exceptions import ValidationError
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult, BaseResponse
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import Instance, InstanceBackend
+from moto.ssm import models as ssm
+from moto.ssm.responses import SimpleSystemManagerResponse
+
+
+class AwsError(ServiceException):
+    """A class of our own, because moto looks a bare one up in a service "core"."""
+
+
+def fail(code, message):
+    """The error an AWS client sees, in whatever protocol the service speaks."""
+    raise AwsError(code, message)
+
+
+# One request at a time. moto's models are plain dictionaries without locks, so
+# two functions racing each other would at times trip over moto, not over us.
+
+_one_at_a_time = threading.RLock()
+_call_action = BaseResponse.call_action
+
+
+def call_action(self):
+    with _one_at_a_time:
+        return _call_action(self)
+
+
+BaseResponse.call_action = call_action
+
+
+# --- EC2 ---------------------------------------------------------------------
+
+
+def tags_of(instance):
+    return {tag["key"]: tag["value"] for tag in instance.get_tags()}
+
+
+def all_instances(account, region):
+    reservations = ec2_backends[account][region].reservations.values()
+    return [instance for reservation in reservations for instance in reservation.instances]
+
+
+def status_check(tag):
+    """A status check whose answer the instance's tag decides."""
+
+    def status(self):
+        if self.state != "running":
+            return {"Status": "not-applicable"}
+        wanted = tags_of(self).get(tag, "ok")
+        passed = {"ok": "passed", "impaired": "failed"}.get(wanted, wanted)
+        return {"Status": wanted, "Details": [{"Name": "reachability", "Status": passed}]}
+
+    return property(status)
+
+
+Instance.system_status = status_check("test:system-status")
+Instance.instance_status = status_check("test:instance-status")
+
+_reboot_instances = InstanceBackend.reboot_instances
+
+
+def reboot_instances(self, instance_ids):
+    """AWS reboots only what runs; moto would start a stopped instance."""
+    for instance in self.get_multi_instances_by_id(instance_ids):
+        if instance.state != "running":
+            fail(
+                "IncorrectState",
+                f"The instance '{instance.id}' is not in the 'running' state.",
+            )
+    return _reboot_instances(self, instance_ids)
+
+
+InstanceBackend.reboot_instances = reboot_instances
+
+
+# --- Systems Manager ---------------------------------------------------------
+
+
+def ping_status(instance):
+    """What SSM knows of the agent, or None where it knows nothing."""
+    if instance.state != "running":
+        return None
+    wanted = tags_of(instance).get("test:ssm", "Online")
+    return None if wanted == "none" else wanted
+
+
+def instance_information(instance):
+    tags = tags_of(instance)
+    platform = tags.get("test:ssm-platform", "Linux")
+    names = {"Linux": ("Amazon Linux", "2023"), "Windows": ("Windows Server 2022", "10.0")}
+    name, version = names.get(platform, (platform, "1"))
+    return {
+        "InstanceId": instance.id,
+        "PingStatus": ping_status(instance),
+        "LastPingDateTime": time.time() - float(tags.get("test:ssm-ping-age", 20)),
+        "AgentVersion": "3.3.3572.0",
+        "IsLatestVersion": True,
+        "PlatformType": platform,
+        "PlatformName": name,
+        "PlatformVersion": version,
+        "ResourceType": "EC2Instance",
+        "IPAddress": instance.private_ip or "",
+        "ComputerName": instance.id,
+    }
+
+
+def information_filters(response):
+    """The two ways to filter, which AWS does not let a caller mix."""
+    filters = {f["Key"]: f["Values"] for f in response._get_param("Filters", []) or []}
+    legacy = {
+        f["key"]: f["valueSet"]
+        for f in response._get_param("InstanceInformationFilterList", []) or []
+    }
+    if filters and legacy:
+        fail("ValidationException", "Filters and InstanceInformationFilterList exclude each other")
+    wanted = filters or legacy
+    for key in wanted:
+        if key not in ("InstanceIds", "PingStatus"):
+            fail("InvalidFilterKey", f"The filter key {key} is not emulated here")
+    return wanted
+
+
+def describe_instance_information(self):
+    limit = self._get_param("MaxResults")
+    if limit is not None and not 5 <= int(limit) <= 50:
+        fail("ValidationException", "MaxResults must be between 5 and 50")
+    wanted = information_filters(self)
+    known = [
+        instance_information(instance)
+        for instance in all_instances(self.current_account, self.region)
+        if ping_status(instance) is not None
+    ]
+    found = [
+        item
+        for item in known
+        if item["InstanceId"] in wanted.get("InstanceIds", [item["InstanceId"]])
+        and item["PingStatus"] in wanted.get("PingStatus", [item["PingStatus"]])
+    ]
+    return ActionResult({"InstanceInformationList": found})
+
+
+def check_parameters(document, given):
+    """AWS refuses parameters a document does not declare or allow."""
+    declared = document.content_json.get("parameters") or {}
+    for name, values in given.items():
+        if name not in declared:
+            fail("InvalidParameters", f"Parameter {name} is not defined in the document.")
+        pattern = declared[name].get("allowedPattern")
+        allowed = declared[name].get("allowedValues")
+        for value in values:
+            if pattern and not re.search(pattern, value):
+                fail("InvalidParameters", f"Parameter {name}: {value!r} does not match {pattern}")
+            if allowed and value not in allowed:
+                fail("InvalidParameters", f"Parameter {name}: {value!r} is not one of {allowed}")
+    for name, declaration in declared.items():
+        if "default" not in declaration and name not in given:
+            fail("InvalidParameters", f"Parameter {name} is required.")
+
+
+def check_command(response):
+    """What SendCommand refuses at once, rather than hours later."""
+    timeout = response._get_param("TimeoutSeconds")
+    if timeout is not None and not 30 <= int(timeout) <= 2_592_000:
+        fail("ValidationException", "timeoutSeconds must be between 30 and 2592000")
+    if len(response._get_param("Comment", "") or "") > 100:
+        fail("ValidationException", "comment must have length less than or equal to 100")
+    name = (response._get_param("DocumentName") or "").rsplit("document/", 1)[-1]
+    documents = response.ssm_backend._documents
+    if not name.startswith("AWS-"):
+        if name not in documents:
+            fail("InvalidDocument", f"Document with name {name} does not exist.")
+        version = response._get_param("DocumentVersion")
+        document = documents[name].find("$LATEST" if version == "$LATEST" else None)
+        check_parameters(document, response._get_param("Parameters", {}) or {})
+    by_id = {i.id: i for i in all_instances(response.current_account, response.region)}
+    for instance_id in response._get_param("InstanceIds", []) or []:
+        if instance_id not in by_id or ping_status(by_id[instance_id]) is None:
+            fail(
+                "InvalidInstanceId",
+                f"Instances [[{instance_id}]] not in a valid state for account "
+                f"{response.current_account}",
+            )
+
+
+_send_command = SimpleSystemManagerResponse.send_command
+
+
+def send_command(self):
+    """AWS knows the document, its parameters and the instance before it says yes.
+    An agent that was Online once and is silent now is still accepted: such a
+    command waits for its delivery timeout."""
+    check_command(self)
+    return _send_command(self)
+
+
+def list_command_invocations(self):
+    command_id, instance_id = self._get_param("CommandId"), self._get_param("InstanceId")
+    shown = ("CommandId", "InstanceId", "Comment", "DocumentName", "Status", "StatusDetails")
+    found = []
+    for command in self.ssm_backend.list_commands(command_id, instance_id):
+        for target in command.instance_ids:
+            if instance_id in (None, target):
+                invocation = command.get_invocation(target, None)
+                found.append({key: invocation[key] for key in shown})
+    return ActionResult({"CommandInvocations": found})
+
+
+SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
+SimpleSystemManagerResponse.list_command_invocations = list_command_invocations
+SimpleSystemManagerResponse.send_command = send_command
+
+_targets = ssm.Command._get_instance_ids_from_targets
+_get_invocation = ssm.Command.get_invocation
+
+
+def targets(self):
+    """Without Targets moto would run the command on every instance there is."""
+    return _targets(self) if self.targets else []
+
+
+def get_invocation(self, instance_id, plugin_name):
+    """A command takes as long, and ends as well, as its instance's tags say."""
+    instances = all_instances(self.account_id, self.backend_region)
+    tags = next((tags_of(i) for i in instances if i.id == instance_id), {})
+    sent = self.requested_date_time.replace(tzinfo=timezone.utc)
+    age = (datetime.now(timezone.utc) - sent).total_seconds()
+    status = tags.get("test:ssm-result", "Success")
+    if age < float(tags.get("test:ssm-delay", 0)):
+        status = "InProgress"
+    code = {"Success": 0, "InProgress": -1, "TimedOut": -1}.get(status, 1)
+    invocation = dict(_get_invocation(self, instance_id, plugin_name))
+    invocation.update(Status=status, StatusDetails=status, ResponseCode=code)
+    return invocation
+
+
+ssm.Command._get_instance_ids_from_targets = targets
+ssm.Command.get_invocation = get_invocation
+
+
+# --- Auto Scaling ------------------------------------------------------------
+
+_Backend = autoscaling.AutoScalingBackend
+_enter_standby = _Backend.enter_standby_instances
+_exit_standby = _Backend.exit_standby_instances
+_terminate = _Backend.terminate_instance
+_set_health = _Backend.set_instance_health
+
+
+def group_named(backend, name):
+    if name not in backend.autoscaling_groups:
+        raise ValidationError(f"AutoScalingGroup name not found - AutoScalingGroup {name} not found")
+    return backend.autoscaling_groups[name]
+
+
+def group_of(backend, instance_id):
+    for group in backend.autoscaling_groups.values():
+        if any(member.instance.id == instance_id for member in group.instance_states):
+            return group
+    return None
+
+
+def suspended(group, *processes):
+    names = {process["ProcessName"] for process in group.suspended_processes}
+    return bool(names & set(processes))
+
+
+def check_state(group, instance_ids, wanted):
+    members = {member.instance.id: member for member in group.instance_states}
+    for instance_id in instance_ids:
+        if instance_id not in members:
+            raise ValidationError(
+                f"The instance {instance_id} is not part of Auto Scaling group {group.name}."
+            )
+        if members[instance_id].lifecycle_state != wanted:
+            raise ValidationError(f"The instance {instance_id} is not in {wanted}.")
+
+
+def sizes(group):
+    return (
+        f"AutoScalingGroup {group.name} has min-size={group.min_size}, "
+        f"max-size={group.max_size}, and desired-size={group.desired_capacity}."
+    )
+
+
+def enter_standby(self, group_name, instance_ids, should_decrement):
+    """AWS keeps the group's minimum, and moves only what is in service."""
+    group = group_named(self, group_name)
+    check_state(group, instance_ids, "InService")
+    if should_decrement and group.desired_capacity - len(instance_ids) < group.min_size:
+        raise ValidationError(
+            f"{sizes(group)} To place into standby {len(instance_ids)} instance, "
+            "please update the AutoScalingGroup sizes appropriately."
+        )
+    return _enter_standby(self, group_name, instance_ids, should_decrement)
+
+
+def exit_standby(self, group_name, instance_ids):
+    """AWS keeps the group's maximum, and returns only what is in Standby."""
+    group = group_named(self, group_name)
+    check_state(group, instance_ids, "Standby")
+    if group.desired_capacity + len(instance_ids) > group.max_size:
+        raise ValidationError(
+            f"{sizes(group)} To bring out of standby {len(instance_ids)} instance, "
+            "please update the AutoScalingGroup sizes appropriately."
+        )
+    return _exit_standby(self, group_name, instance_ids)
+
+
+def terminate(self, instance_id, should_decrement):
+    """AWS names an unknown instance, and keeps the group's minimum."""
+    group = group_of(self, instance_id)
+    if group is None:
+        raise ValidationError(
+            "Instance Id not found - No managed instance found for instance ID: " + instance_id
+        )
+    if should_decrement and group.desired_capacity - 1 < group.min_size:
+        raise ValidationError(
+            f"Currently, desiredSize equals minSize ({group.min_size}). Terminating instance "
+            "without replacement will violate group's min size constraint. Either set "
+            "shouldDecrementDesiredCapacity flag to false or lower group's min size."
+        )
+    return _terminate(self, instance_id, should_decrement)
+
+
+def set_instance_health(self, instance_id, health_status):
+    """AWS replaces an unhealthy member within a minute, unless the processes
+    that do it are suspended. Here it happens at once: tests need not wait."""
+    group = group_of(self, instance_id)
+    if group is None:
+        raise ValidationError(f"Instance {instance_id} is not managed by an Auto Scaling group.")
+    _set_health(self, instance_id, health_status)
+    if health_status != "Unhealthy":
+        return
+    if not suspended(group, "ReplaceUnhealthy", "Terminate", "Launch"):
+        _terminate(self, instance_id, False)
+
+
+_Backend.enter_standby_instances = enter_standby
+_Backend.exit_standby_instances = exit_standby
+_Backend.terminate_instance = terminate
+_Backend.set_instance_health = set_instance_health
+
+
+def refreshes_of(response):
+    """A group's instance refreshes, newest first. moto has no such thing."""
+    group = group_named(response.autoscaling_backend, response._get_param("AutoScalingGroupName"))
+    if not hasattr(group, "instance_refreshes"):
+        group.instance_refreshes = []
+    return group.instance_refreshes
+
+
+def start_instance_refresh(self):
+    """A refresh stays in progress until it is cancelled: tests move nothing by time."""
+    refreshes = refreshes_of(self)
+    if any(refresh["Status"] == "InProgress" for refresh in refreshes):
+        fail("InstanceRefreshInProgress", "An Instance Refresh is already in progress")
+    refresh = {
+        "InstanceRefreshId": str(uuid.uuid4()),
+        "AutoScalingGroupName": self._get_param("AutoScalingGroupName"),
+        "Status": "InProgress",
+        "StartTime": datetime.now(timezone.utc),
+        "PercentageComplete": 0,
+        "InstancesToUpdate": 1,
+    }
+    refreshes.insert(0, refresh)
+    return ActionResult({"InstanceRefreshId": refresh["InstanceRefreshId"]})
+
+
+def cancel_instance_refresh(self):
+    for refresh in refreshes_of(self):
+        if refresh["Status"] == "InProgress":
+            refresh.update(Status="Cancelled", EndTime=datetime.now(timezone.utc))
+            return ActionResult({"InstanceRefreshId": refresh["InstanceRefreshId"]})
+    fail("ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found")
+
+
+def describe_instance_refreshes(self):
+    wanted = self._get_param("InstanceRefreshIds", []) or []
+    limit = int(self._get_param("MaxRecords") or 50)
+    found = [r for r in refreshes_of(self) if not wanted or r["InstanceRefreshId"] in wanted]
+    return ActionResult({"InstanceRefreshes": found[:limit]})
+
+
+AutoScalingResponse.start_instance_refresh = start_instance_refresh
+AutoScalingResponse.cancel_instance_refresh = cancel_instance_refresh
+AutoScalingResponse.describe_instance_refreshes = describe_instance_refreshes
+
+
+if __name__ == "__main__":
+    from moto.server import main
+
+    main(sys.argv[1:])

@@ -1,0 +1,299 @@
+//! The stories: one for each symptom, and two refusals. Each is played by the
+//! functions' own road in the simulated region, so none of its lines is made up.
+
+use clap::ValueEnum;
+use jiff::{SignedDuration, Timestamp};
+use remedy::alarm::{self, Invocation, Symptom};
+use remedy::policy::OPT_IN_TAG;
+use serde_json::Value;
+use world::Region;
+use world::drive::Function;
+use world::fleet::{self, Names};
+use world::host::{AgentIs, Trouble};
+use world::watch::Watch;
+
+use narrator::Narrator;
+
+mod narrator;
+
+/// When the evening of the stories begins, in seconds since 1970:
+/// 2026-11-20T03:00:00Z.
+const EVENING: i64 = 1_795_143_600;
+
+/// When a recorded event arrives: 03:14:00 of that evening.
+const ARRIVAL: SignedDuration = SignedDuration::from_mins(14);
+
+/// From an alarm's transition until the function is invoked.
+const DELIVERY_TAKES: SignedDuration = SignedDuration::from_secs(5);
+
+/// One story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Story {
+    /// A full disk, relieved by a cleanup and closed by an OK.
+    DiskFull,
+    /// A host out of memory whose agent is silent, healed by a reboot.
+    MemoryPressure,
+    /// A busy host in a group whose agent is silent, replaced.
+    HighCpu,
+    /// An instance whose owner has not opted in, left alone.
+    NotOptedIn,
+    /// One alarm delivered twice, answered once.
+    DeliveredTwice,
+}
+
+impl Story {
+    /// Plays the story and tells it.
+    pub(crate) fn play(self) -> String {
+        match self {
+            Self::DiskFull => disk_full(),
+            Self::MemoryPressure => memory_pressure(),
+            Self::HighCpu => high_cpu(),
+            Self::NotOptedIn => not_opted_in(),
+            Self::DeliveredTwice => delivered_twice(),
+        }
+    }
+}
+
+/// What came of an event from a file.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    /// What happened.
+    pub(crate) text: String,
+    /// Whether the function answered. Otherwise it failed, and said why.
+    pub(crate) answered: bool,
+}
+
+/// Takes one event down the road, in a region where every web server is in a
+/// group, healthy and opted in.
+pub(crate) fn event(event: &str, function: Option<Symptom>, at: Option<Timestamp>) -> Telling {
+    let now = at.unwrap_or_else(|| arrival(event));
+    let function = Function::new(function.unwrap_or_else(|| addressee(event, now)));
+    let region = fleet::grouped(&Names::default(), now);
+    let mut narrator = Narrator::default();
+    let answer = narrator.invocation(&region, &function, event);
+    if let Some(answer) = &answer {
+        narrator.verbatim("The function's answer", answer);
+    }
+    Telling { text: narrator.told().trim_start().to_owned(), answered: answer.is_some() }
+}
+
+/// The function whose alarm `event` is.
+fn addressee(event: &str, at: Timestamp) -> Symptom {
+    let is_its_own = |symptom: &Symptom| {
+        let invocation = Invocation { symptom: *symptom, request_id: String::new(), at };
+        alarm::read(event, &invocation).is_ok_and(|received| !received.alarms.is_empty())
+    };
+    Symptom::ALL.into_iter().find(is_its_own).unwrap_or(Symptom::HighCpu)
+}
+
+/// When `event` arrives: on the evening of the stories, where the recorded
+/// events are at home, or 2 minutes after its own time if it is of another day.
+fn arrival(event: &str) -> Timestamp {
+    let usual = evening() + ARRIVAL;
+    let parsed: Option<Value> = serde_json::from_str(event).ok();
+    let newest = parsed.as_ref().and_then(newest_time);
+    match newest {
+        Some(newest) if usual.duration_since(newest).abs() > SignedDuration::from_hours(12) => {
+            newest + SignedDuration::from_mins(2)
+        }
+        _ => usual,
+    }
+}
+
+/// The newest time an event carries of itself.
+fn newest_time(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter_map(|(name, field)| match field {
+                Value::String(text) if ["time", "timestamp", "Timestamp"].contains(&&**name) => {
+                    text.parse().ok()
+                }
+                _ => newest_time(field),
+            })
+            .max(),
+        Value::Array(items) => items.iter().filter_map(newest_time).max(),
+        _ => None,
+    }
+}
+
+fn evening() -> Timestamp {
+    Timestamp::from_second(EVENING).unwrap_or_default()
+}
+
+/// A story's stage: a region, the alarm on `web`, and who tells it.
+struct Stage {
+    names: Names,
+    region: Region,
+    function: Function,
+    narrator: Narrator,
+}
+
+impl Stage {
+    fn new(symptom: Symptom, region: fn(&Names, Timestamp) -> Region, narrator: Narrator) -> Self {
+        let names = Names::default();
+        let region = region(&names, evening());
+        region.add_watch(Watch::new(symptom, names.web.clone(), evening()));
+        Self { names, region, function: Function::new(symptom), narrator }
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.region.pass(SignedDuration::from_secs(seconds));
+    }
+
+    fn happens(&mut self, what: &str) {
+        self.narrator.happens(self.region.now(), what);
+    }
+
+    /// The agent dies; half an hour passes in which nobody notices.
+    fn agent_dies(&mut self) {
+        let now = self.region.now();
+        self.region.with_host(&self.names.web, |host| host.agent = AgentIs::SilentSince(now));
+        self.happens(&format!("the SSM agent on {} dies", self.names.web));
+        self.pass(1800);
+    }
+
+    /// Trouble begins; three minutes later the alarm goes off. Gives its event.
+    fn trouble(&mut self, percent: f64, helps: (bool, bool)) -> Vec<String> {
+        let (cleanup_helps, reboot_helps) = helps;
+        let symptom = self.function.symptom;
+        self.region.with_host(&self.names.web, |host| {
+            host.trouble = Some(Trouble { symptom, percent, cleanup_helps, reboot_helps });
+        });
+        self.happens(&format!("{symptom} begins on {}", self.names.web));
+        self.pass(180);
+        self.transitions()
+    }
+
+    /// Whether the alarm changes its state now. Gives its event.
+    fn transitions(&mut self) -> Vec<String> {
+        let events = self.region.transitions();
+        for event in &events {
+            let parsed: Value = serde_json::from_str(event).unwrap_or_default();
+            let part = |path| parsed.pointer(path).and_then(Value::as_str).unwrap_or("?");
+            let name = part("/detail/alarmName");
+            let state = part("/detail/state/value");
+            self.narrator.happens(self.region.now(), &format!("alarm {name} goes to {state}"));
+        }
+        events
+    }
+
+    /// The events arrive.
+    fn deliver(&mut self, events: &[String]) {
+        self.region.pass(DELIVERY_TAKES);
+        for event in events {
+            self.narrator.invocation(&self.region, &self.function, event);
+        }
+    }
+
+    fn told(self) -> String {
+        self.narrator.told()
+    }
+}
+
+fn disk_full() -> String {
+    let mut stage = Stage::new(
+        Symptom::DiskFull,
+        fleet::grouped,
+        Narrator::new(
+            "disk-full: relieved by a cleanup",
+            "The root volume of a web server fills up. Its SSM agent answers, so the lowest rung \
+             is enough, and the next datapoint says so.",
+        ),
+    );
+    let events = stage.trouble(96.4, (true, true));
+    stage.deliver(&events);
+    stage.pass(115);
+    for command in stage.region.commands() {
+        stage.happens(&format!("command {}: {:?}", command.id, command.status));
+    }
+    let events = stage.transitions();
+    stage.deliver(&events);
+    stage.told()
+}
+
+fn memory_pressure() -> String {
+    let mut stage = Stage::new(
+        Symptom::MemoryPressure,
+        fleet::standalone,
+        Narrator::new(
+            "memory-pressure: a silent agent, and a reboot",
+            "A server that stands alone runs out of memory, and its SSM agent was the first to \
+             die of it. Nothing can be run on the host, so the next rung is a reboot.",
+        ),
+    );
+    stage.agent_dies();
+    let events = stage.trouble(97.2, (true, true));
+    stage.deliver(&events);
+    stage.pass(235);
+    let answers = stage.region.host(&stage.names.web).map(|host| host.agent);
+    if answers == Some(AgentIs::Answering) {
+        stage.happens("the server is back, and its agent answers");
+    }
+    let events = stage.transitions();
+    stage.deliver(&events);
+    stage.told()
+}
+
+fn high_cpu() -> String {
+    let mut stage = Stage::new(
+        Symptom::HighCpu,
+        fleet::grouped,
+        Narrator::new(
+            "high-cpu: a silent agent, and a replacement",
+            "A web server behind a load balancer has no processor time left, not even for its SSM \
+             agent. Its group would take a reboot for a death, so it is asked to do properly what \
+             it would do anyway.",
+        ),
+    );
+    stage.agent_dies();
+    let events = stage.trouble(99.1, (true, true));
+    stage.deliver(&events);
+    let group = stage.names.group.clone();
+    for seconds in [35, 100] {
+        stage.pass(seconds);
+        stage.narrator.group(&stage.region, &group);
+    }
+    let events = stage.transitions();
+    stage.deliver(&events);
+    stage.told()
+}
+
+fn not_opted_in() -> String {
+    let mut stage = Stage::new(
+        Symptom::HighCpu,
+        fleet::standalone,
+        Narrator::new(
+            "refused: nobody opted in",
+            "A server without the opt-in tag is in the same trouble. It is not ours to touch, and \
+             nobody asked to be told about it.",
+        ),
+    );
+    let web = stage.names.web.clone();
+    stage.region.with_host(&web, |host| {
+        host.instance.tags.remove(OPT_IN_TAG);
+    });
+    let events = stage.trouble(98.5, (true, true));
+    stage.deliver(&events);
+    stage.told()
+}
+
+fn delivered_twice() -> String {
+    let mut stage = Stage::new(
+        Symptom::DiskFull,
+        fleet::grouped,
+        Narrator::new(
+            "refused: the same alarm, delivered twice",
+            "EventBridge delivers at least once. The second delivery finds the claim of the first \
+             in the ledger, and nothing happens twice.",
+        ),
+    );
+    let events = stage.trouble(93.8, (true, true));
+    stage.deliver(&events);
+    stage.pass(15);
+    stage.happens("EventBridge delivers the same event again");
+    stage.deliver(&events);
+    let commands = stage.region.commands().len();
+    stage.happens(&format!("commands sent: {commands}"));
+    stage.told()
+}

@@ -1,0 +1,56 @@
+"""The compiled functions on the wire: fixtures of the suite.
+
+Run it with `make functions` and then `tests/wire/run`. What stands where:
+
+    region.py       the emulators and boto3, past the proxy
+    proxy.py        the address the functions call: the record, and faults
+    protocols.py    what requests and errors look like in each AWS protocol
+    function.py     the Lambda Runtime API, and a running function
+    template.py     the table and the documents of template.yaml
+    stack.py        one test's table, topic, queue, documents and functions
+    fleet.py        instances and groups
+    alarms.py       the payloads of events/, about them and now
+
+When a test fails, the functions' and emulators' last words are in its report.
+"""
+
+import pytest
+
+from function import MissingBinary, binary
+from region import Region
+from stack import Stack
+
+SYMPTOMS = ("high-cpu", "memory-pressure", "disk-full")
+
+
+def pytest_configure(config):
+    """A suite that cannot find the functions fails at once, and is not skipped."""
+    try:
+        for symptom in SYMPTOMS:
+            binary(symptom)
+    except MissingBinary as missing:
+        raise pytest.UsageError(str(missing)) from None
+
+
+@pytest.fixture(scope="session")
+def region(tmp_path_factory):
+    region = Region(tmp_path_factory.mktemp("region"))
+    yield region
+    region.stop()
+
+
+@pytest.fixture
+def stack(region, tmp_path):
+    stack = Stack(region, tmp_path)
+    yield stack
+    stack.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        for name in ("stack", "region"):
+            if name in getattr(item, "funcargs", {}):
+                report.sections.append((f"{name} log", item.funcargs[name].logs()))
+    return report

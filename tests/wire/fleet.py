@@ -1,0 +1,88 @@
+"""Instances and groups for a test to be about.
+
+An owner's tags are given as they stand in EC2; what the emulator should pretend
+(an agent that is silent, an impaired host) goes in by the `test:` tags that
+tests/emulators/moto_extended.py documents.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+OPTED_IN = {"auto-remediation": "enabled"}
+IMAGE = "ami-12c6146b"  # one of moto's catalogue
+
+
+def standalone(region, tags=OPTED_IN, agent="Online", **pretend):
+    """A running instance outside any group; gives its id."""
+    answer = region.ec2.run_instances(
+        ImageId=IMAGE,
+        MinCount=1,
+        MaxCount=1,
+        InstanceType="m7g.large",
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": _tags(dict(tags) | _pretended(agent, pretend))}
+        ],
+    )
+    return answer["Instances"][0]["InstanceId"]
+
+
+@dataclass
+class Group:
+    """An Auto Scaling group and its members at the beginning."""
+
+    region: object
+    name: str
+    members: list
+
+    def ids(self):
+        """The members as they are now."""
+        return [i["InstanceId"] for i in self.describe()["Instances"]]
+
+    def describe(self):
+        answer = self.region.autoscaling.describe_auto_scaling_groups(
+            AutoScalingGroupNames=[self.name]
+        )
+        return answer["AutoScalingGroups"][0]
+
+
+def group(region, size=2, tags=OPTED_IN, agent="Online", health_check="EC2", **pretend):
+    """A group of running members. `tags` are the group's and its members';
+    `agent` is how the first member's agent answers."""
+    name = f"group-{uuid.uuid4().hex[:8]}"
+    region.ec2.create_launch_template(
+        LaunchTemplateName=name,
+        LaunchTemplateData={"ImageId": IMAGE, "InstanceType": "m7g.large"},
+    )
+    region.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchTemplate={"LaunchTemplateName": name, "Version": "$Latest"},
+        MinSize=1,
+        MaxSize=size + 1,
+        DesiredCapacity=size,
+        AvailabilityZones=[f"{region.ec2.meta.region_name}a"],
+        HealthCheckType=health_check,
+        Tags=[dict(tag, PropagateAtLaunch=True) for tag in _tags(tags)],
+    )
+    found = Group(region, name, [])
+    found.members = found.ids()
+    tag(region, found.members[0], _pretended(agent, pretend))
+    return found
+
+
+def tag(region, instance, tags):
+    """Changes an instance's tags."""
+    region.ec2.create_tags(Resources=[instance], Tags=_tags(tags))
+
+
+def state_of(region, instance):
+    answer = region.ec2.describe_instances(InstanceIds=[instance])
+    return answer["Reservations"][0]["Instances"][0]["State"]["Name"]
+
+
+def _pretended(agent, others):
+    named = {f"test:{key.replace('_', '-')}": value for key, value in others.items()}
+    return {"test:ssm": agent} | named
+
+
+def _tags(tags):
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,0 +1,110 @@
+"""What an AWS request on the wire is about, and what AWS's errors look like.
+
+Three protocols matter to Remedy: `ec2` (a form in, XML out), `query` (the same
+with another error envelope: Auto Scaling and SNS) and `json` (a target header,
+JSON both ways: DynamoDB, SSM, SQS). A fault in the wrong shape would be met by
+the SDK as "cannot parse the answer" and would prove nothing about throttling.
+"""
+
+import json
+import re
+import uuid
+from urllib.parse import parse_qs
+
+PROTOCOLS = {
+    "ec2": "ec2",
+    "autoscaling": "query",
+    "sns": "query",
+    "sts": "query",
+    "dynamodb": "json",
+    "ssm": "json",
+    "sqs": "json",
+}
+
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+
+
+def signed_by(headers):
+    """The access key and the service in a SigV4 header. Who signs for which
+    service is the only thing that tells callers and services apart when all of
+    them talk to one address."""
+    match = _CREDENTIAL.search(headers.get("Authorization", ""))
+    if match is None:
+        return None, None
+    return match.group(1), match.group(3)
+
+
+def operation_of(headers, body):
+    """The operation a request asks for, or "?" when it does not say."""
+    target = headers.get("X-Amz-Target")
+    if target:
+        return target.rsplit(".", 1)[-1]
+    action = parse_qs(body.decode("utf-8", "replace")).get("Action")
+    return action[0] if action else "?"
+
+
+_THROTTLED = {
+    "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
+    "dynamodb": (
+        400,
+        "ProvisionedThroughputExceededException",
+        "The level of configured provisioned throughput for the table was exceeded.",
+    ),
+    "query": (400, "Throttling", "Rate exceeded"),
+    "json": (400, "ThrottlingException", "Rate exceeded"),
+}
+
+_DENIED = {
+    "ec2": (403, "UnauthorizedOperation", "You are not authorized to perform this operation."),
+    "sns": (403, "AuthorizationError", "User is not authorized to perform this operation"),
+    "query": (403, "AccessDenied", "User is not authorized to perform this operation"),
+    "json": (400, "AccessDeniedException", "User is not authorized to perform this operation"),
+}
+
+_BROKEN = {
+    "ec2": (500, "InternalError", "An internal error has occurred"),
+    "query": (500, "InternalFailure", "We encountered an internal error. Please try again."),
+    "json": (500, "InternalServerError", "We encountered an internal error. Please try again."),
+}
+
+
+def throttled(service):
+    """The answer of a service that has had too many requests."""
+    return _error(service, _THROTTLED)
+
+
+def denied(service):
+    """The answer of a service that will not do this for this caller."""
+    return _error(service, _DENIED)
+
+
+def broken(service):
+    """The answer of a service in trouble."""
+    return _error(service, _BROKEN)
+
+
+def _error(service, shapes):
+    protocol = PROTOCOLS.get(service, "json")
+    status, code, message = shapes.get(service) or shapes[protocol]
+    headers, body = _envelope(service, protocol, code, message)
+    return status, headers, body.encode()
+
+
+def _envelope(service, protocol, code, message):
+    request_id = str(uuid.uuid4())
+    if protocol == "ec2":
+        return {"Content-Type": "text/xml;charset=UTF-8"}, (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message>"
+            f"</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+        )
+    if protocol == "query":
+        return {"Content-Type": "text/xml", "x-amzn-RequestId": request_id}, (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+            f"<Message>{message}</Message></Error><RequestId>{request_id}</RequestId>"
+            "</ErrorResponse>"
+        )
+    namespace = "com.amazonaws.dynamodb.v20120810#" if service == "dynamodb" else ""
+    version = "1.0" if service in ("dynamodb", "sqs") else "1.1"
+    headers = {"Content-Type": f"application/x-amz-json-{version}", "x-amzn-RequestId": request_id}
+    return headers, json.dumps({"__type": namespace + code, "message": message})

@@ -1,0 +1,106 @@
+"""One test's own deployment: table, topic, documents, and running functions.
+
+Everything has a name of its own, so tests cannot see each other's incidents,
+and a queue subscribes to the topic, so that a notification counts only when it
+has arrived somewhere.
+"""
+
+import json
+import time
+import uuid
+
+import template
+from function import Function
+
+ARRIVAL_SECONDS = 10
+
+
+class Stack:
+    def __init__(self, region, directory):
+        self.region, self.directory = region, directory
+        self.name = f"remedy-{uuid.uuid4().hex[:8]}"
+        self.functions = []
+        self.documents = {}
+        self.table = region.dynamodb.create_table(TableName=self.name, **template.table())[
+            "TableDescription"
+        ]["TableName"]
+        self.topic = region.sns.create_topic(Name=self.name)["TopicArn"]
+        self.queue = region.sqs.create_queue(QueueName=self.name)["QueueUrl"]
+        self._subscribe()
+
+    def _subscribe(self):
+        queue = self.region.sqs.get_queue_attributes(
+            QueueUrl=self.queue, AttributeNames=["QueueArn"]
+        )
+        self.region.sns.subscribe(
+            TopicArn=self.topic, Protocol="sqs", Endpoint=queue["Attributes"]["QueueArn"]
+        )
+
+    def document(self, symptom):
+        """The name of the SSM document for a symptom, made when first asked for."""
+        if symptom not in self.documents:
+            name = f"{self.name}-{symptom}"
+            self.region.ssm.create_document(
+                Name=name,
+                Content=json.dumps(template.document(symptom)),
+                DocumentType="Command",
+                DocumentFormat="JSON",
+            )
+            self.documents[symptom] = name
+        return self.documents[symptom]
+
+    def environment(self, symptom):
+        return {
+            "REMEDY_TABLE": self.table,
+            "REMEDY_TOPIC_ARN": self.topic,
+            "REMEDY_DOCUMENT": self.document(symptom),
+            "REMEDY_MODE": "act",
+        }
+
+    def start(self, symptom, without=(), **changed):
+        """Starts a function; `changed` and `without` alter its environment."""
+        environment = self.environment(symptom) | changed
+        environment = {k: v for k, v in environment.items() if k not in without}
+        function = Function(symptom, environment, self.region.proxy, self.directory)
+        self.functions.append(function)
+        return function.start()
+
+    def incidents(self):
+        """Everything in the ledger, as plain values."""
+        items = self.region.dynamodb.scan(TableName=self.table, ConsistentRead=True)["Items"]
+        return [{key: _plain(value) for key, value in item.items()} for item in items]
+
+    def notifications(self, count):
+        """The notifications that arrived; fails unless there are `count`."""
+        arrived, deadline = [], time.monotonic() + ARRIVAL_SECONDS
+        while len(arrived) < max(count, 1) and time.monotonic() < deadline:
+            answer = self.region.sqs.receive_message(
+                QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0
+            )
+            arrived += [json.loads(m["Body"]) for m in answer.get("Messages", [])]
+            if count == 0:
+                break  # the topic delivers while it answers Publish
+            if len(arrived) < count:
+                time.sleep(0.02)
+        assert len(arrived) == count, arrived
+        return arrived
+
+    def notification(self):
+        return self.notifications(1)[0]
+
+    def logs(self):
+        return "\n".join(f"--- {f.log.name}\n{f.tail()}" for f in self.functions)
+
+    def stop(self):
+        for function in self.functions:
+            function.stop()
+
+
+def _plain(value):
+    """A DynamoDB attribute value without its type tag."""
+    ((kind, inner),) = value.items()
+    if kind == "M":
+        return {key: _plain(part) for key, part in inner.items()}
+    if kind == "L":
+        return [_plain(part) for part in inner]
+    return float(inner) if kind == "N" else inner

@@ -1,0 +1,146 @@
+"""AWS having a bad day: throttles, refusals, outages. A fact that is needed and
+cannot be had is a refusal, never a pass."""
+
+import pytest
+
+import alarms
+import fleet
+import proxy as wire
+
+# Every read, with a situation in which the answer decides. The last test here
+# fails when the functions begin to read something that is missing.
+READS = {
+    "ec2:DescribeInstances": "reboot",
+    "ec2:DescribeInstanceStatus": "reboot",
+    "ssm:DescribeInstanceInformation": "cleanup",
+    "autoscaling:DescribeAutoScalingInstances": "replace",
+    "autoscaling:DescribeAutoScalingGroups": "replace",
+    "autoscaling:DescribeInstanceRefreshes": "replace",
+    "dynamodb:GetItem": "cleanup",
+}
+
+ACTIONS = {
+    "cleanup": "ssm:SendCommand",
+    "reboot": "ec2:RebootInstances",
+    "replace": "autoscaling:SetInstanceHealth",
+}
+
+
+def situation(region, stack, rung):
+    """A function and an event on which it would carry out the rung."""
+    if rung == "replace":
+        symptom, instance = "disk-full", fleet.group(region, agent="none").members[0]
+    elif rung == "reboot":
+        symptom, instance = "high-cpu", fleet.standalone(region, agent="none")
+    else:
+        symptom, instance = "disk-full", fleet.standalone(region)
+    return stack.start(symptom), alarms.alarm(f"{symptom}.state-change", instance)
+
+
+@pytest.mark.parametrize("how", [wire.THROTTLED, wire.DENIED])
+@pytest.mark.parametrize("read", READS)
+def test_a_read_that_fails_is_a_refusal_that_names_it(region, stack, read, how):
+    function, event = situation(region, stack, READS[read])
+    with region.proxy.fault(*read.split(":"), how) as fault:
+        answer = function.invoke(event)
+    assert fault.hits, f"{read} was never called:\n{answer.story()}"
+    assert answer.report["outcome"] == "held", answer.body
+    assert answer.actions == [], answer.story()
+    assert read in answer.because()
+    assert stack.incidents() == []
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_read_that_is_throttled_once_is_repeated(region, stack, read):
+    function, event = situation(region, stack, READS[read])
+    with region.proxy.fault(*read.split(":"), wire.THROTTLED, times=1):
+        answer = function.invoke(event)
+    assert len(answer.named(read)) == 2, answer.story()
+    assert answer.report["rung"] == READS[read], answer.because()
+    assert answer.report["outcome"] == "acted", answer.because()
+
+
+@pytest.mark.parametrize("rung", ACTIONS)
+def test_an_action_that_is_refused_is_reported(region, stack, rung):
+    function, event = situation(region, stack, rung)
+    with region.proxy.fault(*ACTIONS[rung].split(":"), wire.DENIED):
+        answer = function.invoke(event)
+    assert not answer.failed, answer.body
+    assert answer.report["outcome"] == "held", answer.because()
+    assert ACTIONS[rung] in answer.because()
+    assert stack.incidents(), "nothing was written down"
+    assert ACTIONS[rung] in stack.notification()["Message"]
+
+
+@pytest.mark.parametrize("rung", ACTIONS)
+def test_an_action_that_is_throttled_once_happens_once(region, stack, rung):
+    """A throttle is a certain no: repeating it is safe."""
+    function, event = situation(region, stack, rung)
+    with region.proxy.fault(*ACTIONS[rung].split(":"), wire.THROTTLED, times=1):
+        answer = function.invoke(event)
+    done = [call for call in answer.named(ACTIONS[rung]) if call.status == 200]
+    outcome = answer.report["outcome"]
+    assert (outcome, len(done)) in (("acted", 1), ("held", 0)), answer.because()
+
+
+@pytest.mark.parametrize("rung", ACTIONS)
+@pytest.mark.parametrize("how", [wire.BROKEN, wire.THROTTLED, wire.DENIED])
+@pytest.mark.parametrize("operation", ["*", "PutItem"])
+def test_without_the_ledger_nothing_is_done(region, stack, rung, operation, how):
+    function, event = situation(region, stack, rung)
+    with region.proxy.fault("dynamodb", operation, how) as fault:
+        answer = function.invoke(event)
+    assert fault.hits and answer.actions == [], answer.story()
+    assert answer.failed or "dynamodb:" in answer.because()
+
+
+def test_a_claim_that_cannot_be_written_is_an_error_that_is_retried(region, stack):
+    function, event = situation(region, stack, "cleanup")
+    with region.proxy.fault("dynamodb", "PutItem", wire.BROKEN):
+        answer = function.invoke(event)
+    assert "dynamodb:PutItem" in answer.error_message
+    assert answer.actions == [], answer.story()
+    retried = function.invoke(event)
+    assert retried.report["outcome"] == "acted", retried.because()
+
+
+def test_a_claim_whose_answer_was_lost_does_not_lead_to_two_actions(region, stack):
+    """The SDK repeats the conditional write, which then finds its own claim."""
+    function, event = situation(region, stack, "reboot")
+    with region.proxy.fault("dynamodb", "PutItem", wire.ANSWER_LOST, times=1):
+        first = function.invoke(event)
+    second = function.invoke(event)
+    assert len(first.actions + second.actions) <= 1
+
+
+@pytest.mark.parametrize("how", [wire.DENIED, wire.BROKEN])
+def test_a_notification_that_fails_is_said_in_the_answer(region, stack, how):
+    function, event = situation(region, stack, "cleanup")
+    with region.proxy.fault("sns", "Publish", how):
+        answer = function.invoke(event)
+    assert answer.report["outcome"] == "acted", answer.because()
+    assert answer.report["told"] is False
+    assert [call.status for call in answer.named("ssm:SendCommand")] == [200]
+    assert answer.report["command_id"] in str(stack.incidents())
+    stack.notifications(0)
+
+
+def test_an_outcome_that_cannot_be_written_is_said_in_the_answer(region, stack):
+    function, event = situation(region, stack, "cleanup")
+    with region.proxy.fault("ssm", "SendCommand", wire.ANSWER_HELD) as sent:
+        waiting = function.send(event)
+        assert sent.reached.wait(30), "no command was sent"
+        with region.proxy.fault("dynamodb", "*", wire.BROKEN):
+            sent.released.set()
+            answer = function.receive(waiting)
+    assert answer.report["outcome"] == "acted", answer.body
+    assert "dynamodb:" in answer.because()
+    assert stack.notification()["MessageAttributes"]["outcome"]["Value"] == "acted"
+
+
+@pytest.mark.parametrize("rung", ACTIONS)
+def test_every_read_is_among_those_that_were_broken(region, stack, rung):
+    function, event = situation(region, stack, rung)
+    answer = function.invoke(event)
+    assert answer.report["rung"] == rung, answer.because()
+    assert {call.name for call in answer.calls if call.reads_only} <= set(READS)

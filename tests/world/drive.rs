@@ -1,0 +1,104 @@
+//! Drives the functions without a runtime: polls by hand, in an order the test
+//! chooses.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use remedy::alarm::{Invocation, Symptom};
+use remedy::policy::{Mode, Policy};
+use remedy::respond::{self, Answer, RespondError};
+
+use crate::Region;
+
+/// No invocation takes more polls than this: each call to the region takes
+/// one, and an event with 10 alarms makes some 130 calls.
+const POLLS_MAX: usize = 10_000;
+
+/// One deployed function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// The symptom it answers for.
+    pub symptom: Symptom,
+    /// How its operator tuned it.
+    pub policy: Policy,
+}
+
+impl Function {
+    /// The function of `symptom`, allowed to act and otherwise as it comes.
+    pub fn new(symptom: Symptom) -> Self {
+        Self { symptom, policy: Policy { mode: Mode::Act, ..Policy::default() } }
+    }
+
+    /// Invokes the function with `event`, now.
+    pub async fn invoke(&self, region: &Region, event: &str) -> Result<Answer, RespondError> {
+        let invocation = Invocation {
+            symptom: self.symptom,
+            request_id: region.next_request_id(),
+            at: region.now(),
+        };
+        respond::respond(event, &invocation, &self.policy, region).await
+    }
+
+    /// Invokes the function with `event`, now, and waits for its answer.
+    pub fn run(&self, region: &Region, event: &str) -> Result<Answer, RespondError> {
+        finish(self.invoke(region, event))
+    }
+}
+
+/// Polls `future` until it is ready.
+/// If it waits for something that nobody in the simulation does, that is a
+/// mistake in the simulation, and the program ends.
+pub fn finish<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..POLLS_MAX {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+    unreachable!("an invocation waits for something that nobody does")
+}
+
+/// Polls two futures as `order` says (`true`: the first one), then finishes
+/// both, the first one first. Gives their outputs.
+pub fn interleave<T>(
+    first: impl Future<Output = T>,
+    second: impl Future<Output = T>,
+    order: impl IntoIterator<Item = bool>,
+) -> (T, T) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut first_output, mut second_output) = (None, None);
+    for first_is_next in order {
+        if first_is_next {
+            step(first.as_mut(), &mut first_output);
+        } else {
+            step(second.as_mut(), &mut second_output);
+        }
+    }
+    let first_output = first_output.unwrap_or_else(|| finish(first));
+    let second_output = second_output.unwrap_or_else(|| finish(second));
+    (first_output, second_output)
+}
+
+fn step<T>(future: Pin<&mut impl Future<Output = T>>, output: &mut Option<T>) {
+    if output.is_none()
+        && let Poll::Ready(ready) = future.poll(&mut Context::from_waker(Waker::noop()))
+    {
+        *output = Some(ready);
+    }
+}
+
+/// Gives way once: a call in flight, while others may be polled.
+pub(crate) async fn give_way() {
+    let mut gave_way = false;
+    std::future::poll_fn(|_| {
+        if gave_way {
+            Poll::Ready(())
+        } else {
+            gave_way = true;
+            Poll::Pending
+        }
+    })
+    .await;
+}

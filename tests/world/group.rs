@@ -1,0 +1,151 @@
+//! An Auto Scaling group: what it wants, who is in it, and what it does about
+//! a member that is marked unhealthy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use remedy::facts;
+use remedy::ids::InstanceId;
+use remedy::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+
+/// Where a member stands, as Auto Scaling names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Starting.
+    Pending,
+    /// Serving.
+    InService,
+    /// Taken out for a while.
+    Standby,
+    /// On its way out.
+    Terminating,
+}
+
+impl Lifecycle {
+    /// The state's name in Auto Scaling.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::InService => "InService",
+            Self::Standby => "Standby",
+            Self::Terminating => "Terminating",
+        }
+    }
+}
+
+/// One member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// Whether the group takes it for healthy.
+    pub healthy: bool,
+}
+
+/// An Auto Scaling group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The least capacity it may have.
+    pub min: u32,
+    /// The most capacity it may have.
+    pub max: u32,
+    /// The capacity it wants.
+    pub desired: u32,
+    /// Its health checks, in upper case.
+    pub health_checks: BTreeSet<String>,
+    /// Its suspended processes.
+    pub suspended: BTreeSet<String>,
+    /// Its instance maintenance policy: least and most healthy capacity during
+    /// a replacement, in percent of desired.
+    pub maintenance: Option<(u32, u32)>,
+    /// The status of an instance refresh that is not finished.
+    pub refresh: Option<String>,
+    /// Its members.
+    pub members: BTreeMap<InstanceId, Member>,
+}
+
+/// One thing a group does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Terminate a member.
+    Terminate(InstanceId),
+    /// Launch a new one.
+    Launch,
+}
+
+impl Group {
+    /// A healthy, opted-in group behind a load balancer, with room for one
+    /// more than it wants.
+    pub fn behind_load_balancer(desired: u32) -> Self {
+        Self {
+            tags: BTreeMap::from([(OPT_IN_TAG.to_owned(), OPT_IN_ENABLED.to_owned())]),
+            min: 1,
+            max: desired + 1,
+            desired,
+            health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
+            suspended: BTreeSet::new(),
+            maintenance: None,
+            refresh: None,
+            members: BTreeMap::new(),
+        }
+    }
+
+    /// Takes `id` in as a healthy member in service.
+    pub fn admit(&mut self, id: InstanceId) {
+        self.members.insert(id, Member { lifecycle: Lifecycle::InService, healthy: true });
+    }
+
+    /// Whether a rebooting member fails a health check that does not wait.
+    pub(crate) fn replaces_who_reboots(&self) -> bool {
+        self.health_checks.iter().any(|check| check != "EC2" && check != "EBS")
+    }
+
+    /// The next thing to do, if the group may do anything. Called until it
+    /// says `None`: every step changes what the next one finds.
+    pub(crate) fn next_step(&self) -> Option<Step> {
+        let launches = !self.suspended.contains("Launch");
+        let replaces = ["ReplaceUnhealthy", "Terminate"]
+            .iter()
+            .all(|process| !self.suspended.contains(*process));
+        let present = self.count(|member| member.lifecycle != Lifecycle::Terminating);
+        let able = self.count(|member| {
+            member.healthy && matches!(member.lifecycle, Lifecycle::Pending | Lifecycle::InService)
+        });
+        let serving =
+            self.count(|member| member.healthy && member.lifecycle == Lifecycle::InService);
+        let sick = self.members.iter().find_map(|(id, member)| {
+            (!member.healthy && member.lifecycle == Lifecycle::InService).then(|| id.clone())
+        });
+        // The default is to terminate and then launch; a policy with a floor
+        // of 100 % and room above launches first.
+        let launch_first = self.maintenance.is_some_and(|(least, most)| least >= 100 && most > 100);
+        match sick {
+            Some(sick) if replaces && (!launch_first || serving >= self.desired) => {
+                Some(Step::Terminate(sick))
+            }
+            Some(_) if replaces && launches && able < self.desired => Some(Step::Launch),
+            _ if launches && present < self.desired.min(self.max) => Some(Step::Launch),
+            _ => None,
+        }
+    }
+
+    fn count(&self, which: impl Fn(&Member) -> bool) -> u32 {
+        self.members.values().filter(|member| which(member)).fold(0, |count, _| count + 1)
+    }
+
+    /// What Auto Scaling says about the group.
+    pub(crate) fn described(&self) -> facts::Group {
+        facts::Group {
+            tags: self.tags.clone(),
+            min: self.min,
+            max: self.max,
+            desired: self.desired,
+            healthy_in_service: self
+                .count(|member| member.healthy && member.lifecycle == Lifecycle::InService),
+            health_checks: self.health_checks.clone(),
+            suspended: self.suspended.clone(),
+            maintenance: self.maintenance,
+        }
+    }
+}

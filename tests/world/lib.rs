@@ -1,0 +1,25 @@
+//! A small honest simulated AWS region.
+//!
+//! It implements Remedy's four ports and keeps the promises AWS keeps, and no
+//! others: an agent stays `Online` after it died, a group replaces a member
+//! marked unhealthy some time later and with a new id, a conditional write is
+//! won by one writer, an answer can be lost after the call took effect.
+//!
+//! Nothing here happens by itself. Time moves when [`Region::pass`] says so,
+//! and then everything due happens in one fixed order, so a run can always be
+//! repeated. No runtime drives it: [`drive`] polls by hand, which also lets a
+//! test choose how concurrent invocations interleave.
+
+pub mod calls;
+pub mod drive;
+pub mod fleet;
+pub mod group;
+pub mod host;
+pub mod ledger;
+pub mod region;
+pub mod watch;
+
+mod ports;
+mod words;
+
+pub use region::Region;

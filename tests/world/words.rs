@@ -1,0 +1,159 @@
+//! What a call answered, in a few words for people.
+
+use remedy::facts::{Agent, Group, History, Instance, Membership, OptIn, Platform, StatusChecks};
+use remedy::ids::CommandId;
+use remedy::incident::Stage;
+use remedy::ledger::Recorded;
+use remedy::policy::OPT_IN_TAG;
+
+/// An answer that can be put into words.
+pub(crate) trait Words {
+    /// The answer, in a few words on one line.
+    fn words(&self) -> String;
+}
+
+/// The status of an unfinished instance refresh.
+pub(crate) struct Refresh(pub(crate) Option<String>);
+
+/// A later state of an incident.
+#[derive(Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) stage: Stage,
+    pub(crate) version: u64,
+}
+
+impl Written {
+    /// What was written, if the write won.
+    pub(crate) fn over(self, won: bool) -> Option<Self> {
+        won.then_some(self)
+    }
+}
+
+fn or_none<T>(value: Option<&T>, none: &str, words: impl FnOnce(&T) -> String) -> String {
+    value.map_or_else(|| none.to_owned(), words)
+}
+
+impl Words for Option<Instance> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "no such instance", |instance| {
+            let platform = match instance.platform {
+                Platform::Linux => "Linux",
+                Platform::Windows => "Windows",
+            };
+            let tag = match OptIn::of(&instance.tags) {
+                OptIn::Enabled => format!("{OPT_IN_TAG} = enabled"),
+                OptIn::Observe => format!("{OPT_IN_TAG} = observe"),
+                OptIn::No(Some(value)) => format!("{OPT_IN_TAG} = {value:?}"),
+                OptIn::No(None) => format!("no tag {OPT_IN_TAG}"),
+            };
+            let (state, kind, zone) = (&instance.state, &instance.instance_type, &instance.zone);
+            format!("{state}, {platform}, {kind} in {zone}, {tag}")
+        })
+    }
+}
+
+impl Words for Option<StatusChecks> {
+    fn words(&self) -> String {
+        let check = |impaired| if impaired { "impaired" } else { "ok" };
+        or_none(self.as_ref(), "no status, it does not run", |status| {
+            let (system, instance) =
+                (check(status.system_impaired), check(status.instance_impaired));
+            format!("system {system}, instance {instance}")
+        })
+    }
+}
+
+impl Words for Option<Agent> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "no agent registered", |agent| {
+            let online = if agent.online { "online" } else { "connection lost" };
+            match agent.last_ping {
+                Some(ping) => format!("{online}, last ping {}", ping.strftime("%H:%M:%S")),
+                None => online.to_owned(),
+            }
+        })
+    }
+}
+
+impl Words for Option<Membership> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "in no group", |membership| {
+            let health = if membership.healthy { "healthy" } else { "unhealthy" };
+            format!("{} and {health} in {}", membership.lifecycle, membership.group)
+        })
+    }
+}
+
+impl Words for Option<Group> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "no such group", |group| {
+            let checks: Vec<&str> = group.health_checks.iter().map(String::as_str).collect();
+            let mut words = format!(
+                "{} of {} healthy in service (min {}, max {}), health by {}",
+                group.healthy_in_service,
+                group.desired,
+                group.min,
+                group.max,
+                checks.join(" and "),
+            );
+            if !group.suspended.is_empty() {
+                let suspended: Vec<&str> = group.suspended.iter().map(String::as_str).collect();
+                words.push_str(", suspended: ");
+                words.push_str(&suspended.join(", "));
+            }
+            words
+        })
+    }
+}
+
+impl Words for Refresh {
+    fn words(&self) -> String {
+        or_none(self.0.as_ref(), "none unfinished", Clone::clone)
+    }
+}
+
+impl Words for History {
+    fn words(&self) -> String {
+        or_none(self.latest.as_ref(), "no incident", |incident| {
+            format!("incident {} is {}", incident.id, stage(incident.stage))
+        })
+    }
+}
+
+impl Words for Recorded {
+    fn words(&self) -> String {
+        match self {
+            Self::New => "written, the claim is ours".to_owned(),
+            Self::Already(other) => format!("not written: incident {} stands there", other.id),
+        }
+    }
+}
+
+impl Words for Option<Written> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "not written: another writer was first", |written| {
+            format!("written as {}, version {}", stage(written.stage), written.version)
+        })
+    }
+}
+
+impl Words for CommandId {
+    fn words(&self) -> String {
+        format!("command {self}")
+    }
+}
+
+impl Words for () {
+    fn words(&self) -> String {
+        "accepted".to_owned()
+    }
+}
+
+fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Claimed => "claimed",
+        Stage::Acted => "acted",
+        Stage::Resolved => "resolved",
+        Stage::HandedOver => "handed over",
+    }
+}
