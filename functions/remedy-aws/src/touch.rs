@@ -6,7 +6,8 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use remedy::act::{CleanupOrder, Refused, Relief, Touch};
 use remedy::facts::Gap;
-use remedy::ids::{CommandId, InstanceId, UnitName};
+use remedy::ids::{CommandId, GroupName, InstanceId, UnitName};
+use remedy::incident::Standby;
 
 use crate::clients::{Aws, TRIES_MAX};
 use crate::failure::{is_throttle, refused};
@@ -18,10 +19,14 @@ const DELIVERY_SECONDS: i32 = 60;
 impl Touch for Aws {
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, Refused> {
         const CALL: &str = "ssm:SendCommand";
+        let document = self.documents.get(&order.symptom).ok_or_else(|| Refused {
+            gap: Gap { call: CALL, why: format!("no document for {} is set", order.symptom) },
+            certain: true,
+        })?;
         let mut send = self
             .ssm
             .send_command()
-            .document_name(&self.document)
+            .document_name(document)
             .instance_ids(order.instance.as_str())
             .timeout_seconds(DELIVERY_SECONDS)
             .comment(order.incident.as_str());
@@ -71,6 +76,44 @@ impl Touch for Aws {
                 .send()
         };
         once(replace).await.map_err(|error| refused(CALL, &error))?;
+        Ok(())
+    }
+
+    async fn leave_service(
+        &self,
+        instance: &InstanceId,
+        group: &GroupName,
+        standby: Standby,
+    ) -> Result<(), Refused> {
+        const CALL: &str = "autoscaling:EnterStandby";
+        self.autoscaling
+            .enter_standby()
+            .instance_ids(instance.as_str())
+            .auto_scaling_group_name(group.as_str())
+            .should_decrement_desired_capacity(standby.decremented)
+            .customize()
+            .config_override(
+                aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled()),
+            )
+            .send()
+            .await
+            .map_err(|error| refused(CALL, &error))?;
+        Ok(())
+    }
+
+    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), Refused> {
+        const CALL: &str = "autoscaling:ExitStandby";
+        self.autoscaling
+            .exit_standby()
+            .instance_ids(instance.as_str())
+            .auto_scaling_group_name(group.as_str())
+            .customize()
+            .config_override(
+                aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled()),
+            )
+            .send()
+            .await
+            .map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 
 mod evidence;
 mod expression;
-mod field;
+pub(crate) mod field;
 mod lambda_action;
 mod metric;
 mod reason;

@@ -49,4 +49,6 @@ pub mod next;
 
 pub mod follow_up;
 
+pub mod hint;
+
 pub mod respond;
