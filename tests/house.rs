@@ -1,0 +1,343 @@
+//! The rules of the house that the compiler and the lints cannot see. Every
+//! finding names the file and the line.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use remedy::alarm::Symptom;
+
+/// Wider lines are cut off in a review with two columns.
+const COLUMNS_MAX: usize = 100;
+
+/// A longer function does not fit a screen.
+const FUNCTION_LINES_MAX: usize = 70;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every file of ours below `folder`, by its path from the root.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let built = name.starts_with('.') || ["target", "__pycache__"].contains(&name);
+            if built {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(root()).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A file's lines with their places, such as `tests/house.rs:1`.
+fn lines(file: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let place = |i: usize| format!("{}:{}", file.display(), i + 1);
+    text.lines().enumerate().map(|(i, line)| (place(i), line.to_owned())).collect()
+}
+
+fn rust_files() -> Vec<PathBuf> {
+    let all = [files("functions"), files("tests")].concat();
+    let rust: Vec<PathBuf> =
+        all.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).collect();
+    assert!(rust.len() > 20, "the house is not where it was: {rust:?}");
+    rust
+}
+
+fn none_of(findings: &[String], rule: &str) {
+    assert!(findings.is_empty(), "{rule}:\n  {}", findings.join("\n  "));
+}
+
+/// The rooms, in the order of the road.
+fn rooms() -> Vec<String> {
+    let lib = lines(Path::new("functions/remedy/src/lib.rs"));
+    let room = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
+    let rooms: Vec<String> = lib.iter().filter_map(|(_, line)| room(line)).collect();
+    assert!(rooms.len() > 10, "no rooms in lib.rs: {rooms:?}");
+    rooms
+}
+
+/// The rooms a line names, as `crate::room` or in a list of them.
+fn named(line: &str) -> Vec<String> {
+    let word = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
+    };
+    let code = line.split("//").next().unwrap_or_default();
+    code.split("crate::").skip(1).map(word).filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn each_room_imports_only_rooms_above_it() {
+    let rooms = rooms();
+    let place = |room: &str| rooms.iter().position(|other| other == room);
+    let mut findings = Vec::new();
+    for file in files("functions/remedy/src") {
+        let inside = file.strip_prefix("functions/remedy/src").unwrap();
+        let room = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        if room == "lib" {
+            continue;
+        }
+        let own = place(room).unwrap_or_else(|| panic!("{} is no room", file.display()));
+        for (at, line) in lines(&file) {
+            if line.contains("crate::{") {
+                findings.push(format!("{at}: name one room on each line"));
+            }
+            for other in named(&line) {
+                if place(&other).is_none_or(|other| other > own) {
+                    findings.push(format!("{at}: {room} may not import {other}"));
+                }
+            }
+        }
+    }
+    none_of(&findings, "a room imports only rooms above it");
+}
+
+#[test]
+fn an_arrow_is_read_from_code_and_not_from_words() {
+    assert_eq!(named("use crate::alarm::{Alarm, Symptom};"), ["alarm"]);
+    assert_eq!(named("let id = crate::ids::a(crate::policy::b());"), ["ids", "policy"]);
+    assert_eq!(named("/// [`act`](crate::act::act)"), [""; 0]);
+    assert_eq!(named("pub(crate) fn spend(self)"), [""; 0]);
+}
+
+/// What each package of `Cargo.lock` depends on, by name.
+fn locked() -> BTreeMap<String, BTreeSet<String>> {
+    let mut packages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut package = String::new();
+    for (_, line) in lines(Path::new("Cargo.lock")) {
+        if let Some(name) = line.strip_prefix("name = ") {
+            name.trim_matches('"').clone_into(&mut package);
+        } else if let Some(dependency) = line.strip_prefix(" \"") {
+            // An ambiguous name carries a version, which does not matter here.
+            let name = dependency.split([' ', '"']).next().unwrap().to_owned();
+            packages.entry(package.clone()).or_default().insert(name);
+        }
+    }
+    packages
+}
+
+/// Everything `package` is built from, its tests included.
+fn built_from(package: &str) -> BTreeSet<String> {
+    let locked = locked();
+    let mut found = BTreeSet::new();
+    let mut next = vec![package.to_owned()];
+    while let Some(package) = next.pop() {
+        for dependency in locked.get(&package).into_iter().flatten() {
+            if found.insert(dependency.clone()) {
+                next.push(dependency.clone());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn thinking_is_built_from_no_aws_crate_and_no_runtime() {
+    let hands = |name: &&String| {
+        name.starts_with("aws-") || ["tokio", "lambda_runtime", "hyper"].contains(&name.as_str())
+    };
+    for package in ["remedy", "tests"] {
+        let all = built_from(package);
+        assert!(all.contains("serde_json"), "Cargo.lock is not read rightly: {all:?}");
+        let found: Vec<&String> = all.iter().filter(hands).collect();
+        assert!(found.is_empty(), "Cargo.lock: {package} is built from {found:?}");
+    }
+    assert!(built_from("remedy-aws").iter().any(|name| hands(&name)), "the hands are elsewhere");
+}
+
+#[test]
+fn only_the_hands_name_the_sdk() {
+    let named = ["aws_sdk_", "aws_config", "aws_smithy", "lambda_runtime"];
+    let mut findings = Vec::new();
+    for file in rust_files() {
+        if file.starts_with("functions/remedy-aws") || file.ends_with("house.rs") {
+            continue;
+        }
+        for (at, line) in lines(&file) {
+            findings.extend(
+                named
+                    .iter()
+                    .filter(|name| line.contains(**name))
+                    .map(|name| format!("{at}: {name} belongs into functions/remedy-aws")),
+            );
+        }
+    }
+    none_of(&findings, "only remedy-aws names the SDK");
+}
+
+#[test]
+fn the_lint_bans_clock_environment_and_sleep() {
+    let file = "functions/remedy/clippy.toml";
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    for banned in [
+        "std::time::SystemTime::now",
+        "std::time::Instant::now",
+        "jiff::Timestamp::now",
+        "jiff::Zoned::now",
+        "std::env::var",
+        "std::env::var_os",
+        "std::env::vars",
+        "std::thread::sleep",
+        "std::process::Command::new",
+    ] {
+        let entry = format!("path = \"{banned}\", reason = \"");
+        assert!(text.contains(&entry), "{file}:1: {banned} is not banned with a reason");
+    }
+}
+
+#[test]
+fn no_file_is_a_drawer() {
+    let drawers = ["utils", "util", "common", "helpers", "helper", "misc"];
+    let mut findings = Vec::new();
+    for file in [files("functions"), files("tests"), files("events"), files("docs")].concat() {
+        for part in &file {
+            let stem = part.to_str().unwrap().split('.').next().unwrap();
+            if drawers.contains(&stem) {
+                findings.push(format!("{}:1: what is in it? find the word", file.display()));
+            }
+        }
+    }
+    none_of(&findings, "no file is a drawer");
+}
+
+#[test]
+fn no_line_is_too_wide() {
+    let mut findings = Vec::new();
+    for file in rust_files() {
+        for (at, line) in lines(&file) {
+            let columns = line.chars().count();
+            if columns > COLUMNS_MAX {
+                findings.push(format!("{at}: {columns} columns"));
+            }
+        }
+    }
+    none_of(&findings, "no line is wider than 100 columns");
+}
+
+/// Functions that are too long, by their places and lengths. A function that
+/// is nothing but one `match` is a table, and as long as its enum.
+fn too_long(lines: &[(String, String)]) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (i, (_, line)) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let indent = line[..line.len() - code.len()].to_owned();
+        let starts = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "async fn "]
+            .iter()
+            .any(|start| code.starts_with(start))
+            || code.starts_with("pub async fn ")
+            || code.starts_with("const fn ");
+        if starts && !code.ends_with(';') {
+            open = Some((i, indent));
+        } else if let Some((start, indent)) = &open
+            && *line == format!("{indent}}}")
+        {
+            let length = i - start + 1;
+            let is_table = lines[*start..i].iter().any(|(_, line)| line.ends_with("match self {"))
+                && lines[i - 1].1 == format!("{indent}    }}")
+                && lines[start + 1].1.trim_start().starts_with("match self");
+            if length > FUNCTION_LINES_MAX && !is_table {
+                findings.push(format!("{}: {length} lines", lines[*start].0));
+            }
+            open = None;
+        }
+    }
+    findings
+}
+
+#[test]
+fn no_function_is_too_long() {
+    let findings: Vec<String> =
+        rust_files().iter().flat_map(|file| too_long(&lines(file))).collect();
+    none_of(&findings, "no function is longer than 70 lines");
+}
+
+#[test]
+fn a_long_function_is_found_and_a_table_is_not() {
+    let function = |first: &str, last: &str| -> Vec<(String, String)> {
+        let body = std::iter::repeat_n("        x();".to_owned(), FUNCTION_LINES_MAX - 1);
+        let text = [
+            vec!["    fn f() {".to_owned(), first.to_owned()],
+            body.collect(),
+            vec![last.to_owned(), "    }".to_owned()],
+        ]
+        .concat();
+        text.into_iter().enumerate().map(|(i, line)| (format!("f.rs:{}", i + 1), line)).collect()
+    };
+    assert_eq!(too_long(&function("        x();", "        x();")), ["f.rs:1: 73 lines"]);
+    assert_eq!(too_long(&function("        match self {", "        }")), [""; 0]);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let banned = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("#[ig", "nore"),
+        concat!("#[should", "_panic"),
+    ];
+    let mut findings = Vec::new();
+    for file in [files("functions"), files("tests")].concat() {
+        let text = ["rs", "sh", "py", "toml"];
+        if !file.extension().is_some_and(|end| text.contains(&end.to_str().unwrap())) {
+            continue;
+        }
+        for (at, line) in lines(&file) {
+            let words = banned.iter().filter(|word| line.contains(**word));
+            findings.extend(words.map(|word| format!("{at}: {word}")));
+        }
+    }
+    none_of(&findings, "nothing is left for later, skipped or expected to panic");
+}
+
+#[test]
+fn every_symptom_has_the_same_name_in_every_room() {
+    let mut findings = Vec::new();
+    for symptom in Symptom::ALL {
+        let manifest = root().join(format!("functions/{symptom}/Cargo.toml"));
+        let manifest = fs::read_to_string(manifest).unwrap_or_default();
+        if !manifest.contains(&format!("name = \"{symptom}\"")) {
+            findings.push(format!("functions/{symptom}/Cargo.toml:1: no such crate"));
+        }
+        for file in ["src/main.rs", "ssm/look.sh", "ssm/relieve.sh"] {
+            if !root().join(format!("functions/{symptom}/{file}")).is_file() {
+                findings.push(format!("functions/{symptom}/{file}:1: no such file"));
+            }
+        }
+        for shape in ["state-change", "contributor", "lambda-action", "sns", "request", "ok"] {
+            if !root().join(format!("events/{symptom}.{shape}.json")).is_file() {
+                findings.push(format!("events/{symptom}.{shape}.json:1: no such event"));
+            }
+        }
+        if !root().join(format!("tests/stories/{symptom}.snap")).is_file() {
+            findings.push(format!("tests/stories/{symptom}.snap:1: no such story"));
+        }
+    }
+    none_of(&findings, "every symptom has its crate, scripts, events and story");
+}
+
+#[test]
+fn functions_holds_only_crates() {
+    let mut findings = Vec::new();
+    for entry in fs::read_dir(root().join("functions")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.join("Cargo.toml").is_file() {
+            findings.push(format!("{}:1: no crate", path.display()));
+        }
+    }
+    none_of(&findings, "functions/ holds only crates");
+}
