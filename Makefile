@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-FUNCTIONS := high-cpu memory-pressure disk-full
+FUNCTIONS := high-cpu memory-pressure disk-full follow-up
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := .venv/bin
 
