@@ -1,5 +1,5 @@
-//! The Systems Manager documents: how they are built from the scripts, that the template carries them
-//! byte for byte, and that they keep the rules which no tool off the shelf checks.
+//! The Systems Manager documents: how they are built from the scripts, that the template carries
+//! them byte for byte, and that they keep the rules which no tool off the shelf checks.
 //!
 //! `UPDATE=1 cargo test -p tests --test documents` rewrites the template's blocks.
 
@@ -7,7 +7,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "helpers of tests are tests"
 )]
 
@@ -44,7 +43,8 @@ const DOCUMENTS: [Document; 3] = [
     },
     Document {
         symptom: "high-cpu",
-        description: "Calms or restarts the process that is busy all the time, or says which it is.",
+        description: "Calms or restarts the process that is busy all the time, or says which \
+                      it is.",
         pieces: &["base.sh", "processes.sh", "preflight.sh", "evidence.sh", "restart.sh"],
     },
 ];
@@ -114,8 +114,8 @@ impl Document {
             .collect()
     }
 
-    /// The whole script. An agent that knows no environment variables writes the parameters into the
-    /// text instead; the patterns exclude everything that could leave the quotes.
+    /// The whole script. An agent that knows no environment variables writes the parameters into
+    /// the text instead; the patterns exclude everything that could leave the quotes.
     fn script(&self) -> String {
         let mut script = String::from("#!/bin/bash\n");
         for Parameter { name, .. } in self.parameters() {
@@ -236,11 +236,14 @@ fn check_reading_back(template: &str) {
         let block = &template[document.place(template)];
         let (_, literal) = block.split_once("- |\n").expect("a literal block");
         let indent = " ".repeat(18);
-        let script: String = literal
-            .lines()
-            .take_while(|line| line.is_empty() || line.starts_with(&indent))
-            .map(|line| format!("{}\n", line.strip_prefix(&indent).unwrap_or_default()))
-            .collect();
+        let mut script = String::new();
+        for line in literal.lines() {
+            if !line.is_empty() && !line.starts_with(&indent) {
+                break;
+            }
+            script.push_str(line.strip_prefix(&indent).unwrap_or_default());
+            script.push('\n');
+        }
         assert!(script.ends_with(&document.body()), "{}", document.symptom);
         assert!(script == document.script(), "{}", document.symptom);
     }

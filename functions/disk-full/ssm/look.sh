@@ -156,14 +156,17 @@ mounts_below() { # DIRECTORY; sets BELOW to find tests
 # What a person needs when cleaning is not enough: the largest files, and space that only comes back
 # when a process closes a file which is already deleted.
 find_largest() {
-  local blocks path entry
+  local blocks inode path
+  local -A seen=()
   TOP=()
-  while IFS= read -r -d '' entry; do
-    blocks=${entry%% *} path=${entry#* }
+  while IFS=' ' read -r -d '' blocks inode path; do
     [[ $blocks =~ ^[0-9]{1,15}$ ]] || continue
+    # A second link or a bind mount shows the same file again.
+    if [ -n "${seen[$inode]-}" ] || [ "${#TOP[@]}" -ge 5 ]; then continue; fi
+    seen[$inode]=1
     TOP+=("$((blocks * 512)) $path")
-  done < <(bounded 10 find -P "$SSM_MountPoint" -xdev -type f -size +2047k -printf '%b %p\0' \
-    2>/dev/null | sort -z -rn | head -z -n 5)
+  done < <(bounded 10 find -P "$SSM_MountPoint" -xdev -type f -size +1023k -printf '%b %i %p\0' \
+    2>/dev/null | sort -z -rn | head -z -n 50)
 }
 
 find_deleted_open() {

@@ -1,9 +1,9 @@
 //! Reading what a host script said: one line of JSON behind a marker, or a silence that means
 //! something.
 //!
-//! The host is not trusted. Its users choose file and process names, so every text is cut and escaped
-//! on the way in ([`HostText`]) and nothing here is ever used as markup or as a command. Unknown
-//! fields are ignored, so a newer script may say more. Absent: any call, any decision.
+//! The host is not trusted. Its users choose file and process names, so every text is cut and
+//! escaped on the way in ([`HostText`]) and nothing here is ever used as markup or as a command.
+//! Unknown fields are ignored, so a newer script may say more. Absent: any call, any decision.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -27,8 +27,8 @@ const LIST_ITEMS_MAX: usize = 16;
 
 /// A text from the host: printable ASCII only, at most 200 characters.
 ///
-/// What is neither (control characters, bidirectional marks, look-alike letters) is shown as an escape.
-/// It may still hold markup of whichever renderer comes next.
+/// What is neither (control characters, bidirectional marks, look-alike letters) is shown as an
+/// escape. It may still hold markup of whichever renderer comes next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct HostText(String);
 
@@ -441,9 +441,9 @@ where
 
 /// Reads the outcome of a finished command.
 ///
-/// `exit_code` is the response code, if there is one; `status_details` is Systems Manager's, with or
-/// without blanks. A result line is believed before anything else. Without one, what is known about
-/// the ways a command dies decides.
+/// `exit_code` is the response code, if there is one; `status_details` is Systems Manager's, with
+/// or without blanks. A result line is believed before anything else. Without one, what is known
+/// about the ways a command dies decides.
 pub fn parse(stdout: &str, stderr: &str, exit_code: Option<i32>, status_details: &str) -> Verdict {
     let Some(line) = stdout.lines().find_map(|line| line.strip_prefix(MARKER)) else {
         return Verdict::Failed(classify_silence(stdout, stderr, exit_code, status_details));
