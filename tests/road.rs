@@ -76,9 +76,10 @@ fn a_fact_that_cannot_be_read_is_a_refusal_that_names_the_call() {
             let report = only(&answer);
             let context = format!("{verb:?} {fault:?}: {report:?}");
             assert_eq!(report.outcome, Outcome::Held, "{context}");
-            let says_so = report.because.iter().any(
-                |reason| matches!(reason, Reason::FactUnknown(gap) if gap.call == verb.name()),
-            );
+            let says_so = report.because.iter().any(|reason| {
+                matches!(reason, Reason::FactUnknown(gap)
+                    if gap.call == verb.name() && gap.why == fault.says())
+            });
             assert!(says_so, "{context}");
             assert_eq!(region.touches(), 0, "{context}");
             assert_eq!(region.incident(&names.web), None, "{context}");
@@ -303,6 +304,36 @@ fn whoever_observes_touches_nothing_and_writes_nothing() {
         assert_eq!((region.touches(), asked(&region, Verb::Open)), (0, 0), "{asked_by}");
         assert!(report.told, "{asked_by}");
     }
+}
+
+#[test]
+fn a_strangers_instance_is_left_alone_and_nobody_is_bothered() {
+    let (region, names) = silent();
+    region.with_host(&names.web, |host| {
+        host.instance.tags.remove(OPT_IN_TAG);
+    });
+    let answer = run(&region, HighCpu, HIGH_CPU);
+    assert_eq!(codes(only(&answer)).first(), Some(&"not-opted-in"));
+    assert_eq!((region.touches(), asked(&region, Verb::Open)), (0, 0));
+    assert_eq!(asked(&region, Verb::Tell), 0);
+}
+
+#[test]
+fn what_somebody_silenced_is_only_logged() {
+    let (region, _) = answering();
+    let answer = run(&region, HighCpu, include_str!("../events/high-cpu.muted.json"));
+    assert_eq!(codes(only(&answer)).first(), Some(&"muted"));
+    assert_eq!((region.touches(), asked(&region, Verb::Tell)), (0, 0));
+}
+
+#[test]
+fn an_alarm_during_another_incident_is_only_logged() {
+    let (region, _) = answering();
+    let first = run(&region, DiskFull, DISK_FULL);
+    let second = run(&region, HighCpu, HIGH_CPU);
+    assert_eq!(codes(only(&second)).first(), Some(&"incident-open"));
+    assert_eq!(only(&second).incident_id, only(&first).incident_id);
+    assert_eq!((region.touches(), region.topic().len()), (1, 1));
 }
 
 /// A region whose web server has an open disk-full incident.

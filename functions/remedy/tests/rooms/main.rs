@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 mod act;
+mod alarm;
 mod decide;
 mod given;
 mod guard;
