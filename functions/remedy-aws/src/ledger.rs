@@ -13,9 +13,9 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -103,7 +103,10 @@ impl Ledger for Aws {
             .key("pk", text(&format!("group#{group}")))
             .key("sk", text(&format!("replaced#{symptom}")))
             .update_expression("ADD replaced :at SET forgotten_at = :forgotten_at")
-            .expression_attribute_values(":at", AttributeValue::Ns(vec![at.as_second().to_string()]))
+            .expression_attribute_values(
+                ":at",
+                AttributeValue::Ns(vec![at.as_second().to_string()]),
+            )
             .expression_attribute_values(":forgotten_at", number((at + KEPT).as_second()))
             .send()
             .await

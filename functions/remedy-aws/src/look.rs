@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_autoscaling::types as autoscaling;
 use aws_sdk_cloudwatch::types as cloudwatch;
 use aws_sdk_ec2::types as ec2;
-use aws_sdk_ssm::types as ssm;
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationError;
+use aws_sdk_ssm::types as ssm;
 use jiff::Timestamp;
 use remedy::alarm::{AlarmState, Bad, Series, Symptom};
 use remedy::facts::{
@@ -132,19 +132,11 @@ impl Look for Aws {
         Ok(History { latest: self.latest_incident(id).await? })
     }
 
-    async fn replaced(
-        &self,
-        group: &GroupName,
-        symptom: Symptom,
-    ) -> Result<Vec<Timestamp>, Gap> {
+    async fn replaced(&self, group: &GroupName, symptom: Symptom) -> Result<Vec<Timestamp>, Gap> {
         self.replacements(group, symptom).await
     }
 
-    async fn command(
-        &self,
-        id: &CommandId,
-        instance: &InstanceId,
-    ) -> Result<Option<Command>, Gap> {
+    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap> {
         const CALL: &str = "ssm:GetCommandInvocation";
         let answer = self
             .ssm
@@ -217,7 +209,8 @@ impl Look for Aws {
         until: Timestamp,
     ) -> Result<Vec<Datapoint>, Gap> {
         const CALL: &str = "cloudwatch:GetMetricData";
-        let at = |time: Timestamp| aws_sdk_cloudwatch::primitives::DateTime::from_secs(time.as_second());
+        let at =
+            |time: Timestamp| aws_sdk_cloudwatch::primitives::DateTime::from_secs(time.as_second());
         let answer = self
             .cloudwatch
             .get_metric_data()
@@ -267,9 +260,10 @@ fn query(series: &Series) -> cloudwatch::MetricDataQuery {
     if !series.exact {
         return query.expression(insights(series)).period(PERIOD_SECONDS).build();
     }
-    let dimensions = series.dimensions.iter().map(|(name, value)| {
-        cloudwatch::Dimension::builder().name(name).value(value).build()
-    });
+    let dimensions = series
+        .dimensions
+        .iter()
+        .map(|(name, value)| cloudwatch::Dimension::builder().name(name).value(value).build());
     let metric = cloudwatch::Metric::builder()
         .namespace(&series.namespace)
         .metric_name(&series.name)

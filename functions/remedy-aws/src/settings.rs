@@ -84,7 +84,9 @@ impl Settings {
                     let own = needed("REMEDY_DOCUMENT", "the function's own SSM document")?;
                     BTreeMap::from([(symptom, own)])
                 }
-                None => documents(&needed("REMEDY_DOCUMENTS", "the SSM document of each symptom")?)?,
+                None => {
+                    documents(&needed("REMEDY_DOCUMENTS", "the SSM document of each symptom")?)?
+                }
             },
             policy: Policy {
                 mode: mode(lookup("REMEDY_MODE").as_deref())?,
@@ -238,7 +240,8 @@ mod tests {
         let read = |value: &str| {
             Settings::read(None, |name| match name {
                 "REMEDY_DOCUMENTS" => Some(value.to_owned()),
-                _ => Some("x".to_owned()).filter(|_| name.ends_with("TABLE") || name.ends_with("ARN")),
+                _ => Some("x".to_owned())
+                    .filter(|_| name.ends_with("TABLE") || name.ends_with("ARN")),
             })
         };
         let all = "high-cpu=a, memory-pressure=b,disk-full=c";

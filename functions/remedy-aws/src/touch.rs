@@ -7,7 +7,7 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use remedy::act::{CleanupOrder, Refused, Relief, Touch};
 use remedy::facts::Gap;
 use remedy::ids::{CommandId, GroupName, InstanceId, UnitName};
-use remedy::incident::Standby;
+use remedy::incident::{No, Standby};
 
 use crate::clients::{Aws, TRIES_MAX};
 use crate::failure::{is_throttle, refused};
@@ -21,7 +21,7 @@ impl Touch for Aws {
         const CALL: &str = "ssm:SendCommand";
         let document = self.documents.get(&order.symptom).ok_or_else(|| Refused {
             gap: Gap { call: CALL, why: format!("no document for {} is set", order.symptom) },
-            certain: true,
+            no: Some(No::NotForUs),
         })?;
         let mut send = self
             .ssm
@@ -36,10 +36,8 @@ impl Touch for Aws {
         let answer = send.send().await.map_err(|error| refused(CALL, &error))?;
         let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
         // The command was taken, so an id we cannot read is a doubt, not a no.
-        CommandId::new(id).map_err(|error| Refused {
-            gap: Gap { call: CALL, why: error.to_string() },
-            certain: false,
-        })
+        CommandId::new(id)
+            .map_err(|error| Refused { gap: Gap { call: CALL, why: error.to_string() }, no: None })
     }
 
     async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {
@@ -86,34 +84,38 @@ impl Touch for Aws {
         standby: Standby,
     ) -> Result<(), Refused> {
         const CALL: &str = "autoscaling:EnterStandby";
-        self.autoscaling
-            .enter_standby()
-            .instance_ids(instance.as_str())
-            .auto_scaling_group_name(group.as_str())
-            .should_decrement_desired_capacity(standby.decremented)
-            .customize()
-            .config_override(
-                aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled()),
-            )
-            .send()
-            .await
-            .map_err(|error| refused(CALL, &error))?;
+        let ask = || {
+            self.autoscaling
+                .enter_standby()
+                .instance_ids(instance.as_str())
+                .auto_scaling_group_name(group.as_str())
+                .should_decrement_desired_capacity(standby.decremented)
+                .customize()
+                .config_override(
+                    aws_sdk_autoscaling::config::Builder::new()
+                        .retry_config(RetryConfig::disabled()),
+                )
+                .send()
+        };
+        once(ask).await.map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
 
     async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), Refused> {
         const CALL: &str = "autoscaling:ExitStandby";
-        self.autoscaling
-            .exit_standby()
-            .instance_ids(instance.as_str())
-            .auto_scaling_group_name(group.as_str())
-            .customize()
-            .config_override(
-                aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled()),
-            )
-            .send()
-            .await
-            .map_err(|error| refused(CALL, &error))?;
+        let ask = || {
+            self.autoscaling
+                .exit_standby()
+                .instance_ids(instance.as_str())
+                .auto_scaling_group_name(group.as_str())
+                .customize()
+                .config_override(
+                    aws_sdk_autoscaling::config::Builder::new()
+                        .retry_config(RetryConfig::disabled()),
+                )
+                .send()
+        };
+        once(ask).await.map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
 }

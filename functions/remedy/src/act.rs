@@ -3,7 +3,7 @@
 use crate::alarm::Symptom;
 use crate::facts::Gap;
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId, MountPoint, UnitName};
-use crate::incident::{Incident, Standby};
+use crate::incident::{Incident, No, RefusedCall, Standby};
 use crate::ledger::{Claim, Deed};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -71,8 +71,9 @@ pub enum Relief {
 pub struct Refused {
     /// The call and what it said.
     pub gap: Gap,
-    /// AWS said no, so nothing happened. `false` if the answer was lost.
-    pub certain: bool,
+    /// How AWS said no, so that nothing happened. `None` if the answer was lost
+    /// and it may have happened.
+    pub no: Option<No>,
 }
 
 impl Relief {
@@ -113,12 +114,12 @@ pub async fn act(claim: Claim, policy: &Policy, touch: &impl Touch) -> Acted {
             }
             None
         }
-        Err(Refused { gap: Gap { call, why }, certain: false }) => {
+        Err(Refused { gap: Gap { call, why }, no: None }) => {
             Some(Reason::ActionUncertain { call, why })
         }
-        Err(Refused { gap, certain: true }) => {
+        Err(Refused { gap, no: Some(no) }) => {
             if let Some(attempt) = attempt {
-                attempt.refused = Some(gap.to_string());
+                attempt.refused = Some(RefusedCall { no, why: gap.to_string() });
             }
             Some(Reason::ActionFailed { call: gap.call, why: gap.why })
         }
@@ -154,7 +155,7 @@ async fn call(
                 call: "autoscaling:EnterStandby",
                 why: "the incident names no group".to_owned(),
             },
-            certain: true,
+            no: Some(No::NotForUs),
         }),
     }
 }

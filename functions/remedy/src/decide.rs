@@ -85,8 +85,7 @@ pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) 
 pub fn asks_for_group(tried: &[Rung], facts: &Facts, policy: &Policy) -> bool {
     facts.group == GroupFact::NotRead
         && facts.group_name().is_some()
-        && (tried.contains(&Rung::Cleanup)
-            || matches!(cleanup(facts, policy), Unavailable(_)))
+        && (tried.contains(&Rung::Cleanup) || matches!(cleanup(facts, policy), Unavailable(_)))
 }
 
 enum Availability {
@@ -248,14 +247,9 @@ const SUBSTITUTES_MAX: usize = 2;
 /// image that fills its disk does so within a shift.
 const LATELY: SignedDuration = SignedDuration::from_hours(6);
 
-
 /// Why a member may not be moved out of its group's service: it is not in it,
 /// the group's owner has not opted in, or a refresh is moving members already.
-fn not_ours_to_move(
-    group: &Group,
-    membership: &Membership,
-    facts: &Facts,
-) -> Option<Availability> {
+fn not_ours_to_move(group: &Group, membership: &Membership, facts: &Facts) -> Option<Availability> {
     if membership.lifecycle != "InService" {
         let lifecycle = membership.lifecycle.clone();
         return Some(Unavailable(Reason::NotInService { lifecycle }));

@@ -252,14 +252,9 @@ pub trait Look {
     async fn history(&self, id: &InstanceId) -> Result<History, Gap>;
     /// `dynamodb:GetItem`: when we had members of the group replaced for
     /// `symptom`, oldest first.
-    async fn replaced(&self, group: &GroupName, symptom: Symptom)
-    -> Result<Vec<Timestamp>, Gap>;
+    async fn replaced(&self, group: &GroupName, symptom: Symptom) -> Result<Vec<Timestamp>, Gap>;
     /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
-    async fn command(
-        &self,
-        id: &CommandId,
-        instance: &InstanceId,
-    ) -> Result<Option<Command>, Gap>;
+    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap>;
     /// `ssm:ListCommandInvocations`: the newest command on `instance` whose
     /// comment is the incident's id.
     async fn command_of(

@@ -101,9 +101,7 @@ where
                 None => Ok(None),
             }
         }
-        Step::Climb(incident, reason) => {
-            climb(&incident, reason, &scene, now, policy, world).await
-        }
+        Step::Climb(incident, reason) => climb(&incident, reason, &scene, now, policy, world).await,
         Step::End(ended, because) => ending(&ended, because, now, world).await,
     }
 }
@@ -221,8 +219,7 @@ where
     if !world.record(ended).await? {
         return Ok(None);
     }
-    let outcome =
-        if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
+    let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(ended, outcome, because, now);
     report.told = world.tell(&notify::render(&report)).await.is_ok();
     Ok(Some(report))
@@ -246,10 +243,9 @@ pub(crate) async fn record_and_tell(
     report.told = told.is_ok();
     let problem = match recorded {
         Ok(true) => noted.err(),
-        Ok(false) => Some(Gap {
-            call: "dynamodb:PutItem",
-            why: "another writer was first".to_owned(),
-        }),
+        Ok(false) => {
+            Some(Gap { call: "dynamodb:PutItem", why: "another writer was first".to_owned() })
+        }
         Err(gap) => Some(gap),
     };
     report.because.extend(problem.map(Reason::NotRecorded));

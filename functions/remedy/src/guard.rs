@@ -221,8 +221,7 @@ fn in_service(case: &Case<'_>) -> Option<Reason> {
 /// leaves a healthy host alone.
 fn one_instance(case: &Case<'_>) -> Option<Reason> {
     let disruptive = case.rung.is_some_and(Rung::is_disruptive);
-    (disruptive && case.watched > 1)
-        .then_some(Reason::WhichInstance { watched: case.watched })
+    (disruptive && case.watched > 1).then_some(Reason::WhichInstance { watched: case.watched })
 }
 
 /// One transition is answered once, however often it is delivered.

@@ -124,9 +124,31 @@ pub struct Attempt {
     /// The SSM command, once one is known to be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_id: Option<CommandId>,
-    /// What AWS said when it turned the call away.
+    /// Why the rung's last call did not happen, if AWS said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
+    pub refused: Option<RefusedCall>,
+}
+
+/// A call that AWS did not carry out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedCall {
+    /// What kind of "no" it was.
+    pub no: No,
+    /// What AWS said.
+    pub why: String,
+}
+
+/// The ways in which AWS says no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum No {
+    /// Not now: too many calls. Asking again is right, another rung is not.
+    NotNow,
+    /// Not with this instance as it is: another rung may do.
+    NotThisInstance,
+    /// Not for us: a permission, a document or a parameter is wrong. Another
+    /// rung would only hide that; a person has to mend it.
+    NotForUs,
 }
 
 /// Our Standby: written before the instance is asked to leave service, and

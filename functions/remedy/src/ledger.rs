@@ -211,6 +211,9 @@ pub async fn carry_on(
         // The stage's deadline counts from its first intent.
         next.stage_since = incident.stage_since;
     }
+    if let Some(attempt) = next.attempts.last_mut() {
+        attempt.refused = None;
+    }
     next.due_at = now + policy.first_look_after;
     Ok(ledger.record(&next).await?.then_some(Claim { deed, incident: next }))
 }

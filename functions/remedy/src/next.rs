@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState};
 use crate::ids::CommandId;
-use crate::incident::{Found, Incident, Rung, Stage};
+use crate::incident::{Found, Incident, No, Rung, Stage};
 use crate::ledger::Deed;
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -58,6 +58,9 @@ pub fn next(incident: &Incident, scene: &Scene, now: Timestamp, policy: &Policy)
             return end(incident, Stage::Expired, now, vec![Reason::OutOfTime { after }]);
         }
     }
+    if let Some(step) = refused(incident, now) {
+        return step;
+    }
     match (incident.stage, scene) {
         (Stage::Cleaning, Scene::Cleanup { command_id, command }) => {
             cleaning(incident, command_id.as_ref(), command, now)
@@ -84,9 +87,38 @@ fn overdue(incident: &Incident, now: Timestamp) -> bool {
     incident.in_stage_for(now) >= incident.stage.lasts()
 }
 
-/// What AWS said when it turned the rung's call away.
-fn refused(incident: &Incident) -> Option<String> {
-    incident.attempts.last().and_then(|attempt| attempt.refused.clone())
+/// Where a call leads that AWS did not carry out.
+fn refused(incident: &Incident, now: Timestamp) -> Option<Step> {
+    let refused = incident.attempts.last()?.refused.as_ref()?;
+    let deed = match (incident.stage, incident.standby) {
+        (Stage::Cleaning, _) => Deed::Clean,
+        (Stage::Draining, Some(standby)) => Deed::LeaveService(standby),
+        (Stage::Rebooting, _) => Deed::Reboot,
+        (Stage::Returning, _) => Deed::ComeBack,
+        (Stage::Replacing, _) => Deed::Replace,
+        _ => return None,
+    };
+    let reason = Reason::Refused { why: refused.why.clone() };
+    let mut incident = incident.clone();
+    match (deed, refused.no) {
+        (_, No::NotNow) if !overdue(&incident, now) => {
+            Some(Step::CarryOn(deed, incident, Reason::NeverAsked))
+        }
+        // What the world shows decides: it may be back already.
+        (Deed::ComeBack, _) => None,
+        // It is in Standby, and must not stay there.
+        (Deed::Reboot, _) if incident.standby.is_some() => {
+            Some(Step::CarryOn(Deed::ComeBack, incident, reason))
+        }
+        (_, No::NotForUs) => {
+            incident.standby = None;
+            Some(end(&incident, Stage::HandedOver, now, vec![reason]))
+        }
+        (_, No::NotNow | No::NotThisInstance) => {
+            incident.standby = None;
+            Some(Step::Climb(incident, reason))
+        }
+    }
 }
 
 fn cleaning(
@@ -95,22 +127,14 @@ fn cleaning(
     command: &Fact<Option<Command>>,
     now: Timestamp,
 ) -> Step {
-    if let Some(why) = refused(incident) {
-        let why = format!("was not sent: {why}");
-        return Step::Climb(incident.clone(), Reason::CleanupFailed { why });
-    }
     let mut incident = incident.clone();
     if let Some(attempt) = incident.attempts.last_mut() {
         attempt.command_id = command_id.cloned();
     }
     match command {
         Fact::Known(Some(command)) if command.ended => {
-            let said = result::parse(
-                &command.stdout,
-                &command.stderr,
-                command.exit_code,
-                &command.status,
-            );
+            let said =
+                result::parse(&command.stdout, &command.stderr, command.exit_code, &command.status);
             cleaned(incident, said, now)
         }
         _ if overdue(&incident, now) => {
@@ -119,9 +143,7 @@ fn cleaning(
         }
         // The script looks before it acts and takes a lock, so sending it a
         // second time is safe; a reboot would not be.
-        Fact::Known(None)
-            if command_id.is_none() && incident.in_stage_for(now) >= EFFECT_SHOWS =>
-        {
+        Fact::Known(None) if command_id.is_none() && incident.in_stage_for(now) >= EFFECT_SHOWS => {
             Step::CarryOn(Deed::Clean, incident, Reason::NeverAsked)
         }
         _ => wait(&incident, now),
@@ -187,12 +209,7 @@ fn lifecycle(facts: &Facts) -> Fact<Option<&str>> {
 }
 
 fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
-    let mut out = incident.clone();
-    if let Some(why) = refused(incident) {
-        out.standby = None;
-        let call = "autoscaling:EnterStandby";
-        return Step::Climb(out, Reason::ActionFailed { call, why });
-    }
+    let out = incident.clone();
     let after = incident.in_stage_for(now);
     match lifecycle(facts) {
         Fact::Known(Some("Standby")) => Step::CarryOn(Deed::Reboot, out, Reason::LeftService),
@@ -201,9 +218,7 @@ fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
             Step::CarryOn(Deed::ComeBack, out, Reason::NotBack { after, why })
         }
         Fact::Known(Some("InService")) if after >= EFFECT_SHOWS => match incident.standby {
-            Some(standby) => {
-                Step::CarryOn(Deed::LeaveService(standby), out, Reason::NeverAsked)
-            }
+            Some(standby) => Step::CarryOn(Deed::LeaveService(standby), out, Reason::NeverAsked),
             None => wait(incident, now),
         },
         Fact::Known(Some("InService" | "EnteringStandby")) | Fact::Unknown(_) => {
@@ -226,9 +241,6 @@ fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
         Some(_) => Step::CarryOn(Deed::ComeBack, incident.clone(), reason),
         None => Step::Climb(incident.clone(), reason),
     };
-    if let Some(why) = refused(incident) {
-        return on(Reason::ActionFailed { call: "ec2:RebootInstances", why });
-    }
     if let Fact::Known(Some(instance)) = &facts.instance
         && let InstanceState::Not(state) = &instance.state
     {
@@ -236,9 +248,7 @@ fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
     }
     match not_back(incident, facts) {
         None if incident.standby.is_some() => on(Reason::BackInService),
-        None => {
-            Step::Move(incident.moved_to(Stage::Watching, now), Reason::BackInService)
-        }
+        None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::BackInService),
         Some(why) if overdue(incident, now) => on(Reason::NotBack { after, why }),
         Some(_) => wait(incident, now),
     }
@@ -287,10 +297,6 @@ fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
 }
 
 fn replacing(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
-    if let Some(why) = refused(incident) {
-        let call = "autoscaling:SetInstanceHealth";
-        return Step::Climb(incident.clone(), Reason::ActionFailed { call, why });
-    }
     let after = incident.in_stage_for(now);
     let left = match &facts.membership {
         Fact::Known(None) => true,

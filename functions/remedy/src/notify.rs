@@ -121,7 +121,9 @@ fn done(report: &Report) -> String {
             "The Auto Scaling group was asked to replace the instance.".to_owned()
         }
         (Outcome::Resolved, ..) => "The incident was closed.".to_owned(),
-        (Outcome::Held, ..) if report.handed_over => "Nothing more; the incident was closed.".to_owned(),
+        (Outcome::Held, ..) if report.handed_over => {
+            "Nothing more; the incident was closed.".to_owned()
+        }
         (Outcome::Held, _, Some(rung)) => format!("Nothing. A {rung} was held back."),
         _ => "Nothing.".to_owned(),
     }

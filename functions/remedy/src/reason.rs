@@ -111,6 +111,8 @@ pub enum Reason {
     OutOfTime { after: SignedDuration },
     /// The instance is back in service.
     BackInService,
+    /// AWS did not carry out the rung's call.
+    Refused { why: String },
     /// Nothing shows that the call was ever made.
     NeverAsked,
     /// The instance has left service and can be rebooted.
@@ -176,6 +178,7 @@ impl Reason {
             Self::Gone { .. } => "instance-gone",
             Self::OutOfTime { .. } => "out-of-time",
             Self::BackInService => "back-in-service",
+            Self::Refused { .. } => "refused",
             Self::NeverAsked => "never-asked",
             Self::LeftService => "left-service",
             Self::SubstitutesSickToo { .. } => "substitutes-sick-too",
@@ -288,9 +291,9 @@ impl fmt::Display for Reason {
             Self::NotBack { after, why } => {
                 write!(f, "the instance was not back after {}: {why}", Age(*after))
             }
-            Self::Substituted => f.write_str(
-                "the instance left its group, which has its healthy capacity again",
-            ),
+            Self::Substituted => {
+                f.write_str("the instance left its group, which has its healthy capacity again")
+            }
             Self::NotSubstituted { after } => {
                 write!(f, "the group had not replaced the instance after {}", Age(*after))
             }
@@ -299,7 +302,10 @@ impl fmt::Display for Reason {
                 write!(f, "the incident did not end within {}", Age(*after))
             }
             Self::BackInService => f.write_str("the instance is back in service"),
-            Self::NeverAsked => f.write_str("nothing shows that the call was made, so it is made now"),
+            Self::Refused { why } => write!(f, "AWS did not carry it out: {why}"),
+            Self::NeverAsked => {
+                f.write_str("nothing shows that the call was made, so it is made now")
+            }
             Self::LeftService => f.write_str("the instance has left service"),
             Self::SubstitutesSickToo { count } => write!(
                 f,

@@ -118,10 +118,8 @@ fn judge(
     match (beyond, alarm) {
         (Some(true), _) => {
             let threshold = seen.threshold.unwrap_or_default();
-            let what = format!(
-                "{} is {:.1}, the threshold {threshold:.1}",
-                seen.metric, newest.value
-            );
+            let what =
+                format!("{} is {:.1}, the threshold {threshold:.1}", seen.metric, newest.value);
             Presence::There { what }
         }
         (_, Some(AlarmState::Alarm)) => {

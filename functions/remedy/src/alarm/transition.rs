@@ -9,9 +9,7 @@ use super::evidence::{Told, unclear, weigh};
 use super::expression::{self, Sense};
 use super::field::Field;
 use super::metric::{self, Dimension, Mount, Whose};
-use super::{
-    Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Series, Symptom,
-};
+use super::{Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Series, Symptom};
 use crate::ids::{InstanceId, MountPoint};
 
 /// `CloudWatch` allows an alarm's name 255 characters. What is longer is no name
