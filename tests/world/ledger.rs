@@ -32,14 +32,14 @@ impl Book {
         self.rival = Some(incident);
     }
 
-    /// Opens `incident` if the instance has no incident, or one that is about
-    /// another action and does not hold the instance at `now`.
+    /// Opens `incident` if the instance has no incident, or one that answers
+    /// other actions and does not hold the instance at `now`.
     pub(crate) fn open(&mut self, incident: &Incident, now: Timestamp) -> Recorded {
         if let Some(rival) = self.rival.take() {
             self.put(rival);
         }
         match self.latest(&incident.instance_id) {
-            Some(other) if other.action_id == incident.action_id || other.holds(now) => {
+            Some(other) if other.answers(&incident.action_id) || other.holds(now) => {
                 Recorded::Already(Box::new(other.clone()))
             }
             _ => {

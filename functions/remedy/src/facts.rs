@@ -321,6 +321,14 @@ impl Facts {
         }
     }
 
+    /// The instance's newest incident, where the ledger could be read.
+    pub fn latest(&self) -> Option<&Incident> {
+        match &self.history {
+            Fact::Known(history) => history.latest.as_ref(),
+            Fact::Unknown(_) => None,
+        }
+    }
+
     /// The name of the instance's group, where that is known.
     pub fn group_name(&self) -> Option<&GroupName> {
         match &self.membership {

@@ -230,7 +230,8 @@ fn not_a_duplicate(alarm: &Alarm, case: &Case<'_>) -> Option<Reason> {
         Fact::Unknown(gap) => Some(Reason::FactUnknown(gap.clone())),
         Fact::Known(history) => {
             let latest = history.latest.as_ref()?;
-            (latest.action_id == alarm.action_id())
+            latest
+                .answers(&alarm.action_id())
                 .then(|| Reason::DuplicateDelivery { incident: latest.id.clone() })
         }
     }
@@ -242,7 +243,7 @@ fn no_other_incident(alarm: &Alarm, case: &Case<'_>) -> Option<Reason> {
         return None; // `not_a_duplicate` refuses already.
     };
     let latest = history.latest.as_ref()?;
-    let another = latest.action_id != alarm.action_id();
+    let another = !latest.answers(&alarm.action_id());
     (another && latest.holds(case.facts.observed_at))
         .then(|| Reason::IncidentOpen { incident: latest.id.clone(), symptom: latest.symptom })
 }

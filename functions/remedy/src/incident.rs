@@ -180,6 +180,10 @@ pub struct Incident {
     pub id: IncidentId,
     /// The occasion that opened it.
     pub action_id: ActionId,
+    /// The occasions that earlier incidents of the instance answered, newest
+    /// last, so that a late delivery of an old one is still known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<ActionId>,
     /// The instance in trouble.
     pub instance_id: InstanceId,
     /// The trouble.
@@ -221,6 +225,10 @@ pub struct Incident {
     pub version: u64,
 }
 
+/// Occasions remembered. A stale alarm is refused after minutes, and no
+/// instance has this many incidents in that time.
+const ANSWERED_MAX: usize = 32;
+
 /// A rung that waits for a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldBack {
@@ -234,6 +242,19 @@ impl Incident {
     /// Whether the incident holds its instance at `now`.
     pub fn holds(&self, now: Timestamp) -> bool {
         self.stage.is_open() && now < self.expires_at
+    }
+
+    /// Whether this incident, or one before it, answered `action`.
+    pub fn answers(&self, action: &ActionId) -> bool {
+        self.action_id == *action || self.answered.contains(action)
+    }
+
+    /// What the next incident of the instance remembers as answered.
+    pub fn answered_so_far(&self) -> Vec<ActionId> {
+        let mut answered = self.answered.clone();
+        answered.push(self.action_id.clone());
+        let forgotten = answered.len().saturating_sub(ANSWERED_MAX);
+        answered.split_off(forgotten)
     }
 
     /// The rung tried last.

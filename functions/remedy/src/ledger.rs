@@ -15,8 +15,10 @@ use crate::reason::Reason;
 /// Keeps incidents.
 pub trait Ledger {
     /// Writes a new incident in one conditional write, which succeeds only if
-    /// the ledger holds no incident of the instance, or one that neither has
-    /// the same action id nor still [holds](Incident::holds) the instance.
+    /// the ledger holds no incident of the instance, or one that neither
+    /// [answers](Incident::answers) the same action nor still
+    /// [holds](Incident::holds) the instance. A write that finds itself, since
+    /// the answer of an earlier try was lost, has succeeded.
     async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, Gap>;
 
     /// Writes a later state of an incident in one conditional write, which
@@ -150,6 +152,7 @@ pub async fn claim(
     let incident = Incident {
         id: alarm.incident_id(),
         action_id: alarm.action_id(),
+        answered: facts.latest().map(Incident::answered_so_far).unwrap_or_default(),
         instance_id: alarm.instance_id.clone(),
         symptom: alarm.symptom,
         seen: Seen::of(alarm),
@@ -223,7 +226,7 @@ fn attempt(rung: Rung, now: Timestamp) -> Attempt {
 }
 
 fn already(other: &Incident, ours: &ActionId) -> Reason {
-    if other.action_id == *ours {
+    if other.answers(ours) {
         Reason::DuplicateDelivery { incident: other.id.clone() }
     } else {
         Reason::IncidentOpen { incident: other.id.clone(), symptom: other.symptom }
