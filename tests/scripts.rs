@@ -63,7 +63,7 @@ fn a_bad_parameter_ends_every_script_with_a_result() {
             environment.retain(|(other, _)| *other != name);
             environment.push((name, value));
             let output = bash(&script, &[], &environment);
-            assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);
+            assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
             assert!(
                 matches!(read(&output), Verdict::Failed(Failure::BadParameter { .. })),
                 "{symptom} {name}={value}: {output:?}"

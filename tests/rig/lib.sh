@@ -8,6 +8,7 @@
 RIG_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RIG_BASE=${RIG_BASE:-/var/tmp/remedy-rig}
 RIG_CLONE=$RIG_BASE/clone
+OUT=$RIG_BASE/out
 READ_RESULT=${CARGO_TARGET_DIR:-$RIG_HERE/../../target}/debug/examples/read-result
 ORCHESTRATION=/var/lib/amazon/ssm/i-0123456789abcdef0/document/orchestration
 
