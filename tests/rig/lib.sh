@@ -8,6 +8,7 @@
 RIG_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RIG_BASE=${RIG_BASE:-/var/tmp/remedy-rig}
 RIG_CLONE=$RIG_BASE/clone
+OUT=$RIG_BASE/out
 READ_RESULT=${CARGO_TARGET_DIR:-$RIG_HERE/../../target}/debug/examples/read-result
 ORCHESTRATION=/var/lib/amazon/ssm/i-0123456789abcdef0/document/orchestration
 
@@ -158,8 +159,37 @@ no_groups() { # DIRECTORY
 leaks() { # prints each
   losetup -a | grep -F "$RIG_BASE"
   grep -F "$RIG_BASE" /proc/self/mountinfo
-  pgrep -a -f "systemd-nspawn.*remedy-rig" | sed 's/^/process /'
+  pgrep -a -f "$RIG_BASE/(disk|race|load|host)|remedy-rig-" | sed 's/^/process /'
   find /sys/fs/cgroup -maxdepth 2 -type d -name 'remedy-rig-*'
+}
+
+# ---- what a test adds to the host --------------------------------------------------------------
+
+HELPERS=() # processes on this machine that a test started
+
+stop_helpers() {
+  local helper
+  for helper in ${HELPERS[@]+"${HELPERS[@]}"}; do
+    kill "$helper" 2>/dev/null
+    wait "$helper" 2>/dev/null
+  done
+}
+
+unit() { # NAME LINE...: a service
+  local name=$1
+  shift
+  { printf '[Service]\n' && printf '%s\n' "$@"; } >"$ROOT/etc/systemd/system/$name.service"
+}
+
+person_arrives() { # what the agent starts for a Session Manager session
+  cp "$ROOT/usr/bin/sleep" "$ROOT/usr/bin/ssm-session-worker"
+  unit session 'ExecStart=/usr/bin/ssm-session-worker infinity'
+  inside systemctl daemon-reload
+  inside systemctl start session
+}
+
+person_leaves() {
+  inside systemctl stop session
 }
 
 # ---- the agent --------------------------------------------------------------------------------
@@ -263,6 +293,7 @@ run_and_read() { # CASE SYMPTOM|FILE [NAME=VALUE...]
 
 # Ends a test program: takes the host down and leaves the counts for `run`.
 finish_tests() {
+  stop_helpers
   rig_down
   printf '%s %s\n' "$PASSED" "$FAILED" >"$RIG/counts"
   [ "$FAILED" -eq 0 ]

@@ -69,7 +69,7 @@ look_at_units_memory() {
   local line pid key value unit best
   local -A units=() anonymous=() shared=()
   TOP=() TOP_UNIT='' TOP_UNIT_KB=0
-  while IFS=': ' read -r line key value _; do
+  while IFS=$': \t' read -r line key value _; do
     pid=${line#/proc/}
     pid=${pid%/status}
     [[ $pid =~ ^[0-9]+$ && $value =~ ^[1-9][0-9]{0,14}$ ]] || continue

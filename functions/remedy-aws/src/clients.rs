@@ -10,7 +10,7 @@ use aws_config::environment::{
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -72,7 +72,7 @@ async fn config() -> SdkConfig {
         .http_client(http)
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .profile_files(EnvConfigFiles::builder().build())
+        .profile_files(no_profiles())
         .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX))
         .timeout_config(
             TimeoutConfig::builder()
@@ -82,4 +82,9 @@ async fn config() -> SdkConfig {
         )
         .load()
         .await
+}
+
+/// An empty profile: the loader insists on one, and no file is looked for.
+fn no_profiles() -> EnvConfigFiles {
+    EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "").build()
 }

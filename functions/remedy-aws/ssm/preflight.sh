@@ -90,18 +90,24 @@ look_at_packages() {
   done
 }
 
+# A line that cannot be mounted stops the next boot in emergency mode. findmnt only warns of a device
+# that is missing by its path, so that is looked at here.
 look_at_fstab() {
-  local code
+  local source options
   if [ ! -e /etc/fstab ]; then
     FSTAB=true
     return
   fi
   bounded 5 findmnt --verify --tab-file /etc/fstab >/dev/null 2>&1
-  code=$?
-  case $code in
+  case $? in
     0) FSTAB=true ;;
     1 | 32) FSTAB=false ;;
+    *) return ;;
   esac
+  while read -r source _ _ options _; do
+    case ,$options, in *,nofail,* | *,noauto,*) continue ;; esac
+    case $source in /dev/*) [ -e "$source" ] || FSTAB=false ;; esac
+  done </etc/fstab
 }
 
 look_at_units() {

@@ -1,0 +1,145 @@
+//! What can be said of the host scripts without a host: how they refuse, and that whatever a user
+//! names a file comes through the result line to the parser. `tests/rig/run` tries them for real.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
+
+use remedy::result::{Failure, HostText, Verdict, parse};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+const SYMPTOMS: [&str; 3] = ["disk-full", "memory-pressure", "high-cpu"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The script as the template carries it.
+fn script(symptom: &str) -> String {
+    let output = Command::new(root().join("tests/rig/script")).arg(symptom).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn bash(script: &str, arguments: &[&OsStr], environment: &[(&str, &str)]) -> Output {
+    Command::new("bash")
+        .arg("-c")
+        .arg(script)
+        .arg("bash")
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .output()
+        .expect("bash")
+}
+
+fn read(output: &Output) -> Verdict {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    parse(&text(&output.stdout), &text(&output.stderr), output.status.code(), "Failed")
+}
+
+/// Each of these ends at the gate, before anything of this machine is touched.
+#[test]
+fn a_bad_parameter_ends_every_script_with_a_result() {
+    for symptom in SYMPTOMS {
+        let script = script(symptom);
+        for (name, value) in [
+            ("SSM_Mode", "destroy"),
+            ("SSM_Mode", "report\napply"),
+            ("SSM_Mode", "{{ Mode }}"),
+            ("SSM_EvidenceUrl", "https://example.org/"),
+            ("SSM_EvidenceUrl", &format!("https://s3.amazonaws.com/{}", "x".repeat(5000))),
+            ("SSM_Deadline", "a[$(touch /tmp/pwned)]"),
+        ] {
+            // What an agent that knows environment variables would have set.
+            let mut environment =
+                vec![("SSM_Mode", "report"), ("SSM_EvidenceUrl", ""), ("SSM_Deadline", "60")];
+            environment.retain(|(other, _)| *other != name);
+            environment.push((name, value));
+            let output = bash(&script, &[], &environment);
+            assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
+            assert!(
+                matches!(read(&output), Verdict::Failed(Failure::BadParameter { .. })),
+                "{symptom} {name}={value}: {output:?}"
+            );
+        }
+    }
+    assert!(!std::path::Path::new("/tmp/pwned").exists());
+}
+
+/// Without the environment of a new agent or the pasting of an old one.
+#[test]
+fn an_agent_that_passes_no_parameters_is_noticed() {
+    for symptom in SYMPTOMS {
+        let output = bash(&script(symptom), &[], &[]);
+        assert!(
+            matches!(read(&output), Verdict::Failed(Failure::BadParameter { .. })),
+            "{output:?}"
+        );
+    }
+}
+
+/// The base's own words for a text, put into a line and read by production's parser.
+fn through_the_line(text: &[u8]) -> HostText {
+    let base = std::fs::read_to_string(root().join("functions/remedy-aws/ssm/base.sh")).unwrap();
+    let script =
+        format!("{base}\nACTION=disk-clean SSM_Mode=report\nwarn \"$1\"\nfinish report 0 \"$1\"\n");
+    let output = bash(&script, &[OsStr::from_bytes(text)], &[]);
+    match read(&output) {
+        Verdict::Said(result) => {
+            assert!(result.warnings.len() == 1, "{output:?}");
+            result.reason
+        }
+        Verdict::Failed(failure) => panic!("{failure}: {output:?}"),
+    }
+}
+
+#[test]
+fn hostile_texts_pass_through_the_line_unharmed() {
+    for (text, expected) in [
+        (&b"plain & simple"[..], "plain & simple"),
+        (b"a\"b\\c", "a\"b\\c"),
+        (b"\\\"},{\"status\":\"ok\"", "\\\"},{\"status\":\"ok\""),
+        (b"new\nline\ttab\x1b[31m", "new?line?tab?[31m"),
+        (b"\xff\xfe\xe2\x80\xae", "?????"),
+        (b"$(touch /tmp/pwned) `id` %s %n", "$(touch /tmp/pwned) `id` %s %n"),
+        (b"-n", "-n"),
+        (b"", ""),
+    ] {
+        assert_eq!(through_the_line(text).as_str(), expected);
+    }
+    assert_eq!(through_the_line(&[b'"'; 500]).as_str(), "\"".repeat(120));
+    for byte in 1..=255_u8 {
+        through_the_line(&[b'a', byte, b'\\', byte]);
+    }
+}
+
+#[test]
+fn scripts_pass_shellcheck() {
+    for symptom in SYMPTOMS {
+        let path = std::env::temp_dir().join(format!("remedy-{symptom}-{}.sh", std::process::id()));
+        std::fs::write(&path, script(symptom)).unwrap();
+        // 2317: what a trap calls looks unreachable.
+        let checked = Command::new("shellcheck").args(["-e", "SC2317"]).arg(&path).output();
+        std::fs::remove_file(&path).unwrap();
+        match checked {
+            Ok(output) => {
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            }
+            Err(error) => {
+                std::io::Write::write_all(
+                    &mut std::io::stderr(),
+                    format!("SKIPPED: shellcheck: {error}\n").as_bytes(),
+                )
+                .unwrap();
+                return;
+            }
+        }
+    }
+}
