@@ -158,7 +158,8 @@ impl Stage {
         let (cleanup_helps, reboot_helps) = helps;
         let symptom = self.function.symptom;
         self.region.with_host(&self.names.web, |host| {
-            host.trouble = Some(Trouble { symptom, percent, cleanup_helps, reboot_helps });
+            host.trouble =
+                Some(Trouble { cleanup_helps, reboot_helps, ..Trouble::slight(symptom, percent) });
         });
         self.happens(&format!("{symptom} begins on {}", self.names.web));
         self.pass(180);
@@ -205,7 +206,7 @@ fn disk_full() -> String {
     stage.deliver(&events);
     stage.pass(115);
     for command in stage.region.commands() {
-        stage.happens(&format!("command {}: {:?}", command.id, command.status));
+        stage.happens(&format!("command {}: {:?}", command.id, command.status()));
     }
     let events = stage.transitions();
     stage.deliver(&events);

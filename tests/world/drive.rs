@@ -139,11 +139,13 @@ fn step<T>(future: Pin<&mut impl Future<Output = T>>, output: &mut Option<T>) {
 /// Gives way once: a call in flight, while others may be polled.
 pub(crate) async fn give_way() {
     let mut gave_way = false;
-    std::future::poll_fn(|_| {
+    std::future::poll_fn(|context| {
         if gave_way {
             Poll::Ready(())
         } else {
             gave_way = true;
+            // Some combinators poll only what asked to be polled.
+            context.waker().wake_by_ref();
             Poll::Pending
         }
     })

@@ -29,6 +29,10 @@ const INCIDENTS_PER_BEAT_MAX: usize = 50;
 /// the beat, few enough to stay below EC2's request quotas.
 const TOGETHER_MAX: usize = 8;
 
+/// The beat that ends an incident has this long to tell so before the next one
+/// does: the function's 60 seconds.
+const TURN_LASTS: SignedDuration = SignedDuration::from_secs(60);
+
 /// A rung that is held back this long is told to people, once.
 const HELD_BACK_IS_TOLD_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
@@ -90,10 +94,14 @@ where
             world.record(&waiting).await?;
             Ok(None)
         }
-        Step::Move(moved, reason) => Ok(world
-            .record(&moved)
-            .await?
-            .then(|| Report::of(&moved, Outcome::Acted, vec![reason], now))),
+        Step::Move(moved, reason) => {
+            if reason == Reason::Substituted {
+                // Whoever asked for it may have died before it was noted.
+                note_replacement(&moved, world).await?;
+            }
+            let won = world.record(&moved).await?;
+            Ok(won.then(|| Report::of(&moved, Outcome::Acted, vec![reason], now)))
+        }
         Step::CarryOn(deed, incident, reason) => {
             let claim = ledger::carry_on(world, deed, &incident, now, policy).await?;
             match claim {
@@ -102,7 +110,7 @@ where
             }
         }
         Step::Climb(incident, reason) => climb(&incident, reason, &scene, now, policy, world).await,
-        Step::End(ended, because) => ending(&ended, because, now, world).await,
+        Step::End(ended, because) => ending(incident, ended, because, now, world).await,
     }
 }
 
@@ -140,7 +148,7 @@ where
             let mut because = vec![reason];
             because.extend(refusal.because);
             let ended = incident.moved_to(Stage::HandedOver, now);
-            return ending(&ended, because, now, world).await;
+            return ending(incident, ended, because, now, world).await;
         }
         Err(refusal) => return hold_back(incident, reason, refusal, now, world).await,
     };
@@ -206,8 +214,12 @@ where
     report
 }
 
+/// Ends an incident and tells people. The turn to do so is written first, so
+/// that of two beats one tells; the end is written last, so that whoever dies
+/// in between has told twice rather than never.
 async fn ending<W>(
-    ended: &Incident,
+    incident: &Incident,
+    ended: Incident,
     because: Vec<Reason>,
     now: Timestamp,
     world: &W,
@@ -215,13 +227,16 @@ async fn ending<W>(
 where
     W: Ledger + Tell,
 {
-    // First the ledger: of two beats only the one that ends it tells.
-    if !world.record(ended).await? {
+    let turn = incident.waiting_until(now + TURN_LASTS);
+    if !world.record(&turn).await? {
         return Ok(None);
     }
+    let ended = Incident { version: turn.version + 1, ..ended };
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
-    let mut report = Report::of(ended, outcome, because, now);
+    let mut report = Report::of(&ended, outcome, because, now);
     report.told = world.tell(&notify::render(&report)).await.is_ok();
+    let problem = not_recorded(world.record(&ended).await);
+    report.because.extend(problem.map(Reason::NotRecorded));
     Ok(Some(report))
 }
 
@@ -234,33 +249,37 @@ pub(crate) async fn record_and_tell(
     world: &(impl Ledger + Tell),
 ) {
     let notification = notify::render(report);
-    let (recorded, told, noted) = future::join3(
-        world.record(incident),
-        world.tell(&notification),
-        note_replacement(incident, deed, world),
-    )
-    .await;
+    let (recorded, told, noted) =
+        future::join3(world.record(incident), world.tell(&notification), async {
+            match deed {
+                Some(Deed::Replace) => note_replacement(incident, world).await,
+                _ => Ok(()),
+            }
+        })
+        .await;
     report.told = told.is_ok();
-    let problem = match recorded {
-        Ok(true) => noted.err(),
+    let problem = not_recorded(recorded).or(noted.err());
+    report.because.extend(problem.map(Reason::NotRecorded));
+}
+
+fn not_recorded(recorded: Result<bool, Gap>) -> Option<Gap> {
+    match recorded {
+        Ok(true) => None,
         Ok(false) => {
             Some(Gap { call: "dynamodb:PutItem", why: "another writer was first".to_owned() })
         }
         Err(gap) => Some(gap),
-    };
-    report.because.extend(problem.map(Reason::NotRecorded));
+    }
 }
 
-async fn note_replacement(
-    incident: &Incident,
-    deed: Option<Deed>,
-    world: &impl Ledger,
-) -> Result<(), Gap> {
-    let asked = deed == Some(Deed::Replace)
-        && incident.attempts.last().is_some_and(|last| last.refused.is_none());
-    match (&incident.group, asked && incident.rung() == Some(Rung::Replace)) {
-        (Some(group), true) => {
-            world.note_replacement(group, incident.symptom, incident.stage_since).await
+/// Notes the replacement that an incident asked for. Noted again it counts
+/// once.
+async fn note_replacement(incident: &Incident, world: &impl Ledger) -> Result<(), Gap> {
+    let last = incident.attempts.last();
+    let asked = last.filter(|last| last.rung == Rung::Replace && last.refused.is_none());
+    match (&incident.group, asked) {
+        (Some(group), Some(asked)) => {
+            world.note_replacement(group, incident.symptom, asked.claimed_at).await
         }
         _ => Ok(()),
     }

@@ -117,7 +117,10 @@ pub fn clear_climb(
         found: incident.found.as_ref(),
     };
     let refused = GUARDS.iter().filter_map(|guard| guard(&case)).collect();
+    // What we began is ours to hand over, whatever has become of the instance.
+    let no_rung_left = matches!(decision, Decision::HandOver { .. });
     pass(decision, refused, facts)
+        .map_err(|refusal| Refusal { handed_over: no_rung_left, ..refusal })
 }
 
 fn pass(decision: Decision, refused: Vec<Reason>, facts: &Facts) -> Result<Cleared, Refusal> {

@@ -2,6 +2,8 @@
 //! the one next step. Pure, so that a crash between any two calls is no special
 //! case: the next beat sees the same incident and the same world.
 
+use std::fmt::Write as _;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState};
@@ -54,11 +56,12 @@ pub fn next(incident: &Incident, scene: &Scene, now: Timestamp, policy: &Policy)
             let reason = Reason::OutOfTime { after };
             return Step::CarryOn(Deed::ComeBack, incident.clone(), reason);
         }
-        if incident.in_stage_for(now) > incident.stage.lasts() || incident.standby.is_none() {
+        // On its way back its own deadline holds, whose end tells of Standby.
+        if incident.standby.is_none() {
             return end(incident, Stage::Expired, now, vec![Reason::OutOfTime { after }]);
         }
     }
-    if let Some(step) = refused(incident, now) {
+    if let Some(step) = refused(incident, scene, now) {
         return step;
     }
     match (incident.stage, scene) {
@@ -88,7 +91,7 @@ fn overdue(incident: &Incident, now: Timestamp) -> bool {
 }
 
 /// Where a call leads that AWS did not carry out.
-fn refused(incident: &Incident, now: Timestamp) -> Option<Step> {
+fn refused(incident: &Incident, scene: &Scene, now: Timestamp) -> Option<Step> {
     let refused = incident.attempts.last()?.refused.as_ref()?;
     let deed = match (incident.stage, incident.standby) {
         (Stage::Cleaning, _) => Deed::Clean,
@@ -106,6 +109,8 @@ fn refused(incident: &Incident, now: Timestamp) -> Option<Step> {
         }
         // What the world shows decides: it may be back already.
         (Deed::ComeBack, _) => None,
+        // Or leaving already, asked for by a call whose answer was lost.
+        (Deed::LeaveService(_), _) if is_leaving(scene) => None,
         // It is in Standby, and must not stay there.
         (Deed::Reboot, _) if incident.standby.is_some() => {
             Some(Step::CarryOn(Deed::ComeBack, incident, reason))
@@ -195,7 +200,8 @@ fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp) -> Step {
 fn insufficient(said: &HostResult) -> String {
     let mut why = said.reason.to_string();
     if let Some((bytes, path)) = said.disk.as_ref().and_then(|disk| disk.top.first()) {
-        why.push_str(&format!("; the largest file is {path} with {} MB", bytes / 1_000_000));
+        // Writing to a String cannot fail.
+        let _ = write!(why, "; the largest file is {path} with {} MB", bytes / 1_000_000);
     }
     why
 }
@@ -206,6 +212,11 @@ fn lifecycle(facts: &Facts) -> Fact<Option<&str>> {
         Fact::Known(membership) => Fact::Known(membership.as_ref().map(|m| m.lifecycle.as_str())),
         Fact::Unknown(gap) => Fact::Unknown(gap.clone()),
     }
+}
+
+fn is_leaving(scene: &Scene) -> bool {
+    let Scene::Instance(facts) = scene else { return false };
+    matches!(lifecycle(facts), Fact::Known(Some("EnteringStandby" | "Standby")))
 }
 
 fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {

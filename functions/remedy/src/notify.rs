@@ -49,6 +49,12 @@ pub fn render(report: &Report) -> Notification {
 
 fn subject(report: &Report) -> String {
     let what = match (report.outcome, report.rung) {
+        (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Draining) => {
+            "leaving service for a reboot".to_owned()
+        }
+        (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Returning) => {
+            "coming back into service".to_owned()
+        }
         (Outcome::Acted, Some(rung)) => format!("{rung} asked for"),
         (Outcome::Resolved, _) => "resolved".to_owned(),
         _ if report.handed_over => "needs a person".to_owned(),

@@ -87,8 +87,14 @@ pub async fn presence(incident: &Incident, look: &impl Look, now: Timestamp) -> 
     let Some(series) = &incident.seen.series else {
         return Presence::Unseen { why: "a request names no metric".to_owned() };
     };
-    // Only what came after the last attempt can show what it did.
-    let since = incident.attempts.last().map_or(incident.opened_at, |last| last.claimed_at);
+    // Only what came after the last attempt can show what it did: in Standby a
+    // host has no load. And that it stays so takes more than one datapoint.
+    let since = match (incident.quiet_since, incident.stage, incident.attempts.last()) {
+        (Some(quiet_since), ..) => quiet_since,
+        (None, Stage::Watching, _) => incident.stage_since,
+        (None, _, Some(last)) => last.claimed_at,
+        (None, _, None) => incident.opened_at,
+    };
     let since = since.max(now - NEWS_MAX);
     let (datapoints, alarm) =
         future::join(look.datapoints(series, since, now), look.alarm_state(&incident.seen.alarm))
