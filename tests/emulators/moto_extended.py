@@ -105,7 +105,23 @@ def reboot_instances(self, instance_ids):
     return _reboot_instances(self, instance_ids)
 
 
+_describe_instance_status = InstanceBackend.describe_instance_status
+
+
+def describe_instance_status(self, instance_ids, include_all_instances, filters):
+    """AWS obeys a filter by instance id; moto answers with every instance."""
+    wanted = [f["values"] for f in filters or [] if f["name"] == "instance-id"]
+    if not wanted:
+        return _describe_instance_status(self, instance_ids, include_all_instances, filters)
+    others = [f for f in filters if f["name"] != "instance-id"]
+    ids = [i.id for i in self.all_instances() if all(i.id in values for values in wanted)]
+    if instance_ids:
+        ids = [instance_id for instance_id in ids if instance_id in instance_ids]
+    return _describe_instance_status(self, ids, include_all_instances, others) if ids else []
+
+
 InstanceBackend.reboot_instances = reboot_instances
+InstanceBackend.describe_instance_status = describe_instance_status
 
 
 # --- Systems Manager ---------------------------------------------------------
@@ -163,13 +179,13 @@ def describe_instance_information(self):
     known = [
         instance_information(instance)
         for instance in all_instances(self.current_account, self.region)
-        if ping_status(instance) is not None
+        if instance.id in wanted.get("InstanceIds", [instance.id])
+        and ping_status(instance) is not None
     ]
     found = [
         item
         for item in known
-        if item["InstanceId"] in wanted.get("InstanceIds", [item["InstanceId"]])
-        and item["PingStatus"] in wanted.get("PingStatus", [item["PingStatus"]])
+        if item["PingStatus"] in wanted.get("PingStatus", [item["PingStatus"]])
     ]
     return ActionResult({"InstanceInformationList": found})
 

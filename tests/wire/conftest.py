@@ -14,6 +14,8 @@ Run it with `make functions` and then `tests/wire/run`. What stands where:
 When a test fails, the functions' and emulators' last words are in its report.
 """
 
+import signal
+
 import pytest
 
 from function import MissingBinary, binary
@@ -24,7 +26,9 @@ SYMPTOMS = ("high-cpu", "memory-pressure", "disk-full")
 
 
 def pytest_configure(config):
-    """A suite that cannot find the functions fails at once, and is not skipped."""
+    """A suite that cannot find the functions fails at once, and is not skipped.
+    One that is told to end (a CI job out of time) still stops its emulators."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
     try:
         for symptom in SYMPTOMS:
             binary(symptom)

@@ -81,7 +81,8 @@ class RuntimeApi:
         self.init_error = None
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.api = self
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        serve = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+        serve.start()
 
     @property
     def address(self):
@@ -253,7 +254,6 @@ class Function:
             "AWS_SECRET_ACCESS_KEY": "none",
             "AWS_SESSION_TOKEN": "none",
             "AWS_ENDPOINT_URL": self.proxy.url,
-            "RUST_BACKTRACE": "1",
         }
 
     def start(self):

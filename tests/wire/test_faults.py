@@ -85,32 +85,37 @@ def test_an_action_that_is_throttled_once_happens_once(region, stack, rung):
 
 @pytest.mark.parametrize("rung", ACTIONS)
 @pytest.mark.parametrize("how", [wire.BROKEN, wire.THROTTLED, wire.DENIED])
-@pytest.mark.parametrize("operation", ["*", "PutItem"])
-def test_without_the_ledger_nothing_is_done(region, stack, rung, operation, how):
+def test_without_a_claim_nothing_is_done(region, stack, rung, how):
+    """An error, so that Lambda delivers the event again; by then it may work."""
     function, event = situation(region, stack, rung)
-    with region.proxy.fault("dynamodb", operation, how) as fault:
+    with region.proxy.fault("dynamodb", "PutItem", how) as fault:
         answer = function.invoke(event)
     assert fault.hits and answer.actions == [], answer.story()
+    assert answer.error_type == "LedgerUnreachable"
+    assert "dynamodb:PutItem" in answer.error_message
+    again = function.invoke(event)
+    assert (again.report["outcome"], again.report["rung"]) == ("acted", rung), again.because()
+
+
+def test_without_the_ledger_nothing_is_done(region, stack):
+    function, event = situation(region, stack, "cleanup")
+    with region.proxy.fault("dynamodb", "*", wire.BROKEN):
+        answer = function.invoke(event)
+    assert answer.actions == [], answer.story()
     assert answer.failed or "dynamodb:" in answer.because()
 
 
-def test_a_claim_that_cannot_be_written_is_an_error_that_is_retried(region, stack):
-    function, event = situation(region, stack, "cleanup")
-    with region.proxy.fault("dynamodb", "PutItem", wire.BROKEN):
-        answer = function.invoke(event)
-    assert "dynamodb:PutItem" in answer.error_message
-    assert answer.actions == [], answer.story()
-    retried = function.invoke(event)
-    assert retried.report["outcome"] == "acted", retried.because()
-
-
-def test_a_claim_whose_answer_was_lost_does_not_lead_to_two_actions(region, stack):
-    """The SDK repeats the conditional write, which then finds its own claim."""
-    function, event = situation(region, stack, "reboot")
+@pytest.mark.parametrize("rung", ACTIONS)
+def test_a_claim_whose_answer_was_lost_is_neither_doubled_nor_forgotten(region, stack, rung):
+    """The SDK repeats the conditional write, which then meets its own claim. To
+    take that for somebody else's would leave the alarm without any answer."""
+    function, event = situation(region, stack, rung)
     with region.proxy.fault("dynamodb", "PutItem", wire.ANSWER_LOST, times=1):
         first = function.invoke(event)
     second = function.invoke(event)
-    assert len(first.actions + second.actions) <= 1
+    acted = [call for call in first.actions + second.actions if call.status == 200]
+    assert len(acted) <= 1
+    assert acted or first.named("sns:Publish"), f"nobody knows:\n{first.story()}\n{first.body}"
 
 
 @pytest.mark.parametrize("how", [wire.DENIED, wire.BROKEN])
@@ -136,6 +141,19 @@ def test_an_outcome_that_cannot_be_written_is_said_in_the_answer(region, stack):
     assert answer.report["outcome"] == "acted", answer.body
     assert "dynamodb:" in answer.because()
     assert stack.notification()["MessageAttributes"]["outcome"]["Value"] == "acted"
+
+
+def test_an_outcome_whose_answer_was_lost_is_not_called_unrecorded(region, stack):
+    """The SDK repeats this write as well, and meets what it has just written."""
+    function, event = situation(region, stack, "cleanup")
+    with region.proxy.fault("ssm", "SendCommand", wire.ANSWER_HELD) as sent:
+        waiting = function.send(event)
+        assert sent.reached.wait(30), "no command was sent"
+        with region.proxy.fault("dynamodb", "PutItem", wire.ANSWER_LOST, times=1):
+            sent.released.set()
+            answer = function.receive(waiting)
+    assert answer.report["command_id"] in str(stack.incidents())
+    assert "not-recorded" not in answer.because()
 
 
 @pytest.mark.parametrize("rung", ACTIONS)

@@ -129,6 +129,19 @@ def test_status_checks_are_as_the_instances_tags_say(region):
     assert status["InstanceStatus"]["Status"] == "ok"
 
 
+def test_status_checks_obey_a_filter_by_instance(region):
+    first, _ = fleet.standalone(region), fleet.standalone(region)
+    assert statuses(region, first) == [first]
+    assert statuses(region, "i-0123456789abcdef0") == []
+
+
+def statuses(region, instance):
+    answer = region.ec2.describe_instance_status(
+        Filters=[{"Name": "instance-id", "Values": [instance]}]
+    )
+    return [status["InstanceId"] for status in answer["InstanceStatuses"]]
+
+
 def test_send_command_checks_document_parameters_and_instance(region, stack):
     document = stack.document("disk-full")
     instance, unknown = fleet.standalone(region), fleet.standalone(region, agent="none")
