@@ -10,7 +10,7 @@ use remedy::follow_up::beat;
 use remedy::hint;
 use remedy::report::Report;
 use remedy::respond::{RespondError, respond};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::clients::Aws;
@@ -19,9 +19,10 @@ use crate::settings::Settings;
 /// Runs the function that answers for `symptom`, until Lambda ends it.
 pub fn serve(symptom: Symptom) -> ExitCode {
     run(symptom.name(), Some(symptom), async |event, settings, aws| {
-        let invocation =
-            Invocation { symptom, request_id: event.context.request_id, at: Timestamp::now() };
-        let answer = respond(event.payload.get(), &invocation, &settings.policy, aws).await;
+        let request_id = event.context.request_id;
+        let invocation = Invocation { symptom, request_id, at: Timestamp::now() };
+        let event = event.payload.get()?;
+        let answer = respond(event, &invocation, &settings.policy, aws).await;
         match &answer {
             Ok(answer) | Err(RespondError::LedgerUnreachable { answered: answer, .. }) => {
                 log(&answer.reports);
@@ -38,7 +39,7 @@ pub fn serve(symptom: Symptom) -> ExitCode {
 /// Runs the function that asks whether it worked, until Lambda ends it.
 pub fn serve_follow_up() -> ExitCode {
     run("follow-up", None, async |event, settings, aws| {
-        let hint = hint::read(event.payload.get())?;
+        let hint = hint::read(event.payload.get()?)?;
         let beat = beat(hint.as_ref(), Timestamp::now(), &settings.policy, aws).await?;
         log(&beat.reports);
         for left in &beat.left {
@@ -63,9 +64,30 @@ fn run<T: Serialize>(
     }
 }
 
-/// The event stays as it came: what cannot be read is for the alarm room to
-/// say, with the field's name.
-type Event = LambdaEvent<Box<RawValue>>;
+type Event = LambdaEvent<EventText>;
+
+/// An event's text as it came, or why it is no JSON. Taking it never fails:
+/// what cannot be read is for the alarm room to say, with the field's name.
+struct EventText(Result<Box<RawValue>, String>);
+
+impl<'de> Deserialize<'de> for EventText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::<RawValue>::deserialize(deserializer).map_err(|error| error.to_string())))
+    }
+}
+
+impl EventText {
+    fn get(&self) -> Result<&str, Unreadable> {
+        match &self.0 {
+            Ok(text) => Ok(text.get()),
+            Err(found) => Err(Unreadable {
+                field: "event".to_owned(),
+                expected: "JSON".to_owned(),
+                found: found.clone(),
+            }),
+        }
+    }
+}
 
 fn start<T: Serialize>(
     symptom: Option<Symptom>,
