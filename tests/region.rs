@@ -9,14 +9,15 @@ use remedy::act::{CleanupOrder, Relief, Touch};
 use remedy::alarm::Symptom;
 use remedy::facts::Look;
 use remedy::ids::{IncidentId, MountPoint};
+use remedy::incident::{No, Standby};
 use serde_json::Value;
 use world::Region;
 use world::calls::{Fault, Verb};
+use world::command::CommandIs;
 use world::drive::finish;
 use world::fleet::{self, Names};
 use world::group::{Group, Lifecycle};
 use world::host::{AgentIs, Trouble};
-use world::region::CommandIs;
 use world::watch::Watch;
 
 fn start() -> Timestamp {
@@ -40,6 +41,7 @@ fn order(names: &Names) -> CleanupOrder {
     CleanupOrder {
         instance: names.web.clone(),
         incident: IncidentId::new("an-incident").unwrap(),
+        symptom: Symptom::DiskFull,
         relief: Relief::Disk { mount: MountPoint::root(), target_percent: 80 },
     }
 }
@@ -131,8 +133,7 @@ fn a_reboot_brings_the_agent_back_and_may_cure() {
     let symptom = Symptom::MemoryPressure;
     region.with_host(&names.web, |host| {
         host.agent = AgentIs::SilentSince(start());
-        host.trouble =
-            Some(Trouble { symptom, percent: 97.0, cleanup_helps: true, reboot_helps: true });
+        host.trouble = Some(Trouble::slight(symptom, 97.0));
     });
     finish(region.reboot(&names.web)).unwrap();
     assert!(finish(region.status(&names.web)).unwrap().unwrap().instance_impaired);
@@ -156,7 +157,7 @@ fn an_agent_is_online_for_a_while_after_it_died() {
 #[test]
 fn a_command_to_a_silent_agent_times_out_and_never_runs() {
     let (region, names) = region();
-    let status = |region: &Region| region.commands().last().unwrap().status;
+    let status = |region: &Region| region.commands().last().unwrap().status();
     finish(region.clean(&order(&names))).unwrap();
     assert_eq!(status(&region), CommandIs::Pending);
     pass(&region, 60);
@@ -170,20 +171,24 @@ fn a_command_to_a_silent_agent_times_out_and_never_runs() {
 
     region.with_host(&names.web, |host| host.agent = AgentIs::Absent);
     let refused = finish(region.clean(&order(&names))).unwrap_err();
-    assert!(refused.certain && refused.gap.why.starts_with("InvalidInstanceId"), "{refused}");
+    assert!(
+        refused.no == Some(No::NotThisInstance) && refused.gap.why.starts_with("InvalidInstanceId"),
+        "{refused}"
+    );
 }
 
 #[test]
 fn a_lost_answer_hides_an_effect_and_a_lost_request_has_none() {
-    for (fault, commands, certain) in [
-        (Fault::Refused("no"), 0, true),
-        (Fault::RequestLost, 0, false),
-        (Fault::AnswerLost, 1, false),
+    for (fault, commands, no) in [
+        (Fault::Refused("ThrottlingException"), 0, Some(No::NotNow)),
+        (Fault::Refused("AccessDeniedException"), 0, Some(No::NotForUs)),
+        (Fault::RequestLost, 0, None),
+        (Fault::AnswerLost, 1, None),
     ] {
         let (region, names) = region();
         region.break_call(Verb::Clean, fault.clone());
         let refused = finish(region.clean(&order(&names))).unwrap_err();
-        assert_eq!(refused.certain, certain, "{fault:?}");
+        assert_eq!(refused.no, no, "{fault:?}");
         assert_eq!(region.commands().len(), commands, "{fault:?}");
         assert_eq!(region.touches(), 1, "{fault:?}: the attempt counts");
     }
@@ -234,8 +239,7 @@ fn an_alarms_events_have_the_shape_of_the_recorded_ones() {
         region.add_watch(Watch::new(symptom, names.web.clone(), start()));
         assert_eq!(region.transitions(), [""; 0], "at rest nothing changes");
         region.with_host(&names.web, |host| {
-            host.trouble =
-                Some(Trouble { symptom, percent: 97.0, cleanup_helps: true, reboot_helps: true });
+            host.trouble = Some(Trouble::slight(symptom, 97.0));
         });
         let events = region.transitions();
         let [event] = events.as_slice() else { unreachable!("{events:?}") };
