@@ -1,12 +1,7 @@
 //! The road from end to end, in the simulated region: what is done once, what
 //! is not done at all, and what is said when something fails on the way.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests are tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 use std::fmt::Write;
 use std::fs;

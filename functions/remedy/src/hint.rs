@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn an_event_names_an_instance_or_is_a_beat() {
         for (event, expected) in [
-            (r#"{}"#, "beat"),
+            ("{}", "beat"),
             (r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#, "beat"),
             (
                 r#"{"source":"aws.ssm","detail-type":

@@ -97,13 +97,11 @@ impl Stage {
             // 1 minute to be delivered, 2 for the script (it ends itself after
             // 1), and the answer is visible seconds later.
             Self::Cleaning => 10,
-            // A target group drains for 5 minutes unless told otherwise.
-            Self::Draining => 15,
-            // A clean shutdown may take 4 minutes before EC2 forces it, and a
-            // slow boot some more.
-            Self::Rebooting => 15,
-            // Registration and the first health checks of a target group.
-            Self::Returning => 15,
+            // A target group drains for 5 minutes unless told otherwise. A
+            // clean shutdown may take 4 minutes before EC2 forces it, and a
+            // slow boot some more. Coming back takes registration and the
+            // first health checks of a target group.
+            Self::Draining | Self::Rebooting | Self::Returning => 15,
             // Launch, boot, warm-up, and the old one's draining.
             Self::Replacing => 40,
             // Metrics come every 5 minutes at worst and an alarm looks at

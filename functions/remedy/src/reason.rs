@@ -192,6 +192,68 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::LowestRung { .. }
+            | Self::AgentAbsent
+            | Self::AgentSilent { .. }
+            | Self::PlatformUnsupported
+            | Self::SystemImpaired
+            | Self::RebootFreesNothing
+            | Self::NotInGroup
+            | Self::GroupNotOptedIn { .. }
+            | Self::GroupObserved { .. }
+            | Self::ProcessSuspended { .. }
+            | Self::RefreshRunning { .. }
+            | Self::GroupMissing { .. }
+            | Self::NotInService { .. }
+            | Self::NotRunning { .. }
+            | Self::InstanceMissing
+            | Self::RungTried { .. }
+            | Self::StandbyImpossible { .. }
+            | Self::SubstitutesSickToo { .. } => self.about_a_rung(f),
+            Self::NotOptedIn { .. }
+            | Self::Observing { .. }
+            | Self::Stale { .. }
+            | Self::FromTheFuture { .. }
+            | Self::Muted { .. }
+            | Self::Suppressed { .. }
+            | Self::Unmeasured { .. }
+            | Self::Unclear { .. }
+            | Self::WhichInstance { .. }
+            | Self::FactUnknown(_)
+            | Self::DuplicateDelivery { .. }
+            | Self::IncidentOpen { .. }
+            | Self::PersonPresent { .. }
+            | Self::UnfitForReboot { .. }
+            | Self::NothingOpen => self.about_a_refusal(f),
+            Self::ActionFailed { .. }
+            | Self::ActionUncertain { .. }
+            | Self::NotRecorded(_)
+            | Self::CleanupInsufficient { .. }
+            | Self::CleanupFailed { .. }
+            | Self::CleanupOk { .. }
+            | Self::StillThere { .. }
+            | Self::NotQuiet { .. }
+            | Self::Unverified { .. }
+            | Self::StayedGone { .. }
+            | Self::NotBack { .. }
+            | Self::Substituted
+            | Self::NotSubstituted { .. }
+            | Self::Gone { .. }
+            | Self::OutOfTime { .. }
+            | Self::BackInService
+            | Self::Refused { .. }
+            | Self::NeverAsked
+            | Self::LeftService
+            | Self::FollowUpVerifies
+            | Self::SymptomOver => self.about_a_course(f),
+        }
+    }
+}
+
+impl Reason {
+    /// Why a rung can or cannot be carried out.
+    fn about_a_rung(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::LowestRung { rung, symptom } => {
                 write!(f, "{rung} is the lowest rung for {symptom} that can be carried out")
             }
@@ -232,6 +294,22 @@ impl fmt::Display for Reason {
             }
             Self::NotRunning { state } => write!(f, "the instance is {state}, not running"),
             Self::InstanceMissing => f.write_str("there is no such instance in this region"),
+            Self::RungTried { rung } => write!(f, "a {rung} was tried in this incident already"),
+            Self::StandbyImpossible { why } => {
+                write!(f, "the instance cannot leave service for a reboot: {why}")
+            }
+            Self::SubstitutesSickToo { count } => write!(
+                f,
+                "{count} members of the group were replaced for this lately, and it came back: \
+                 what all of them share is to blame"
+            ),
+            other => f.write_str(other.code()),
+        }
+    }
+
+    /// Why nothing may be done.
+    fn about_a_refusal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::NotOptedIn { found } => {
                 write!(f, "the instance is not opted in: {}", TagFound(found.as_deref()))
             }
@@ -259,6 +337,18 @@ impl fmt::Display for Reason {
             Self::IncidentOpen { incident, symptom } => {
                 write!(f, "incident {incident} ({symptom}) is open on the instance")
             }
+            Self::PersonPresent { count } => {
+                write!(f, "somebody works on the host ({count} logged in or in a session)")
+            }
+            Self::UnfitForReboot { why } => write!(f, "a reboot now would do harm: {why}"),
+            Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
+            other => f.write_str(other.code()),
+        }
+    }
+
+    /// How it went with what was done.
+    fn about_a_course(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::ActionFailed { call, why } => write!(f, "{call} was refused: {why}"),
             Self::ActionUncertain { call, why } => write!(
                 f,
@@ -267,14 +357,6 @@ impl fmt::Display for Reason {
             Self::NotRecorded(gap) => {
                 write!(f, "what was done could not be written to the ledger: {gap}")
             }
-            Self::RungTried { rung } => write!(f, "a {rung} was tried in this incident already"),
-            Self::StandbyImpossible { why } => {
-                write!(f, "the instance cannot leave service for a reboot: {why}")
-            }
-            Self::PersonPresent { count } => {
-                write!(f, "somebody works on the host ({count} logged in or in a session)")
-            }
-            Self::UnfitForReboot { why } => write!(f, "a reboot now would do harm: {why}"),
             Self::CleanupInsufficient { why } => write!(f, "the cleanup was not enough: {why}"),
             Self::CleanupFailed { why } => write!(f, "the cleanup {why}"),
             Self::CleanupOk { why } => write!(f, "the cleanup says: {why}"),
@@ -307,16 +389,11 @@ impl fmt::Display for Reason {
                 f.write_str("nothing shows that the call was made, so it is made now")
             }
             Self::LeftService => f.write_str("the instance has left service"),
-            Self::SubstitutesSickToo { count } => write!(
-                f,
-                "{count} members of the group were replaced for this lately, and it came back: \
-                 what all of them share is to blame"
-            ),
             Self::FollowUpVerifies => {
                 f.write_str("the alarm is OK again; the follow-up verifies that it stays so")
             }
             Self::SymptomOver => f.write_str("the symptom is over before the next rung was taken"),
-            Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
+            other => f.write_str(other.code()),
         }
     }
 }

@@ -221,7 +221,7 @@ fn back(facts: &mut Facts) {
     agent(facts).last_ping = Some(now());
 }
 
-const REBOOTS: [Row; 9] = [
+const REBOOTS: [Row; 8] = [
     ("it may not be down yet", 3, back, "wait"),
     ("its agent has not pinged", 8, |it| agent(it).last_ping = Some(ago(5)), "wait"),
     ("it fails its check", 8, |it| status(it, false, true), "wait"),
@@ -235,7 +235,6 @@ const REBOOTS: [Row; 9] = [
         |it| instance(it).state = InstanceState::Not("stopped".to_owned()),
         "end HandedOver: instance-gone",
     ),
-    ("nobody knows of it for a moment", 8, |it| it.instance = Fact::Unknown(gap("x")), "wait"),
 ];
 
 #[test]
