@@ -4,3 +4,4 @@
 
 mod crash;
 mod play;
+mod stories;

@@ -82,7 +82,7 @@ impl Play {
         self.with_host(|host| host.agent = AgentIs::SilentSince(since))
     }
 
-    /// Without OK events: only the heartbeat is there.
+    /// Without OK events, or with late ones: only the heartbeat is there.
     pub(crate) fn without_hints(mut self) -> Self {
         self.hints = false;
         self
@@ -101,14 +101,15 @@ impl Play {
         events.extend(self.region.transitions());
         for event in events {
             if !self.hints && self.incident().is_some() {
+                self.undelivered.push(event); // Until hints arrive again.
                 continue;
             }
-            match finish_or_die(&self.region, self.function.invoke(&self.region, &event)) {
-                Some(answer) => drop(answer.unwrap()),
-                None => {
-                    self.deaths += 1;
-                    self.undelivered.push(event);
-                }
+            let answer = finish_or_die(&self.region, self.function.invoke(&self.region, &event));
+            if let Some(answer) = answer {
+                answer.unwrap();
+            } else {
+                self.deaths += 1;
+                self.undelivered.push(event);
             }
         }
     }

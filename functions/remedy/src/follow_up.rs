@@ -58,13 +58,11 @@ pub async fn beat<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let due = match hint {
-        Some(instance) => {
-            let latest = world.history(instance).await?.latest;
-            latest.into_iter().filter(|incident| incident.stage.is_open()).collect()
-        }
+    let mut due = match hint {
+        Some(instance) => world.history(instance).await?.latest.into_iter().collect(),
         None => world.due(now, INCIDENTS_PER_BEAT_MAX).await?,
     };
+    due.retain(|incident| incident.stage.is_open() && !incident.is_taken(now));
     let mut beat = Beat { looked_at: due.len(), ..Beat::default() };
     let mut steps = stream::iter(&due)
         .map(|incident| follow(incident, now, policy, world))
@@ -227,7 +225,8 @@ async fn ending<W>(
 where
     W: Ledger + Tell,
 {
-    let turn = incident.waiting_until(now + TURN_LASTS);
+    let until = now + TURN_LASTS;
+    let turn = Incident { taken_until: Some(until), ..incident.waiting_until(until) };
     if !world.record(&turn).await? {
         return Ok(None);
     }

@@ -212,6 +212,9 @@ pub struct Incident {
     /// Since when the next rung is held back, and whether people know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
+    /// Until when others leave it alone, because a beat is about to end it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_until: Option<Timestamp>,
     /// When the first claim was written.
     pub opened_at: Timestamp,
     /// When the follow-up is to look at it.
@@ -240,6 +243,11 @@ impl Incident {
     /// Whether the incident holds its instance at `now`.
     pub fn holds(&self, now: Timestamp) -> bool {
         self.stage.is_open() && now < self.expires_at
+    }
+
+    /// Whether a beat is about to end it.
+    pub fn is_taken(&self, now: Timestamp) -> bool {
+        self.taken_until.is_some_and(|until| now < until)
     }
 
     /// Whether this incident, or one before it, answered `action`.
@@ -278,6 +286,7 @@ impl Incident {
             stage_since: now,
             quiet_since: None,
             held_back: None,
+            taken_until: None,
             due_at: now,
             version: self.version + 1,
             ..self.clone()

@@ -165,6 +165,7 @@ pub async fn claim(
         found: None,
         standby: cleared.standby(),
         held_back: None,
+        taken_until: None,
         opened_at: now,
         due_at: now + policy.first_look_after,
         expires_at: now + policy.claim_lasts,

@@ -127,6 +127,7 @@ where
     let mut report = Report::about(alarm, invocation.at);
     let latest = world.history(&alarm.instance_id).await?.latest;
     let open = latest.filter(|i| i.stage.is_open() && i.symptom == alarm.symptom);
+    let taken = open.as_ref().is_some_and(|open| open.is_taken(invocation.at));
     let Some(open) = open else {
         report.because = vec![Reason::NothingOpen];
         return Ok(report);
@@ -140,8 +141,10 @@ where
         Evidence::Nothing { why } => Reason::Unmeasured { why: why.clone() },
         Evidence::Unclear { why } => Reason::Unclear { why: why.clone() },
     }];
-    // If another writer is first, it set the time of its next look itself.
-    world.record(&open.waiting_until(invocation.at)).await?;
+    if !taken {
+        // If another writer is first, it set the time of its next look itself.
+        world.record(&open.waiting_until(invocation.at)).await?;
+    }
     Ok(report)
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
 use remedy::decide::{Decision, asks_for_group, decide, ladder};
-use remedy::facts::{Fact, Facts, GroupFact, InstanceState, Platform};
+use remedy::facts::{Fact, Facts, Group, GroupFact, InstanceState, Platform};
 use remedy::incident::{Rung, Standby};
 use remedy::reason::Reason;
 
@@ -388,11 +388,7 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
             HighCpu,
             |facts| {
                 silence(facts);
-                facts.group = GroupFact::Read {
-                    group: Fact::Unknown(gap("autoscaling:DescribeAutoScalingGroups")),
-                    refresh: Fact::Known(None),
-                    replaced: Fact::Known(Vec::new()),
-                };
+                facts.group = read(Fact::Unknown(gap("autoscaling:DescribeAutoScalingGroups")));
             },
             "watch: agent-silent fact-unknown",
         ),
@@ -410,11 +406,7 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
             HighCpu,
             |facts| {
                 silence(facts);
-                facts.group = GroupFact::Read {
-                    group: Fact::Known(None),
-                    refresh: Fact::Known(None),
-                    replaced: Fact::Known(Vec::new()),
-                };
+                facts.group = read(Fact::Known(None));
             },
             "hand over: agent-silent group-missing",
         ),
@@ -542,6 +534,10 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
             "watch: agent-silent fact-unknown",
         ),
     ]);
+}
+
+fn read(group: Fact<Option<Group>>) -> GroupFact {
+    GroupFact::Read { group, refresh: Fact::Known(None), replaced: Fact::Known(Vec::new()) }
 }
 
 fn refresh(facts: &mut Facts, status: Fact<Option<String>>) {

@@ -137,6 +137,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         found: None,
         standby: None,
         held_back: None,
+        taken_until: None,
         opened_at: ago(30),
         due_at: ago(29),
         expires_at: now() + SignedDuration::from_mins(150),
