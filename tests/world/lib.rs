@@ -29,3 +29,4 @@ mod ports;
 mod words;
 
 pub use region::Region;
+pub use words::stage;

@@ -191,7 +191,8 @@ impl Words for () {
     }
 }
 
-fn stage(stage: Stage) -> &'static str {
+/// The stage, in words.
+pub fn stage(stage: Stage) -> &'static str {
     match stage {
         Stage::Cleaning => "cleaning",
         Stage::Draining => "draining",

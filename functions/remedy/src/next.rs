@@ -258,8 +258,8 @@ fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
         return gone(incident.clone(), Some(state.as_str()), now);
     }
     match not_back(incident, facts) {
-        None if incident.standby.is_some() => on(Reason::BackInService),
-        None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::BackInService),
+        None if incident.standby.is_some() => on(Reason::UpAgain),
+        None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain),
         Some(why) if overdue(incident, now) => on(Reason::NotBack { after, why }),
         Some(_) => wait(incident, now),
     }

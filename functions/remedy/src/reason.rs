@@ -111,6 +111,8 @@ pub enum Reason {
     OutOfTime { after: SignedDuration },
     /// The instance is back in service.
     BackInService,
+    /// The instance is up again after its reboot.
+    UpAgain,
     /// AWS did not carry out the rung's call.
     Refused { why: String },
     /// Nothing shows that the call was ever made.
@@ -178,6 +180,7 @@ impl Reason {
             Self::Gone { .. } => "instance-gone",
             Self::OutOfTime { .. } => "out-of-time",
             Self::BackInService => "back-in-service",
+            Self::UpAgain => "up-again",
             Self::Refused { .. } => "refused",
             Self::NeverAsked => "never-asked",
             Self::LeftService => "left-service",
@@ -241,6 +244,7 @@ impl fmt::Display for Reason {
             | Self::Gone { .. }
             | Self::OutOfTime { .. }
             | Self::BackInService
+            | Self::UpAgain
             | Self::Refused { .. }
             | Self::NeverAsked
             | Self::LeftService
@@ -384,6 +388,7 @@ impl Reason {
                 write!(f, "the incident did not end within {}", Age(*after))
             }
             Self::BackInService => f.write_str("the instance is back in service"),
+            Self::UpAgain => f.write_str("the instance is up again after its reboot"),
             Self::Refused { why } => write!(f, "AWS did not carry it out: {why}"),
             Self::NeverAsked => {
                 f.write_str("nothing shows that the call was made, so it is made now")

@@ -244,12 +244,12 @@ fn who_reboots_in_place_is_watched_or_climbs() {
         Stage::Rebooting,
         as_it_is,
         &[
-            ("it is back", 8, back, "to Watching: back-in-service"),
+            ("it is back", 8, back, "to Watching: up-again"),
             (
                 "without an agent its checks will do",
                 8,
                 |it| it.agent = Fact::Known(None),
-                "to Watching: back-in-service",
+                "to Watching: up-again",
             ),
             ("it is not back in time", 15, |it| status(it, false, true), "climb: not-back"),
             ("its agent is not", 15, |it| agent(it).last_ping = Some(ago(12)), "climb: not-back"),
@@ -265,7 +265,7 @@ fn who_reboots_in_standby_comes_back_first() {
         Stage::Rebooting,
         in_standby,
         &[
-            ("it is up", 8, back, "come back: back-in-service"),
+            ("it is up", 8, back, "come back: up-again"),
             ("it is not up in time", 15, |it| status(it, false, true), "come back: not-back"),
         ],
     );
