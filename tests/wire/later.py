@@ -1,0 +1,72 @@
+"""Time, for functions that read the real clock.
+
+Nobody waits here for a stage to become overdue. Instead the ledger's open
+incidents grow older: every time they carry moves back, in the JSON the functions
+read and in the attributes that conditions and the index ask about. To a function
+that is the same as a clock that moved on. What the emulators know (a command, a
+datapoint, an agent's ping) stays where it is, so a test measures anew after it.
+"""
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+
+_TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)((?:\.\d+)?Z)$")
+
+
+def passes(stack, minutes):
+    """Time passes for every open incident of the stack."""
+    seconds = round(minutes * 60)
+    for key, incident in _open_rows(stack):
+        older = _older(incident, seconds)
+        times = {name: _seconds(older[name]) for name in ("due_at", "expires_at")}
+        stack.region.dynamodb.update_item(
+            TableName=stack.table,
+            Key=key,
+            UpdateExpression="SET incident = :json, due_at = :due, expires_at = :expires",
+            ExpressionAttributeValues={
+                ":json": {"S": json.dumps(older)},
+                ":due": {"N": times["due_at"]},
+                ":expires": {"N": times["expires_at"]},
+            },
+        )
+
+
+def measured(stack, instance, value, ago=5):
+    """The series of the instance's incident gets a datapoint, so many seconds ago."""
+    series = stack.incident(instance)["seen"]["series"]
+    stack.region.cloudwatch.put_metric_data(
+        Namespace=series["namespace"],
+        MetricData=[
+            {
+                "MetricName": series["name"],
+                "Dimensions": [{"Name": n, "Value": v} for n, v in series["dimensions"].items()],
+                "Timestamp": datetime.now(timezone.utc) - timedelta(seconds=ago),
+                "Value": value,
+            }
+        ],
+    )
+
+
+def _open_rows(stack):
+    items = stack.region.dynamodb.scan(TableName=stack.table, ConsistentRead=True)["Items"]
+    for item in items:
+        if item["sk"] == {"S": "incident"} and item["is_open"]["BOOL"]:
+            yield {"pk": item["pk"], "sk": item["sk"]}, json.loads(item["incident"]["S"])
+
+
+def _older(value, seconds):
+    if isinstance(value, dict):
+        return {key: _older(part, seconds) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_older(part, seconds) for part in value]
+    match = _TIME.match(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    moved = datetime.fromisoformat(match[1]) - timedelta(seconds=seconds)
+    return moved.isoformat(timespec="seconds") + match[2]
+
+
+def _seconds(text):
+    moment = datetime.fromisoformat(_TIME.match(text)[1]).replace(tzinfo=timezone.utc)
+    return str(int(moment.timestamp()))
