@@ -24,6 +24,12 @@ from region import Region
 from stack import FOLLOW_UP, SYMPTOMS, Stack
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--every-call", action="store_true", help="let processes die at reads too (test_crash.py)"
+    )
+
+
 def pytest_configure(config):
     """A suite that cannot find the functions fails at once, and is not skipped.
     One that is told to end (a CI job out of time) still stops its emulators."""

@@ -14,15 +14,17 @@ from datetime import datetime, timedelta, timezone
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)((?:\.\d+)?Z)$")
 
 
-def passes(stack, minutes):
-    """Time passes for every open incident of the stack."""
+def passes(stack, minutes, instance=None):
+    """Time passes for every open incident of the stack, or for one instance's."""
     seconds = round(minutes * 60)
-    for key, incident in _open_rows(stack):
+    for incident in stack.open():
+        if instance not in (None, incident["instance_id"]):
+            continue
         older = _older(incident, seconds)
         times = {name: _seconds(older[name]) for name in ("due_at", "expires_at")}
         stack.region.dynamodb.update_item(
             TableName=stack.table,
-            Key=key,
+            Key={"pk": {"S": f"instance#{incident['instance_id']}"}, "sk": {"S": "incident"}},
             UpdateExpression="SET incident = :json, due_at = :due, expires_at = :expires",
             ExpressionAttributeValues={
                 ":json": {"S": json.dumps(older)},
@@ -46,13 +48,6 @@ def measured(stack, instance, value, ago=5):
             }
         ],
     )
-
-
-def _open_rows(stack):
-    items = stack.region.dynamodb.scan(TableName=stack.table, ConsistentRead=True)["Items"]
-    for item in items:
-        if item["sk"] == {"S": "incident"} and item["is_open"]["BOOL"]:
-            yield {"pk": item["pk"], "sk": item["sk"]}, json.loads(item["incident"]["S"])
 
 
 def _older(value, seconds):

@@ -88,6 +88,11 @@ class Stack:
         """The instance's newest incident, as it reads its own JSON."""
         return json.loads(self.row(f"instance#{instance}", "incident")["incident"])
 
+    def open(self):
+        """The open incidents."""
+        rows = [row for row in self.incidents() if row["sk"] == "incident" and row["is_open"]]
+        return [json.loads(row["incident"]) for row in rows]
+
     def stage(self, instance):
         return self.incident(instance)["stage"]
 
