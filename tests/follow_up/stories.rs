@@ -156,14 +156,21 @@ fn who_cannot_leave_service_is_replaced() {
 
 #[test]
 fn who_cannot_be_rebooted_in_standby_comes_back_first() {
-    for fault in [Fault::Refused("UnauthorizedOperation"), Fault::RequestLost] {
-        let mut play = Play::grouped(Trouble::hopeless(HighCpu, 99.1));
-        play.region.break_call(Verb::Reboot, fault);
-        assert_eq!(play.until_the_end(), Stage::Resolved);
-        let last = [Verb::Reboot, Verb::ComeBack, Verb::Replace];
-        assert!(play.touches().ends_with(&last), "{:?}", play.touches());
-        assert_eq!(play.asked(Verb::Reboot), 1);
-    }
+    let mut play = Play::grouped(Trouble::hopeless(HighCpu, 99.1));
+    play.region.break_call(Verb::Reboot, Fault::RequestLost);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    let last = [Verb::Reboot, Verb::ComeBack, Verb::Replace];
+    assert!(play.touches().ends_with(&last), "{:?}", play.touches());
+    assert_eq!(play.asked(Verb::Reboot), 1);
+}
+
+#[test]
+fn who_may_not_be_rebooted_by_us_comes_back_and_is_a_persons() {
+    let mut play = Play::grouped(Trouble::hopeless(HighCpu, 99.1));
+    play.region.break_call(Verb::Reboot, Fault::Refused("UnauthorizedOperation"));
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.last_reasons(), ["refused"]);
+    assert!(play.touches().ends_with(&[Verb::Reboot, Verb::ComeBack]), "{:?}", play.touches());
 }
 
 #[test]

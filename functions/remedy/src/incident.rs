@@ -125,9 +125,13 @@ pub struct Attempt {
     /// Why the rung's last call did not happen, if AWS said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedCall>,
+    /// Why a reboot in Standby is known to have failed, while the instance has
+    /// yet to come back into service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<RefusedCall>,
 }
 
-/// A call that AWS did not carry out.
+/// A call that AWS did not carry out, or an instance that did not follow it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedCall {
     /// What kind of "no" it was.

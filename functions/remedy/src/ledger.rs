@@ -223,7 +223,7 @@ pub async fn carry_on(
 }
 
 fn attempt(rung: Rung, now: Timestamp) -> Attempt {
-    Attempt { rung, claimed_at: now, command_id: None, refused: None }
+    Attempt { rung, claimed_at: now, command_id: None, refused: None, failed: None }
 }
 
 fn already(other: &Incident, ours: &ActionId) -> Reason {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState};
 use crate::ids::CommandId;
-use crate::incident::{Found, Incident, No, Rung, Stage};
+use crate::incident::{Found, Incident, No, RefusedCall, Rung, Stage};
 use crate::ledger::Deed;
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -112,8 +112,9 @@ fn refused(incident: &Incident, scene: &Scene, now: Timestamp) -> Option<Step> {
         // Or leaving already, asked for by a call whose answer was lost.
         (Deed::LeaveService(_), _) if is_leaving(scene) => None,
         // It is in Standby, and must not stay there.
-        (Deed::Reboot, _) if incident.standby.is_some() => {
-            Some(Step::CarryOn(Deed::ComeBack, incident, reason))
+        (Deed::Reboot, no) if incident.standby.is_some() => {
+            let failed = RefusedCall { no, why: refused.why.clone() };
+            Some(Step::CarryOn(Deed::ComeBack, failing(incident, failed), reason))
         }
         (_, No::NotForUs) => {
             incident.standby = None;
@@ -124,6 +125,14 @@ fn refused(incident: &Incident, scene: &Scene, now: Timestamp) -> Option<Step> {
             Some(Step::Climb(incident, reason))
         }
     }
+}
+
+/// The incident, with its rung known to have failed.
+fn failing(mut incident: Incident, failed: RefusedCall) -> Incident {
+    if let Some(attempt) = incident.attempts.last_mut() {
+        attempt.failed = Some(failed);
+    }
+    incident
 }
 
 fn cleaning(
@@ -248,19 +257,24 @@ fn gone(mut incident: Incident, lifecycle: Option<&str>, now: Timestamp) -> Step
 
 fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
     let after = incident.in_stage_for(now);
-    let on = |reason: Reason| match incident.standby {
-        Some(_) => Step::CarryOn(Deed::ComeBack, incident.clone(), reason),
-        None => Step::Climb(incident.clone(), reason),
-    };
     if let Fact::Known(Some(instance)) = &facts.instance
         && let InstanceState::Not(state) = &instance.state
     {
         return gone(incident.clone(), Some(state.as_str()), now);
     }
     match not_back(incident, facts) {
-        None if incident.standby.is_some() => on(Reason::UpAgain),
+        None if incident.standby.is_some() => {
+            Step::CarryOn(Deed::ComeBack, incident.clone(), Reason::UpAgain)
+        }
         None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain),
-        Some(why) if overdue(incident, now) => on(Reason::NotBack { after, why }),
+        Some(why) if overdue(incident, now) => {
+            let reason = Reason::NotBack { after, why };
+            if incident.standby.is_none() {
+                return Step::Climb(incident.clone(), reason);
+            }
+            let failed = RefusedCall { no: No::NotThisInstance, why: reason.to_string() };
+            Step::CarryOn(Deed::ComeBack, failing(incident.clone(), failed), reason)
+        }
         Some(_) => wait(incident, now),
     }
 }
@@ -288,9 +302,15 @@ fn not_back(incident: &Incident, facts: &Facts) -> Option<&'static str> {
 fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
     match lifecycle(facts) {
         Fact::Known(Some("InService")) => {
-            let mut back = incident.moved_to(Stage::Watching, now);
-            back.standby = None;
-            Step::Move(back, Reason::BackInService)
+            let back = Incident { standby: None, ..incident.clone() };
+            let failed = back.attempts.last().and_then(|attempt| attempt.failed.clone());
+            match failed {
+                None => Step::Move(back.moved_to(Stage::Watching, now), Reason::BackInService),
+                Some(RefusedCall { no: No::NotForUs, why }) => {
+                    end(&back, Stage::HandedOver, now, vec![Reason::Refused { why }])
+                }
+                Some(RefusedCall { why, .. }) => Step::Climb(back, Reason::RebootFailed { why }),
+            }
         }
         _ if overdue(incident, now) => {
             let after = incident.in_stage_for(now);

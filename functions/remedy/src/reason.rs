@@ -115,6 +115,8 @@ pub enum Reason {
     UpAgain,
     /// AWS did not carry out the rung's call.
     Refused { why: String },
+    /// The reboot in Standby did not bring the instance back to health.
+    RebootFailed { why: String },
     /// Nothing shows that the call was ever made.
     NeverAsked,
     /// The instance has left service and can be rebooted.
@@ -182,6 +184,7 @@ impl Reason {
             Self::BackInService => "back-in-service",
             Self::UpAgain => "up-again",
             Self::Refused { .. } => "refused",
+            Self::RebootFailed { .. } => "reboot-failed",
             Self::NeverAsked => "never-asked",
             Self::LeftService => "left-service",
             Self::SubstitutesSickToo { .. } => "substitutes-sick-too",
@@ -246,6 +249,7 @@ impl fmt::Display for Reason {
             | Self::BackInService
             | Self::UpAgain
             | Self::Refused { .. }
+            | Self::RebootFailed { .. }
             | Self::NeverAsked
             | Self::LeftService
             | Self::FollowUpVerifies
@@ -389,6 +393,7 @@ impl Reason {
             }
             Self::BackInService => f.write_str("the instance is back in service"),
             Self::UpAgain => f.write_str("the instance is up again after its reboot"),
+            Self::RebootFailed { why } => write!(f, "the reboot did not help: {why}"),
             Self::Refused { why } => write!(f, "AWS did not carry it out: {why}"),
             Self::NeverAsked => {
                 f.write_str("nothing shows that the call was made, so it is made now")

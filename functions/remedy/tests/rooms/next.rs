@@ -305,6 +305,22 @@ fn who_returns_is_watched_once_in_service() {
     assert!(matches!(step, Step::Move(it, _) if it.standby.is_none()), "it is out of Standby");
 }
 
+#[test]
+fn a_reboot_that_failed_in_standby_leads_on_once_the_member_is_back() {
+    for (no, expected) in [
+        (No::NotThisInstance, "climb: reboot-failed"),
+        (No::NotNow, "climb: reboot-failed"),
+        (No::NotForUs, "end HandedOver: refused"),
+    ] {
+        let mut back = at(Stage::Returning, 1);
+        let failed = RefusedCall { no, why: "its status checks fail".to_owned() };
+        back.attempts.last_mut().unwrap().failed = Some(failed);
+        assert_eq!(step(&back, &seen(|_| {})), expected, "{no:?}");
+        let out = seen(|it| lifecycle(it, "Standby"));
+        assert_eq!(step(&back, &out), "wait", "{no:?}: not before it is back");
+    }
+}
+
 /// The instance has left its group, which still can be read.
 fn left(facts: &mut Facts) {
     facts.membership = Fact::Known(None);
