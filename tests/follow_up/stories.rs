@@ -301,8 +301,7 @@ fn a_rung_that_is_held_back_is_told_once() {
     let refresh = refresh.with_group(|group| group.refresh = Some("InProgress".to_owned()));
     for (held_by, mut play, told) in [
         ("person-present", person, vec!["cleanup asked for", "held, person-present"]),
-        // No rung is left during a refresh: that is told at once.
-        ("refresh-running", refresh, vec!["cleanup asked for", "needs a person"]),
+        ("refresh-running", refresh, vec!["cleanup asked for", "held, refresh-running"]),
     ] {
         play.minutes(40);
         assert_eq!(play.told(), told, "{held_by}");

@@ -27,9 +27,10 @@ pub enum Decision {
         /// Why this one, and why none below it.
         because: Vec<Reason>,
     },
-    /// Do nothing for now: something needed is not known.
+    /// Do nothing for now: something needed is not known, or in the way for a
+    /// while.
     Watch {
-        /// What is not known, and why no rung below was available.
+        /// What is in the way, and why no rung below was available.
         because: Vec<Reason>,
     },
     /// No rung is available: a person has to look.
@@ -70,8 +71,12 @@ pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) 
                 return Decision::Act { rung, standby, because };
             }
             Unavailable(reason) => because.push(reason),
+            NotNow(reason) => {
+                because.insert(0, reason);
+                return Decision::Watch { because };
+            }
             InDoubt(gap) => {
-                because.push(Reason::FactUnknown(gap));
+                because.insert(0, Reason::FactUnknown(gap));
                 return Decision::Watch { because };
             }
         }
@@ -91,10 +96,12 @@ pub fn asks_for_group(tried: &[Rung], facts: &Facts, policy: &Policy) -> bool {
 enum Availability {
     Available(Option<Standby>),
     Unavailable(Reason),
+    /// Unavailable for a while. Waiting is right, a higher rung is not.
+    NotNow(Reason),
     InDoubt(Gap),
 }
 
-use Availability::{Available, InDoubt, Unavailable};
+use Availability::{Available, InDoubt, NotNow, Unavailable};
 
 fn availability(
     rung: Rung,
@@ -265,7 +272,7 @@ fn not_ours_to_move(group: &Group, membership: &Membership, facts: &Facts) -> Op
     match &facts.group {
         GroupFact::Read { refresh: Fact::Unknown(gap), .. } => Some(InDoubt(gap.clone())),
         GroupFact::Read { refresh: Fact::Known(Some(status)), .. } => {
-            Some(Unavailable(Reason::RefreshRunning { status: status.clone() }))
+            Some(NotNow(Reason::RefreshRunning { status: status.clone() }))
         }
         _ => None,
     }

@@ -188,7 +188,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
                 alone(facts);
                 facts.instance = Fact::Unknown(gap("ec2:DescribeInstances"));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "an impaired host keeps its instance through a reboot",
@@ -218,7 +218,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
                 alone(facts);
                 facts.status = Fact::Known(None);
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "an unknown status stops the climb",
@@ -228,7 +228,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
                 alone(facts);
                 facts.status = Fact::Unknown(gap("ec2:DescribeInstanceStatus"));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
     ]);
 }
@@ -284,7 +284,7 @@ fn a_reboot_in_standby_needs_a_way_out_and_back() {
                 silence(facts);
                 refresh(facts, Fact::Known(Some("InProgress".to_owned())));
             },
-            "hand over: agent-silent refresh-running",
+            "watch: refresh-running agent-silent",
         ),
         (
             "an unknown refresh stops the climb",
@@ -293,7 +293,7 @@ fn a_reboot_in_standby_needs_a_way_out_and_back() {
                 silence(facts);
                 refresh(facts, Fact::Unknown(gap("autoscaling:DescribeInstanceRefreshes")));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "a member that is not in service cannot leave it",
@@ -344,7 +344,7 @@ fn substitutes_that_are_sick_too_end_the_replacing() {
     let yesterday = ago(6 * 60);
     assert_eq!(decision(Fact::Known(vec![yesterday, ago(30)])), replaces, "6 hours are long ago");
     let unknown = Fact::Unknown(gap("dynamodb:GetItem"));
-    assert_eq!(decision(unknown), "watch: agent-silent fact-unknown");
+    assert_eq!(decision(unknown), "watch: fact-unknown agent-silent");
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
                 silence(facts);
                 facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "an unknown group stops the climb",
@@ -390,7 +390,7 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
                 silence(facts);
                 facts.group = read(Fact::Unknown(gap("autoscaling:DescribeAutoScalingGroups")));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "a group that nobody asked about is in doubt",
@@ -399,7 +399,7 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
                 silence(facts);
                 facts.group = GroupFact::NotRead;
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "a group that is gone replaces nobody",
@@ -504,7 +504,7 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
                 silence(facts);
                 refresh(facts, Fact::Known(Some("InProgress".to_owned())));
             },
-            "hand over: agent-silent refresh-running reboot-frees-nothing",
+            "watch: refresh-running agent-silent",
         ),
         (
             "an unknown refresh stops the climb",
@@ -513,7 +513,7 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
                 silence(facts);
                 refresh(facts, Fact::Unknown(gap("autoscaling:DescribeInstanceRefreshes")));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "a member that is not in service is the group's",
@@ -531,7 +531,7 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
                 silence(facts);
                 facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
     ]);
 }
