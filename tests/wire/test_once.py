@@ -19,7 +19,7 @@ def test_a_second_delivery_acts_no_second_time(region, stack):
     function = stack.start("disk-full")
     first, second = function.invoke(event), function.invoke(event)
     assert [c.name for c in first.actions] == ["ssm:SendCommand"]
-    assert second.actions == []
+    assert second.changes == [], second.story()
     assert second.report["outcome"] == "held"
     assert "duplicate-delivery" in second.because()
     assert second.report["incident_id"] == first.report["incident_id"]

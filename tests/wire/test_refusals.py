@@ -110,6 +110,14 @@ def test_an_instance_that_does_not_run_is_left_alone(region, stack, change):
     held(answer, "not-running")
 
 
+def test_a_member_that_was_stopped_is_not_replaced(region, stack):
+    """Somebody stopped it, and will not be pleased to find it gone."""
+    group = fleet.group(region)
+    region.ec2.stop_instances(InstanceIds=group.members[:1])
+    event = alarms.alarm("disk-full.state-change", group.members[0])
+    held(stack.start("disk-full").invoke(event), "not-running")
+
+
 def test_an_instance_that_does_not_exist_is_left_alone(region, stack):
     event = alarms.alarm("high-cpu.state-change", "i-0123456789abcdef0")
     held(stack.start("high-cpu").invoke(event))
@@ -189,6 +197,7 @@ def test_one_instance_has_one_incident_whatever_the_symptom(region, stack):
     second = stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", instance))
     held(second, "incident-open")
     assert first.report["incident_id"] in second.because()
+    assert second.changes == [], second.story()
 
 
 def test_an_alarm_about_several_instances_disrupts_none(region, stack):
