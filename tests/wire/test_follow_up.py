@@ -537,9 +537,16 @@ def test_what_we_may_not_do_is_handed_to_a_person(region, stack, rung):
     stack.notifications(2)
 
 
-@pytest.mark.parametrize("how", [wire.THROTTLED, wire.DENIED, wire.BROKEN])
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        (wire.THROTTLED, "Throttling"),
+        (wire.DENIED, "AccessDenied"),
+        (wire.BROKEN, "InternalServiceFault"),
+    ],
+)
 @pytest.mark.parametrize("operation", ["GetMetricData", "DescribeAlarms"])
-def test_a_metric_that_cannot_be_read_resolves_nothing(region, stack, how, operation):
+def test_a_metric_that_cannot_be_read_resolves_nothing(region, stack, how, code, operation):
     instance = fleet.standalone(region, ssm_output="cpu-ok")
     opened(stack, "high-cpu", instance)
     follow_up = stack.start(FOLLOW_UP)
@@ -549,8 +556,11 @@ def test_a_metric_that_cannot_be_read_resolves_nothing(region, stack, how, opera
             later.passes(stack, 4)
             later.measured(stack, instance, GOOD)
             follow_up.invoke(HEARTBEAT)
-    assert fault.hits and stack.stage(instance) == "watching"
-    assert "quiet_since" not in stack.incident(instance)
+        assert fault.hits and stack.stage(instance) == "watching"
+        assert "quiet_since" not in stack.incident(instance)
+        answer = beat(stack, follow_up, minutes=30)
+    assert codes(answer) == ["unverified"] and code in answer.because()
+    assert f"cloudwatch:{operation}" in answer.because()
 
 
 @pytest.mark.parametrize("how", [wire.THROTTLED, wire.DENIED, wire.BROKEN])
