@@ -67,10 +67,7 @@ impl Touch for Aws {
                 // later, when nobody expects it.
                 .should_respect_grace_period(false)
                 .customize()
-                .config_override(
-                    aws_sdk_autoscaling::config::Builder::new()
-                        .retry_config(RetryConfig::disabled()),
-                )
+                .config_override(unretried())
                 .send()
         };
         once(replace).await.map_err(|error| refused(CALL, &error))?;
@@ -91,10 +88,7 @@ impl Touch for Aws {
                 .auto_scaling_group_name(group.as_str())
                 .should_decrement_desired_capacity(standby.decremented)
                 .customize()
-                .config_override(
-                    aws_sdk_autoscaling::config::Builder::new()
-                        .retry_config(RetryConfig::disabled()),
-                )
+                .config_override(unretried())
                 .send()
         };
         once(ask).await.map_err(|error| refused(CALL, &error))?;
@@ -109,15 +103,17 @@ impl Touch for Aws {
                 .instance_ids(instance.as_str())
                 .auto_scaling_group_name(group.as_str())
                 .customize()
-                .config_override(
-                    aws_sdk_autoscaling::config::Builder::new()
-                        .retry_config(RetryConfig::disabled()),
-                )
+                .config_override(unretried())
                 .send()
         };
         once(ask).await.map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
+}
+
+/// Auto Scaling without the SDK's own retries; see [`once`].
+fn unretried() -> aws_sdk_autoscaling::config::Builder {
+    aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
 /// Tries again only when AWS turned the call away unread. These calls have no
