@@ -248,15 +248,21 @@ pub(crate) async fn record_and_tell(
     world: &(impl Ledger + Tell),
 ) {
     let notification = notify::render(report);
-    let (recorded, told, noted) =
-        future::join3(world.record(incident), world.tell(&notification), async {
+    // Asked again once, the first asker may have died before it told anybody;
+    // after that it is no news.
+    let news = incident.attempts.last().is_none_or(|last| last.asked_again <= 1);
+    let (recorded, told, noted) = future::join3(
+        world.record(incident),
+        async { if news { world.tell(&notification).await.is_ok() } else { false } },
+        async {
             match deed {
                 Some(Deed::Replace) => note_replacement(incident, world).await,
                 _ => Ok(()),
             }
-        })
-        .await;
-    report.told = told.is_ok();
+        },
+    )
+    .await;
+    report.told = told;
     let problem = not_recorded(recorded).or(noted.err());
     report.because.extend(problem.map(Reason::NotRecorded));
 }

@@ -129,6 +129,9 @@ pub struct Attempt {
     /// yet to come back into service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<RefusedCall>,
+    /// How often its present call was asked for again.
+    #[serde(default)]
+    pub asked_again: u32,
 }
 
 /// A call that AWS did not carry out, or an instance that did not follow it.

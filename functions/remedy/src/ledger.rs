@@ -210,20 +210,22 @@ pub async fn carry_on(
     now: Timestamp,
     policy: &Policy,
 ) -> Result<Option<Claim>, Gap> {
+    let again = incident.stage == deed.stage();
     let mut next = incident.moved_to(deed.stage(), now);
-    if incident.stage == deed.stage() {
+    if again {
         // The stage's deadline counts from its first intent.
         next.stage_since = incident.stage_since;
     }
     if let Some(attempt) = next.attempts.last_mut() {
         attempt.refused = None;
+        attempt.asked_again = if again { attempt.asked_again + 1 } else { 0 };
     }
     next.due_at = now + policy.first_look_after;
     Ok(ledger.record(&next).await?.then_some(Claim { deed, incident: next }))
 }
 
 fn attempt(rung: Rung, now: Timestamp) -> Attempt {
-    Attempt { rung, claimed_at: now, command_id: None, refused: None, failed: None }
+    Attempt { rung, claimed_at: now, command_id: None, refused: None, failed: None, asked_again: 0 }
 }
 
 fn already(other: &Incident, ours: &ActionId) -> Reason {

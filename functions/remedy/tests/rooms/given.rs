@@ -147,7 +147,14 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
 
 /// A try at `rung`, half an hour ago.
 pub(crate) fn attempt(rung: Rung) -> Attempt {
-    Attempt { rung, claimed_at: ago(30), command_id: None, refused: None, failed: None }
+    Attempt {
+        rung,
+        claimed_at: ago(30),
+        command_id: None,
+        refused: None,
+        failed: None,
+        asked_again: 0,
+    }
 }
 
 /// The incident `alarm` opened, closed since.
