@@ -185,7 +185,7 @@ fn who_cannot_come_back_is_asked_again_until_it_does() {
     play = play.with_group(|group| group.suspended.clear());
     assert_eq!(play.until_the_end(), Stage::Resolved);
     assert!(play.asked(Verb::ComeBack) > 3, "{:?}", play.touches());
-    let told = play.told().iter().filter(|what| **what == "coming back into service").count();
+    let told = play.told().iter().filter(|what| **what == "held, action-failed").count();
     assert!((1..=2).contains(&told), "asking on and on is no news: {:?}", play.told());
 }
 
