@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 
-FUNCTIONS := high-cpu memory-pressure disk-full
+FUNCTIONS := high-cpu memory-pressure disk-full follow-up
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := .venv/bin
 
@@ -42,6 +42,7 @@ template: python
 # The scripts that run on hosts, as root on a really full disk. Says so if this
 # machine cannot do that.
 scripts:
+	tests/rig/install
 	tests/rig/run
 
 # The emulators and the template's tools, pinned; quick when they are there.

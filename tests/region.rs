@@ -6,17 +6,19 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::act::{CleanupOrder, Relief, Touch};
-use remedy::alarm::Symptom;
+use remedy::alarm::{Bad, Series, Symptom};
 use remedy::facts::Look;
 use remedy::ids::{IncidentId, MountPoint};
+use remedy::incident::{Incident, No, Stage, Standby};
+use remedy::ledger::Ledger;
 use serde_json::Value;
 use world::Region;
-use world::calls::{Fault, Verb};
-use world::drive::finish;
+use world::calls::{Death, Fault, Verb};
+use world::command::CommandIs;
+use world::drive::{Function, finish, finish_or_die};
 use world::fleet::{self, Names};
 use world::group::{Group, Lifecycle};
 use world::host::{AgentIs, Trouble};
-use world::region::CommandIs;
 use world::watch::Watch;
 
 fn start() -> Timestamp {
@@ -40,6 +42,7 @@ fn order(names: &Names) -> CleanupOrder {
     CleanupOrder {
         instance: names.web.clone(),
         incident: IncidentId::new("an-incident").unwrap(),
+        symptom: Symptom::DiskFull,
         relief: Relief::Disk { mount: MountPoint::root(), target_percent: 80 },
     }
 }
@@ -131,8 +134,7 @@ fn a_reboot_brings_the_agent_back_and_may_cure() {
     let symptom = Symptom::MemoryPressure;
     region.with_host(&names.web, |host| {
         host.agent = AgentIs::SilentSince(start());
-        host.trouble =
-            Some(Trouble { symptom, percent: 97.0, cleanup_helps: true, reboot_helps: true });
+        host.trouble = Some(Trouble::slight(symptom, 97.0));
     });
     finish(region.reboot(&names.web)).unwrap();
     assert!(finish(region.status(&names.web)).unwrap().unwrap().instance_impaired);
@@ -156,7 +158,7 @@ fn an_agent_is_online_for_a_while_after_it_died() {
 #[test]
 fn a_command_to_a_silent_agent_times_out_and_never_runs() {
     let (region, names) = region();
-    let status = |region: &Region| region.commands().last().unwrap().status;
+    let status = |region: &Region| region.commands().last().unwrap().status();
     finish(region.clean(&order(&names))).unwrap();
     assert_eq!(status(&region), CommandIs::Pending);
     pass(&region, 60);
@@ -170,20 +172,24 @@ fn a_command_to_a_silent_agent_times_out_and_never_runs() {
 
     region.with_host(&names.web, |host| host.agent = AgentIs::Absent);
     let refused = finish(region.clean(&order(&names))).unwrap_err();
-    assert!(refused.certain && refused.gap.why.starts_with("InvalidInstanceId"), "{refused}");
+    assert!(
+        refused.no == Some(No::NotThisInstance) && refused.gap.why.starts_with("InvalidInstanceId"),
+        "{refused}"
+    );
 }
 
 #[test]
 fn a_lost_answer_hides_an_effect_and_a_lost_request_has_none() {
-    for (fault, commands, certain) in [
-        (Fault::Refused("no"), 0, true),
-        (Fault::RequestLost, 0, false),
-        (Fault::AnswerLost, 1, false),
+    for (fault, commands, no) in [
+        (Fault::Refused("ThrottlingException"), 0, Some(No::NotNow)),
+        (Fault::Refused("AccessDeniedException"), 0, Some(No::NotForUs)),
+        (Fault::RequestLost, 0, None),
+        (Fault::AnswerLost, 1, None),
     ] {
         let (region, names) = region();
         region.break_call(Verb::Clean, fault.clone());
         let refused = finish(region.clean(&order(&names))).unwrap_err();
-        assert_eq!(refused.certain, certain, "{fault:?}");
+        assert_eq!(refused.no, no, "{fault:?}");
         assert_eq!(region.commands().len(), commands, "{fault:?}");
         assert_eq!(region.touches(), 1, "{fault:?}: the attempt counts");
     }
@@ -234,8 +240,7 @@ fn an_alarms_events_have_the_shape_of_the_recorded_ones() {
         region.add_watch(Watch::new(symptom, names.web.clone(), start()));
         assert_eq!(region.transitions(), [""; 0], "at rest nothing changes");
         region.with_host(&names.web, |host| {
-            host.trouble =
-                Some(Trouble { symptom, percent: 97.0, cleanup_helps: true, reboot_helps: true });
+            host.trouble = Some(Trouble::slight(symptom, 97.0));
         });
         let events = region.transitions();
         let [event] = events.as_slice() else { unreachable!("{events:?}") };
@@ -246,4 +251,157 @@ fn an_alarms_events_have_the_shape_of_the_recorded_ones() {
         assert!(made_up.is_empty(), "{symptom}: {made_up:?}");
         assert_eq!(region.transitions(), [""; 0], "an alarm changes its state once");
     }
+}
+
+const LOWERED: Standby = Standby { decremented: true };
+const KEPT: Standby = Standby { decremented: false };
+
+fn lifecycle(region: &Region, names: &Names) -> Lifecycle {
+    region.group(&names.group).unwrap().members.get(&names.web).unwrap().lifecycle
+}
+
+#[test]
+fn a_member_drains_into_standby_and_comes_back() {
+    let (region, names) = region();
+    let desired = |region: &Region| region.group(&names.group).unwrap().desired;
+    finish(region.leave_service(&names.web, &names.group, LOWERED)).unwrap();
+    assert_eq!((lifecycle(&region, &names), desired(&region)), (Lifecycle::EnteringStandby, 2));
+    let early = finish(region.come_back(&names.web, &names.group)).unwrap_err();
+    assert_eq!(early.no, Some(No::NotThisInstance), "it is not in Standby yet");
+    pass(&region, 299);
+    assert_eq!(lifecycle(&region, &names), Lifecycle::EnteringStandby);
+    pass(&region, 1);
+    assert_eq!(lifecycle(&region, &names), Lifecycle::Standby);
+
+    finish(region.reboot(&names.web)).unwrap();
+    assert_eq!(finish(region.agent(&names.web)).unwrap().unwrap().last_ping, Some(region.now()));
+    pass(&region, 600);
+    let group = region.group(&names.group).unwrap();
+    assert!(group.members[&names.web].healthy, "nobody checks health in Standby");
+    assert_eq!(group.members.len(), 3, "and nobody takes its place");
+
+    finish(region.come_back(&names.web, &names.group)).unwrap();
+    assert_eq!((lifecycle(&region, &names), desired(&region)), (Lifecycle::Pending, 3));
+    pass(&region, 60);
+    assert_eq!(lifecycle(&region, &names), Lifecycle::InService);
+}
+
+#[test]
+fn who_comes_back_from_standby_while_down_is_taken_for_dead() {
+    let (region, names) = region();
+    finish(region.leave_service(&names.web, &names.group, LOWERED)).unwrap();
+    pass(&region, 300);
+    finish(region.reboot(&names.web)).unwrap();
+    finish(region.come_back(&names.web, &names.group)).unwrap();
+    pass(&region, 90);
+    assert_eq!(lifecycle(&region, &names), Lifecycle::Terminating);
+}
+
+#[test]
+fn standby_has_its_limits() {
+    let (region, names) = region();
+    region.with_group(&names.group, |group| (group.min, group.max) = (3, 3));
+    let leave = |standby| finish(region.leave_service(&names.web, &names.group, standby));
+    assert!(leave(LOWERED).unwrap_err().gap.why.contains("minimum"));
+    leave(KEPT).unwrap();
+    assert!(leave(KEPT).is_err(), "only who is in service can leave it");
+    pass(&region, 600);
+    assert_eq!(region.group(&names.group).unwrap().members.len(), 4, "a substitute serves");
+    let back = || finish(region.come_back(&names.web, &names.group));
+    assert!(back().unwrap_err().gap.why.contains("maximum"));
+    region.with_group(&names.group, |group| group.max = 4);
+    region.with_group(&names.group, |group| group.suspended = ["Launch".to_owned()].into());
+    assert!(back().unwrap_err().gap.why.contains("Launch"));
+    region.with_group(&names.group, |group| group.suspended.clear());
+    back().unwrap();
+    assert_eq!(region.group(&names.group).unwrap().desired, 4);
+}
+
+#[test]
+fn a_metric_comes_late_and_stops_with_its_host() {
+    let names = Names::default();
+    let region = fleet::standalone(&names, start());
+    let series = Series {
+        namespace: "CWAgent".to_owned(),
+        name: "disk_used_percent".to_owned(),
+        dimensions: [("InstanceId".to_owned(), names.web.to_string())].into(),
+        exact: true,
+        bad: Bad::Up,
+    };
+    let count = |seconds: i64| {
+        pass(&region, seconds);
+        finish(region.datapoints(&series, start(), region.now())).unwrap().len()
+    };
+    assert_eq!(count(60), 0, "a value is published after its period");
+    assert_eq!(count(30), 1);
+    region.with_host(&names.web, |host| host.measured = false);
+    assert_eq!(count(600), 1);
+    region.with_host(&names.web, |host| host.measured = true);
+    finish(region.reboot(&names.web)).unwrap();
+    assert_eq!(count(120), 1, "a host that is down measures nothing");
+    assert_eq!(count(180), 4);
+    let since = region.now() - SignedDuration::from_mins(3);
+    assert_eq!(finish(region.datapoints(&series, since, region.now())).unwrap().len(), 2);
+}
+
+#[test]
+fn a_command_is_not_shown_at_once_and_is_found_by_its_incident() {
+    let (region, names) = region();
+    let order = order(&names);
+    let id = finish(region.clean(&order)).unwrap();
+    let found = || finish(region.command_of(&order.incident, &names.web)).unwrap();
+    assert_eq!(found(), None);
+    pass(&region, 2);
+    assert_eq!(found(), Some(id.clone()));
+    let command = || finish(region.command(&id, &names.web)).unwrap().unwrap();
+    assert!(!command().ended);
+    pass(&region, 60);
+    assert!(command().ended && command().stdout.contains("REMEDIATION_RESULT {"));
+    assert_eq!(finish(region.command(&id, &names.others[0])).unwrap(), None);
+}
+
+#[test]
+fn what_is_due_comes_longest_due_first_and_no_more_than_asked_for() {
+    let (region, names) = region();
+    let event = include_str!("../events/disk-full.state-change.json");
+    pass(&region, 14 * 60);
+    Function::new(Symptom::DiskFull).run(&region, event).unwrap();
+    let first = region.incident(&names.web).unwrap();
+    for (n, id) in names.others.iter().enumerate() {
+        let due_at = first.due_at - SignedDuration::from_secs(i64::try_from(n).unwrap() + 1);
+        let other = Incident { instance_id: id.clone(), due_at, ..first.clone() };
+        region.with_book(|book| book.put(other));
+    }
+    let due = |at, limit| {
+        let due = finish(region.due(at, limit)).unwrap();
+        due.into_iter().map(|incident| incident.instance_id).collect::<Vec<_>>()
+    };
+    let [second, third] = names.others.clone();
+    assert_eq!(due(first.due_at, 9), [third.clone(), second.clone(), names.web.clone()]);
+    assert_eq!(due(first.due_at, 1), *std::slice::from_ref(&third));
+    assert_eq!(due(region.now(), 9), []);
+    let ended = first.moved_to(Stage::Resolved, region.now());
+    region.with_book(|book| book.put(ended));
+    assert_eq!(due(first.due_at, 9), [third, second], "what has ended is not due");
+}
+
+#[test]
+fn whoever_dies_at_a_call_gets_no_answer_and_asks_for_nothing_more() {
+    for takes_effect in [false, true] {
+        let (region, names) = region();
+        region.dies_at(Death { at_call: 2, takes_effect });
+        let twice = async {
+            send_one(&region, &names).await;
+            send_one(&region, &names).await;
+            send_one(&region, &names).await;
+        };
+        assert_eq!(finish_or_die(&region, twice), None);
+        assert_eq!(region.commands().len(), 1 + usize::from(takes_effect));
+        finish(send_one(&region, &names));
+        assert_eq!(region.commands().len(), 2 + usize::from(takes_effect), "the next one lives");
+    }
+}
+
+async fn send_one(region: &Region, names: &Names) {
+    region.clean(&order(names)).await.unwrap();
 }

@@ -8,8 +8,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::Symptom::{self, DiskFull, HighCpu};
+use remedy::act::Relief;
+use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
 use remedy::facts::Platform;
+use remedy::ids::{MountPoint, UnitName};
 use remedy::incident::{Incident, Stage};
 use remedy::policy::{Mode, OPT_IN_TAG};
 use remedy::reason::Reason;
@@ -123,6 +125,28 @@ fn nothing_is_done_without_the_ledger() {
 }
 
 #[test]
+fn each_symptom_is_relieved_by_its_own_means() {
+    let units = vec![UnitName::new("app.service").unwrap()];
+    let memory = include_str!("../events/memory-pressure.state-change.json");
+    for (symptom, event, relief) in [
+        (DiskFull, DISK_FULL, Relief::Disk { mount: MountPoint::root(), target_percent: 75 }),
+        (MemoryPressure, memory, Relief::Memory { units: units.clone() }),
+        (HighCpu, HIGH_CPU, Relief::Cpu { units: units.clone() }),
+    ] {
+        let (region, names) = answering();
+        let mut function = Function::new(symptom);
+        function.policy.disk_target_percent = 75;
+        function.policy.units.clone_from(&units);
+        function.run(&region, event).unwrap();
+        let [command] = region.commands().try_into().unwrap();
+        let incident = region.incident(&names.web).unwrap();
+        assert_eq!(command.order.relief, relief);
+        assert_eq!((command.order.symptom, command.order.incident), (symptom, incident.id));
+        assert_eq!(incident.attempts[0].command_id, Some(command.id), "it can be found again");
+    }
+}
+
+#[test]
 fn an_event_delivered_twice_acts_once() {
     let (region, _) = answering();
     let first = run(&region, DiskFull, DISK_FULL);
@@ -185,7 +209,7 @@ fn concurrent_duplicates_act_once_however_they_interleave() {
         let acted = outcomes.iter().filter(|outcome| **outcome == Outcome::Acted).count();
         assert_eq!((acted, region.touches()), (1, 1), "{order:?}: {outcomes:?}");
         assert_eq!(region.topic().len(), 1, "{order:?}");
-        assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Acted, "{order:?}");
+        assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Cleaning, "{order:?}");
     }
 }
 
@@ -230,15 +254,15 @@ fn an_incident_that_expired_holds_nothing() {
 }
 
 #[test]
-fn an_action_that_was_refused_is_handed_over() {
+fn an_action_that_was_refused_is_told_and_followed_up() {
     let (region, names) = answering();
     region.break_call(Verb::Clean, Fault::Refused("AccessDeniedException"));
     let answer = run(&region, DiskFull, DISK_FULL);
     let report = only(&answer);
-    assert_eq!((report.outcome, report.handed_over), (Outcome::Held, true));
+    assert_eq!((report.outcome, report.handed_over), (Outcome::Held, false));
     assert_eq!(codes(report), ["action-failed", "lowest-rung"]);
     assert!(report.told);
-    assert_eq!(region.incident(&names.web).unwrap().stage, Stage::HandedOver);
+    assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Cleaning);
 }
 
 #[test]
@@ -246,14 +270,25 @@ fn an_action_whose_answer_was_lost_is_never_repeated() {
     for fault in [Fault::RequestLost, Fault::AnswerLost] {
         let (region, names) = silent();
         region.break_call(Verb::Replace, fault);
-        let answer = run(&region, HighCpu, HIGH_CPU);
+        let answer = run(&region, DiskFull, DISK_FULL);
         assert_eq!(only(&answer).outcome, Outcome::Acted, "it may have happened");
         assert_eq!(codes(only(&answer)).first(), Some(&"action-uncertain"));
-        assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Claimed);
+        assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Replacing);
 
         region.mend_call(Verb::Replace);
-        run(&region, HighCpu, HIGH_CPU);
+        run(&region, DiskFull, DISK_FULL);
         assert_eq!(region.touches(), 1);
+    }
+}
+
+#[test]
+fn a_replacement_asks_how_often_there_was_one() {
+    for fault in FAULTS {
+        let (region, _) = silent();
+        region.break_call(Verb::Replaced, fault);
+        let answer = run(&region, DiskFull, DISK_FULL);
+        assert!(codes(only(&answer)).contains(&"fact-unknown"), "{answer:?}");
+        assert_eq!(region.touches(), 0);
     }
 }
 
@@ -266,7 +301,7 @@ fn people_who_cannot_be_told_undo_nothing() {
         let report = only(&answer);
         assert_eq!((report.outcome, report.told), (Outcome::Acted, false), "{fault:?}");
         assert_eq!(region.touches(), 1);
-        assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Acted);
+        assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Cleaning);
     }
 }
 
@@ -350,25 +385,35 @@ fn open_incident() -> (Region, Names) {
 }
 
 #[test]
-fn an_ok_by_a_datapoint_closes_the_incident_once() {
-    let ok = include_str!("../events/disk-full.ok.json");
-    let (region, names) = open_incident();
-    let answer = run(&region, DiskFull, ok);
-    assert_eq!(only(&answer).outcome, Outcome::Resolved);
-    assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Resolved);
+fn an_ok_closes_nothing_and_has_the_follow_up_look_at_once() {
+    for (ok, code) in [
+        (include_str!("../events/disk-full.ok.json"), "follow-up-verifies"),
+        (include_str!("../events/disk-full.ok-vanished.json"), "unmeasured"),
+    ] {
+        let (region, names) = open_incident();
+        region.pass(SignedDuration::from_secs(10));
+        assert!(region.incident(&names.web).unwrap().due_at > region.now());
+        let answer = run(&region, DiskFull, ok);
+        assert_eq!(codes(only(&answer)), [code]);
+        let incident = region.incident(&names.web).unwrap();
+        assert_eq!((incident.stage, incident.due_at), (Stage::Cleaning, region.now()));
 
-    let again = run(&region, DiskFull, ok);
-    assert_eq!(codes(only(&again)), ["nothing-open"]);
-    assert_eq!((region.topic().len(), region.touches()), (1, 0));
+        let version = incident.version;
+        let again = run(&region, DiskFull, ok);
+        assert_eq!(codes(only(&again)), [code], "however often it is delivered");
+        assert_eq!(region.incident(&names.web).unwrap().version, version + 1);
+        assert_eq!((region.topic().len(), region.touches()), (0, 0));
+    }
 }
 
 #[test]
-fn an_ok_without_a_datapoint_closes_nothing() {
+fn an_ok_without_an_incident_is_about_nothing() {
     let (region, names) = open_incident();
-    let answer = run(&region, DiskFull, include_str!("../events/disk-full.ok-vanished.json"));
-    assert_eq!(only(&answer).outcome, Outcome::Held);
-    assert_eq!(codes(only(&answer)), ["unmeasured"]);
-    assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Acted);
+    let ended = region.incident(&names.web).unwrap().moved_to(Stage::Resolved, region.now());
+    region.with_book(|book| book.put(ended));
+    let answer = run(&region, DiskFull, include_str!("../events/disk-full.ok.json"));
+    assert_eq!(codes(only(&answer)), ["nothing-open"]);
+    assert_eq!(region.topic().len(), 0);
 }
 
 #[test]
@@ -376,7 +421,7 @@ fn an_ok_of_another_symptom_closes_nothing() {
     let (region, names) = open_incident();
     let answer = run(&region, HighCpu, include_str!("../events/high-cpu.ok.json"));
     assert_eq!(codes(only(&answer)), ["nothing-open"]);
-    assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Acted);
+    assert_eq!(region.incident(&names.web).unwrap().stage, Stage::Cleaning);
 }
 
 #[test]

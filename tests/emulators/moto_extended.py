@@ -15,7 +15,9 @@ What a test wants of an instance it says with EC2 tags, which survive the wire:
                           (default: Online while the instance runs)
     test:ssm-ping-age     seconds since the agent's last ping (default 20)
     test:ssm-platform     Linux | Windows (default Linux)
-    test:ssm-result       what a command ends with (default Success)
+    test:ssm-result       what a command ends with (default Success); of the ways
+                          to time out, the details: "Delivery Timed Out" and the like
+    test:ssm-output       what its script prints, by name: host_says.py (default: nothing)
     test:ssm-delay        seconds a command stays in progress (default 0)
     test:system-status    ok | impaired | insufficient-data | initializing
     test:instance-status  the same, for the instance's own check
@@ -37,6 +39,8 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ssm import models as ssm
 from moto.ssm.responses import SimpleSystemManagerResponse
+
+from host_says import OUTPUTS
 
 
 class AwsError(ServiceException):
@@ -245,15 +249,19 @@ def send_command(self):
 
 
 def list_command_invocations(self):
+    """Newest first, as AWS lists them."""
     command_id, instance_id = self._get_param("CommandId"), self._get_param("InstanceId")
     shown = ("CommandId", "InstanceId", "Comment", "DocumentName", "Status", "StatusDetails")
     found = []
-    for command in self.ssm_backend.list_commands(command_id, instance_id):
+    for command in reversed(self.ssm_backend.list_commands(command_id, instance_id)):
         for target in command.instance_ids:
             if instance_id in (None, target):
                 invocation = command.get_invocation(target, None)
                 found.append({key: invocation[key] for key in shown})
-    return ActionResult({"CommandInvocations": found})
+    limit = int(self._get_param("MaxResults") or 50)
+    if not 1 <= limit <= 50:
+        fail("ValidationException", "MaxResults must be between 1 and 50")
+    return ActionResult({"CommandInvocations": found[:limit]})
 
 
 SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
@@ -275,12 +283,17 @@ def get_invocation(self, instance_id, plugin_name):
     tags = next((tags_of(i) for i in instances if i.id == instance_id), {})
     sent = self.requested_date_time.replace(tzinfo=timezone.utc)
     age = (datetime.now(timezone.utc) - sent).total_seconds()
-    status = tags.get("test:ssm-result", "Success")
+    details = tags.get("test:ssm-result", "Success")
     if age < float(tags.get("test:ssm-delay", 0)):
-        status = "InProgress"
-    code = {"Success": 0, "InProgress": -1, "TimedOut": -1}.get(status, 1)
+        details = "InProgress"
+    status = "TimedOut" if details.endswith("Timed Out") else details
+    ended = status not in ("Pending", "InProgress", "Delayed", "Cancelling")
+    code = {"Success": 0, "Failed": 1}.get(status, -1)
+    output = OUTPUTS[tags["test:ssm-output"]] if ended and "test:ssm-output" in tags else ""
     invocation = dict(_get_invocation(self, instance_id, plugin_name))
-    invocation.update(Status=status, StatusDetails=status, ResponseCode=code)
+    invocation.update(
+        Status=status, StatusDetails=details, ResponseCode=code, StandardOutputContent=output
+    )
     return invocation
 
 

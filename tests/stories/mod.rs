@@ -1,13 +1,14 @@
-//! The stories: one for each symptom, and two refusals. Each is played by the
+//! The stories: one for each symptom, a replacement, and two refusals. Each is played by the
 //! functions' own road in the simulated region, so none of its lines is made up.
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::{self, Invocation, Symptom};
+use remedy::incident::Stage as Incident;
 use remedy::policy::OPT_IN_TAG;
 use serde_json::Value;
 use world::Region;
-use world::drive::Function;
+use world::drive::{FollowUp, Function};
 use world::fleet::{self, Names};
 use world::host::{AgentIs, Trouble};
 use world::watch::Watch;
@@ -26,15 +27,20 @@ const ARRIVAL: SignedDuration = SignedDuration::from_mins(14);
 /// From an alarm's transition until the function is invoked.
 const DELIVERY_TAKES: SignedDuration = SignedDuration::from_secs(5);
 
+/// No incident takes longer than this.
+const MINUTES_MAX: usize = 240;
+
 /// One story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Story {
-    /// A full disk, relieved by a cleanup and closed by an OK.
+    /// A full disk, relieved by a cleanup.
     DiskFull,
     /// A host out of memory whose agent is silent, healed by a reboot.
     MemoryPressure,
-    /// A busy host in a group whose agent is silent, replaced.
+    /// A busy host in a group whose agent is silent, rebooted out of service.
     HighCpu,
+    /// A full disk that no cleanup relieves, on a host that is replaced.
+    Replaced,
     /// An instance whose owner has not opted in, left alone.
     NotOptedIn,
     /// One alarm delivered twice, answered once.
@@ -48,6 +54,7 @@ impl Story {
             Self::DiskFull => disk_full(),
             Self::MemoryPressure => memory_pressure(),
             Self::HighCpu => high_cpu(),
+            Self::Replaced => replaced(),
             Self::NotOptedIn => not_opted_in(),
             Self::DeliveredTwice => delivered_twice(),
         }
@@ -126,6 +133,7 @@ struct Stage {
     names: Names,
     region: Region,
     function: Function,
+    follow_up: FollowUp,
     narrator: Narrator,
 }
 
@@ -134,7 +142,8 @@ impl Stage {
         let names = Names::default();
         let region = region(&names, evening());
         region.add_watch(Watch::new(symptom, names.web.clone(), evening()));
-        Self { names, region, function: Function::new(symptom), narrator }
+        let function = Function::new(symptom);
+        Self { names, region, function, follow_up: FollowUp::default(), narrator }
     }
 
     fn pass(&self, seconds: i64) {
@@ -154,13 +163,9 @@ impl Stage {
     }
 
     /// Trouble begins; three minutes later the alarm goes off. Gives its event.
-    fn trouble(&mut self, percent: f64, helps: (bool, bool)) -> Vec<String> {
-        let (cleanup_helps, reboot_helps) = helps;
-        let symptom = self.function.symptom;
-        self.region.with_host(&self.names.web, |host| {
-            host.trouble = Some(Trouble { symptom, percent, cleanup_helps, reboot_helps });
-        });
-        self.happens(&format!("{symptom} begins on {}", self.names.web));
+    fn trouble(&mut self, trouble: Trouble) -> Vec<String> {
+        self.region.with_host(&self.names.web, |host| host.trouble = Some(trouble));
+        self.happens(&format!("{} begins on {}", trouble.symptom, self.names.web));
         self.pass(180);
         self.transitions()
     }
@@ -186,6 +191,25 @@ impl Stage {
         }
     }
 
+    /// The heartbeat comes every minute until the incident has ended. Whenever
+    /// it comes to one of `interesting`, the group is told of too.
+    fn follow(&mut self, interesting: &[Incident]) {
+        for _ in 0..MINUTES_MAX {
+            self.pass(60 - self.region.now().as_second().rem_euclid(60));
+            for event in self.transitions() {
+                self.narrator.brief(&self.region, &self.function, &event);
+            }
+            let stages = self.narrator.beat(&self.region, &self.follow_up);
+            if stages.iter().any(|stage| interesting.contains(stage)) {
+                self.narrator.group(&self.region, &self.names.group);
+            }
+            let incident = self.region.incident(&self.names.web);
+            if incident.is_none_or(|incident| !incident.stage.is_open()) {
+                return;
+            }
+        }
+    }
+
     fn told(self) -> String {
         self.narrator.told()
     }
@@ -198,17 +222,12 @@ fn disk_full() -> String {
         Narrator::new(
             "disk-full: relieved by a cleanup",
             "The root volume of a web server fills up. Its SSM agent answers, so the lowest rung \
-             is enough, and the next datapoint says so.",
+             is enough. The host says so, the metric says so, and five quiet minutes prove it.",
         ),
     );
-    let events = stage.trouble(96.4, (true, true));
+    let events = stage.trouble(Trouble::slight(Symptom::DiskFull, 96.4));
     stage.deliver(&events);
-    stage.pass(115);
-    for command in stage.region.commands() {
-        stage.happens(&format!("command {}: {:?}", command.id, command.status));
-    }
-    let events = stage.transitions();
-    stage.deliver(&events);
+    stage.follow(&[]);
     stage.told()
 }
 
@@ -223,15 +242,9 @@ fn memory_pressure() -> String {
         ),
     );
     stage.agent_dies();
-    let events = stage.trouble(97.2, (true, true));
+    let events = stage.trouble(Trouble::slight(Symptom::MemoryPressure, 97.2));
     stage.deliver(&events);
-    stage.pass(235);
-    let answers = stage.region.host(&stage.names.web).map(|host| host.agent);
-    if answers == Some(AgentIs::Answering) {
-        stage.happens("the server is back, and its agent answers");
-    }
-    let events = stage.transitions();
-    stage.deliver(&events);
+    stage.follow(&[]);
     stage.told()
 }
 
@@ -240,22 +253,32 @@ fn high_cpu() -> String {
         Symptom::HighCpu,
         fleet::grouped,
         Narrator::new(
-            "high-cpu: a silent agent, and a replacement",
+            "high-cpu: a silent agent, and a reboot out of service",
             "A web server behind a load balancer has no processor time left, not even for its SSM \
-             agent. Its group would take a reboot for a death, so it is asked to do properly what \
-             it would do anyway.",
+             agent. Its group would take a reboot for a death, so it leaves service first, and \
+             comes back afterwards.",
         ),
     );
     stage.agent_dies();
-    let events = stage.trouble(99.1, (true, true));
+    let events = stage.trouble(Trouble::slight(Symptom::HighCpu, 99.1));
     stage.deliver(&events);
-    let group = stage.names.group.clone();
-    for seconds in [35, 100] {
-        stage.pass(seconds);
-        stage.narrator.group(&stage.region, &group);
-    }
-    let events = stage.transitions();
+    stage.follow(&[Incident::Rebooting]);
+    stage.told()
+}
+
+fn replaced() -> String {
+    let mut stage = Stage::new(
+        Symptom::DiskFull,
+        fleet::grouped,
+        Narrator::new(
+            "disk-full: a cleanup that is not enough, and a replacement",
+            "What fills the disk is nothing a cleanup may touch, and a reboot would leave it where \
+             it is. The group replaces the server, and the substitute is watched in its place.",
+        ),
+    );
+    let events = stage.trouble(Trouble::hopeless(Symptom::DiskFull, 98.9));
     stage.deliver(&events);
+    stage.follow(&[Incident::Replacing, Incident::Watching]);
     stage.told()
 }
 
@@ -273,7 +296,7 @@ fn not_opted_in() -> String {
     stage.region.with_host(&web, |host| {
         host.instance.tags.remove(OPT_IN_TAG);
     });
-    let events = stage.trouble(98.5, (true, true));
+    let events = stage.trouble(Trouble::slight(Symptom::HighCpu, 98.5));
     stage.deliver(&events);
     stage.told()
 }
@@ -288,7 +311,7 @@ fn delivered_twice() -> String {
              in the ledger, and nothing happens twice.",
         ),
     );
-    let events = stage.trouble(93.8, (true, true));
+    let events = stage.trouble(Trouble::slight(Symptom::DiskFull, 93.8));
     stage.deliver(&events);
     stage.pass(15);
     stage.happens("EventBridge delivers the same event again");

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 use remedy::ids::GroupName;
+use remedy::incident::Stage;
 use remedy::notify::Notification;
 use remedy::report::Report;
 use remedy::respond::{Answer, RespondError};
-use world::Region;
 use world::calls::{Call, Nature, Verb};
-use world::drive::Function;
+use world::drive::{FollowUp, Function};
+use world::{Region, stage};
 
 /// No line of the telling is longer.
 const COLUMNS_MAX: usize = 100;
@@ -54,7 +55,7 @@ impl Narrator {
             let state = region.host(id).map(|host| host.instance.state.to_string());
             let state = state.unwrap_or_else(|| "gone".to_owned());
             let lifecycle = member.lifecycle.name();
-            self.line(10, &format!("{id:<20} {lifecycle:<12} {health:<10} {state}"));
+            self.line(10, &format!("{id:<20} {lifecycle:<16} {health:<10} {state}"));
         }
     }
 
@@ -82,6 +83,50 @@ impl Narrator {
                 self.error(&error);
                 None
             }
+        }
+    }
+
+    /// A function is invoked with `event`, told in short.
+    pub(super) fn brief(&mut self, region: &Region, function: &Function, event: &str) {
+        self.happens(region.now(), &format!("the {} function is invoked", function.symptom));
+        match function.run(region, event) {
+            Ok(answer) => {
+                for report in &answer.reports {
+                    self.reasons(report);
+                }
+                for ignored in &answer.ignored {
+                    self.wrapped(10, "- ", &format!("{} ({})", ignored.reason, ignored.code));
+                }
+            }
+            Err(error) => self.error(&error),
+        }
+    }
+
+    /// The heartbeat comes. Tells what an operator would see of it: how an
+    /// incident moves on, why, and what people are told. Gives the stages that
+    /// incidents came to.
+    pub(super) fn beat(&mut self, region: &Region, follow_up: &FollowUp) -> Vec<Stage> {
+        let book = region.book();
+        let told_before = region.topic().len();
+        let Ok(beat) = follow_up.run(region) else { return Vec::new() };
+        let mut stages = Vec::new();
+        for report in &beat.reports {
+            let was = book.latest(&report.instance_id).map(|incident| incident.stage);
+            let (Some(was), Some(is)) = (was, report.stage) else { continue };
+            let what = format!("the follow-up: from {} to {}", stage(was), stage(is));
+            self.happens(region.now(), &what);
+            self.reasons(report);
+            stages.push(is);
+        }
+        for notification in region.topic().iter().skip(told_before) {
+            self.line(10, &format!("> {}", notification.subject));
+        }
+        stages
+    }
+
+    fn reasons(&mut self, report: &Report) {
+        for reason in &report.because {
+            self.wrapped(10, "- ", &format!("{reason} ({})", reason.code()));
         }
     }
 

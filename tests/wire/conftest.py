@@ -10,6 +10,7 @@ Run it with `make functions` and then `tests/wire/run`. What stands where:
     stack.py        one test's table, topic, queue, documents and functions
     fleet.py        instances and groups
     alarms.py       the payloads of events/, about them and now
+    later.py        time that passes for open incidents, and what is measured then
 
 When a test fails, the functions' and emulators' last words are in its report.
 """
@@ -20,9 +21,13 @@ import pytest
 
 from function import MissingBinary, binary
 from region import Region
-from stack import Stack
+from stack import FOLLOW_UP, SYMPTOMS, Stack
 
-SYMPTOMS = ("high-cpu", "memory-pressure", "disk-full")
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--every-call", action="store_true", help="let processes die at reads too (test_crash.py)"
+    )
 
 
 def pytest_configure(config):
@@ -30,8 +35,8 @@ def pytest_configure(config):
     One that is told to end (a CI job out of time) still stops its emulators."""
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
     try:
-        for symptom in SYMPTOMS:
-            binary(symptom)
+        for name in (*SYMPTOMS, FOLLOW_UP):
+            binary(name)
     except MissingBinary as missing:
         raise pytest.UsageError(str(missing)) from None
 

@@ -38,6 +38,11 @@ class Group:
         """The members as they are now."""
         return [i["InstanceId"] for i in self.describe()["Instances"]]
 
+    def lifecycle_of(self, instance):
+        """The member's lifecycle state, None outside the group."""
+        found = [i for i in self.describe()["Instances"] if i["InstanceId"] == instance]
+        return found[0]["LifecycleState"] if found else None
+
     def describe(self):
         answer = self.region.autoscaling.describe_auto_scaling_groups(
             AutoScalingGroupNames=[self.name]
@@ -45,9 +50,11 @@ class Group:
         return answer["AutoScalingGroups"][0]
 
 
-def group(region, size=2, tags=OPTED_IN, agent="Online", health_check="EC2", **pretend):
-    """A group of running members. `tags` are the group's and its members';
-    `agent` is how the first member's agent answers."""
+def group(
+    region, size=2, tags=OPTED_IN, agent="Online", health_check="EC2", minimum=1, **pretend
+):
+    """A group of running members, with room for one more. `tags` are the group's
+    and its members'; `agent` is how the first member's agent answers."""
     name = f"group-{uuid.uuid4().hex[:8]}"
     region.ec2.create_launch_template(
         LaunchTemplateName=name,
@@ -56,7 +63,7 @@ def group(region, size=2, tags=OPTED_IN, agent="Online", health_check="EC2", **p
     region.autoscaling.create_auto_scaling_group(
         AutoScalingGroupName=name,
         LaunchTemplate={"LaunchTemplateName": name, "Version": "$Latest"},
-        MinSize=1,
+        MinSize=minimum,
         MaxSize=size + 1,
         DesiredCapacity=size,
         AvailabilityZones=[f"{region.ec2.meta.region_name}a"],

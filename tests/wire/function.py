@@ -5,7 +5,7 @@ invocation, and posts its answer or its error. `Function` starts the binary with
 the environment Lambda would give it and nothing else, hands it the bytes of an
 event, and returns an `Answer` with what it said and what it asked of AWS.
 
-A binary is found in $REMEDY_BIN_DIR under the name of its symptom. Each process
+A binary is found in $REMEDY_BIN_DIR under the name of its symptom, or `follow-up`. Each process
 signs with an access key of its own, which is how the proxy's record tells two
 processes of one function apart.
 """

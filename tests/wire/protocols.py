@@ -1,15 +1,18 @@
 """What an AWS request on the wire is about, and what AWS's errors look like.
 
-Three protocols matter to Remedy: `ec2` (a form in, XML out), `query` (the same
-with another error envelope: Auto Scaling and SNS) and `json` (a target header,
-JSON both ways: DynamoDB, SSM, SQS). A fault in the wrong shape would be met by
-the SDK as "cannot parse the answer" and would prove nothing about throttling.
+Four protocols matter to Remedy: `ec2` (a form in, XML out), `query` (the same
+with another error envelope: Auto Scaling and SNS), `json` (a target header,
+JSON both ways: DynamoDB, SSM, SQS) and `cbor` (the operation in the path, CBOR
+both ways: CloudWatch). A fault in the wrong shape would be met by the SDK as
+"cannot parse the answer" and would prove nothing about throttling.
 """
 
 import json
 import re
 import uuid
 from urllib.parse import parse_qs
+
+import cbor2
 
 PROTOCOLS = {
     "ec2": "ec2",
@@ -19,7 +22,11 @@ PROTOCOLS = {
     "dynamodb": "json",
     "ssm": "json",
     "sqs": "json",
+    "cloudwatch": "cbor",
 }
+
+# What a service signs as, where that is not the name people know.
+_NAMES = {"monitoring": "cloudwatch"}
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
@@ -34,8 +41,15 @@ def signed_by(headers):
     return match.group(1), match.group(3)
 
 
-def operation_of(headers, body):
+def name_of(service):
+    """The name IAM and people use for a service that signs with another."""
+    return _NAMES.get(service, service)
+
+
+def operation_of(path, headers, body):
     """The operation a request asks for, or "?" when it does not say."""
+    if "/operation/" in path:
+        return path.rsplit("/", 1)[-1]
     target = headers.get("X-Amz-Target")
     if target:
         return target.rsplit(".", 1)[-1]
@@ -52,6 +66,7 @@ _THROTTLED = {
     ),
     "query": (400, "Throttling", "Rate exceeded"),
     "json": (400, "ThrottlingException", "Rate exceeded"),
+    "cbor": (400, "Throttling", "Rate exceeded"),
 }
 
 _DENIED = {
@@ -59,12 +74,14 @@ _DENIED = {
     "sns": (403, "AuthorizationError", "User is not authorized to perform this operation"),
     "query": (403, "AccessDenied", "User is not authorized to perform this operation"),
     "json": (400, "AccessDeniedException", "User is not authorized to perform this operation"),
+    "cbor": (403, "AccessDenied", "User is not authorized to perform this operation"),
 }
 
 _BROKEN = {
     "ec2": (500, "InternalError", "An internal error has occurred"),
     "query": (500, "InternalFailure", "We encountered an internal error. Please try again."),
     "json": (500, "InternalServerError", "We encountered an internal error. Please try again."),
+    "cbor": (500, "InternalServiceFault", "We encountered an internal error. Please try again."),
 }
 
 
@@ -86,6 +103,9 @@ def broken(service):
 def _error(service, shapes):
     protocol = PROTOCOLS.get(service, "json")
     status, code, message = shapes.get(service) or shapes[protocol]
+    if protocol == "cbor":
+        headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+        return status, headers, cbor2.dumps({"__type": code, "message": message})
     headers, body = _envelope(service, protocol, code, message)
     return status, headers, body.encode()
 

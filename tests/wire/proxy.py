@@ -26,6 +26,7 @@ BROKEN = "broken"
 DENIED = "denied"
 ANSWER_LOST = "answer lost"  # the call happens, then the connection breaks
 ANSWER_HELD = "answer held"  # the call happens, the answer waits for a release
+CALL_HELD = "call held"  # the call waits for a release, and then never happens
 
 _REFUSALS = {
     THROTTLED: protocols.throttled,
@@ -63,22 +64,26 @@ class Call:
 
 @dataclass
 class Fault:
-    """One way for calls of one operation ("*": of the whole service) to fail."""
+    """One way for calls of one operation to fail. "*" stands for the whole
+    service, or for all services; `after` calls go well before the first fails."""
 
     service: str
     operation: str
     how: str
     times: int = 1_000_000
+    after: int = 0
+    passed: int = 0
     hits: int = 0
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
     def takes(self, call):
-        return (
-            self.hits < self.times
-            and self.service == call.service
-            and self.operation in ("*", call.operation)
-        )
+        if self.service not in ("*", call.service) or self.operation not in ("*", call.operation):
+            return False
+        if self.passed < self.after:
+            self.passed += 1
+            return False
+        return self.hits < self.times
 
 
 def layers(calls):
@@ -123,9 +128,9 @@ class Proxy:
         return sorted(found, key=lambda call: call.started)
 
     @contextlib.contextmanager
-    def fault(self, service, operation, how, times=1_000_000):
+    def fault(self, service, operation, how, times=1_000_000, after=0):
         """Fails the named calls while the block runs."""
-        fault = Fault(service, operation, how, times)
+        fault = Fault(service, operation, how, times, after)
         with self.lock:
             self.faults.append(fault)
         try:
@@ -188,9 +193,10 @@ class _Handler(BaseHTTPRequestHandler):
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         caller, service = protocols.signed_by(self.headers)
-        operation = protocols.operation_of(self.headers, body)
+        service = protocols.name_of(service or "?")
+        operation = protocols.operation_of(self.path, self.headers, body)
         text = body.decode("utf-8", "replace")
-        call = Call(caller or "?", service or "?", operation, text, time.monotonic())
+        call = Call(caller or "?", service, operation, text, time.monotonic())
         fault = proxy.open(call)
         if proxy.latency:
             time.sleep(proxy.latency)
@@ -203,6 +209,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, proxy, call, fault, body):
         """What to say, or None to break the connection instead."""
+        if fault and fault.how == CALL_HELD:
+            fault.reached.set()
+            fault.released.wait(60)
+            return None
         if fault and fault.how in _REFUSALS:
             status, headers, answer = _REFUSALS[fault.how](call.service)
         else:

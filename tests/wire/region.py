@@ -3,7 +3,8 @@
 moto (with our extensions) plays EC2, Auto Scaling and SSM, because it is the
 one whose groups launch real instances. MiniStack plays DynamoDB, SNS and SQS,
 because its conditional writes are atomic under concurrency; moto's are not, and
-a claim that two functions race for would prove nothing there.
+a claim that two functions race for would prove nothing there. It plays
+CloudWatch too, whose CBOR protocol moto does not speak.
 
 Tests seed and inspect the region with boto3, a client that shares no code with
 the functions, and past the proxy, so that its record holds only the functions'
@@ -107,7 +108,7 @@ def start_ministack(directory):
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
-        "SERVICES": "dynamodb,sns,sqs",
+        "SERVICES": "cloudwatch,dynamodb,sns,sqs",
         "LOG_LEVEL": "WARNING",
     }
     command = [sys.executable, "-m", "ministack"]
@@ -138,6 +139,7 @@ class Region:
             "ec2": moto,
             "autoscaling": moto,
             "ssm": moto,
+            "cloudwatch": ministack,
             "dynamodb": ministack,
             "sns": ministack,
             "sqs": ministack,

@@ -12,6 +12,8 @@ import uuid
 import template
 from function import Function
 
+SYMPTOMS = ("high-cpu", "memory-pressure", "disk-full")
+FOLLOW_UP = "follow-up"
 ARRIVAL_SECONDS = 10
 
 
@@ -49,19 +51,23 @@ class Stack:
             self.documents[symptom] = name
         return self.documents[symptom]
 
-    def environment(self, symptom):
-        return {
+    def environment(self, name):
+        environment = {
             "REMEDY_TABLE": self.table,
             "REMEDY_TOPIC_ARN": self.topic,
-            "REMEDY_DOCUMENT": self.document(symptom),
             "REMEDY_MODE": "act",
         }
+        if name == FOLLOW_UP:
+            names = {symptom: self.document(symptom) for symptom in SYMPTOMS}
+            return environment | {"REMEDY_DOCUMENTS": template.documents(names)}
+        return environment | {"REMEDY_DOCUMENT": self.document(name)}
 
-    def start(self, symptom, without=(), **changed):
-        """Starts a function; `changed` and `without` alter its environment."""
-        environment = self.environment(symptom) | changed
+    def start(self, name, without=(), **changed):
+        """Starts a function, by its symptom or as the follow-up; `changed` and
+        `without` alter its environment."""
+        environment = self.environment(name) | changed
         environment = {k: v for k, v in environment.items() if k not in without}
-        function = Function(symptom, environment, self.region.proxy, self.directory)
+        function = Function(name, environment, self.region.proxy, self.directory)
         self.functions.append(function)
         return function.start()
 
@@ -69,6 +75,36 @@ class Stack:
         """Everything in the ledger, as plain values."""
         items = self.region.dynamodb.scan(TableName=self.table, ConsistentRead=True)["Items"]
         return [{key: _plain(value) for key, value in item.items()} for item in items]
+
+    def row(self, pk, sk):
+        """One row of the ledger, as plain values, or None."""
+        answer = self.region.dynamodb.get_item(
+            TableName=self.table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+        )
+        found = answer.get("Item")
+        return found and {key: _plain(value) for key, value in found.items()}
+
+    def incident(self, instance):
+        """The instance's newest incident, as it reads its own JSON."""
+        return json.loads(self.row(f"instance#{instance}", "incident")["incident"])
+
+    def open(self):
+        """The open incidents."""
+        rows = [row for row in self.incidents() if row["sk"] == "incident" and row["is_open"]]
+        return [json.loads(row["incident"]) for row in rows]
+
+    def stage(self, instance):
+        return self.incident(instance)["stage"]
+
+    def due(self):
+        """The instances in the index of what is due, now or later."""
+        answer = self.region.dynamodb.query(
+            TableName=self.table,
+            IndexName="due",
+            KeyConditionExpression="due_shard = :due",
+            ExpressionAttributeValues={":due": {"S": "due"}},
+        )
+        return [item["pk"]["S"].removeprefix("instance#") for item in answer["Items"]]
 
     def notifications(self, count):
         """The notifications that arrived; fails unless there are `count`."""
@@ -103,4 +139,6 @@ def _plain(value):
         return {key: _plain(part) for key, part in inner.items()}
     if kind == "L":
         return [_plain(part) for part in inner]
+    if kind == "NS":
+        return sorted(float(number) for number in inner)
     return float(inner) if kind == "N" else inner

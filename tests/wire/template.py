@@ -54,6 +54,17 @@ def document(symptom):
     return of_type("AWS::SSM::Document")[logical_id]["Content"]
 
 
+def documents(names):
+    """The follow-up's list of documents, as the template writes it: each
+    `${...Document}` in it is the name the given documents have here."""
+    functions = of_type("AWS::Serverless::Function")
+    text = functions["FollowUpFunction"]["Environment"]["Variables"]["REMEDY_DOCUMENTS"]["Fn::Sub"]
+    for symptom, name in names.items():
+        text = text.replace("${%s}" % _document_of(symptom), name)
+    assert "$" not in text, text
+    return text
+
+
 def _document_of(symptom):
     functions = of_type("AWS::Serverless::Function")
     wanted = symptom.replace("-", "")

@@ -8,8 +8,8 @@ import pytest
 
 import alarms
 import fleet
-
-SYMPTOMS = ("high-cpu", "memory-pressure", "disk-full")
+import later
+from stack import SYMPTOMS
 
 
 @pytest.mark.parametrize("symptom", SYMPTOMS)
@@ -123,6 +123,28 @@ def test_a_silent_member_with_a_full_disk_is_replaced(region, stack):
     assert stack.notification()["MessageAttributes"]["rung"]["Value"] == "replace"
 
 
+def test_a_member_its_load_balancer_checks_leaves_service_first(region, stack):
+    """Its group would take the reboot for a death, and replace it as well."""
+    group = fleet.group(region, agent="none", health_check="ELB")
+    member = group.members[0]
+    answer = stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", member))
+    assert (answer.report["outcome"], answer.report["rung"]) == ("acted", "reboot"), answer.because()
+    (call,) = answer.actions
+    assert call.name == "autoscaling:EnterStandby" and call.status == 200
+    assert form(call)["ShouldDecrementDesiredCapacity"] == ["true"]
+    assert group.lifecycle_of(member) == "Standby" and group.describe()["DesiredCapacity"] == 1
+    assert stack.stage(member) == "draining"
+
+
+def test_a_group_at_its_minimum_starts_one_more_meanwhile(region, stack):
+    group = fleet.group(region, agent="none", health_check="ELB", minimum=2)
+    member = group.members[0]
+    answer = stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", member))
+    (call,) = answer.actions
+    assert form(call)["ShouldDecrementDesiredCapacity"] == ["false"]
+    assert group.lifecycle_of(member) == "Standby" and len(group.ids()) == 3
+
+
 @pytest.mark.parametrize(
     "event",
     [
@@ -153,25 +175,32 @@ def test_two_alarms_in_one_event_are_two_reports(region, stack):
     assert len(answer.named("ssm:SendCommand")) == 2
 
 
-def test_an_ok_resolves_the_incident(region, stack):
+def test_an_ok_makes_the_incident_due_and_closes_nothing(region, stack):
+    """The follow-up verifies: an alarm goes OK too when its series vanishes."""
     instance = fleet.standalone(region)
     function = stack.start("disk-full")
     opened = function.invoke(alarms.alarm("disk-full.state-change", instance)).report
-    closed = function.invoke(alarms.alarm("disk-full.ok", instance))
-    assert closed.report["outcome"] == "resolved", closed.because()
-    assert closed.report["incident_id"] == opened["incident_id"]
-    assert closed.actions == []
-    outcomes = [n["MessageAttributes"]["outcome"]["Value"] for n in stack.notifications(2)]
-    assert outcomes == ["acted", "resolved"]
+    before = stack.row(f"instance#{instance}", "incident")
+    answer = function.invoke(alarms.alarm("disk-full.ok", instance))
+    assert answer.report["outcome"] == "held"
+    assert [reason["code"] for reason in answer.report["because"]] == ["follow-up-verifies"]
+    assert answer.report["incident_id"] == opened["incident_id"]
+    assert [call.name for call in answer.changes] == ["dynamodb:PutItem"], answer.story()
+    after = stack.row(f"instance#{instance}", "incident")
+    assert after["is_open"] and after["due_at"] < before["due_at"]
+    assert after["due_at"] <= datetime.now(timezone.utc).timestamp()
+    assert stack.stage(instance) == "cleaning"
+    assert [n["MessageAttributes"]["outcome"]["Value"] for n in stack.notifications(1)] == ["acted"]
 
 
 def test_an_ok_because_the_series_vanished_resolves_nothing(region, stack):
     instance = fleet.standalone(region)
     function = stack.start("disk-full")
     function.invoke(alarms.alarm("disk-full.state-change", instance))
-    after = function.invoke(alarms.alarm("disk-full.ok-vanished", instance))
-    assert [r["outcome"] for r in after.reports] in ([], ["held"]), after.body
-    assert after.actions == []
+    answer = function.invoke(alarms.alarm("disk-full.ok-vanished", instance))
+    assert answer.report["outcome"] == "held" and answer.actions == []
+    assert [reason["code"] for reason in answer.report["because"]] == ["unmeasured"]
+    assert stack.stage(instance) == "cleaning"
 
 
 def test_an_ok_without_an_incident_does_nothing(region, stack):
@@ -182,13 +211,19 @@ def test_an_ok_without_an_incident_does_nothing(region, stack):
 
 
 def test_a_new_transition_after_the_end_is_a_new_incident(region, stack):
+    """And the old one's occasion stays answered: a late delivery is known."""
     instance = fleet.standalone(region)
     function = stack.start("disk-full")
-    first = function.invoke(alarms.alarm("disk-full.state-change", instance)).report
-    function.invoke(alarms.alarm("disk-full.ok", instance))
+    event = alarms.alarm("disk-full.state-change", instance)
+    first = function.invoke(event).report
+    later.passes(stack, 3 * 60)
     second = function.invoke(alarms.alarm("disk-full.state-change", instance)).report
     assert second["outcome"] == "acted"
     assert second["incident_id"] != first["incident_id"]
+    row = stack.row(f"instance#{instance}", "incident")
+    assert row["incident_id"] == second["incident_id"] and len(row["answered"]) == 1
+    late = function.invoke(event)
+    assert late.actions == [] and "duplicate-delivery" in late.because()
 
 
 def test_a_request_by_hand_acts_like_an_alarm(region, stack):

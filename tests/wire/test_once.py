@@ -123,11 +123,15 @@ def test_a_function_that_dies_after_the_call_is_not_repeated_by_the_next(
     assert answer.actions == [], answer.story()
 
 
-def test_a_refused_action_can_be_tried_by_the_next_alarm(region, stack):
-    """What certainly did not happen holds the instance against nobody."""
+def test_a_refused_action_is_the_follow_ups_and_not_the_next_alarms(region, stack):
+    """One instance has one incident: it stays open, and says what AWS said."""
     instance = fleet.standalone(region, agent="none")
     function = stack.start("high-cpu")
     with region.proxy.fault("ec2", "RebootInstances", wire.DENIED):
         function.invoke(alarms.alarm("high-cpu.state-change", instance))
+    incident = stack.incident(instance)
+    assert incident["stage"] == "rebooting"
+    assert incident["attempts"][-1]["refused"]["no"] == "not-for-us"
+    assert "UnauthorizedOperation" in incident["attempts"][-1]["refused"]["why"]
     answer = function.invoke(alarms.alarm("high-cpu.state-change", instance))
-    assert (answer.report["outcome"], answer.report["rung"]) == ("acted", "reboot"), answer.because()
+    assert answer.actions == [] and "incident-open" in answer.because()

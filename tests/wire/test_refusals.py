@@ -168,12 +168,14 @@ def test_an_impaired_host_is_not_rebooted(region, stack):
     held(answer, "system-impaired")
 
 
-def test_a_member_checked_by_its_load_balancer_is_not_rebooted(region, stack):
-    """Its group would take the reboot for a death, and replace it as well."""
-    group = fleet.group(region, agent="none", health_check="ELB")
+def test_a_group_without_room_does_not_let_a_member_leave_for_a_reboot(region, stack):
+    """The next rung is a replacement, which needs no room."""
+    group = fleet.group(region, agent="none", health_check="ELB", minimum=2)
+    region.autoscaling.update_auto_scaling_group(AutoScalingGroupName=group.name, MaxSize=2)
     event = alarms.alarm("high-cpu.state-change", group.members[0])
     answer = stack.start("high-cpu").invoke(event)
-    assert answer.named("ec2:RebootInstances") == [], answer.story()
+    assert "standby-impossible" in answer.because()
+    assert [call.name for call in answer.actions] == ["autoscaling:SetInstanceHealth"]
 
 
 def test_a_silent_instance_with_a_full_disk_and_no_group_is_left_to_a_person(region, stack):

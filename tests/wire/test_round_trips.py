@@ -7,6 +7,9 @@ overlap in the record even on a machine that is busy compiling.
 
 import alarms
 import fleet
+import later
+from stack import FOLLOW_UP
+from test_follow_up import GOOD, HEARTBEAT, beat, opened
 
 DELAY = 0.25
 
@@ -55,3 +58,48 @@ def test_an_instance_that_is_not_ours_costs_one_round_trip(region, stack):
     event = alarms.alarm("disk-full.state-change", fleet.standalone(region, tags={}))
     answer = answered(region, stack.start("disk-full"), event)
     assert answer.round_trips == 1, answer.story()
+
+
+def test_a_beat_that_waits_takes_three_round_trips(region, stack):
+    """What is due; how the command goes; when to look again."""
+    opened(stack, "high-cpu", fleet.standalone(region, ssm_delay="3600"))
+    assert followed(region, stack) == 3
+
+
+def test_a_relieved_host_is_watched_after_three_round_trips(region, stack):
+    opened(stack, "high-cpu", fleet.standalone(region, ssm_output="cpu-ok"))
+    assert followed(region, stack) == 3
+
+
+def test_a_watched_metric_takes_three_round_trips(region, stack):
+    instance = fleet.standalone(region, ssm_output="cpu-ok")
+    opened(stack, "high-cpu", instance)
+    beat(stack, stack.start(FOLLOW_UP))
+    assert followed(region, stack, instance) == 3
+
+
+def test_a_climb_to_a_reboot_takes_seven_round_trips(region, stack):
+    """What is due; the command; the symptom once more; all facts; the intent;
+    the reboot; the record and the notification."""
+    opened(stack, "high-cpu", fleet.standalone(region, ssm_result="Failed"))
+    assert followed(region, stack) == 7
+
+
+def test_ten_incidents_take_as_long_as_two(region, stack):
+    """Eight at a time."""
+    function = stack.start("high-cpu")
+    for _ in range(10):
+        instance = fleet.standalone(region, ssm_output="cpu-ok")
+        function.invoke(alarms.alarm("high-cpu.state-change", instance))
+    assert followed(region, stack) <= 1 + 2 * 2
+
+
+def followed(region, stack, measured=None):
+    """The round trips of the next beat."""
+    follow_up = stack.start(FOLLOW_UP)
+    later.passes(stack, 2)
+    if measured:
+        later.measured(stack, measured, GOOD)
+    answer = answered(region, follow_up, HEARTBEAT)
+    assert answer.body["looked_at"] >= 1 and answer.body["left"] == [], answer.body
+    return answer.round_trips

@@ -7,8 +7,7 @@ import pytest
 import alarms
 import fleet
 from function import InitFailed
-
-SYMPTOMS = ("high-cpu", "memory-pressure", "disk-full")
+from stack import FOLLOW_UP, SYMPTOMS
 
 
 @pytest.mark.parametrize("symptom", SYMPTOMS)
@@ -19,6 +18,26 @@ def test_a_missing_variable_is_named(region, stack, symptom, variable):
         stack.start(symptom, without=[variable])
     assert variable in str(failure.value)
     assert region.proxy.calls_of(stack.functions[-1].key, started) == []
+
+
+@pytest.mark.parametrize("variable", ["REMEDY_TABLE", "REMEDY_TOPIC_ARN", "REMEDY_DOCUMENTS"])
+def test_the_follow_up_names_a_missing_variable(stack, variable):
+    with pytest.raises(InitFailed) as failure:
+        stack.start(FOLLOW_UP, without=[variable])
+    assert variable in str(failure.value)
+
+
+def test_the_follow_up_wants_the_document_of_every_symptom(stack):
+    with pytest.raises(InitFailed) as failure:
+        stack.start(FOLLOW_UP, REMEDY_DOCUMENTS="high-cpu=a,disk-full=b")
+    assert "memory-pressure" in str(failure.value)
+
+
+@pytest.mark.parametrize("minutes", ["30", "1441"])
+def test_an_incident_may_take_no_less_than_its_stages_do(stack, minutes):
+    with pytest.raises(InitFailed) as failure:
+        stack.start("disk-full", REMEDY_CLAIM_MINUTES=minutes)
+    assert "REMEDY_CLAIM_MINUTES" in str(failure.value) and "180 to 1440" in str(failure.value)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ boto3.
 """
 
 import threading
+import uuid
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from botocore.exceptions import ClientError
@@ -92,6 +94,82 @@ def exit_standby(region, group):
     region.autoscaling.exit_standby(
         AutoScalingGroupName=group.name, InstanceIds=group.members[:1]
     )
+
+
+@pytest.mark.parametrize("decrement", [True, False])
+def test_a_member_in_standby_is_out_of_service_until_it_comes_back(region, decrement):
+    group = fleet.group(region)
+    member = group.members[0]
+    region.autoscaling.enter_standby(
+        AutoScalingGroupName=group.name,
+        InstanceIds=[member],
+        ShouldDecrementDesiredCapacity=decrement,
+    )
+    assert group.lifecycle_of(member) == "Standby"
+    assert group.describe()["DesiredCapacity"] == (1 if decrement else 2)
+    assert len(group.ids()) == (2 if decrement else 3), "the group starts one in its place"
+    exit_standby(region, group)
+    assert group.lifecycle_of(member) == "InService"
+    assert group.describe()["DesiredCapacity"] == (2 if decrement else 3)
+
+
+def test_a_command_ends_and_speaks_as_its_instances_tags_say(region, stack):
+    document = stack.document("disk-full")
+    for pretend, status, details, code, said in [
+        ({"ssm_output": "disk-ok"}, "Success", "Success", 0, "REMEDIATION_RESULT {"),
+        ({"ssm_result": "Failed"}, "Failed", "Failed", 1, ""),
+        ({"ssm_result": "Delivery Timed Out"}, "TimedOut", "Delivery Timed Out", -1, ""),
+        ({"ssm_output": "disk-ok", "ssm_delay": "60"}, "InProgress", "InProgress", -1, ""),
+    ]:
+        instance = fleet.standalone(region, **pretend)
+        command = region.ssm.send_command(DocumentName=document, InstanceIds=[instance])["Command"]
+        found = region.ssm.get_command_invocation(
+            CommandId=command["CommandId"], InstanceId=instance
+        )
+        assert (found["Status"], found["StatusDetails"]) == (status, details)
+        assert found["ResponseCode"] == code
+        output = found["StandardOutputContent"]
+        assert output.startswith(said) if said else output == ""
+        listed = region.ssm.list_command_invocations(InstanceId=instance)["CommandInvocations"]
+        assert [i["CommandId"] for i in listed] == [command["CommandId"]]
+
+
+def test_an_unknown_command_has_no_invocation(region):
+    with pytest.raises(ClientError) as error:
+        region.ssm.get_command_invocation(
+            CommandId="0c1f3d58-7a4e-4f0b-9a0e-6b1f6a1f4d11", InstanceId="i-0123456789abcdef0"
+        )
+    assert code_of(error) in ("InvocationDoesNotExist", "InvalidCommandId")
+
+
+def test_a_metric_is_read_by_all_its_dimensions_and_within_its_time(region):
+    now = datetime.now(timezone.utc)
+    name = f"metric-{uuid.uuid4().hex[:8]}"
+    dimensions = [{"Name": "InstanceId", "Value": "i-0"}, {"Name": "path", "Value": "/"}]
+    for age, value in [(600, 1.0), (5, 2.0), (6, 3.0)]:
+        region.cloudwatch.put_metric_data(
+            Namespace="Wire",
+            MetricData=[
+                {
+                    "MetricName": name,
+                    "Dimensions": dimensions,
+                    "Timestamp": now - timedelta(seconds=age),
+                    "Value": value,
+                }
+            ],
+        )
+    for asked, values in [(dimensions, [3.0]), (dimensions[:1], [])]:
+        stat = {
+            "Metric": {"Namespace": "Wire", "MetricName": name, "Dimensions": asked},
+            "Period": 300,
+            "Stat": "Maximum",
+        }
+        answer = region.cloudwatch.get_metric_data(
+            MetricDataQueries=[{"Id": "series", "MetricStat": stat}],
+            StartTime=now - timedelta(seconds=60),
+            EndTime=now,
+        )
+        assert answer["MetricDataResults"][0]["Values"][-1:] == values
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 //! answered. What can go wrong with a call is here too.
 
 use jiff::Timestamp;
+use remedy::incident::No;
 
 /// The calls the ports can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,16 +21,34 @@ pub enum Verb {
     Refresh,
     /// Reads the ledger.
     History,
+    /// Reads when members of a group were replaced.
+    Replaced,
+    /// Finds an incident's command.
+    CommandOf,
+    /// Reads how a command goes.
+    Command,
+    /// Reads a series.
+    Datapoints,
+    /// Reads an alarm's state.
+    AlarmState,
+    /// Asks the ledger what is due.
+    Due,
     /// Opens an incident in the ledger.
     Open,
     /// Writes a later state of an incident.
     Record,
+    /// Notes that a member is being replaced.
+    NoteReplacement,
     /// Sends a cleanup command.
     Clean,
     /// Reboots an instance.
     Reboot,
     /// Has a group replace an instance.
     Replace,
+    /// Takes a member out of service, into Standby.
+    LeaveService,
+    /// Brings a member back from Standby.
+    ComeBack,
     /// Publishes a notification.
     Tell,
 }
@@ -48,7 +67,7 @@ pub enum Nature {
 }
 
 impl Verb {
-    /// The calls that read facts.
+    /// The calls that read the facts an alarm asks about.
     pub const LOOKS: [Self; 7] = [
         Self::Instance,
         Self::Status,
@@ -59,9 +78,6 @@ impl Verb {
         Self::History,
     ];
 
-    /// The calls that change an instance or a group.
-    pub const TOUCHES: [Self; 3] = [Self::Clean, Self::Reboot, Self::Replace];
-
     /// The call's name, in IAM's spelling.
     pub fn name(self) -> &'static str {
         match self {
@@ -71,11 +87,19 @@ impl Verb {
             Self::Membership => "autoscaling:DescribeAutoScalingInstances",
             Self::Group => "autoscaling:DescribeAutoScalingGroups",
             Self::Refresh => "autoscaling:DescribeInstanceRefreshes",
-            Self::History => "dynamodb:GetItem",
+            Self::History | Self::Replaced => "dynamodb:GetItem",
+            Self::CommandOf => "ssm:ListCommandInvocations",
+            Self::Command => "ssm:GetCommandInvocation",
+            Self::Datapoints => "cloudwatch:GetMetricData",
+            Self::AlarmState => "cloudwatch:DescribeAlarms",
+            Self::Due => "dynamodb:Query",
             Self::Open | Self::Record => "dynamodb:PutItem",
+            Self::NoteReplacement => "dynamodb:UpdateItem",
             Self::Clean => "ssm:SendCommand",
             Self::Reboot => "ec2:RebootInstances",
             Self::Replace => "autoscaling:SetInstanceHealth",
+            Self::LeaveService => "autoscaling:EnterStandby",
+            Self::ComeBack => "autoscaling:ExitStandby",
             Self::Tell => "sns:Publish",
         }
     }
@@ -89,9 +113,17 @@ impl Verb {
             | Self::Membership
             | Self::Group
             | Self::Refresh
-            | Self::History => Nature::Look,
-            Self::Open | Self::Record => Nature::Write,
-            Self::Clean | Self::Reboot | Self::Replace => Nature::Touch,
+            | Self::History
+            | Self::Replaced
+            | Self::CommandOf
+            | Self::Command
+            | Self::Datapoints
+            | Self::AlarmState
+            | Self::Due => Nature::Look,
+            Self::Open | Self::Record | Self::NoteReplacement => Nature::Write,
+            Self::Clean | Self::Reboot | Self::Replace | Self::LeaveService | Self::ComeBack => {
+                Nature::Touch
+            }
             Self::Tell => Nature::Tell,
         }
     }
@@ -117,10 +149,34 @@ impl Fault {
         }
     }
 
-    /// Whether the caller can be certain that nothing happened.
-    pub fn is_certain(&self) -> bool {
-        matches!(self, Self::Refused(_))
+    /// How AWS says no; `None` if the caller cannot know what happened.
+    pub(crate) fn no(&self) -> Option<No> {
+        match self {
+            Self::Refused(why) => Some(no(why)),
+            Self::RequestLost | Self::AnswerLost => None,
+        }
     }
+}
+
+/// What AWS means by `why`, which begins with an error code.
+pub(crate) fn no(why: &str) -> No {
+    match why.split(':').next() {
+        Some("ThrottlingException") => No::NotNow,
+        Some("InvalidInstanceId" | "InvalidInstanceID.NotFound" | "ValidationError") => {
+            No::NotThisInstance
+        }
+        _ => No::NotForUs,
+    }
+}
+
+/// Where a function dies: its process ends at one of the region's calls, and
+/// whoever waits for it waits in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// The call, counted from 1 over everything that is called.
+    pub at_call: usize,
+    /// Whether that call still takes effect: then only its answer is lost.
+    pub takes_effect: bool,
 }
 
 /// One call, as the region saw it.

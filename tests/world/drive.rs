@@ -6,6 +6,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use remedy::alarm::{Invocation, Symptom};
+use remedy::facts::Gap;
+use remedy::follow_up::{self, Beat};
+use remedy::ids::InstanceId;
 use remedy::policy::{Mode, Policy};
 use remedy::respond::{self, Answer, RespondError};
 
@@ -44,6 +47,50 @@ impl Function {
     pub fn run(&self, region: &Region, event: &str) -> Result<Answer, RespondError> {
         finish(self.invoke(region, event))
     }
+}
+
+/// The deployed follow-up.
+#[derive(Clone, Debug)]
+pub struct FollowUp {
+    /// How its operator tuned it.
+    pub policy: Policy,
+}
+
+impl Default for FollowUp {
+    /// The follow-up, allowed to act and otherwise as it comes.
+    fn default() -> Self {
+        Self { policy: Policy { mode: Mode::Act, ..Policy::default() } }
+    }
+}
+
+impl FollowUp {
+    /// One beat, now; with a hint, for that instance alone.
+    pub async fn invoke(&self, region: &Region, hint: Option<&InstanceId>) -> Result<Beat, Gap> {
+        follow_up::beat(hint, region.now(), &self.policy, region).await
+    }
+
+    /// One beat, now, of the heartbeat, and waits for its answer.
+    pub fn run(&self, region: &Region) -> Result<Beat, Gap> {
+        finish(self.invoke(region, None))
+    }
+}
+
+/// Polls `future` until it is ready, or until the region says that the function
+/// behind it has died: then it is dropped, and `None`.
+pub fn finish_or_die<T>(region: &Region, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = Box::pin(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..POLLS_MAX {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Some(output);
+        }
+        if region.is_dead() {
+            drop(future);
+            region.bury();
+            return None;
+        }
+    }
+    unreachable!("an invocation waits for something that nobody does")
 }
 
 /// Polls `future` until it is ready.
@@ -92,11 +139,13 @@ fn step<T>(future: Pin<&mut impl Future<Output = T>>, output: &mut Option<T>) {
 /// Gives way once: a call in flight, while others may be polled.
 pub(crate) async fn give_way() {
     let mut gave_way = false;
-    std::future::poll_fn(|_| {
+    std::future::poll_fn(|context| {
         if gave_way {
             Poll::Ready(())
         } else {
             gave_way = true;
+            // Some combinators poll only what asked to be polled.
+            context.waker().wake_by_ref();
             Poll::Pending
         }
     })

@@ -14,6 +14,8 @@ pub enum Lifecycle {
     Pending,
     /// Serving.
     InService,
+    /// On its way out for a while: its connections are drained.
+    EnteringStandby,
     /// Taken out for a while.
     Standby,
     /// On its way out.
@@ -26,6 +28,7 @@ impl Lifecycle {
         match self {
             Self::Pending => "Pending",
             Self::InService => "InService",
+            Self::EnteringStandby => "EnteringStandby",
             Self::Standby => "Standby",
             Self::Terminating => "Terminating",
         }
@@ -101,6 +104,53 @@ impl Group {
         self.health_checks.iter().any(|check| check != "EC2" && check != "EBS")
     }
 
+    /// Takes `id` out of service, as `EnterStandby` does.
+    pub(crate) fn enter_standby(
+        &mut self,
+        id: &InstanceId,
+        decrement: bool,
+    ) -> Result<(), &'static str> {
+        if decrement && self.desired <= self.min {
+            return Err("ValidationError: the group's size would fall below its minimum");
+        }
+        let Some(member) =
+            self.members.get_mut(id).filter(|member| member.lifecycle == Lifecycle::InService)
+        else {
+            return Err("ValidationError: the instance is not in InService");
+        };
+        member.lifecycle = Lifecycle::EnteringStandby;
+        if decrement {
+            self.desired -= 1;
+        }
+        Ok(())
+    }
+
+    /// Brings `id` back, as `ExitStandby` does: always with room of its own.
+    pub(crate) fn exit_standby(&mut self, id: &InstanceId) -> Result<(), &'static str> {
+        if self.suspended.contains("Launch") {
+            return Err("ValidationError: the Launch process is suspended");
+        }
+        if self.desired >= self.max {
+            return Err("ValidationError: the group's size would exceed its maximum");
+        }
+        let Some(member) =
+            self.members.get_mut(id).filter(|member| member.lifecycle == Lifecycle::Standby)
+        else {
+            return Err("ValidationError: the instance is not in Standby");
+        };
+        member.lifecycle = Lifecycle::Pending;
+        self.desired += 1;
+        Ok(())
+    }
+
+    /// Who of its members is in Standby or on the way there.
+    pub fn out_of_service(&self) -> Vec<&InstanceId> {
+        let out = |member: &Member| {
+            matches!(member.lifecycle, Lifecycle::EnteringStandby | Lifecycle::Standby)
+        };
+        self.members.iter().filter(|(_, member)| out(member)).map(|(id, _)| id).collect()
+    }
+
     /// The next thing to do, if the group may do anything. Called until it
     /// says `None`: every step changes what the next one finds.
     pub(crate) fn next_step(&self) -> Option<Step> {
@@ -108,7 +158,9 @@ impl Group {
         let replaces = ["ReplaceUnhealthy", "Terminate"]
             .iter()
             .all(|process| !self.suspended.contains(*process));
-        let present = self.count(|member| member.lifecycle != Lifecycle::Terminating);
+        // Who is in Standby does not count towards the desired capacity.
+        let present = self
+            .count(|member| matches!(member.lifecycle, Lifecycle::Pending | Lifecycle::InService));
         let able = self.count(|member| {
             member.healthy && matches!(member.lifecycle, Lifecycle::Pending | Lifecycle::InService)
         });

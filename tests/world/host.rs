@@ -8,6 +8,8 @@ use remedy::alarm::Symptom;
 use remedy::facts::{Agent, Instance, InstanceState, Platform, StatusChecks};
 use remedy::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
 
+use crate::script::Script;
+
 /// An agent pings this often (amazon-ssm-agent, `HeartbeatFrequencyMinutes`).
 const PING_EVERY_SECONDS: i64 = 300;
 
@@ -40,6 +42,25 @@ pub struct Trouble {
     pub cleanup_helps: bool,
     /// Whether a reboot cures it.
     pub reboot_helps: bool,
+    /// How long a cure lasts; `None` if for good.
+    pub comes_back_after: Option<SignedDuration>,
+}
+
+impl Trouble {
+    /// A trouble that anything cures for good.
+    pub fn slight(symptom: Symptom, percent: f64) -> Self {
+        Self { symptom, percent, cleanup_helps: true, reboot_helps: true, comes_back_after: None }
+    }
+
+    /// A trouble that no cleanup cures, and a reboot does for good.
+    pub fn stubborn(symptom: Symptom, percent: f64) -> Self {
+        Self { cleanup_helps: false, ..Self::slight(symptom, percent) }
+    }
+
+    /// A trouble that neither a cleanup nor a reboot cures.
+    pub fn hopeless(symptom: Symptom, percent: f64) -> Self {
+        Self { reboot_helps: false, ..Self::stubborn(symptom, percent) }
+    }
 }
 
 /// An instance and what runs on it.
@@ -53,6 +74,20 @@ pub struct Host {
     pub agent: AgentIs,
     /// What is wrong with it, if anything is.
     pub trouble: Option<Trouble>,
+    /// How a cleanup script fares on it.
+    pub script: Script,
+    /// People who are logged in or in a session.
+    pub persons: u64,
+    /// Whether its metrics are published.
+    pub measured: bool,
+    /// How often they are.
+    pub period: SignedDuration,
+    /// How often it was booted.
+    pub boots: u32,
+    /// Between a shutdown and the end of the boot: nothing on it answers.
+    pub(crate) down: bool,
+    /// When it was booted last, if that was in this region's time.
+    pub(crate) booted_at: Option<Timestamp>,
 }
 
 impl Host {
@@ -74,6 +109,13 @@ impl Host {
             status: StatusChecks { system_impaired: false, instance_impaired: false },
             agent: AgentIs::Answering,
             trouble: None,
+            script: Script::Honest,
+            persons: 0,
+            measured: true,
+            period: SignedDuration::from_secs(60),
+            boots: 1,
+            down: false,
+            booted_at: None,
         }
     }
 
@@ -82,10 +124,15 @@ impl Host {
         self.instance.state == InstanceState::Running
     }
 
+    /// Whether an agent on it carries out commands now.
+    pub(crate) fn obeys(&self) -> bool {
+        self.runs() && !self.down && self.agent == AgentIs::Answering
+    }
+
     /// What the metric of `symptom` says, in percent; `None` while nothing
     /// runs that could measure it.
     pub fn percent(&self, symptom: Symptom) -> Option<f64> {
-        self.runs().then(|| match self.trouble {
+        (self.runs() && !self.down && self.measured).then(|| match self.trouble {
             Some(trouble) if trouble.symptom == symptom => trouble.percent,
             _ => AT_REST,
         })
@@ -99,7 +146,9 @@ impl Host {
             AgentIs::SilentSince(since) => since,
             AgentIs::Answering => {
                 let second = now.as_second();
-                now - SignedDuration::from_secs(second.rem_euclid(PING_EVERY_SECONDS))
+                let ping = now - SignedDuration::from_secs(second.rem_euclid(PING_EVERY_SECONDS));
+                // An agent pings when it starts.
+                self.booted_at.map_or(ping, |booted_at| ping.max(booted_at))
             }
         };
         self.runs().then(|| Agent {

@@ -2,8 +2,10 @@
 //!
 //! It implements Remedy's four ports and keeps the promises AWS keeps, and no
 //! others: an agent stays `Online` after it died, a group replaces a member
-//! marked unhealthy some time later and with a new id, a conditional write is
-//! won by one writer, an answer can be lost after the call took effect.
+//! marked unhealthy some time later and with a new id, or a member that reboots
+//! in service behind a load balancer; a metric comes late or not at all; a
+//! conditional write is won by one writer; an answer can be lost after the call
+//! took effect, and a function can die at any call.
 //!
 //! Nothing here happens by itself. Time moves when [`Region::pass`] says so,
 //! and then everything due happens in one fixed order, so a run can always be
@@ -11,15 +13,20 @@
 //! test choose how concurrent invocations interleave.
 
 pub mod calls;
+pub mod command;
 pub mod drive;
 pub mod fleet;
 pub mod group;
 pub mod host;
 pub mod ledger;
 pub mod region;
+pub mod script;
 pub mod watch;
 
+mod happen;
+mod metrics;
 mod ports;
 mod words;
 
 pub use region::Region;
+pub use words::stage;

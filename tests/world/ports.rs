@@ -2,21 +2,24 @@
 //! before it takes effect, so that other invocations may be first; its effect
 //! is one instant.
 
+use jiff::Timestamp;
 use remedy::act::{CleanupOrder, Refused, Touch};
-use remedy::facts::{Agent, Gap, Group, History, Instance, Look, Membership, StatusChecks};
-use remedy::ids::{CommandId, GroupName, InstanceId};
-use remedy::incident::Incident;
+use remedy::alarm::{AlarmState, Series, Symptom};
+use remedy::facts::{
+    Agent, Command, Datapoint, Gap, Group, History, Instance, Look, Membership, StatusChecks,
+};
+use remedy::ids::{CommandId, GroupName, IncidentId, InstanceId};
+use remedy::incident::{Incident, Standby};
 use remedy::ledger::{Ledger, Recorded};
 use remedy::notify::{Notification, Tell};
 
 use crate::Region;
-use crate::calls::{Fault, Verb};
+use crate::calls::{self, Fault, Verb};
 use crate::drive::give_way;
 use crate::host::Host;
 use crate::region::State;
+use crate::watch::Watch;
 use crate::words::{self, Words};
-
-use jiff::Timestamp;
 
 impl Region {
     /// One call: `effect` happens to the region unless a fault prevents it,
@@ -28,28 +31,54 @@ impl Region {
         effect: impl FnOnce(&mut State) -> Result<T, &'static str>,
     ) -> Result<T, Refused> {
         give_way().await;
+        match self.answer(verb, about, effect) {
+            Some(answer) => answer,
+            // Whoever asked is dead, and nobody waits for the answer.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn answer<T: Words>(
+        &self,
+        verb: Verb,
+        about: &str,
+        effect: impl FnOnce(&mut State) -> Result<T, &'static str>,
+    ) -> Option<Result<T, Refused>> {
         let mut state = self.state.borrow_mut();
+        if state.dead {
+            return None;
+        }
+        let number = state.calls.len() + 1;
+        let death = state.death.filter(|death| death.at_call == number);
+        if let Some(death) = death {
+            state.dead = true;
+            if death.takes_effect {
+                let _lost = effect(&mut state);
+            }
+            state.note(verb, about.to_owned(), "the function died".to_owned());
+            return None;
+        }
         let fault = state.faults.get(&verb).cloned();
         let answer = match &fault {
             Some(Fault::Refused(_) | Fault::RequestLost) => None,
             Some(Fault::AnswerLost) | None => Some(effect(&mut state)),
         };
         let answer = match (answer, fault) {
-            (_, Some(fault)) => Err((fault.says(), fault.is_certain())),
-            (Some(Err(why)), None) => Err((why, true)),
+            (_, Some(fault)) => Err((fault.says(), fault.no())),
+            (Some(Err(why)), None) => Err((why, Some(calls::no(why)))),
             (Some(Ok(value)), None) => Ok(value),
-            (None, None) => Err(("the call had no effect", true)),
+            (None, None) => Err(("the call had no effect", None)),
         };
-        let answer = answer.map_err(|(why, certain)| {
+        let answer = answer.map_err(|(why, no)| {
             let gap = Gap { call: verb.name(), why: why.to_owned() };
-            Refused { gap, certain }
+            Refused { gap, no }
         });
         let words = match &answer {
             Ok(value) => value.words(),
             Err(refused) => format!("FAILED: {}", refused.gap.why),
         };
         state.note(verb, about.to_owned(), words);
-        answer
+        Some(answer)
     }
 
     async fn look<T: Words>(
@@ -119,6 +148,56 @@ impl Look for Region {
         })
         .await
     }
+
+    async fn replaced(&self, group: &GroupName, symptom: Symptom) -> Result<Vec<Timestamp>, Gap> {
+        self.look(Verb::Replaced, group.as_str(), |state| state.book.replaced(group, symptom)).await
+    }
+
+    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap> {
+        self.look(Verb::Command, id.as_str(), |state| {
+            let shown = |command: &&crate::command::Command| {
+                command.id == *id
+                    && command.order.instance == *instance
+                    && command.is_shown(state.now)
+            };
+            state.commands.iter().find(shown).map(crate::command::Command::described)
+        })
+        .await
+    }
+
+    async fn command_of(
+        &self,
+        incident: &IncidentId,
+        instance: &InstanceId,
+    ) -> Result<Option<CommandId>, Gap> {
+        self.look(Verb::CommandOf, incident.as_str(), |state| {
+            let order =
+                |order: &CleanupOrder| order.incident == *incident && order.instance == *instance;
+            let mut newest_first = state.commands.iter().rev();
+            let newest = newest_first.find(|it| order(&it.order) && it.is_shown(state.now));
+            newest.map(|command| command.id.clone())
+        })
+        .await
+    }
+
+    async fn datapoints(
+        &self,
+        series: &Series,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Datapoint>, Gap> {
+        self.look(Verb::Datapoints, &series.name, |state| {
+            state.metrics.read(series, (since, until), state.now)
+        })
+        .await
+    }
+
+    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, Gap> {
+        self.look(Verb::AlarmState, name, |state| {
+            state.watches.iter().find(|watch| watch.name == name).and_then(Watch::state)
+        })
+        .await
+    }
 }
 
 impl Ledger for Region {
@@ -134,6 +213,22 @@ impl Ledger for Region {
             .await
             .map(|written| written.is_some())
     }
+
+    async fn note_replacement(
+        &self,
+        group: &GroupName,
+        symptom: Symptom,
+        at: Timestamp,
+    ) -> Result<(), Gap> {
+        self.look(Verb::NoteReplacement, group.as_str(), |state| {
+            state.book.note_replacement(group, symptom, at);
+        })
+        .await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Incident>, Gap> {
+        self.look(Verb::Due, "", |state| state.book.due(now, limit)).await
+    }
 }
 
 impl Touch for Region {
@@ -147,6 +242,22 @@ impl Touch for Region {
 
     async fn replace(&self, instance: &InstanceId) -> Result<(), Refused> {
         self.call(Verb::Replace, instance.as_str(), |state| state.replace(instance)).await
+    }
+
+    async fn leave_service(
+        &self,
+        instance: &InstanceId,
+        group: &GroupName,
+        standby: Standby,
+    ) -> Result<(), Refused> {
+        self.call(Verb::LeaveService, instance.as_str(), |state| {
+            state.leave_service(instance, group, standby.decremented)
+        })
+        .await
+    }
+
+    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), Refused> {
+        self.call(Verb::ComeBack, instance.as_str(), |state| state.come_back(instance, group)).await
     }
 }
 

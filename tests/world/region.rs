@@ -4,59 +4,24 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::act::CleanupOrder;
-use remedy::facts::InstanceState;
-use remedy::ids::{CommandId, GroupName, InstanceId};
-use remedy::incident::{Incident, Rung};
+use remedy::ids::{GroupName, InstanceId};
+use remedy::incident::Incident;
 use remedy::notify::Notification;
 
-use crate::calls::{Call, Fault, Nature, Verb};
-use crate::group::{Group, Lifecycle, Member, Step};
-use crate::host::{AgentIs, Host};
+use crate::calls::{Call, Death, Fault, Nature, Verb};
+use crate::command::Command;
+use crate::group::Group;
+use crate::happen::Due;
+use crate::host::{Host, Trouble};
 use crate::ledger::Book;
+use crate::metrics::Metrics;
 use crate::watch::Watch;
 
-/// From the command's delivery until the document has run.
-const CLEANUP_TAKES: SignedDuration = SignedDuration::from_secs(45);
+/// The time between two values of a metric is a multiple of this.
+pub(crate) const TICK: SignedDuration = SignedDuration::from_secs(60);
 
-/// A command that no agent fetched in this time never runs: the delivery
-/// timeout the functions ask for.
-const DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
-
-/// From the reboot's request until the status checks pass again.
-const REBOOT_TAKES: SignedDuration = SignedDuration::from_secs(150);
-
-/// From a mark as unhealthy until the group looks.
-const GROUP_LOOKS_AFTER: SignedDuration = SignedDuration::from_secs(30);
-
-/// From a launch until the new instance is in service.
-const LAUNCH_TAKES: SignedDuration = SignedDuration::from_secs(90);
-
-/// From a termination until the old instance is terminated and out of its
-/// group.
-const TERMINATION_TAKES: SignedDuration = SignedDuration::from_secs(60);
-
-/// How a command stands, as SSM names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandIs {
-    /// Waiting for the agent, or running.
-    Pending,
-    /// Carried out.
-    Success,
-    /// No agent fetched it in time, so it never runs.
-    DeliveryTimedOut,
-}
-
-/// One SSM command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
-    /// Its id.
-    pub id: CommandId,
-    /// What it asked for.
-    pub order: CleanupOrder,
-    /// How it stands.
-    pub status: CommandIs,
-}
+/// From a change of a group until it looks at itself.
+pub(crate) const GROUP_LOOKS_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// A small honest AWS region. See the [crate].
 #[derive(Debug)]
@@ -74,45 +39,44 @@ pub(crate) struct State {
     pub(crate) topic: Vec<Notification>,
     pub(crate) calls: Vec<Call>,
     pub(crate) faults: BTreeMap<Verb, Fault>,
-    commands: Vec<Command>,
-    watches: Vec<Watch>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) watches: Vec<Watch>,
+    pub(crate) metrics: Metrics,
+    /// What is wrong with every instance that is launched from now on.
+    pub(crate) launched_with: Option<Trouble>,
+    pub(crate) launched: u64,
+    pub(crate) death: Option<Death>,
+    pub(crate) dead: bool,
     /// What is due: by time, then in the order it was arranged.
     agenda: BTreeMap<(Timestamp, u64), Due>,
     arranged: u64,
-    launched: u64,
     invoked: u64,
-}
-
-/// Something that happens by itself once its time has come.
-#[derive(Clone, Debug)]
-enum Due {
-    CommandEnds(usize),
-    Booted(InstanceId),
-    GroupLooks(GroupName),
-    InService(GroupName, InstanceId),
-    Terminated(GroupName, InstanceId),
 }
 
 impl Region {
     /// An empty region at `start`.
     pub fn new(start: Timestamp) -> Self {
-        Self {
-            state: RefCell::new(State {
-                now: start,
-                hosts: BTreeMap::new(),
-                groups: BTreeMap::new(),
-                book: Book::default(),
-                topic: Vec::new(),
-                calls: Vec::new(),
-                faults: BTreeMap::new(),
-                commands: Vec::new(),
-                watches: Vec::new(),
-                agenda: BTreeMap::new(),
-                arranged: 0,
-                launched: 0,
-                invoked: 0,
-            }),
-        }
+        let mut state = State {
+            now: start,
+            hosts: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            book: Book::default(),
+            topic: Vec::new(),
+            calls: Vec::new(),
+            faults: BTreeMap::new(),
+            commands: Vec::new(),
+            watches: Vec::new(),
+            metrics: Metrics::default(),
+            launched_with: None,
+            launched: 0,
+            death: None,
+            dead: false,
+            agenda: BTreeMap::new(),
+            arranged: 0,
+            invoked: 0,
+        };
+        state.arrange(TICK, Due::Measured);
+        Self { state: RefCell::new(state) }
     }
 
     /// The time.
@@ -167,6 +131,27 @@ impl Region {
         change(&mut self.state.borrow_mut().book);
     }
 
+    /// From now on every instance is launched with this trouble, or with none.
+    pub fn launch_with(&self, trouble: Option<Trouble>) {
+        self.state.borrow_mut().launched_with = trouble;
+    }
+
+    /// Has the function that makes this call die at it.
+    pub fn dies_at(&self, death: Death) {
+        self.state.borrow_mut().death = Some(death);
+    }
+
+    /// Whether a function has died. Nothing it asks for happens any more.
+    pub fn is_dead(&self) -> bool {
+        self.state.borrow().dead
+    }
+
+    /// The dead function is gone; whoever is invoked next lives.
+    pub(crate) fn bury(&self) {
+        let mut state = self.state.borrow_mut();
+        (state.death, state.dead) = (None, false);
+    }
+
     /// From now on `fault` happens to every call of `verb`.
     pub fn break_call(&self, verb: Verb, fault: Fault) {
         self.state.borrow_mut().faults.insert(verb, fault);
@@ -207,6 +192,16 @@ impl Region {
         self.state.borrow().book.latest(id).cloned()
     }
 
+    /// The ledger's table, as it is.
+    pub fn book(&self) -> Book {
+        self.state.borrow().book.clone()
+    }
+
+    /// Every host there is or was, as it is.
+    pub fn hosts(&self) -> BTreeMap<InstanceId, Host> {
+        self.state.borrow().hosts.clone()
+    }
+
     /// Every command that was sent, oldest first.
     pub fn commands(&self) -> Vec<Command> {
         self.state.borrow().commands.clone()
@@ -242,158 +237,12 @@ impl State {
         self.calls.push(Call { at: self.now, verb, about, answer });
     }
 
-    /// Has the agent of the order's host carry it out, some time from now.
-    pub(crate) fn send(&mut self, order: &CleanupOrder) -> Result<CommandId, &'static str> {
-        let reachable =
-            self.hosts.get(&order.instance).is_some_and(|host| host.agent_at(self.now).is_some());
-        if !reachable {
-            return Err("InvalidInstanceId: no managed instance by that id");
-        }
-        let number = self.commands.len();
-        let id = CommandId::new(format!("00000000-0000-4000-a000-{number:012x}"))
-            .map_err(|_| "InternalServerError")?;
-        self.commands.push(Command {
-            id: id.clone(),
-            order: order.clone(),
-            status: CommandIs::Pending,
-        });
-        let answers =
-            self.hosts.get(&order.instance).is_some_and(|h| h.agent == AgentIs::Answering);
-        let takes = if answers { CLEANUP_TAKES } else { DELIVERY_TIMEOUT };
-        self.arrange(takes, Due::CommandEnds(number));
-        Ok(id)
-    }
-
-    /// Reboots a host. EC2 calls it `running` throughout.
-    pub(crate) fn reboot(&mut self, id: &InstanceId) -> Result<(), &'static str> {
-        let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else {
-            return Err("InvalidInstanceID.NotFound: there is no running instance by that id");
-        };
-        host.status.instance_impaired = true;
-        self.arrange(REBOOT_TAKES, Due::Booted(id.clone()));
-        let group = self.group_of(id).filter(|(_, group)| group.replaces_who_reboots());
-        if let Some((name, _)) = group {
-            let name = name.clone();
-            self.mark_unhealthy(&name, id);
-        }
-        Ok(())
-    }
-
-    /// Marks a member unhealthy, so that its group replaces it.
-    pub(crate) fn replace(&mut self, id: &InstanceId) -> Result<(), &'static str> {
-        let Some((name, _)) = self.group_of(id) else {
-            return Err("ValidationError: the instance is not part of Auto Scaling group");
-        };
-        let name = name.clone();
-        self.mark_unhealthy(&name, id);
-        Ok(())
-    }
-
-    /// The group an instance is in.
     pub(crate) fn group_of(&self, id: &InstanceId) -> Option<(&GroupName, &Group)> {
         self.groups.iter().find(|(_, group)| group.members.contains_key(id))
     }
 
-    fn mark_unhealthy(&mut self, name: &GroupName, id: &InstanceId) {
-        let member = self.groups.get_mut(name).and_then(|group| group.members.get_mut(id));
-        if let Some(member) = member {
-            member.healthy = false;
-            self.arrange(GROUP_LOOKS_AFTER, Due::GroupLooks(name.clone()));
-        }
-    }
-
-    fn arrange(&mut self, after: SignedDuration, due: Due) {
+    pub(crate) fn arrange(&mut self, after: SignedDuration, due: Due) {
         self.arranged += 1;
         self.agenda.insert((self.now + after, self.arranged), due);
-    }
-
-    fn happen(&mut self, due: Due) {
-        match due {
-            Due::CommandEnds(number) => self.command_ends(number),
-            Due::Booted(id) => self.booted(&id),
-            Due::GroupLooks(name) => self.group_looks(&name),
-            Due::InService(name, id) => {
-                let member =
-                    self.groups.get_mut(&name).and_then(|group| group.members.get_mut(&id));
-                if let Some(member) = member {
-                    member.lifecycle = Lifecycle::InService;
-                }
-                self.group_looks(&name);
-            }
-            Due::Terminated(name, id) => {
-                if let Some(host) = self.hosts.get_mut(&id) {
-                    host.instance.state = InstanceState::Not("terminated".to_owned());
-                }
-                if let Some(group) = self.groups.get_mut(&name) {
-                    group.members.remove(&id);
-                }
-            }
-        }
-    }
-
-    fn command_ends(&mut self, number: usize) {
-        let Some(command) = self.commands.get_mut(number) else { return };
-        let host = self.hosts.get_mut(&command.order.instance);
-        match host.filter(|host| host.runs() && host.agent == AgentIs::Answering) {
-            Some(host) => {
-                command.status = CommandIs::Success;
-                cure(host, Rung::Cleanup);
-            }
-            None => command.status = CommandIs::DeliveryTimedOut,
-        }
-    }
-
-    fn booted(&mut self, id: &InstanceId) {
-        let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else { return };
-        host.status.instance_impaired = false;
-        if host.agent != AgentIs::Absent {
-            host.agent = AgentIs::Answering;
-        }
-        cure(host, Rung::Reboot);
-    }
-
-    /// Takes every step the group may take now. Each one changes what the next
-    /// one finds, so this ends.
-    fn group_looks(&mut self, name: &GroupName) {
-        while let Some(step) = self.groups.get(name).and_then(Group::next_step) {
-            match step {
-                Step::Terminate(id) => self.terminate(name, id),
-                Step::Launch => self.launch(name),
-            }
-        }
-    }
-
-    fn terminate(&mut self, name: &GroupName, id: InstanceId) {
-        let member = self.groups.get_mut(name).and_then(|group| group.members.get_mut(&id));
-        if let Some(member) = member {
-            member.lifecycle = Lifecycle::Terminating;
-        }
-        if let Some(host) = self.hosts.get_mut(&id) {
-            host.instance.state = InstanceState::Not("shutting-down".to_owned());
-        }
-        self.arrange(TERMINATION_TAKES, Due::Terminated(name.clone(), id));
-    }
-
-    fn launch(&mut self, name: &GroupName) {
-        self.launched += 1;
-        let digits = format!("i-0e{:015x}", self.launched);
-        let (Ok(id), Some(group)) = (InstanceId::new(digits), self.groups.get_mut(name)) else {
-            return;
-        };
-        group.members.insert(id.clone(), Member { lifecycle: Lifecycle::Pending, healthy: true });
-        self.hosts.insert(id.clone(), Host::healthy("eu-central-1b"));
-        self.arrange(LAUNCH_TAKES, Due::InService(name.clone(), id));
-    }
-}
-
-/// Ends the host's trouble, if `rung` is what helps against it.
-fn cure(host: &mut Host, rung: Rung) {
-    let helps = host.trouble.is_some_and(|trouble| match rung {
-        Rung::Cleanup => trouble.cleanup_helps,
-        Rung::Reboot => trouble.reboot_helps,
-        Rung::Replace => false,
-    });
-    if helps {
-        host.trouble = None;
     }
 }

@@ -3,7 +3,7 @@
 //! ones in `events/`, which a test compares.
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::Symptom;
+use remedy::alarm::{AlarmState, Symptom};
 use remedy::ids::InstanceId;
 use serde_json::{Value, json};
 
@@ -54,6 +54,15 @@ impl Watch {
             Symptom::DiskFull => "web-disk-used-high",
         };
         Self { name: name.to_owned(), instance, symptom, threshold: 90.0, state: Light::Ok, since }
+    }
+
+    /// Its state, as `DescribeAlarms` gives it; `None` if it does not know.
+    pub(crate) fn state(&self) -> Option<AlarmState> {
+        match self.state {
+            Light::Alarm => Some(AlarmState::Alarm),
+            Light::Ok => Some(AlarmState::Ok),
+            Light::InsufficientData => None,
+        }
     }
 
     /// Evaluates the alarm with what its metric says at `now`. Gives the event

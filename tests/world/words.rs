@@ -1,8 +1,12 @@
 //! What a call answered, in a few words for people.
 
-use remedy::facts::{Agent, Group, History, Instance, Membership, OptIn, Platform, StatusChecks};
+use jiff::Timestamp;
+use remedy::alarm::AlarmState;
+use remedy::facts::{
+    Agent, Command, Datapoint, Group, History, Instance, Membership, OptIn, Platform, StatusChecks,
+};
 use remedy::ids::CommandId;
-use remedy::incident::Stage;
+use remedy::incident::{Incident, Stage};
 use remedy::ledger::Recorded;
 use remedy::policy::OPT_IN_TAG;
 
@@ -143,17 +147,61 @@ impl Words for CommandId {
     }
 }
 
+impl Words for Option<CommandId> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "none", |id| format!("command {id}"))
+    }
+}
+
+impl Words for Option<Command> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "not shown yet", |command| command.status.clone())
+    }
+}
+
+impl Words for Vec<Datapoint> {
+    fn words(&self) -> String {
+        or_none(self.last(), "no datapoint", |newest| {
+            format!("{:.1} at {}", newest.value, newest.at.strftime("%H:%M:%S"))
+        })
+    }
+}
+
+impl Words for Option<AlarmState> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "not known", |state| format!("{state:?}").to_uppercase())
+    }
+}
+
+impl Words for Vec<Timestamp> {
+    fn words(&self) -> String {
+        format!("{} times", self.len())
+    }
+}
+
+impl Words for Vec<Incident> {
+    fn words(&self) -> String {
+        format!("{} due", self.len())
+    }
+}
+
 impl Words for () {
     fn words(&self) -> String {
         "accepted".to_owned()
     }
 }
 
-fn stage(stage: Stage) -> &'static str {
+/// The stage, in words.
+pub fn stage(stage: Stage) -> &'static str {
     match stage {
-        Stage::Claimed => "claimed",
-        Stage::Acted => "acted",
+        Stage::Cleaning => "cleaning",
+        Stage::Draining => "draining",
+        Stage::Rebooting => "rebooting",
+        Stage::Returning => "returning",
+        Stage::Replacing => "replacing",
+        Stage::Watching => "watching",
         Stage::Resolved => "resolved",
         Stage::HandedOver => "handed over",
+        Stage::Expired => "expired",
     }
 }

@@ -1,5 +1,6 @@
-//! The clients of the five services, over one shared HTTP client.
+//! The clients of the six services, over one shared HTTP client.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::environment::{
@@ -13,6 +14,8 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+use remedy::alarm::Symptom;
 
 use crate::settings::Settings;
 
@@ -31,13 +34,14 @@ pub(crate) const TRIES_MAX: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct Aws {
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
     pub(crate) table: String,
     pub(crate) topic_arn: String,
-    pub(crate) document: String,
+    pub(crate) documents: BTreeMap<Symptom, String>,
 }
 
 impl Aws {
@@ -46,13 +50,14 @@ impl Aws {
         let config = config().await;
         Self {
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             ec2: aws_sdk_ec2::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
             table: settings.table.clone(),
             topic_arn: settings.topic_arn.clone(),
-            document: settings.document.clone(),
+            documents: settings.documents.clone(),
         }
     }
 }

@@ -4,6 +4,7 @@ use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use remedy::act::Refused;
 use remedy::facts::Gap;
+use remedy::incident::No;
 
 /// What AWS says of a failure is cut to this many characters.
 const WHY_CHARS_MAX: usize = 300;
@@ -30,20 +31,37 @@ pub(crate) fn incomplete(call: &'static str, missing: &str) -> Gap {
     Gap { call, why: format!("the answer has no {missing}") }
 }
 
-/// Why an action has no success, and whether it certainly did not happen: AWS
-/// itself said no, or the request never left.
+/// What AWS says when an instance, as it is, stands in the way: the agent does
+/// not answer (SSM), the state or the group's sizes do not allow it (EC2, Auto
+/// Scaling).
+const NOT_THIS_INSTANCE: [&str; 6] = [
+    "InvalidInstanceId",
+    "UnsupportedPlatformType",
+    "InvalidInstanceID.NotFound",
+    "IncorrectState",
+    "IncorrectInstanceState",
+    "ValidationError",
+];
+
+/// Why an action has no success, and how AWS said no, if it did: an error of
+/// ours or of the instance is AWS's own word that nothing happened; one of the
+/// service, or a lost connection, is not.
 pub(crate) fn refused<E>(call: &'static str, error: &SdkError<E>) -> Refused
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let certain = match error {
-        SdkError::ConstructionFailure(_) => true,
-        SdkError::ServiceError(service) => {
-            service.raw().status().is_client_error() || is_throttle(error)
+    let no = match error {
+        SdkError::ConstructionFailure(_) => Some(No::NotForUs),
+        _ if is_throttle(error) => Some(No::NotNow),
+        SdkError::ServiceError(service) if service.raw().status().is_client_error() => {
+            match service.err().code() {
+                Some(code) if NOT_THIS_INSTANCE.contains(&code) => Some(No::NotThisInstance),
+                _ => Some(No::NotForUs),
+            }
         }
-        _ => false,
+        _ => None,
     };
-    Refused { gap: gap(call, error), certain }
+    Refused { gap: gap(call, error), no }
 }
 
 /// AWS turned the call away unread, so that asking again is not asking twice.

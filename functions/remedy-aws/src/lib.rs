@@ -12,5 +12,5 @@ mod tell;
 mod touch;
 
 pub use clients::Aws;
-pub use serve::serve;
+pub use serve::{serve, serve_follow_up};
 pub use settings::{Settings, SettingsError};

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types as autoscaling;
+use aws_sdk_cloudwatch::types as cloudwatch;
 use aws_sdk_ec2::types as ec2;
+use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationError;
 use aws_sdk_ssm::types as ssm;
 use jiff::Timestamp;
+use remedy::alarm::{AlarmState, Bad, Series, Symptom};
 use remedy::facts::{
-    Agent, Gap, Group, History, Instance, InstanceState, Look, Membership, Platform, StatusChecks,
+    Agent, Command, Datapoint, Gap, Group, History, Instance, InstanceState, Look, Membership,
+    Platform, StatusChecks,
 };
-use remedy::ids::{GroupName, InstanceId};
+use remedy::ids::{CommandId, GroupName, IncidentId, InstanceId};
 
 use crate::clients::Aws;
 use crate::failure::{gap, incomplete};
@@ -127,6 +131,177 @@ impl Look for Aws {
     async fn history(&self, id: &InstanceId) -> Result<History, Gap> {
         Ok(History { latest: self.latest_incident(id).await? })
     }
+
+    async fn replaced(&self, group: &GroupName, symptom: Symptom) -> Result<Vec<Timestamp>, Gap> {
+        self.replacements(group, symptom).await
+    }
+
+    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap> {
+        const CALL: &str = "ssm:GetCommandInvocation";
+        let answer = self
+            .ssm
+            .get_command_invocation()
+            .command_id(id.as_str())
+            .instance_id(instance.as_str())
+            .send()
+            .await;
+        let found = match answer {
+            Ok(found) => found,
+            // Right after SendCommand this is normal.
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(GetCommandInvocationError::InvocationDoesNotExist(_))
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(gap(CALL, &error)),
+        };
+        let status = found.status().ok_or_else(|| incomplete(CALL, "status"))?;
+        let unfinished = matches!(
+            status,
+            ssm::CommandInvocationStatus::Pending
+                | ssm::CommandInvocationStatus::InProgress
+                | ssm::CommandInvocationStatus::Delayed
+                | ssm::CommandInvocationStatus::Cancelling
+        );
+        let details = found.status_details().unwrap_or(status.as_str());
+        Ok(Some(Command {
+            ended: !unfinished,
+            status: details.chars().filter(|c| !c.is_whitespace()).collect(),
+            // -1 means "not started".
+            exit_code: Some(found.response_code()).filter(|code| *code >= 0),
+            stdout: found.standard_output_content().unwrap_or_default().to_owned(),
+            stderr: found.standard_error_content().unwrap_or_default().to_owned(),
+        }))
+    }
+
+    async fn command_of(
+        &self,
+        incident: &IncidentId,
+        instance: &InstanceId,
+    ) -> Result<Option<CommandId>, Gap> {
+        const CALL: &str = "ssm:ListCommandInvocations";
+        let answer = self
+            .ssm
+            .list_command_invocations()
+            .instance_id(instance.as_str())
+            .max_results(50) // The newest come first.
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let ours = answer
+            .command_invocations()
+            .iter()
+            .find(|invocation| invocation.comment() == Some(incident.as_str()))
+            .and_then(ssm::CommandInvocation::command_id);
+        ours.map(|id| {
+            CommandId::new(id).map_err(|error| Gap { call: CALL, why: error.to_string() })
+        })
+        .transpose()
+    }
+
+    async fn datapoints(
+        &self,
+        series: &Series,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Datapoint>, Gap> {
+        const CALL: &str = "cloudwatch:GetMetricData";
+        let at =
+            |time: Timestamp| aws_sdk_cloudwatch::primitives::DateTime::from_secs(time.as_second());
+        let answer = self
+            .cloudwatch
+            .get_metric_data()
+            .metric_data_queries(query(series))
+            .start_time(at(since))
+            .end_time(at(until))
+            .scan_by(cloudwatch::ScanBy::TimestampAscending)
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let found = answer.metric_data_results().first();
+        let found = found.ok_or_else(|| incomplete(CALL, "result"))?;
+        let values = found.timestamps().iter().zip(found.values());
+        Ok(values
+            .filter_map(|(at, value)| {
+                let at = Timestamp::from_second(at.secs()).ok()?;
+                Some(Datapoint { at, value: *value })
+            })
+            .collect())
+    }
+
+    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, Gap> {
+        const CALL: &str = "cloudwatch:DescribeAlarms";
+        let answer = self
+            .cloudwatch
+            .describe_alarms()
+            .alarm_names(name)
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let state = answer.metric_alarms().first().and_then(cloudwatch::MetricAlarm::state_value);
+        Ok(match state {
+            Some(cloudwatch::StateValue::Alarm) => Some(AlarmState::Alarm),
+            Some(cloudwatch::StateValue::Ok) => Some(AlarmState::Ok),
+            _ => None,
+        })
+    }
+}
+
+/// Values come every minute if the metric does, else as often as it does.
+const PERIOD_SECONDS: i32 = 60;
+
+/// Reads one series: by its dimensions if these are all, else by a query for
+/// every series that has them (`CloudWatch` user guide, "Metrics Insights").
+fn query(series: &Series) -> cloudwatch::MetricDataQuery {
+    let query = cloudwatch::MetricDataQuery::builder().id("series").return_data(true);
+    if !series.exact {
+        return query.expression(insights(series)).period(PERIOD_SECONDS).build();
+    }
+    let dimensions = series
+        .dimensions
+        .iter()
+        .map(|(name, value)| cloudwatch::Dimension::builder().name(name).value(value).build());
+    let metric = cloudwatch::Metric::builder()
+        .namespace(&series.namespace)
+        .metric_name(&series.name)
+        .set_dimensions(Some(dimensions.collect()))
+        .build();
+    let stat = cloudwatch::MetricStat::builder()
+        .metric(metric)
+        .period(PERIOD_SECONDS)
+        .stat(worst(series))
+        .build();
+    query.metric_stat(stat).build()
+}
+
+/// The statistic that shows the worst of a period.
+fn worst(series: &Series) -> &'static str {
+    match series.bad {
+        Bad::Up => "Maximum",
+        Bad::Down => "Minimum",
+    }
+}
+
+fn insights(series: &Series) -> String {
+    let function = match series.bad {
+        Bad::Up => "MAX",
+        Bad::Down => "MIN",
+    };
+    let quoted = |text: &str| text.replace('\'', "''");
+    let conditions: Vec<String> = series
+        .dimensions
+        .iter()
+        .map(|(name, value)| format!("\"{}\" = '{}'", name.replace('"', ""), quoted(value)))
+        .collect();
+    format!(
+        "SELECT {function}(\"{}\") FROM \"{}\" WHERE {}",
+        series.name,
+        series.namespace,
+        conditions.join(" AND ")
+    )
 }
 
 fn instance(found: &ec2::Instance) -> Result<Instance, Gap> {

@@ -4,8 +4,13 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
-use remedy::alarm::{Invocation, Symptom};
-use remedy::respond::{Answer, RespondError, respond};
+use remedy::alarm::{Invocation, Symptom, Unreadable};
+use remedy::facts::Gap;
+use remedy::follow_up::beat;
+use remedy::hint;
+use remedy::report::Report;
+use remedy::respond::{RespondError, respond};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::clients::Aws;
@@ -13,60 +18,102 @@ use crate::settings::Settings;
 
 /// Runs the function that answers for `symptom`, until Lambda ends it.
 pub fn serve(symptom: Symptom) -> ExitCode {
+    run(symptom.name(), Some(symptom), async |event, settings, aws| {
+        let request_id = event.context.request_id;
+        let invocation = Invocation { symptom, request_id, at: Timestamp::now() };
+        let event = event.payload.get()?;
+        let answer = respond(event, &invocation, &settings.policy, aws).await;
+        match &answer {
+            Ok(answer) | Err(RespondError::LedgerUnreachable { answered: answer, .. }) => {
+                log(&answer.reports);
+                for ignored in &answer.ignored {
+                    tracing::info!(code = ignored.code, "not ours: {}", ignored.reason);
+                }
+            }
+            Err(RespondError::Unreadable(_)) => {}
+        }
+        answer.map_err(InvocationError::from)
+    })
+}
+
+/// Runs the function that asks whether it worked, until Lambda ends it.
+pub fn serve_follow_up() -> ExitCode {
+    run("follow-up", None, async |event, settings, aws| {
+        let hint = hint::read(event.payload.get()?)?;
+        let beat = beat(hint.as_ref(), Timestamp::now(), &settings.policy, aws).await?;
+        log(&beat.reports);
+        for left in &beat.left {
+            tracing::error!("an incident stays due: {left}");
+        }
+        Ok(beat)
+    })
+}
+
+fn run<T: Serialize>(
+    function: &'static str,
+    symptom: Option<Symptom>,
+    answer: impl AsyncFn(Event, &Settings, &Aws) -> Result<T, InvocationError>,
+) -> ExitCode {
     tracing::init_default_subscriber();
-    match start(symptom) {
+    match start(symptom, answer) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(function = symptom.name(), "cannot start: {error}");
+            tracing::error!(function, "cannot start: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn start(symptom: Symptom) -> Result<(), lambda_runtime::Error> {
-    let settings = Settings::from_env()?;
+type Event = LambdaEvent<EventText>;
+
+/// An event's text as it came, or why it is no JSON. Taking it never fails:
+/// what cannot be read is for the alarm room to say, with the field's name.
+struct EventText(Result<Box<RawValue>, String>);
+
+impl<'de> Deserialize<'de> for EventText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::<RawValue>::deserialize(deserializer).map_err(|error| error.to_string())))
+    }
+}
+
+impl EventText {
+    fn get(&self) -> Result<&str, Unreadable> {
+        match &self.0 {
+            Ok(text) => Ok(text.get()),
+            Err(found) => Err(Unreadable {
+                field: "event".to_owned(),
+                expected: "JSON".to_owned(),
+                found: found.clone(),
+            }),
+        }
+    }
+}
+
+fn start<T: Serialize>(
+    symptom: Option<Symptom>,
+    answer: impl AsyncFn(Event, &Settings, &Aws) -> Result<T, InvocationError>,
+) -> Result<(), lambda_runtime::Error> {
+    let settings = Settings::from_env(symptom)?;
     // One thread: a function answers one event at a time, and a second thread
     // only costs.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let aws = Aws::new(&settings).await;
-        // The event stays as it came: what cannot be read is for the alarm
-        // room to say, with the field's name.
         // Boxed, because the road's future is large and moves through every
         // layer of the runtime.
-        lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
-            Box::pin(answer(event, symptom, &settings, &aws))
+        lambda_runtime::run(service_fn(|event: Event| {
+            Box::pin(async {
+                let answered = answer(event, &settings, &aws).await;
+                answered.inspect_err(|error| tracing::error!("{}", error.message))
+            })
         }))
         .await
     })
 }
 
-async fn answer(
-    event: LambdaEvent<Box<RawValue>>,
-    symptom: Symptom,
-    settings: &Settings,
-    aws: &Aws,
-) -> Result<Answer, InvocationError> {
-    let invocation =
-        Invocation { symptom, request_id: event.context.request_id, at: Timestamp::now() };
-    match Box::pin(respond(event.payload.get(), &invocation, &settings.policy, aws)).await {
-        Ok(answer) => {
-            log(&answer);
-            Ok(answer)
-        }
-        Err(error) => {
-            if let RespondError::LedgerUnreachable { answered, .. } = &error {
-                log(answered);
-            }
-            tracing::error!("{error}");
-            Err(InvocationError(error))
-        }
-    }
-}
-
 /// One line for each report: what an operator searches for the next morning.
-fn log(answer: &Answer) {
-    for report in &answer.reports {
+fn log(reports: &[Report]) {
+    for report in reports {
         let json = serde_json::to_string(report).unwrap_or_default();
         tracing::info!(
             incident_id = %report.incident_id,
@@ -76,22 +123,40 @@ fn log(answer: &Answer) {
             "report"
         );
     }
-    for ignored in &answer.ignored {
-        tracing::info!(code = ignored.code, "not ours: {}", ignored.reason);
-    }
 }
 
 /// An invocation that failed, under the name Lambda's failure destination
 /// keeps it by.
 #[derive(Debug)]
-struct InvocationError(RespondError);
+struct InvocationError {
+    kind: &'static str,
+    message: String,
+}
 
-impl From<InvocationError> for Diagnostic {
-    fn from(error: InvocationError) -> Self {
-        let error_type = match &error.0 {
+impl From<RespondError> for InvocationError {
+    fn from(error: RespondError) -> Self {
+        let kind = match &error {
             RespondError::Unreadable(_) => "UnreadableEvent",
             RespondError::LedgerUnreachable { .. } => "LedgerUnreachable",
         };
-        Self { error_type: error_type.to_owned(), error_message: error.0.to_string() }
+        Self { kind, message: error.to_string() }
+    }
+}
+
+impl From<Unreadable> for InvocationError {
+    fn from(error: Unreadable) -> Self {
+        Self { kind: "UnreadableEvent", message: error.to_string() }
+    }
+}
+
+impl From<Gap> for InvocationError {
+    fn from(gap: Gap) -> Self {
+        Self { kind: "LedgerUnreachable", message: gap.to_string() }
+    }
+}
+
+impl From<InvocationError> for Diagnostic {
+    fn from(error: InvocationError) -> Self {
+        Self { error_type: error.kind.to_owned(), error_message: error.message }
     }
 }

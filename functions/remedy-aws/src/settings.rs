@@ -1,9 +1,11 @@
 //! The process environment, read once at the start. The only room that knows
 //! the names of the variables.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
+use remedy::alarm::Symptom;
 use remedy::ids::UnitName;
 use remedy::policy::{Mode, Policy};
 
@@ -13,12 +15,13 @@ use remedy::policy::{Mode, Policy};
 /// |---|---|---|
 /// | `REMEDY_TABLE` | yes | the ledger's `DynamoDB` table |
 /// | `REMEDY_TOPIC_ARN` | yes | the SNS topic people subscribe to |
-/// | `REMEDY_DOCUMENT` | yes | the function's own SSM Command document |
+/// | `REMEDY_DOCUMENT` | yes | the SSM Command document of the function's symptom |
+/// | `REMEDY_DOCUMENTS` | yes | follow-up instead: `symptom=document` for each, by commas |
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
 /// | `REMEDY_UNITS` | no | systemd units a cleanup may restart, separated by commas |
 /// | `REMEDY_STALE_MINUTES` | no | an older alarm is not acted on (15; 1 to 360) |
 /// | `REMEDY_AGENT_SILENT_MINUTES` | no | a longer silence means no answer (15; 5 to 120) |
-/// | `REMEDY_CLAIM_MINUTES` | no | how long a claim holds an instance (60; 10 to 1440) |
+/// | `REMEDY_CLAIM_MINUTES` | no | the longest an incident may take (180; 180 to 1440) |
 /// | `REMEDY_DISK_TARGET_PERCENT` | no | a disk cleanup stops at this use (80; 10 to 95) |
 ///
 /// The SDK's own variables (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL` and
@@ -29,8 +32,8 @@ pub struct Settings {
     pub table: String,
     /// The notification topic.
     pub topic_arn: String,
-    /// The function's own document.
-    pub document: String,
+    /// The document of each symptom the function may send.
+    pub documents: BTreeMap<Symptom, String>,
     /// What the operator tuned.
     pub policy: Policy,
 }
@@ -59,20 +62,32 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Reads the process environment.
-    pub fn from_env() -> Result<Self, SettingsError> {
-        Self::read(|name| std::env::var(name).ok())
+    /// Reads the process environment, for the function that answers for
+    /// `symptom`, or for the follow-up, which answers for all.
+    pub fn from_env(symptom: Option<Symptom>) -> Result<Self, SettingsError> {
+        Self::read(symptom, |name| std::env::var(name).ok())
     }
 
     /// Reads from `lookup`, which gives a variable's value by its name.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+    pub fn read(
+        symptom: Option<Symptom>,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let needed = |name, meaning| lookup(name).ok_or(SettingsError::Missing { name, meaning });
         let default = Policy::default();
         Ok(Self {
             table: needed("REMEDY_TABLE", "the ledger's DynamoDB table")?,
             topic_arn: needed("REMEDY_TOPIC_ARN", "the SNS topic for notifications")?,
-            document: needed("REMEDY_DOCUMENT", "the function's own SSM document")?,
+            documents: match symptom {
+                Some(symptom) => {
+                    let own = needed("REMEDY_DOCUMENT", "the function's own SSM document")?;
+                    BTreeMap::from([(symptom, own)])
+                }
+                None => {
+                    documents(&needed("REMEDY_DOCUMENTS", "the SSM document of each symptom")?)?
+                }
+            },
             policy: Policy {
                 mode: mode(lookup("REMEDY_MODE").as_deref())?,
                 units: units(lookup("REMEDY_UNITS"))?,
@@ -91,7 +106,7 @@ impl Settings {
                 claim_lasts: minutes(
                     "REMEDY_CLAIM_MINUTES",
                     lookup("REMEDY_CLAIM_MINUTES"),
-                    10..=1440,
+                    180..=1440,
                     default.claim_lasts,
                 )?,
                 disk_target_percent: within(
@@ -104,6 +119,21 @@ impl Settings {
             },
         })
     }
+}
+
+/// Reads `high-cpu=name,memory-pressure=name,disk-full=name`.
+fn documents(value: &str) -> Result<BTreeMap<Symptom, String>, SettingsError> {
+    let named: BTreeMap<&str, &str> =
+        value.split(',').filter_map(|pair| pair.trim().split_once('=')).collect();
+    let all = Symptom::ALL.into_iter().map(|symptom| {
+        let name = named.get(symptom.name()).filter(|name| !name.is_empty());
+        name.map(|name| (symptom, (*name).to_owned())).ok_or_else(|| SettingsError::Invalid {
+            name: "REMEDY_DOCUMENTS",
+            found: value.to_owned(),
+            expected: format!("{symptom}=document among its pairs"),
+        })
+    });
+    all.collect()
 }
 
 fn mode(value: Option<&str>) -> Result<Mode, SettingsError> {
@@ -173,7 +203,7 @@ mod tests {
             ("REMEDY_DOCUMENT", "remedy-disk-full"),
         ];
         all.extend_from_slice(more);
-        Settings::read(|name| {
+        Settings::read(Some(Symptom::DiskFull), |name| {
             all.iter().rev().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
         })
     }
@@ -202,6 +232,23 @@ mod tests {
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name), "{name}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_follow_up_needs_the_document_of_every_symptom() {
+        let read = |value: &str| {
+            Settings::read(None, |name| match name {
+                "REMEDY_DOCUMENTS" => Some(value.to_owned()),
+                _ => Some("x".to_owned())
+                    .filter(|_| name.ends_with("TABLE") || name.ends_with("ARN")),
+            })
+        };
+        let all = "high-cpu=a, memory-pressure=b,disk-full=c";
+        assert_eq!(read(all).unwrap().documents.len(), 3);
+        for missing in ["", "high-cpu=a", "high-cpu=a,memory-pressure=b,disk-full="] {
+            let error = read(missing).unwrap_err().to_string();
+            assert!(error.contains("REMEDY_DOCUMENTS"), "{error}");
         }
     }
 

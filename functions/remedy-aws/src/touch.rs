@@ -6,7 +6,8 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use remedy::act::{CleanupOrder, Refused, Relief, Touch};
 use remedy::facts::Gap;
-use remedy::ids::{CommandId, InstanceId, UnitName};
+use remedy::ids::{CommandId, GroupName, InstanceId, UnitName};
+use remedy::incident::{No, Standby};
 
 use crate::clients::{Aws, TRIES_MAX};
 use crate::failure::{is_throttle, refused};
@@ -18,10 +19,14 @@ const DELIVERY_SECONDS: i32 = 60;
 impl Touch for Aws {
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, Refused> {
         const CALL: &str = "ssm:SendCommand";
+        let document = self.documents.get(&order.symptom).ok_or_else(|| Refused {
+            gap: Gap { call: CALL, why: format!("no document for {} is set", order.symptom) },
+            no: Some(No::NotForUs),
+        })?;
         let mut send = self
             .ssm
             .send_command()
-            .document_name(&self.document)
+            .document_name(document)
             .instance_ids(order.instance.as_str())
             .timeout_seconds(DELIVERY_SECONDS)
             .comment(order.incident.as_str());
@@ -31,10 +36,8 @@ impl Touch for Aws {
         let answer = send.send().await.map_err(|error| refused(CALL, &error))?;
         let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
         // The command was taken, so an id we cannot read is a doubt, not a no.
-        CommandId::new(id).map_err(|error| Refused {
-            gap: Gap { call: CALL, why: error.to_string() },
-            certain: false,
-        })
+        CommandId::new(id)
+            .map_err(|error| Refused { gap: Gap { call: CALL, why: error.to_string() }, no: None })
     }
 
     async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {
@@ -64,15 +67,53 @@ impl Touch for Aws {
                 // later, when nobody expects it.
                 .should_respect_grace_period(false)
                 .customize()
-                .config_override(
-                    aws_sdk_autoscaling::config::Builder::new()
-                        .retry_config(RetryConfig::disabled()),
-                )
+                .config_override(unretried())
                 .send()
         };
         once(replace).await.map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
+
+    async fn leave_service(
+        &self,
+        instance: &InstanceId,
+        group: &GroupName,
+        standby: Standby,
+    ) -> Result<(), Refused> {
+        const CALL: &str = "autoscaling:EnterStandby";
+        let ask = || {
+            self.autoscaling
+                .enter_standby()
+                .instance_ids(instance.as_str())
+                .auto_scaling_group_name(group.as_str())
+                .should_decrement_desired_capacity(standby.decremented)
+                .customize()
+                .config_override(unretried())
+                .send()
+        };
+        once(ask).await.map_err(|error| refused(CALL, &error))?;
+        Ok(())
+    }
+
+    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), Refused> {
+        const CALL: &str = "autoscaling:ExitStandby";
+        let ask = || {
+            self.autoscaling
+                .exit_standby()
+                .instance_ids(instance.as_str())
+                .auto_scaling_group_name(group.as_str())
+                .customize()
+                .config_override(unretried())
+                .send()
+        };
+        once(ask).await.map_err(|error| refused(CALL, &error))?;
+        Ok(())
+    }
+}
+
+/// Auto Scaling without the SDK's own retries; see [`once`].
+fn unretried() -> aws_sdk_autoscaling::config::Builder {
+    aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
 /// Tries again only when AWS turned the call away unread. These calls have no

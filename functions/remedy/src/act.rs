@@ -1,10 +1,10 @@
 //! The sixth room: the hands are told what to do, and only with a [`Claim`].
 
-use crate::alarm::{Alarm, Symptom};
+use crate::alarm::Symptom;
 use crate::facts::Gap;
-use crate::ids::{CommandId, IncidentId, InstanceId, MountPoint, UnitName};
-use crate::incident::{Incident, Rung, Stage};
-use crate::ledger::Claim;
+use crate::ids::{CommandId, GroupName, IncidentId, InstanceId, MountPoint, UnitName};
+use crate::incident::{Incident, No, RefusedCall, Standby};
+use crate::ledger::{Claim, Deed};
 use crate::policy::Policy;
 use crate::reason::Reason;
 
@@ -17,6 +17,16 @@ pub trait Touch {
     /// `autoscaling:SetInstanceHealth`: the group replaces the instance the
     /// way its maintenance policy says. Never repeated on doubt.
     async fn replace(&self, instance: &InstanceId) -> Result<(), Refused>;
+    /// `autoscaling:EnterStandby`: the instance leaves service and its group
+    /// stops judging its health.
+    async fn leave_service(
+        &self,
+        instance: &InstanceId,
+        group: &GroupName,
+        standby: Standby,
+    ) -> Result<(), Refused>;
+    /// `autoscaling:ExitStandby`: the instance comes back into service.
+    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), Refused>;
 }
 
 /// What a cleanup document is told.
@@ -26,6 +36,8 @@ pub struct CleanupOrder {
     pub instance: InstanceId,
     /// Stands in the command's comment, so that the command can be found.
     pub incident: IncidentId,
+    /// Whose document to send.
+    pub symptom: Symptom,
     /// What the document of the symptom needs to know.
     pub relief: Relief,
 }
@@ -59,16 +71,17 @@ pub enum Relief {
 pub struct Refused {
     /// The call and what it said.
     pub gap: Gap,
-    /// AWS said no, so nothing happened. `false` if the answer was lost.
-    pub certain: bool,
+    /// How AWS said no, so that nothing happened. `None` if the answer was lost
+    /// and it may have happened.
+    pub no: Option<No>,
 }
 
 impl Relief {
-    /// What the document of `alarm`'s symptom is told.
-    pub fn of(alarm: &Alarm, policy: &Policy) -> Self {
-        match alarm.symptom {
+    /// What the document of `incident`'s symptom is told.
+    fn of(incident: &Incident, policy: &Policy) -> Self {
+        match incident.symptom {
             Symptom::DiskFull => Self::Disk {
-                mount: alarm.mount.clone().unwrap_or_else(MountPoint::root),
+                mount: incident.mount.clone().unwrap_or_else(MountPoint::root),
                 target_percent: policy.disk_target_percent,
             },
             Symptom::MemoryPressure => Self::Memory { units: policy.units.clone() },
@@ -88,40 +101,61 @@ pub struct Acted {
 }
 
 /// Carries out the claim. A total match: there is nothing left to choose.
-pub async fn act(claim: Claim, relief: Relief, touch: &impl Touch) -> Acted {
-    let (cleared, mut incident) = claim.spend();
-    let instance = cleared.instance_id();
-    let answer = match cleared.rung() {
-        Rung::Cleanup => {
-            let order =
-                CleanupOrder { instance: instance.clone(), incident: incident.id.clone(), relief };
-            touch.clean(&order).await.map(Some)
-        }
-        Rung::Reboot => touch.reboot(instance).await.map(|()| None),
-        Rung::Replace => touch.replace(instance).await.map(|()| None),
-    };
+pub async fn act(claim: Claim, policy: &Policy, touch: &impl Touch) -> Acted {
+    let (deed, mut incident) = claim.spend();
+    let answer = call(deed, &incident, policy, touch).await;
     incident.version += 1;
     let attempt = incident.attempts.last_mut();
-    match answer {
+    let failure = match answer {
+        Ok(None) => None,
         Ok(command_id) => {
-            incident.stage = Stage::Acted;
             if let Some(attempt) = attempt {
                 attempt.command_id = command_id;
             }
-            Acted { incident, failure: None }
+            None
         }
-        Err(Refused { gap, certain }) => {
+        Err(Refused { gap: Gap { call, why }, no: None }) => {
+            Some(Reason::ActionUncertain { call, why })
+        }
+        Err(Refused { gap, no: Some(no) }) => {
             if let Some(attempt) = attempt {
-                attempt.failure = Some(gap.to_string());
+                attempt.refused = Some(RefusedCall { no, why: gap.to_string() });
             }
-            let Gap { call, why } = gap;
-            let failure = if certain {
-                incident.stage = Stage::HandedOver;
-                Reason::ActionFailed { call, why }
-            } else {
-                Reason::ActionUncertain { call, why }
-            };
-            Acted { incident, failure: Some(failure) }
+            Some(Reason::ActionFailed { call: gap.call, why: gap.why })
         }
+    };
+    Acted { incident, failure }
+}
+
+async fn call(
+    deed: Deed,
+    incident: &Incident,
+    policy: &Policy,
+    touch: &impl Touch,
+) -> Result<Option<CommandId>, Refused> {
+    let instance = &incident.instance_id;
+    match (deed, &incident.group) {
+        (Deed::Clean, _) => {
+            let order = CleanupOrder {
+                instance: instance.clone(),
+                incident: incident.id.clone(),
+                symptom: incident.symptom,
+                relief: Relief::of(incident, policy),
+            };
+            touch.clean(&order).await.map(Some)
+        }
+        (Deed::Reboot, _) => touch.reboot(instance).await.map(|()| None),
+        (Deed::Replace, _) => touch.replace(instance).await.map(|()| None),
+        (Deed::LeaveService(standby), Some(group)) => {
+            touch.leave_service(instance, group, standby).await.map(|()| None)
+        }
+        (Deed::ComeBack, Some(group)) => touch.come_back(instance, group).await.map(|()| None),
+        (Deed::LeaveService(_) | Deed::ComeBack, None) => Err(Refused {
+            gap: Gap {
+                call: "autoscaling:EnterStandby",
+                why: "the incident names no group".to_owned(),
+            },
+            no: Some(No::NotForUs),
+        }),
     }
 }

@@ -7,11 +7,12 @@
 
 mod evidence;
 mod expression;
-mod field;
+pub(crate) mod field;
 mod lambda_action;
 mod metric;
 mod reason;
 mod request;
+mod seen;
 mod sns;
 mod state_change;
 mod transition;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::field::{Field, quoted};
+pub use self::seen::{Bad, Seen, Series};
 use crate::ids::{ActionId, IncidentId, InstanceId, MountPoint};
 
 /// What an alarm is about.
@@ -83,6 +85,9 @@ pub struct Alarm {
     pub changed_at: Timestamp,
     /// Namespace and metric, such as `CWAgent disk_used_percent`.
     pub metric: String,
+    /// The instance's own series, to be read again when it is asked whether the
+    /// symptom is over. `None` for a request.
+    pub series: Option<Series>,
     /// The file system, for disk metrics that name one.
     pub mount: Option<MountPoint>,
     /// What was measured.

@@ -5,11 +5,13 @@
 //! could not be read. Doubt stops the climb: a throttled API call must never
 //! turn a cleanup into a reboot.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::alarm::{Alarm, Symptom};
-use crate::facts::{Fact, Facts, Gap, Group, GroupFact, InstanceState, OptIn, Platform};
-use crate::incident::Rung;
+use crate::alarm::Symptom;
+use crate::facts::{
+    Fact, Facts, Gap, Group, GroupFact, InstanceState, Membership, OptIn, Platform,
+};
+use crate::incident::{Rung, Standby};
 use crate::policy::Policy;
 use crate::reason::Reason;
 
@@ -20,12 +22,15 @@ pub enum Decision {
     Act {
         /// The lowest rung that can be carried out.
         rung: Rung,
+        /// How the instance leaves service first, if it has to.
+        standby: Option<Standby>,
         /// Why this one, and why none below it.
         because: Vec<Reason>,
     },
-    /// Do nothing for now: something needed is not known.
+    /// Do nothing for now: something needed is not known, or in the way for a
+    /// while.
     Watch {
-        /// What is not known, and why no rung below was available.
+        /// What is in the way, and why no rung below was available.
         because: Vec<Reason>,
     },
     /// No rung is available: a person has to look.
@@ -33,6 +38,16 @@ pub enum Decision {
         /// Why each rung was not available.
         because: Vec<Reason>,
     },
+}
+
+impl Decision {
+    /// The rung to be carried out, if one is.
+    pub fn rung(&self) -> Option<Rung> {
+        match self {
+            Self::Act { rung, .. } => Some(*rung),
+            Self::Watch { .. } | Self::HandOver { .. } => None,
+        }
+    }
 }
 
 /// The rungs for each symptom, lowest first.
@@ -46,18 +61,22 @@ pub fn ladder(symptom: Symptom) -> [Rung; 3] {
     }
 }
 
-/// Chooses the lowest available rung.
-pub fn decide(alarm: &Alarm, facts: &Facts, policy: &Policy) -> Decision {
+/// Chooses the lowest available rung that is not among those `tried`.
+pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) -> Decision {
     let mut because = Vec::new();
-    for rung in ladder(alarm.symptom) {
-        match availability(rung, alarm, facts, policy) {
-            Availability::Available => {
-                because.insert(0, Reason::LowestRung { rung, symptom: alarm.symptom });
-                return Decision::Act { rung, because };
+    for rung in ladder(symptom) {
+        match availability(rung, symptom, tried, facts, policy) {
+            Available(standby) => {
+                because.insert(0, Reason::LowestRung { rung, symptom });
+                return Decision::Act { rung, standby, because };
             }
-            Availability::Unavailable(reason) => because.push(reason),
-            Availability::InDoubt(gap) => {
-                because.push(Reason::FactUnknown(gap));
+            Unavailable(reason) => because.push(reason),
+            NotNow(reason) => {
+                because.insert(0, reason);
+                return Decision::Watch { because };
+            }
+            InDoubt(gap) => {
+                because.insert(0, Reason::FactUnknown(gap));
                 return Decision::Watch { because };
             }
         }
@@ -68,24 +87,35 @@ pub fn decide(alarm: &Alarm, facts: &Facts, policy: &Policy) -> Decision {
 
 /// Whether the group must be read before deciding: only the rungs above a
 /// cleanup ask about it, and most alarms end with a cleanup.
-pub fn asks_for_group(alarm: &Alarm, facts: &Facts, policy: &Policy) -> bool {
+pub fn asks_for_group(tried: &[Rung], facts: &Facts, policy: &Policy) -> bool {
     facts.group == GroupFact::NotRead
         && facts.group_name().is_some()
-        && matches!(availability(Rung::Cleanup, alarm, facts, policy), Availability::Unavailable(_))
+        && (tried.contains(&Rung::Cleanup) || matches!(cleanup(facts, policy), Unavailable(_)))
 }
 
 enum Availability {
-    Available,
+    Available(Option<Standby>),
     Unavailable(Reason),
+    /// Unavailable for a while. Waiting is right, a higher rung is not.
+    NotNow(Reason),
     InDoubt(Gap),
 }
 
-use Availability::{Available, InDoubt, Unavailable};
+use Availability::{Available, InDoubt, NotNow, Unavailable};
 
-fn availability(rung: Rung, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Availability {
+fn availability(
+    rung: Rung,
+    symptom: Symptom,
+    tried: &[Rung],
+    facts: &Facts,
+    policy: &Policy,
+) -> Availability {
+    if tried.contains(&rung) {
+        return Unavailable(Reason::RungTried { rung });
+    }
     match rung {
         Rung::Cleanup => cleanup(facts, policy),
-        Rung::Reboot => reboot(alarm.symptom, facts),
+        Rung::Reboot => reboot(symptom, facts),
         Rung::Replace => replace(facts),
     }
 }
@@ -106,7 +136,7 @@ fn cleanup(facts: &Facts, policy: &Policy) -> Availability {
     if !agent.online || silence.is_none_or(|silence| silence > policy.agent_silent_after) {
         return Unavailable(Reason::AgentSilent { for_the_last: silence });
     }
-    Available
+    Available(None)
 }
 
 /// A reboot needs a running instance on a sound host, outside any group that
@@ -139,22 +169,42 @@ fn reboot(symptom: Symptom, facts: &Facts) -> Availability {
     }
     match &facts.membership {
         Fact::Unknown(gap) => InDoubt(gap.clone()),
-        Fact::Known(None) => Available,
-        Fact::Known(Some(_)) => match group(facts) {
+        Fact::Known(None) => Available(None),
+        Fact::Known(Some(membership)) => match group(facts) {
             Err(stop) => stop,
-            Ok(group) => match check_that_replaces(group) {
-                Some(check) => Unavailable(Reason::RebootWouldReplace { check }),
-                None => Available,
-            },
+            Ok(group) if waits_for_reboots(group) => Available(None),
+            Ok(group) => standby(group, membership, facts),
         },
     }
 }
 
-/// The health check by which the group would replace a rebooting member. EC2's
-/// own check waits some minutes for an impaired instance; the others do not
-/// (Auto Scaling user guide, "Health checks for instances").
-fn check_that_replaces(group: &Group) -> Option<String> {
-    group.health_checks.iter().find(|check| !matches!(check.as_str(), "EC2" | "EBS")).cloned()
+/// Whether the group leaves a rebooting member alone. EC2's own check waits
+/// some minutes for an impaired instance; the other kinds do not (Auto Scaling
+/// user guide, "Health checks for instances").
+fn waits_for_reboots(group: &Group) -> bool {
+    group.health_checks.iter().all(|check| matches!(check.as_str(), "EC2" | "EBS"))
+}
+
+/// The way out of service and back, so that the group does not take a reboot
+/// for a death. Leaving lowers desired capacity if the minimum allows it; else
+/// the group starts one more, and coming back needs room below its maximum
+/// (Auto Scaling user guide, "Temporarily remove instances").
+fn standby(group: &Group, membership: &Membership, facts: &Facts) -> Availability {
+    if let Some(stop) = not_ours_to_move(group, membership, facts) {
+        return stop;
+    }
+    if group.suspended.contains("Launch") {
+        let why = "the group's Launch process is suspended, and it could not come back";
+        return Unavailable(Reason::StandbyImpossible { why });
+    }
+    if group.desired > group.min {
+        Available(Some(Standby { decremented: true }))
+    } else if group.desired < group.max {
+        Available(Some(Standby { decremented: false }))
+    } else {
+        let why = "the group's minimum, desired and maximum capacity are the same";
+        Unavailable(Reason::StandbyImpossible { why })
+    }
 }
 
 /// The processes without which a replacement terminates without launching, or
@@ -168,21 +218,12 @@ fn replace(facts: &Facts) -> Availability {
         Fact::Known(None) => return Unavailable(Reason::NotInGroup),
         Fact::Known(Some(membership)) => membership,
     };
-    if membership.lifecycle != "InService" {
-        return Unavailable(Reason::NotInService { lifecycle: membership.lifecycle.clone() });
-    }
     let group = match group(facts) {
         Ok(group) => group,
         Err(stop) => return stop,
     };
-    match OptIn::of(&group.tags) {
-        OptIn::Enabled => {}
-        OptIn::Observe => {
-            return Unavailable(Reason::GroupObserved { group: membership.group.clone() });
-        }
-        OptIn::No(found) => {
-            return Unavailable(Reason::GroupNotOptedIn { group: membership.group.clone(), found });
-        }
+    if let Some(stop) = not_ours_to_move(group, membership, facts) {
+        return stop;
     }
     let suspended =
         REPLACEMENT_PROCESSES.into_iter().find(|process| group.suspended.contains(*process));
@@ -190,11 +231,50 @@ fn replace(facts: &Facts) -> Availability {
         return Unavailable(Reason::ProcessSuspended { process });
     }
     match &facts.group {
-        GroupFact::Read { refresh: Fact::Unknown(gap), .. } => InDoubt(gap.clone()),
-        GroupFact::Read { refresh: Fact::Known(Some(status)), .. } => {
-            Unavailable(Reason::RefreshRunning { status: status.clone() })
+        GroupFact::Read { replaced: Fact::Known(replaced), .. } => {
+            let lately = |at: &&Timestamp| facts.observed_at.duration_since(**at) < LATELY;
+            let count = replaced.iter().filter(lately).count();
+            if count < SUBSTITUTES_MAX {
+                Available(None)
+            } else {
+                Unavailable(Reason::SubstitutesSickToo { count })
+            }
         }
-        _ => Available,
+        GroupFact::Read { replaced: Fact::Unknown(gap), .. } => InDoubt(gap.clone()),
+        GroupFact::NotRead => InDoubt(group_not_read()),
+    }
+}
+
+/// After so many replacements for one symptom a group gets no more: what the
+/// substitutes share (image, launch template, load) is to blame, and replacing
+/// good hosts for it is how one bug takes a fleet down.
+const SUBSTITUTES_MAX: usize = 2;
+
+/// How far back replacements count towards [`SUBSTITUTES_MAX`]. 6 hours: an
+/// image that fills its disk does so within a shift.
+const LATELY: SignedDuration = SignedDuration::from_hours(6);
+
+/// Why a member may not be moved out of its group's service: it is not in it,
+/// the group's owner has not opted in, or a refresh is moving members already.
+fn not_ours_to_move(group: &Group, membership: &Membership, facts: &Facts) -> Option<Availability> {
+    if membership.lifecycle != "InService" {
+        let lifecycle = membership.lifecycle.clone();
+        return Some(Unavailable(Reason::NotInService { lifecycle }));
+    }
+    let name = membership.group.clone();
+    match OptIn::of(&group.tags) {
+        OptIn::Enabled => {}
+        OptIn::Observe => return Some(Unavailable(Reason::GroupObserved { group: name })),
+        OptIn::No(found) => {
+            return Some(Unavailable(Reason::GroupNotOptedIn { group: name, found }));
+        }
+    }
+    match &facts.group {
+        GroupFact::Read { refresh: Fact::Unknown(gap), .. } => Some(InDoubt(gap.clone())),
+        GroupFact::Read { refresh: Fact::Known(Some(status)), .. } => {
+            Some(NotNow(Reason::RefreshRunning { status: status.clone() }))
+        }
+        _ => None,
     }
 }
 
@@ -206,9 +286,13 @@ fn group(facts: &Facts) -> Result<&Group, Availability> {
         (GroupFact::Read { group: Fact::Known(None), .. }, Some(name)) => {
             Err(Unavailable(Reason::GroupMissing { group: name.clone() }))
         }
-        _ => Err(InDoubt(Gap {
-            call: "autoscaling:DescribeAutoScalingGroups",
-            why: "the group was not asked about".to_owned(),
-        })),
+        _ => Err(InDoubt(group_not_read())),
+    }
+}
+
+fn group_not_read() -> Gap {
+    Gap {
+        call: "autoscaling:DescribeAutoScalingGroups",
+        why: "the group was not asked about".to_owned(),
     }
 }

@@ -8,7 +8,8 @@ use std::fmt;
 use futures_util::future;
 use jiff::Timestamp;
 
-use crate::ids::{GroupName, InstanceId};
+use crate::alarm::{AlarmState, Series, Symptom};
+use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use crate::incident::Incident;
 use crate::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE, OPT_IN_TAG};
 
@@ -71,6 +72,8 @@ pub enum GroupFact {
         group: Fact<Option<Group>>,
         /// The status of an unfinished instance refresh.
         refresh: Fact<Option<String>>,
+        /// When we had members of the group replaced for the same symptom.
+        replaced: Fact<Vec<Timestamp>>,
     },
 }
 
@@ -168,10 +171,34 @@ pub struct Group {
 }
 
 /// What the ledger holds about an instance.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct History {
     /// The newest incident, open or closed.
     pub latest: Option<Incident>,
+}
+
+/// An SSM command on one instance, from `ssm:GetCommandInvocation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Whether it has ended, well or badly.
+    pub ended: bool,
+    /// The fine status, such as `ExecutionTimedOut`, without spaces.
+    pub status: String,
+    /// The script's exit code, once there is one.
+    pub exit_code: Option<i32>,
+    /// The first 24,000 characters of its output.
+    pub stdout: String,
+    /// The first 8,000 characters of its errors.
+    pub stderr: String,
+}
+
+/// One value of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Datapoint {
+    /// The beginning of its period.
+    pub at: Timestamp,
+    /// Its value, in the metric's own unit.
+    pub value: f64,
 }
 
 /// What an owner's tag says.
@@ -223,6 +250,29 @@ pub trait Look {
     async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap>;
     /// `dynamodb:GetItem`: what the ledger holds about the instance.
     async fn history(&self, id: &InstanceId) -> Result<History, Gap>;
+    /// `dynamodb:GetItem`: when we had members of the group replaced for
+    /// `symptom`, oldest first.
+    async fn replaced(&self, group: &GroupName, symptom: Symptom) -> Result<Vec<Timestamp>, Gap>;
+    /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
+    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap>;
+    /// `ssm:ListCommandInvocations`: the newest command on `instance` whose
+    /// comment is the incident's id.
+    async fn command_of(
+        &self,
+        incident: &IncidentId,
+        instance: &InstanceId,
+    ) -> Result<Option<CommandId>, Gap>;
+    /// `cloudwatch:GetMetricData`: the values of `series` from `since` until
+    /// `until`, oldest first.
+    async fn datapoints(
+        &self,
+        series: &Series,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Datapoint>, Gap>;
+    /// `cloudwatch:DescribeAlarms`: the state of the alarm by that name; `None`
+    /// if there is none, or if it does not know its state.
+    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, Gap>;
 }
 
 impl Facts {
@@ -247,10 +297,35 @@ impl Facts {
     }
 
     /// Asks about the group too, if the instance is known to be in one.
-    pub async fn read_group(&mut self, look: &impl Look) {
-        if let Some(name) = self.group_name() {
-            let (group, refresh) = future::join(look.group(name), look.refresh(name)).await;
-            self.group = GroupFact::Read { group: group.into(), refresh: refresh.into() };
+    pub async fn read_group(&mut self, look: &impl Look, symptom: Symptom) {
+        let name = self.group_name().cloned();
+        self.read_group_named(look, name.as_ref(), symptom).await;
+    }
+
+    /// Asks about the group of that name, which the instance may have left.
+    pub async fn read_group_named(
+        &mut self,
+        look: &impl Look,
+        name: Option<&GroupName>,
+        symptom: Symptom,
+    ) {
+        if let Some(name) = name {
+            let (group, refresh, replaced) =
+                future::join3(look.group(name), look.refresh(name), look.replaced(name, symptom))
+                    .await;
+            self.group = GroupFact::Read {
+                group: group.into(),
+                refresh: refresh.into(),
+                replaced: replaced.into(),
+            };
+        }
+    }
+
+    /// The instance's newest incident, where the ledger could be read.
+    pub fn latest(&self) -> Option<&Incident> {
+        match &self.history {
+            Fact::Known(history) => history.latest.as_ref(),
+            Fact::Unknown(_) => None,
         }
     }
 

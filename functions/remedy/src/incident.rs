@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::alarm::Symptom;
-use crate::ids::{ActionId, CommandId, GroupName, IncidentId, InstanceId};
+use crate::alarm::{Seen, Symptom};
+use crate::ids::{ActionId, CommandId, GroupName, IncidentId, InstanceId, MountPoint};
 
 /// One kind of action, from gentle to drastic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,28 +45,70 @@ impl fmt::Display for Rung {
     }
 }
 
-/// How far an incident has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How far an incident has come. A stage that acts is written *before* its
+/// call, so it also stands for "the call may have been made": after a crash the
+/// world is asked, and nothing is repeated that would count twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// The intent is written. Whether the call was made is not known: after a
-    /// crash the world must be asked, and the call is never simply repeated.
-    Claimed,
-    /// AWS accepted the call. Nobody is healed by that.
-    Acted,
-    /// The symptom is over.
+    /// A cleanup is sent, or about to be.
+    Cleaning,
+    /// The instance goes to Standby, so that its group does not replace it
+    /// while it reboots.
+    Draining,
+    /// A reboot is asked for.
+    Rebooting,
+    /// The instance comes back from Standby.
+    Returning,
+    /// The group is asked to replace the instance.
+    Replacing,
+    /// What could be done is done: is the symptom gone, and does it stay gone?
+    Watching,
+    /// The symptom stayed gone.
     Resolved,
     /// A person has it now.
     HandedOver,
+    /// The incident ran out of time. A person has it now.
+    Expired,
 }
 
 impl Stage {
+    /// Every stage there is.
+    pub const ALL: [Self; 9] = [
+        Self::Cleaning,
+        Self::Draining,
+        Self::Rebooting,
+        Self::Returning,
+        Self::Replacing,
+        Self::Watching,
+        Self::Resolved,
+        Self::HandedOver,
+        Self::Expired,
+    ];
+
     /// Whether the incident still holds its instance against other incidents.
     pub fn is_open(self) -> bool {
-        match self {
-            Self::Claimed | Self::Acted => true,
-            Self::Resolved | Self::HandedOver => false,
-        }
+        !matches!(self, Self::Resolved | Self::HandedOver | Self::Expired)
+    }
+
+    /// The longest an incident stays in this stage.
+    pub fn lasts(self) -> SignedDuration {
+        SignedDuration::from_mins(match self {
+            // 1 minute to be delivered, 2 for the script (it ends itself after
+            // 1), and the answer is visible seconds later.
+            Self::Cleaning => 10,
+            // A target group drains for 5 minutes unless told otherwise. A
+            // clean shutdown may take 4 minutes before EC2 forces it, and a
+            // slow boot some more. Coming back takes registration and the
+            // first health checks of a target group.
+            Self::Draining | Self::Rebooting | Self::Returning => 15,
+            // Launch, boot, warm-up, and the old one's draining.
+            Self::Replacing => 40,
+            // Metrics come every 5 minutes at worst and an alarm looks at
+            // several, so trouble may show for 15 minutes after its end.
+            Self::Watching => 30,
+            Self::Resolved | Self::HandedOver | Self::Expired => 0,
+        })
     }
 }
 
@@ -77,41 +119,131 @@ pub struct Attempt {
     pub rung: Rung,
     /// When the intent was written.
     pub claimed_at: Timestamp,
-    /// The SSM command, once one was sent.
+    /// The SSM command, once one is known to be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_id: Option<CommandId>,
-    /// What went wrong, if the call failed.
+    /// Why the rung's last call did not happen, if AWS said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<String>,
+    pub refused: Option<RefusedCall>,
+    /// Why a reboot in Standby is known to have failed, while the instance has
+    /// yet to come back into service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<RefusedCall>,
+    /// How often its present call was asked for again.
+    #[serde(default)]
+    pub asked_again: u32,
+}
+
+/// A call that AWS did not carry out, or an instance that did not follow it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedCall {
+    /// What kind of "no" it was.
+    pub no: No,
+    /// What AWS said.
+    pub why: String,
+}
+
+/// The ways in which AWS says no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum No {
+    /// Not now: too many calls. Asking again is right, another rung is not.
+    NotNow,
+    /// Not with this instance as it is: another rung may do.
+    NotThisInstance,
+    /// Not for us: a permission, a document or a parameter is wrong. Another
+    /// rung would only hide that; a person has to mend it.
+    NotForUs,
+}
+
+/// Our Standby: written before the instance is asked to leave service, and
+/// kept until it is known to be back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standby {
+    /// Whether the group's desired capacity was lowered meanwhile.
+    pub decremented: bool,
+}
+
+/// What a host's own script found that matters before it is disrupted. `None`
+/// is "nobody can say".
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Found {
+    /// Logins and Session Manager sessions.
+    pub persons: Option<u64>,
+    /// Whether packages are being installed.
+    pub packages_busy: Option<bool>,
+    /// Whether every line of fstab can be mounted at the next boot.
+    pub fstab_ok: Option<bool>,
+    /// The kernel's identifier of the boot it spoke from.
+    pub boot_id: Option<String>,
 }
 
 /// One incident, as the ledger keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     /// Its id, and the thread its notifications form.
     pub id: IncidentId,
     /// The occasion that opened it.
     pub action_id: ActionId,
+    /// The occasions that earlier incidents of the instance answered, newest
+    /// last, so that a late delivery of an old one is still known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<ActionId>,
     /// The instance in trouble.
     pub instance_id: InstanceId,
     /// The trouble.
     pub symptom: Symptom,
+    /// What the alarm said.
+    pub seen: Seen,
     /// The group the instance belonged to, where that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupName>,
-    /// The alarm's name.
-    pub alarm: String,
+    /// The file system, for disk alarms that name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<MountPoint>,
     /// How far it has come.
     pub stage: Stage,
+    /// When it came there.
+    pub stage_since: Timestamp,
+    /// Since when the symptom is known to be gone, without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_since: Option<Timestamp>,
     /// What was tried, oldest first.
     pub attempts: Vec<Attempt>,
+    /// What the host's own script found last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+    /// Our Standby, while the instance may be in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<Standby>,
+    /// Since when the next rung is held back, and whether people know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
+    /// Until when others leave it alone, because a beat is about to end it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_until: Option<Timestamp>,
     /// When the first claim was written.
     pub opened_at: Timestamp,
-    /// From then on the incident no longer holds its instance, whoever forgot
-    /// to close it.
+    /// When the follow-up is to look at it.
+    pub due_at: Timestamp,
+    /// The last moment of the incident: it ends by then, and if nobody ended
+    /// it, it no longer holds its instance.
     pub expires_at: Timestamp,
     /// Counts the writes, so that two writers cannot both win.
     pub version: u64,
+}
+
+/// Occasions remembered. A stale alarm is refused after minutes, and no
+/// instance has this many incidents in that time.
+const ANSWERED_MAX: usize = 32;
+
+/// A rung that waits for a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether people were told.
+    pub told: bool,
 }
 
 impl Incident {
@@ -120,8 +252,57 @@ impl Incident {
         self.stage.is_open() && now < self.expires_at
     }
 
+    /// Whether a beat is about to end it.
+    pub fn is_taken(&self, now: Timestamp) -> bool {
+        self.taken_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether this incident, or one before it, answered `action`.
+    pub fn answers(&self, action: &ActionId) -> bool {
+        self.action_id == *action || self.answered.contains(action)
+    }
+
+    /// What the next incident of the instance remembers as answered.
+    pub fn answered_so_far(&self) -> Vec<ActionId> {
+        let mut answered = self.answered.clone();
+        answered.push(self.action_id.clone());
+        let forgotten = answered.len().saturating_sub(ANSWERED_MAX);
+        answered.split_off(forgotten)
+    }
+
     /// The rung tried last.
     pub fn rung(&self) -> Option<Rung> {
         self.attempts.last().map(|attempt| attempt.rung)
+    }
+
+    /// The rungs tried so far.
+    pub fn tried(&self) -> Vec<Rung> {
+        self.attempts.iter().map(|attempt| attempt.rung).collect()
+    }
+
+    /// How long the incident has been in its stage.
+    pub fn in_stage_for(&self, now: Timestamp) -> SignedDuration {
+        now.duration_since(self.stage_since)
+    }
+
+    /// The next state of this incident: in `stage` from `now` on, due at once.
+    #[must_use]
+    pub fn moved_to(&self, stage: Stage, now: Timestamp) -> Self {
+        Self {
+            stage,
+            stage_since: now,
+            quiet_since: None,
+            held_back: None,
+            taken_until: None,
+            due_at: now,
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+
+    /// The next state of this incident: as it is, due again at `due_at`.
+    #[must_use]
+    pub fn waiting_until(&self, due_at: Timestamp) -> Self {
+        Self { due_at, version: self.version + 1, ..self.clone() }
     }
 }

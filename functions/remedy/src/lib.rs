@@ -4,6 +4,12 @@
 //! event -> alarm -> facts -> decide -> guard -> claim -> act -> record -> notify
 //! ```
 //!
+//! and back again for as long as the incident is open:
+//!
+//! ```text
+//! beat -> scene -> next -> (decide -> guard ->) claim -> act -> record -> notify
+//! ```
+//!
 //! Each room is a module and imports only rooms above it (and the words they
 //! share). Nothing here knows an AWS client, an async runtime, a clock or the
 //! process environment: what the world says comes in through the ports (`Look`,
@@ -36,5 +42,13 @@ pub mod act;
 pub mod report;
 
 pub mod notify;
+
+pub mod scene;
+
+pub mod next;
+
+pub mod follow_up;
+
+pub mod hint;
 
 pub mod respond;

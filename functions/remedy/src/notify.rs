@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::facts::Gap;
-use crate::incident::Rung;
+use crate::incident::{Rung, Stage};
 use crate::reason::Reason;
 use crate::report::{Outcome, Report};
 
@@ -49,6 +49,12 @@ pub fn render(report: &Report) -> Notification {
 
 fn subject(report: &Report) -> String {
     let what = match (report.outcome, report.rung) {
+        (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Draining) => {
+            "leaving service for a reboot".to_owned()
+        }
+        (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Returning) => {
+            "coming back into service".to_owned()
+        }
         (Outcome::Acted, Some(rung)) => format!("{rung} asked for"),
         (Outcome::Resolved, _) => "resolved".to_owned(),
         _ if report.handed_over => "needs a person".to_owned(),
@@ -105,17 +111,26 @@ fn seen(report: &Report) -> String {
 }
 
 fn done(report: &Report) -> String {
-    match (report.outcome, report.rung) {
-        (Outcome::Acted, Some(Rung::Cleanup)) => match &report.command_id {
+    match (report.outcome, report.stage, report.rung) {
+        (Outcome::Acted, Some(Stage::Draining), _) => {
+            "The instance was asked to leave service (Standby), to be rebooted there.".to_owned()
+        }
+        (Outcome::Acted, Some(Stage::Returning), _) => {
+            "The instance was asked to come back into service.".to_owned()
+        }
+        (Outcome::Acted, _, Some(Rung::Cleanup)) => match &report.command_id {
             Some(command) => format!("A cleanup was sent to the host: SSM command {command}."),
             None => "A cleanup was sent to the host.".to_owned(),
         },
-        (Outcome::Acted, Some(Rung::Reboot)) => "A reboot was asked for.".to_owned(),
-        (Outcome::Acted, Some(Rung::Replace)) => {
+        (Outcome::Acted, _, Some(Rung::Reboot)) => "A reboot was asked for.".to_owned(),
+        (Outcome::Acted, _, Some(Rung::Replace)) => {
             "The Auto Scaling group was asked to replace the instance.".to_owned()
         }
-        (Outcome::Resolved, _) => "The incident was closed.".to_owned(),
-        (Outcome::Held, Some(rung)) => format!("Nothing. A {rung} was held back."),
+        (Outcome::Resolved, ..) => "The incident was closed.".to_owned(),
+        (Outcome::Held, ..) if report.handed_over => {
+            "Nothing more; the incident was closed.".to_owned()
+        }
+        (Outcome::Held, _, Some(rung)) => format!("Nothing. A {rung} was held back."),
         _ => "Nothing.".to_owned(),
     }
 }
@@ -132,11 +147,14 @@ fn why(report: &Report) -> String {
 fn next(report: &Report) -> &'static str {
     match report.outcome {
         Outcome::Acted => {
-            "The alarm says OK when the symptom is over, and the incident closes. Until \
-             then nothing else is done to this instance."
+            "Every minute the follow-up looks whether it helped. If the symptom stays gone it \
+             closes the incident, if not it takes the next rung, and you hear of either."
         }
         Outcome::Resolved => "Nothing. The next alarm opens a new incident.",
         Outcome::Held if report.handed_over => "Nothing more is done to this instance.",
+        Outcome::Held if report.stage.is_some() => {
+            "The follow-up asks again every minute, until the incident runs out of time."
+        }
         Outcome::Held => "Nothing, until the alarm changes its state again.",
     }
 }
@@ -145,13 +163,7 @@ fn for_you(report: &Report) -> String {
     let instance = &report.instance_id;
     match report.outcome {
         Outcome::Resolved => "Nothing. If it comes back, look for the root cause.".to_owned(),
-        Outcome::Acted => match report.holds_until {
-            Some(until) => format!(
-                "Nothing yet. If no OK has come by {}, look at {instance}.",
-                until.strftime("%H:%M UTC")
-            ),
-            None => format!("Look at {instance}: it is not known what came of it."),
-        },
+        Outcome::Acted => "Nothing yet.".to_owned(),
         Outcome::Held if report.observe => {
             "Nothing, if this is what you want to see. To let Remedy act, set the tag \
              auto-remediation to enabled and REMEDY_MODE to act."

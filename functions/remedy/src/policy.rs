@@ -39,10 +39,16 @@ pub struct Policy {
     /// pings every 5 minutes and stays `Online` for a while after it died, so
     /// 15 minutes are two missed pings and some slack.
     pub agent_silent_after: SignedDuration,
-    /// How long a claim holds its instance if nobody closes it: longer than
-    /// the slowest rung takes (a replacement), short enough that a lost
-    /// incident does not leave the instance unattended. 60 minutes.
+    /// The longest an incident may take, and so the longest a claim holds its
+    /// instance if nobody closes it. Every rung taken to its deadline, Standby
+    /// included, takes 2 h 45 min: 180 minutes.
     pub claim_lasts: SignedDuration,
+    /// When the follow-up first looks at what was done. 60 seconds: a command
+    /// takes some seconds, and the heartbeat comes every minute.
+    pub first_look_after: SignedDuration,
+    /// For how long the symptom must be gone before an incident is resolved.
+    /// 5 minutes: one more datapoint of the slowest metric.
+    pub quiet_for: SignedDuration,
     /// The cleanup of a full disk stops at this share of used space, in
     /// percent: 80, so that it does not come back within the hour.
     pub disk_target_percent: u8,
@@ -58,7 +64,9 @@ impl Default for Policy {
             stale_after: SignedDuration::from_mins(15),
             clock_skew: SignedDuration::from_mins(2),
             agent_silent_after: SignedDuration::from_mins(15),
-            claim_lasts: SignedDuration::from_mins(60),
+            claim_lasts: SignedDuration::from_mins(180),
+            first_look_after: SignedDuration::from_secs(60),
+            quiet_for: SignedDuration::from_mins(5),
             disk_target_percent: 80,
             units: Vec::new(),
         }

@@ -27,8 +27,6 @@ pub enum Reason {
     PlatformUnsupported,
     /// The host under the instance is impaired, and a reboot stays on it.
     SystemImpaired,
-    /// The group would take a rebooting instance for dead and replace it.
-    RebootWouldReplace { check: String },
     /// A reboot frees no disk space unless `/tmp` is known to hold it.
     RebootFreesNothing,
     /// There is no Auto Scaling group to replace the instance.
@@ -79,7 +77,55 @@ pub enum Reason {
     ActionUncertain { call: &'static str, why: String },
     /// What was done could not be written down.
     NotRecorded(Gap),
-    /// The alarm is over, by a datapoint on the good side.
+    /// The rung was tried in this incident already.
+    RungTried { rung: Rung },
+    /// The reboot needs the instance out of service, and that cannot be had.
+    StandbyImpossible { why: &'static str },
+    /// Somebody works on the host.
+    PersonPresent { count: u64 },
+    /// The host says that a reboot now would do harm.
+    UnfitForReboot { why: &'static str },
+    /// The host's own cleanup did what it may, and that was not enough.
+    CleanupInsufficient { why: String },
+    /// The cleanup did not do its duty.
+    CleanupFailed { why: String },
+    /// The cleanup says that the host is relieved.
+    CleanupOk { why: String },
+    /// The metric is still out of bounds.
+    StillThere { what: String },
+    /// The metric kept coming back out of bounds.
+    NotQuiet { after: SignedDuration },
+    /// Nothing shows whether the symptom is over.
+    Unverified { why: String },
+    /// The symptom stayed gone.
+    StayedGone { for_the_last: SignedDuration },
+    /// The instance did not come up again in time.
+    NotBack { after: SignedDuration, why: &'static str },
+    /// The instance left the group, which has its healthy capacity again.
+    Substituted,
+    /// The group has not replaced the instance in time.
+    NotSubstituted { after: SignedDuration },
+    /// The instance is no longer there.
+    Gone { state: String },
+    /// The incident took longer than an incident may.
+    OutOfTime { after: SignedDuration },
+    /// The instance is back in service.
+    BackInService,
+    /// The instance is up again after its reboot.
+    UpAgain,
+    /// AWS did not carry out the rung's call.
+    Refused { why: String },
+    /// The reboot in Standby did not bring the instance back to health.
+    RebootFailed { why: String },
+    /// Nothing shows that the call was ever made.
+    NeverAsked,
+    /// The instance has left service and can be rebooted.
+    LeftService,
+    /// Members that replaced others show the same symptom.
+    SubstitutesSickToo { count: usize },
+    /// The alarm went OK; the follow-up verifies that it stays so.
+    FollowUpVerifies,
+    /// The symptom was over when the next rung was about to be taken.
     SymptomOver,
     /// The alarm went OK, and no open incident is waiting for that.
     NothingOpen,
@@ -94,7 +140,6 @@ impl Reason {
             Self::AgentSilent { .. } => "agent-silent",
             Self::PlatformUnsupported => "platform-unsupported",
             Self::SystemImpaired => "system-impaired",
-            Self::RebootWouldReplace { .. } => "reboot-would-replace",
             Self::RebootFreesNothing => "reboot-frees-nothing",
             Self::NotInGroup => "not-in-group",
             Self::GroupNotOptedIn { .. } => "group-not-opted-in",
@@ -120,6 +165,30 @@ impl Reason {
             Self::ActionFailed { .. } => "action-failed",
             Self::ActionUncertain { .. } => "action-uncertain",
             Self::NotRecorded(_) => "not-recorded",
+            Self::RungTried { .. } => "rung-tried",
+            Self::StandbyImpossible { .. } => "standby-impossible",
+            Self::PersonPresent { .. } => "person-present",
+            Self::UnfitForReboot { .. } => "unfit-for-reboot",
+            Self::CleanupInsufficient { .. } => "cleanup-insufficient",
+            Self::CleanupFailed { .. } => "cleanup-failed",
+            Self::CleanupOk { .. } => "cleanup-ok",
+            Self::StillThere { .. } => "still-there",
+            Self::NotQuiet { .. } => "not-quiet",
+            Self::Unverified { .. } => "unverified",
+            Self::StayedGone { .. } => "stayed-gone",
+            Self::NotBack { .. } => "not-back",
+            Self::Substituted => "substituted",
+            Self::NotSubstituted { .. } => "not-substituted",
+            Self::Gone { .. } => "instance-gone",
+            Self::OutOfTime { .. } => "out-of-time",
+            Self::BackInService => "back-in-service",
+            Self::UpAgain => "up-again",
+            Self::Refused { .. } => "refused",
+            Self::RebootFailed { .. } => "reboot-failed",
+            Self::NeverAsked => "never-asked",
+            Self::LeftService => "left-service",
+            Self::SubstitutesSickToo { .. } => "substitutes-sick-too",
+            Self::FollowUpVerifies => "follow-up-verifies",
             Self::SymptomOver => "symptom-over",
             Self::NothingOpen => "nothing-open",
         }
@@ -128,6 +197,70 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LowestRung { .. }
+            | Self::AgentAbsent
+            | Self::AgentSilent { .. }
+            | Self::PlatformUnsupported
+            | Self::SystemImpaired
+            | Self::RebootFreesNothing
+            | Self::NotInGroup
+            | Self::GroupNotOptedIn { .. }
+            | Self::GroupObserved { .. }
+            | Self::ProcessSuspended { .. }
+            | Self::RefreshRunning { .. }
+            | Self::GroupMissing { .. }
+            | Self::NotInService { .. }
+            | Self::NotRunning { .. }
+            | Self::InstanceMissing
+            | Self::RungTried { .. }
+            | Self::StandbyImpossible { .. }
+            | Self::SubstitutesSickToo { .. } => self.about_a_rung(f),
+            Self::NotOptedIn { .. }
+            | Self::Observing { .. }
+            | Self::Stale { .. }
+            | Self::FromTheFuture { .. }
+            | Self::Muted { .. }
+            | Self::Suppressed { .. }
+            | Self::Unmeasured { .. }
+            | Self::Unclear { .. }
+            | Self::WhichInstance { .. }
+            | Self::FactUnknown(_)
+            | Self::DuplicateDelivery { .. }
+            | Self::IncidentOpen { .. }
+            | Self::PersonPresent { .. }
+            | Self::UnfitForReboot { .. }
+            | Self::NothingOpen => self.about_a_refusal(f),
+            Self::ActionFailed { .. }
+            | Self::ActionUncertain { .. }
+            | Self::NotRecorded(_)
+            | Self::CleanupInsufficient { .. }
+            | Self::CleanupFailed { .. }
+            | Self::CleanupOk { .. }
+            | Self::StillThere { .. }
+            | Self::NotQuiet { .. }
+            | Self::Unverified { .. }
+            | Self::StayedGone { .. }
+            | Self::NotBack { .. }
+            | Self::Substituted
+            | Self::NotSubstituted { .. }
+            | Self::Gone { .. }
+            | Self::OutOfTime { .. }
+            | Self::BackInService
+            | Self::UpAgain
+            | Self::Refused { .. }
+            | Self::RebootFailed { .. }
+            | Self::NeverAsked
+            | Self::LeftService
+            | Self::FollowUpVerifies
+            | Self::SymptomOver => self.about_a_course(f),
+        }
+    }
+}
+
+impl Reason {
+    /// Why a rung can or cannot be carried out.
+    fn about_a_rung(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LowestRung { rung, symptom } => {
                 write!(f, "{rung} is the lowest rung for {symptom} that can be carried out")
@@ -145,10 +278,6 @@ impl fmt::Display for Reason {
             Self::SystemImpaired => {
                 f.write_str("the host under the instance is impaired, and a reboot stays on it")
             }
-            Self::RebootWouldReplace { check } => write!(
-                f,
-                "the group checks health by {check} and would replace an instance that reboots"
-            ),
             Self::RebootFreesNothing => {
                 f.write_str("a reboot frees disk space only if /tmp holds it, which is not known")
             }
@@ -173,6 +302,22 @@ impl fmt::Display for Reason {
             }
             Self::NotRunning { state } => write!(f, "the instance is {state}, not running"),
             Self::InstanceMissing => f.write_str("there is no such instance in this region"),
+            Self::RungTried { rung } => write!(f, "a {rung} was tried in this incident already"),
+            Self::StandbyImpossible { why } => {
+                write!(f, "the instance cannot leave service for a reboot: {why}")
+            }
+            Self::SubstitutesSickToo { count } => write!(
+                f,
+                "{count} members of the group were replaced for this lately, and it came back: \
+                 what all of them share is to blame"
+            ),
+            other => f.write_str(other.code()),
+        }
+    }
+
+    /// Why nothing may be done.
+    fn about_a_refusal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::NotOptedIn { found } => {
                 write!(f, "the instance is not opted in: {}", TagFound(found.as_deref()))
             }
@@ -200,6 +345,18 @@ impl fmt::Display for Reason {
             Self::IncidentOpen { incident, symptom } => {
                 write!(f, "incident {incident} ({symptom}) is open on the instance")
             }
+            Self::PersonPresent { count } => {
+                write!(f, "somebody works on the host ({count} logged in or in a session)")
+            }
+            Self::UnfitForReboot { why } => write!(f, "a reboot now would do harm: {why}"),
+            Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
+            other => f.write_str(other.code()),
+        }
+    }
+
+    /// How it went with what was done.
+    fn about_a_course(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::ActionFailed { call, why } => write!(f, "{call} was refused: {why}"),
             Self::ActionUncertain { call, why } => write!(
                 f,
@@ -208,8 +365,45 @@ impl fmt::Display for Reason {
             Self::NotRecorded(gap) => {
                 write!(f, "what was done could not be written to the ledger: {gap}")
             }
-            Self::SymptomOver => f.write_str("the alarm is OK again, by a datapoint"),
-            Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
+            Self::CleanupInsufficient { why } => write!(f, "the cleanup was not enough: {why}"),
+            Self::CleanupFailed { why } => write!(f, "the cleanup {why}"),
+            Self::CleanupOk { why } => write!(f, "the cleanup says: {why}"),
+            Self::StillThere { what } => write!(f, "the symptom is still there: {what}"),
+            Self::NotQuiet { after } => {
+                write!(f, "the metric kept coming back out of bounds for {}", Age(*after))
+            }
+            Self::Unverified { why } => {
+                write!(f, "nothing shows whether the symptom is over: {why}")
+            }
+            Self::StayedGone { for_the_last } => {
+                write!(f, "the symptom has been gone for {}", Age(*for_the_last))
+            }
+            Self::NotBack { after, why } => {
+                write!(f, "the instance was not back after {}: {why}", Age(*after))
+            }
+            Self::Substituted => {
+                f.write_str("the instance left its group, which has its healthy capacity again")
+            }
+            Self::NotSubstituted { after } => {
+                write!(f, "the group had not replaced the instance after {}", Age(*after))
+            }
+            Self::Gone { state } => write!(f, "the instance is {state}: somebody else acted"),
+            Self::OutOfTime { after } => {
+                write!(f, "the incident did not end within {}", Age(*after))
+            }
+            Self::BackInService => f.write_str("the instance is back in service"),
+            Self::UpAgain => f.write_str("the instance is up again after its reboot"),
+            Self::RebootFailed { why } => write!(f, "the reboot did not help: {why}"),
+            Self::Refused { why } => write!(f, "AWS did not carry it out: {why}"),
+            Self::NeverAsked => {
+                f.write_str("nothing shows that the call was made, so it is made now")
+            }
+            Self::LeftService => f.write_str("the instance has left service"),
+            Self::FollowUpVerifies => {
+                f.write_str("the alarm is OK again; the follow-up verifies that it stays so")
+            }
+            Self::SymptomOver => f.write_str("the symptom is over before the next rung was taken"),
+            other => f.write_str(other.code()),
         }
     }
 }

@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::alarm::{Alarm, Evidence, Symptom};
+use crate::alarm::{Alarm, Seen, Symptom};
+use crate::facts::Facts;
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
-use crate::incident::Rung;
+use crate::incident::{Incident, Rung, Stage};
 use crate::reason::Reason;
 
 /// How an alarm ended, for now.
@@ -59,55 +60,60 @@ pub struct Report {
     pub seen: Seen,
     /// When the facts were read.
     pub at: Timestamp,
-    /// Until when the incident holds the instance, if it does.
-    pub holds_until: Option<Timestamp>,
+    /// The incident's stage after this, if there is an incident.
+    pub stage: Option<Stage>,
     /// Whether people were told: `false` if that failed, and if there was
     /// nothing worth telling.
     pub told: bool,
 }
 
-/// What an alarm said.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Seen {
-    /// The alarm's name.
-    pub alarm: String,
-    /// Namespace and metric.
-    pub metric: String,
-    /// The file system, for disk alarms that name one.
-    pub mount: Option<String>,
-    /// The newest datapoint, in the metric's own unit.
-    pub value: Option<f64>,
-    /// The threshold it was compared with.
-    pub threshold: Option<f64>,
-    /// When the alarm's state changed.
-    pub changed_at: Timestamp,
-    /// Why it changed, in `CloudWatch`'s words.
-    pub reason: String,
-    /// The region the alarm lives in.
-    pub region: Option<String>,
-}
-
-impl Seen {
-    /// What `alarm` said.
-    pub fn of(alarm: &Alarm) -> Self {
-        let (value, threshold) = match alarm.evidence {
-            Evidence::Measured { value, threshold } => (value, threshold),
-            _ => (None, None),
-        };
+impl Report {
+    /// A report about `alarm`, to be filled in: nothing was done.
+    pub fn about(alarm: &Alarm, at: Timestamp) -> Self {
         Self {
-            alarm: alarm.name.clone(),
-            metric: alarm.metric.clone(),
-            mount: alarm.mount.as_ref().map(|mount| mount.as_str().to_owned()),
-            value,
-            threshold,
-            changed_at: alarm.changed_at,
-            reason: alarm.reason.clone(),
-            region: alarm.region.clone(),
+            incident_id: alarm.incident_id(),
+            instance_id: alarm.instance_id.clone(),
+            symptom: alarm.symptom,
+            outcome: Outcome::Held,
+            rung: None,
+            observe: alarm.observe,
+            because: Vec::new(),
+            handed_over: false,
+            group: None,
+            command_id: None,
+            seen: Seen::of(alarm),
+            at,
+            stage: None,
+            told: false,
         }
     }
-}
 
-impl Report {
+    /// The same, with the group that the facts name.
+    pub fn about_with(alarm: &Alarm, facts: &Facts) -> Self {
+        Self { group: facts.group_name().cloned(), ..Self::about(alarm, facts.observed_at) }
+    }
+
+    /// A report about an incident as it now stands.
+    pub fn of(incident: &Incident, outcome: Outcome, because: Vec<Reason>, at: Timestamp) -> Self {
+        let last = incident.attempts.last();
+        Self {
+            incident_id: incident.id.clone(),
+            instance_id: incident.instance_id.clone(),
+            symptom: incident.symptom,
+            outcome,
+            rung: incident.rung(),
+            observe: false,
+            because,
+            handed_over: matches!(incident.stage, Stage::HandedOver | Stage::Expired),
+            group: incident.group.clone(),
+            command_id: last.and_then(|attempt| attempt.command_id.clone()),
+            seen: incident.seen.clone(),
+            at,
+            stage: Some(incident.stage),
+            told: false,
+        }
+    }
+
     /// Whether people should hear of it. What was answered before, what is not
     /// ours to touch and what somebody silenced on purpose is only logged.
     pub fn is_news(&self) -> bool {

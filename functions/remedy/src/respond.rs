@@ -1,19 +1,18 @@
 //! The road, drawn once. The only place that knows every room.
 
-use futures_util::future;
 use serde::Serialize;
 
-use crate::act::{self, Relief, Touch};
+use crate::act::{self, Touch};
 use crate::alarm::{self, Alarm, AlarmState, Evidence, Invocation, Unreadable};
 use crate::decide;
 use crate::facts::{Facts, Gap, Look};
+use crate::follow_up::record_and_tell;
 use crate::guard::{self, Refusal};
-use crate::incident::{Incident, Stage};
 use crate::ledger::{self, Ledger, NoClaim};
 use crate::notify::{self, Tell};
 use crate::policy::{Mode, Policy};
 use crate::reason::Reason;
-use crate::report::{Outcome, Report, Seen};
+use crate::report::{Outcome, Report};
 
 /// What an event came to: the function's answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -92,75 +91,59 @@ where
     W: Look + Ledger + Touch + Tell,
 {
     let mut facts = Facts::read(world, &alarm.instance_id, invocation.at).await;
-    if decide::asks_for_group(alarm, &facts, policy) {
-        facts.read_group(world).await;
+    if decide::asks_for_group(&[], &facts, policy) {
+        facts.read_group(world, alarm.symptom).await;
     }
-    let decision = decide::decide(alarm, &facts, policy);
+    let decision = decide::decide(alarm.symptom, &[], &facts, policy);
     let cleared = match guard::clear(decision, alarm, &facts, policy) {
         Ok(cleared) => cleared,
         Err(refusal) => return Ok(held(alarm, &facts, policy, refusal, world).await),
     };
     let mut because = cleared.because().to_vec();
-    let claim = match ledger::claim(world, cleared, alarm, &facts, policy).await {
+    let claim = match ledger::claim(world, &cleared, alarm, &facts, policy).await {
         Ok(claim) => claim,
         Err(NoClaim::Refused(refusal)) => {
             return Ok(held(alarm, &facts, policy, refusal, world).await);
         }
         Err(NoClaim::Unreachable(gap)) => return Err(gap),
     };
-    let acted = act::act(claim, Relief::of(alarm, policy), world).await;
+    let deed = claim.deed();
+    let acted = act::act(claim, policy, world).await;
 
-    let incident = &acted.incident;
     let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
     because.splice(0..0, acted.failure);
-    let mut report = Report {
-        outcome: if refused { Outcome::Held } else { Outcome::Acted },
-        rung: incident.rung(),
-        because,
-        handed_over: refused,
-        group: incident.group.clone(),
-        command_id: incident.attempts.last().and_then(|attempt| attempt.command_id.clone()),
-        holds_until: incident.stage.is_open().then_some(incident.expires_at),
-        ..blank(alarm, &facts)
-    };
-    record_and_tell(&mut report, incident, world).await;
+    let outcome = if refused { Outcome::Held } else { Outcome::Acted };
+    let mut report = Report::of(&acted.incident, outcome, because, invocation.at);
+    record_and_tell(&mut report, &acted.incident, Some(deed), world).await;
     Ok(report)
 }
 
-/// An OK closes the incident it is about, if a datapoint says so: a series
-/// that vanishes goes OK too, and proves nothing.
+/// An OK closes nothing by itself: a series that vanishes goes OK too, and a
+/// symptom that is gone may come back. It has the follow-up look at once.
 async fn resolve<W>(alarm: &Alarm, invocation: &Invocation, world: &W) -> Result<Report, Gap>
 where
-    W: Look + Ledger + Tell,
+    W: Look + Ledger,
 {
-    let mut report = Report {
-        outcome: Outcome::Held,
-        because: vec![Reason::NothingOpen],
-        ..opened(alarm, invocation.at)
-    };
+    let mut report = Report::about(alarm, invocation.at);
     let latest = world.history(&alarm.instance_id).await?.latest;
-    let Some(open) = ledger::closed_by(alarm, latest.as_ref()) else {
+    let open = latest.filter(|i| i.stage.is_open() && i.symptom == alarm.symptom);
+    let taken = open.as_ref().is_some_and(|open| open.is_taken(invocation.at));
+    let Some(open) = open else {
+        report.because = vec![Reason::NothingOpen];
         return Ok(report);
     };
     report.incident_id = open.id.clone();
     report.rung = open.rung();
     report.group.clone_from(&open.group);
-    match &alarm.evidence {
-        Evidence::Measured { .. } | Evidence::Asked => {
-            let closed =
-                Incident { stage: Stage::Resolved, version: open.version + 1, ..open.clone() };
-            report.outcome = Outcome::Resolved;
-            report.because = vec![Reason::SymptomOver];
-            record_and_tell(&mut report, &closed, world).await;
-        }
-        Evidence::Nothing { why } => {
-            report.because = vec![Reason::Unmeasured { why: why.clone() }];
-            tell(&mut report, world).await;
-        }
-        Evidence::Unclear { why } => {
-            report.because = vec![Reason::Unclear { why: why.clone() }];
-            tell(&mut report, world).await;
-        }
+    report.stage = Some(open.stage);
+    report.because = vec![match &alarm.evidence {
+        Evidence::Measured { .. } | Evidence::Asked => Reason::FollowUpVerifies,
+        Evidence::Nothing { why } => Reason::Unmeasured { why: why.clone() },
+        Evidence::Unclear { why } => Reason::Unclear { why: why.clone() },
+    }];
+    if !taken {
+        // If another writer is first, it set the time of its next look itself.
+        world.record(&open.waiting_until(invocation.at)).await?;
     }
     Ok(report)
 }
@@ -177,7 +160,7 @@ async fn held(
         because: refusal.because,
         handed_over: refusal.handed_over,
         observe: alarm.observe || policy.mode == Mode::Observe,
-        ..blank(alarm, facts)
+        ..Report::about_with(alarm, facts)
     };
     for reason in &report.because {
         match reason {
@@ -188,51 +171,8 @@ async fn held(
             _ => {}
         }
     }
-    tell(&mut report, world).await;
-    report
-}
-
-fn blank(alarm: &Alarm, facts: &Facts) -> Report {
-    Report { group: facts.group_name().cloned(), ..opened(alarm, facts.observed_at) }
-}
-
-fn opened(alarm: &Alarm, at: jiff::Timestamp) -> Report {
-    Report {
-        incident_id: alarm.incident_id(),
-        instance_id: alarm.instance_id.clone(),
-        symptom: alarm.symptom,
-        outcome: Outcome::Held,
-        rung: None,
-        observe: alarm.observe,
-        because: Vec::new(),
-        handed_over: false,
-        group: None,
-        command_id: None,
-        seen: Seen::of(alarm),
-        at,
-        holds_until: None,
-        told: false,
-    }
-}
-
-/// Writes down what was done and tells people, both at once: neither waits
-/// for the other, and the failure of one does not silence the other.
-async fn record_and_tell(report: &mut Report, incident: &Incident, world: &(impl Ledger + Tell)) {
-    let notification = notify::render(report);
-    let (recorded, told) = future::join(world.record(incident), world.tell(&notification)).await;
-    report.told = told.is_ok();
-    match recorded {
-        Ok(true) => {}
-        Ok(false) => report.because.push(Reason::NotRecorded(Gap {
-            call: "dynamodb:PutItem",
-            why: "another writer was first".to_owned(),
-        })),
-        Err(gap) => report.because.push(Reason::NotRecorded(gap)),
-    }
-}
-
-async fn tell(report: &mut Report, world: &impl Tell) {
     if report.is_news() {
-        report.told = world.tell(&notify::render(report)).await.is_ok();
+        report.told = world.tell(&notify::render(&report)).await.is_ok();
     }
+    report
 }

@@ -10,8 +10,8 @@
 
 use serde_json::Value;
 
+use super::Bad;
 use super::field::{Field, quoted_up_to};
-use super::metric::Bad;
 use super::reason::{Words, words};
 use super::{AlarmState, Evidence, Unreadable};
 

@@ -12,35 +12,35 @@ const QUOTED_CHARS_MAX: usize = 80;
 
 /// One value of an event and the path that leads to it.
 #[derive(Clone, Debug)]
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     path: String,
     value: &'a Value,
 }
 
 impl<'a> Field<'a> {
     /// The value at `path`, from where a walk begins.
-    pub(super) fn at(path: impl Into<String>, value: &'a Value) -> Self {
+    pub(crate) fn at(path: impl Into<String>, value: &'a Value) -> Self {
         Self { path: path.into(), value }
     }
 
     /// The path that leads here.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
     /// The value itself.
-    pub(super) fn value(&self) -> &'a Value {
+    pub(crate) fn value(&self) -> &'a Value {
         self.value
     }
 
     /// The member `key`, unless it is missing or null.
-    pub(super) fn get(&self, key: &str) -> Option<Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<Self> {
         let value = self.value.get(key)?;
         (!value.is_null()).then(|| Self::at(self.path_of(key), value))
     }
 
     /// The member `key`, which must be there.
-    pub(super) fn need(&self, key: &str, expected: &str) -> Result<Self, Unreadable> {
+    pub(crate) fn need(&self, key: &str, expected: &str) -> Result<Self, Unreadable> {
         if !self.value.is_object() {
             return Err(self.unlike("an object"));
         }
@@ -48,30 +48,30 @@ impl<'a> Field<'a> {
     }
 
     /// The member `key`, which must be there and an object.
-    pub(super) fn object(&self, key: &str) -> Result<Self, Unreadable> {
+    pub(crate) fn object(&self, key: &str) -> Result<Self, Unreadable> {
         let field = self.need(key, "an object")?;
         if field.value.is_object() { Ok(field) } else { Err(field.unlike("an object")) }
     }
 
     /// The text that must be here.
-    pub(super) fn text(&self) -> Result<&'a str, Unreadable> {
+    pub(crate) fn text(&self) -> Result<&'a str, Unreadable> {
         self.value.as_str().ok_or_else(|| self.unlike("a text"))
     }
 
     /// The text of the member `key`, if it has one. A member that is there and
     /// no text is an error.
-    pub(super) fn text_of(&self, key: &str) -> Result<Option<&'a str>, Unreadable> {
+    pub(crate) fn text_of(&self, key: &str) -> Result<Option<&'a str>, Unreadable> {
         self.get(key).map(|field| field.text()).transpose()
     }
 
     /// The text of the member `key`, which must be there.
-    pub(super) fn needed_text(&self, key: &str) -> Result<&'a str, Unreadable> {
+    pub(crate) fn needed_text(&self, key: &str) -> Result<&'a str, Unreadable> {
         self.need(key, "a text")?.text()
     }
 
     /// The point in time the member `key` must say: RFC 3339, or `CloudWatch`'s
     /// own writing of it with an offset `+0000` that has no colon.
-    pub(super) fn needed_time(&self, key: &str) -> Result<Timestamp, Unreadable> {
+    pub(crate) fn needed_time(&self, key: &str) -> Result<Timestamp, Unreadable> {
         let expected = "a time such as 2026-11-20T03:14:00.000+0000";
         let field = self.need(key, expected)?;
         let text = field.text()?;
@@ -79,14 +79,14 @@ impl<'a> Field<'a> {
     }
 
     /// The elements that must be here.
-    pub(super) fn list(&self) -> Result<Vec<Self>, Unreadable> {
+    pub(crate) fn list(&self) -> Result<Vec<Self>, Unreadable> {
         let elements = self.value.as_array().ok_or_else(|| self.unlike("a list"))?;
         let element = |(i, value)| Self::at(format!("{}[{i}]", self.path), value);
         Ok(elements.iter().enumerate().map(element).collect())
     }
 
     /// The members that must be here, with their names.
-    pub(super) fn members(&self) -> Result<Vec<(&'a str, Self)>, Unreadable> {
+    pub(crate) fn members(&self) -> Result<Vec<(&'a str, Self)>, Unreadable> {
         let members = self.value.as_object();
         let members = members.ok_or_else(|| self.unlike("an object"))?;
         let member = |(key, value)| Self::at(self.path_of(key), value);
@@ -94,7 +94,7 @@ impl<'a> Field<'a> {
     }
 
     /// The error that something else was expected here.
-    pub(super) fn unlike(&self, expected: &str) -> Unreadable {
+    pub(crate) fn unlike(&self, expected: &str) -> Unreadable {
         let path = if self.path.is_empty() { "event" } else { &self.path };
         Unreadable::new(path, expected, &quoted(&self.value.to_string()))
     }
@@ -106,12 +106,12 @@ impl<'a> Field<'a> {
 
 /// `text` fit for one line of a message: short, and with everything escaped
 /// that is not plain ASCII. What an event says is never trusted.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     quoted_up_to(QUOTED_CHARS_MAX, text)
 }
 
 /// The same, cut to `chars_max` characters.
-pub(super) fn quoted_up_to(chars_max: usize, text: &str) -> String {
+pub(crate) fn quoted_up_to(chars_max: usize, text: &str) -> String {
     let mut quoted = String::new();
     for (i, c) in text.chars().enumerate() {
         if i == chars_max {

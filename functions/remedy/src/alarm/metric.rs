@@ -2,18 +2,11 @@
 //! direction in which it is bad; dimensions give the instance and the mount.
 //! Names of alarms lie, and are never asked.
 
-use super::field::Field;
-use super::{Symptom, Unreadable};
-use crate::ids::{InstanceId, MountPoint};
+use std::collections::BTreeMap;
 
-/// The direction in which a metric is bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bad {
-    /// More is worse, as for a share in use.
-    Up,
-    /// Less is worse, as for a share that is free.
-    Down,
-}
+use super::field::Field;
+use super::{Bad, Symptom, Unreadable};
+use crate::ids::{InstanceId, MountPoint};
 
 /// What a metric says something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +93,11 @@ impl<'a> Dimension<'a> {
         };
         field.list()?.into_iter().map(dimension).collect()
     }
+}
+
+/// `dimensions` as a map, to name the series by.
+pub(super) fn names_and_values(dimensions: &[Dimension<'_>]) -> BTreeMap<String, String> {
+    dimensions.iter().map(|d| (d.name.to_owned(), d.value.to_owned())).collect()
 }
 
 fn value_of<'a, 'b>(dimensions: &'b [Dimension<'a>], name: &str) -> Option<&'b Dimension<'a>> {

@@ -62,6 +62,7 @@ pub(super) fn read(
         state: AlarmState::Alarm,
         changed_at: invocation.at,
         metric: "no metric".to_owned(),
+        series: None,
         mount,
         evidence: Evidence::Asked,
         reason: "a person asked".to_owned(),

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::evidence::{Told, unclear, weigh};
 use super::expression::{self, Sense};
 use super::field::Field;
-use super::metric::{self, Bad, Dimension, Mount, Whose};
-use super::{Alarm, AlarmState, Envelope, Evidence, Muted, NoAlarm, NotOurs, Symptom};
+use super::metric::{self, Dimension, Mount, Whose};
+use super::{Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Series, Symptom};
 use crate::ids::{InstanceId, MountPoint};
 
 /// `CloudWatch` allows an alarm's name 255 characters. What is longer is no name
@@ -50,6 +50,8 @@ pub(super) struct Transition<'a> {
 /// One metric among those an alarm watches.
 struct Source<'t> {
     label: String,
+    namespace: &'t str,
+    name: &'t str,
     meaning: Option<metric::Meaning>,
     /// Whether its values are not the metric's own.
     counts: bool,
@@ -101,6 +103,7 @@ impl Transition<'_> {
         let alarm = |(instance_id, mounts): Named| {
             let (mount, unspeakable) = mount_among(&mounts);
             let disk = symptom == Symptom::DiskFull;
+            let series = self.series(&sources, &subject, &instance_id);
             Alarm {
                 envelope: self.envelope,
                 name: self.name.chars().take(NAME_CHARS_MAX).collect(),
@@ -113,6 +116,7 @@ impl Transition<'_> {
                 state: self.told.state,
                 changed_at: self.changed_at,
                 metric: subject.metric.clone(),
+                series,
                 mount: mount.filter(|_| disk),
                 evidence: match unspeakable.filter(|_| disk) {
                     Some(why) => unclear(&why),
@@ -133,6 +137,8 @@ impl Transition<'_> {
         let source = |watched| match watched {
             &Watched::Metric { namespace, name, stat, ref dimensions } => Some(Source {
                 label: format!("{namespace} {name}"),
+                namespace,
+                name,
                 meaning: metric::meaning(namespace, name),
                 counts: stat.is_some_and(metric::counts_datapoints),
                 dimensions: Some(dimensions),
@@ -141,6 +147,8 @@ impl Transition<'_> {
                 let query = expression::query(text)?;
                 Some(Source {
                     label: format!("{} {}", query.namespace, query.metric),
+                    namespace: query.namespace,
+                    name: query.metric,
                     meaning: metric::meaning(query.namespace, query.metric),
                     counts: query.function.eq_ignore_ascii_case("COUNT"),
                     dimensions: None,
@@ -175,6 +183,29 @@ impl Transition<'_> {
             self.doubted_expression(meaning.bad)
         };
         Ok(Subject { metric: metric.clone(), bad: meaning.bad, doubt })
+    }
+
+    /// The series of the subject's metric that belongs to `id`.
+    fn series(&self, sources: &[Source<'_>], subject: &Subject, id: &InstanceId) -> Option<Series> {
+        let source = sources.iter().find(|source| {
+            source.label == subject.metric
+                && (self.contributor.is_some()
+                    || source.dimensions.is_some_and(
+                        |d| matches!(metric::whose(d), Ok(Whose::Instance(of)) if of == *id),
+                    ))
+        })?;
+        let (dimensions, exact) = match (&self.contributor, source.dimensions) {
+            (Some(labels), _) => (metric::names_and_values(labels), false),
+            (None, Some(dimensions)) => (metric::names_and_values(dimensions), true),
+            (None, None) => return None,
+        };
+        Some(Series {
+            namespace: source.namespace.to_owned(),
+            name: source.name.to_owned(),
+            dimensions,
+            exact,
+            bad: subject.bad,
+        })
     }
 
     /// Why an expression's direction may not be its metrics' direction.

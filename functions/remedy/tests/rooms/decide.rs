@@ -1,13 +1,14 @@
 //! Which rung: every rule by which one is available, unavailable or in doubt.
 
+use jiff::Timestamp;
 use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
 use remedy::decide::{Decision, asks_for_group, decide, ladder};
-use remedy::facts::{Fact, Facts, GroupFact, InstanceState, Platform};
-use remedy::incident::Rung;
+use remedy::facts::{Fact, Facts, Group, GroupFact, InstanceState, Platform};
+use remedy::incident::{Rung, Standby};
 use remedy::reason::Reason;
 
 use crate::given::{
-    agent, ago, alarm, alone, facts, gap, group, instance, membership, now, policy, silence, tags,
+    agent, ago, alone, facts, gap, group, instance, membership, now, policy, silence, tags,
 };
 
 /// A rule, the symptom it is shown with, what is changed, and what comes of it.
@@ -18,7 +19,7 @@ fn check(rows: &[Row]) {
     for (rule, symptom, change, expected) in rows {
         let mut facts = facts();
         change(&mut facts);
-        let decision = said(&decide(&alarm(*symptom), &facts, &policy()));
+        let decision = said(&decide(*symptom, &[], &facts, &policy()));
         if decision != *expected {
             wrong.push(format!("{rule} ({symptom})\n  expected {expected}\n  but got  {decision}"));
         }
@@ -32,7 +33,11 @@ fn said(decision: &Decision) -> String {
         codes.join(" ")
     };
     match decision {
-        Decision::Act { rung, because } => format!("{rung}: {}", codes(because)),
+        Decision::Act { rung, standby: None, because } => format!("{rung}: {}", codes(because)),
+        Decision::Act { rung, standby: Some(Standby { decremented }), because } => {
+            let room = if *decremented { "room below" } else { "room above" };
+            format!("standby with {room}, {rung}: {}", codes(because))
+        }
         Decision::Watch { because } => format!("watch: {}", codes(because)),
         Decision::HandOver { because } => format!("hand over: {}", codes(because)),
     }
@@ -183,7 +188,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
                 alone(facts);
                 facts.instance = Fact::Unknown(gap("ec2:DescribeInstances"));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "an impaired host keeps its instance through a reboot",
@@ -213,7 +218,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
                 alone(facts);
                 facts.status = Fact::Known(None);
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "an unknown status stops the climb",
@@ -223,7 +228,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
                 alone(facts);
                 facts.status = Fact::Unknown(gap("ec2:DescribeInstanceStatus"));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
     ]);
 }
@@ -234,13 +239,122 @@ fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
 }
 
 #[test]
+fn a_reboot_in_standby_needs_a_way_out_and_back() {
+    check(&[
+        (
+            "at its minimum a group starts one more, if its maximum allows",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                group(facts).min = 3;
+            },
+            "standby with room above, reboot: lowest-rung agent-silent",
+        ),
+        (
+            "a group of one size has no room, and replaces",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                (group(facts).min, group(facts).max) = (3, 3);
+            },
+            "replace: lowest-rung agent-silent standby-impossible",
+        ),
+        (
+            "without Launch nobody comes back, and nobody is replaced",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                group(facts).suspended = ["Launch".to_owned()].into();
+            },
+            "hand over: agent-silent standby-impossible process-suspended",
+        ),
+        (
+            "a group whose owner has not opted in keeps its members in service",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                group(facts).tags.clear();
+            },
+            "hand over: agent-silent group-not-opted-in",
+        ),
+        (
+            "a refresh would wait for who is in Standby",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                refresh(facts, Fact::Known(Some("InProgress".to_owned())));
+            },
+            "watch: refresh-running agent-silent",
+        ),
+        (
+            "an unknown refresh stops the climb",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                refresh(facts, Fact::Unknown(gap("autoscaling:DescribeInstanceRefreshes")));
+            },
+            "watch: fact-unknown agent-silent",
+        ),
+        (
+            "a member that is not in service cannot leave it",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                membership(facts).lifecycle = "Standby".to_owned();
+            },
+            "hand over: agent-silent not-in-service",
+        ),
+    ]);
+}
+
+#[test]
+fn a_rung_that_was_tried_is_not_tried_again() {
+    use Rung::{Cleanup, Reboot, Replace};
+    let rows: [(Symptom, &[Rung], &str); 7] = [
+        (DiskFull, &[Cleanup], "replace: lowest-rung rung-tried"),
+        (DiskFull, &[Replace], "cleanup: lowest-rung"),
+        (DiskFull, &[Cleanup, Replace], "hand over: rung-tried rung-tried reboot-frees-nothing"),
+        (HighCpu, &[Cleanup], "standby with room below, reboot: lowest-rung rung-tried"),
+        (HighCpu, &[Cleanup, Reboot], "replace: lowest-rung rung-tried rung-tried"),
+        (MemoryPressure, &[Cleanup, Reboot], "replace: lowest-rung rung-tried rung-tried"),
+        (HighCpu, &[Cleanup, Reboot, Replace], "hand over: rung-tried rung-tried rung-tried"),
+    ];
+    for (symptom, tried, expected) in rows {
+        let decision = said(&decide(symptom, tried, &facts(), &policy()));
+        assert_eq!(decision, expected, "{symptom} after {tried:?}");
+    }
+}
+
+#[test]
+fn substitutes_that_are_sick_too_end_the_replacing() {
+    let decision = |replaced: Fact<Vec<Timestamp>>| {
+        let mut facts = facts();
+        silence(&mut facts);
+        match &mut facts.group {
+            GroupFact::Read { replaced: read, .. } => *read = replaced,
+            GroupFact::NotRead => panic!("the group is not read"),
+        }
+        said(&decide(DiskFull, &[], &facts, &policy()))
+    };
+    let replaces = "replace: lowest-rung agent-silent";
+    let stops = "hand over: agent-silent substitutes-sick-too reboot-frees-nothing";
+    assert_eq!(decision(Fact::Known(vec![])), replaces);
+    assert_eq!(decision(Fact::Known(vec![ago(30)])), replaces, "once may be chance");
+    assert_eq!(decision(Fact::Known(vec![ago(50), ago(30)])), stops);
+    let yesterday = ago(6 * 60);
+    assert_eq!(decision(Fact::Known(vec![yesterday, ago(30)])), replaces, "6 hours are long ago");
+    let unknown = Fact::Unknown(gap("dynamodb:GetItem"));
+    assert_eq!(decision(unknown), "watch: fact-unknown agent-silent");
+}
+
+#[test]
 fn a_reboot_in_a_group_needs_health_checks_that_wait() {
     check(&[
         (
-            "a group behind a load balancer would replace who reboots",
+            "a group behind a load balancer would replace who reboots in service",
             HighCpu,
             silence,
-            "replace: lowest-rung agent-silent reboot-would-replace",
+            "standby with room below, reboot: lowest-rung agent-silent",
         ),
         (
             "so would any health check we do not know",
@@ -249,7 +363,7 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
                 silence(facts);
                 group(facts).health_checks = ["EC2", "VPC_LATTICE"].map(str::to_owned).into();
             },
-            "replace: lowest-rung agent-silent reboot-would-replace",
+            "standby with room below, reboot: lowest-rung agent-silent",
         ),
         (
             "EC2's and EBS's own checks wait",
@@ -267,19 +381,16 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
                 silence(facts);
                 facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "an unknown group stops the climb",
             HighCpu,
             |facts| {
                 silence(facts);
-                facts.group = GroupFact::Read {
-                    group: Fact::Unknown(gap("autoscaling:DescribeAutoScalingGroups")),
-                    refresh: Fact::Known(None),
-                };
+                facts.group = read(Fact::Unknown(gap("autoscaling:DescribeAutoScalingGroups")));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "a group that nobody asked about is in doubt",
@@ -288,15 +399,14 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
                 silence(facts);
                 facts.group = GroupFact::NotRead;
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "a group that is gone replaces nobody",
             HighCpu,
             |facts| {
                 silence(facts);
-                facts.group =
-                    GroupFact::Read { group: Fact::Known(None), refresh: Fact::Known(None) };
+                facts.group = read(Fact::Known(None));
             },
             "hand over: agent-silent group-missing",
         ),
@@ -394,7 +504,7 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
                 silence(facts);
                 refresh(facts, Fact::Known(Some("InProgress".to_owned())));
             },
-            "hand over: agent-silent refresh-running reboot-frees-nothing",
+            "watch: refresh-running agent-silent",
         ),
         (
             "an unknown refresh stops the climb",
@@ -403,7 +513,7 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
                 silence(facts);
                 refresh(facts, Fact::Unknown(gap("autoscaling:DescribeInstanceRefreshes")));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
         (
             "a member that is not in service is the group's",
@@ -421,9 +531,13 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
                 silence(facts);
                 facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
             },
-            "watch: agent-silent fact-unknown",
+            "watch: fact-unknown agent-silent",
         ),
     ]);
+}
+
+fn read(group: Fact<Option<Group>>) -> GroupFact {
+    GroupFact::Read { group, refresh: Fact::Known(None), replaced: Fact::Known(Vec::new()) }
 }
 
 fn refresh(facts: &mut Facts, status: Fact<Option<String>>) {
@@ -448,7 +562,7 @@ fn the_group_is_read_only_if_no_cleanup_is_possible() {
         let mut facts = facts();
         facts.group = GroupFact::NotRead;
         change(&mut facts);
-        asks_for_group(&alarm(DiskFull), &facts, &policy())
+        asks_for_group(&[], &facts, &policy())
     };
     assert!(asks(silence), "a silent agent");
     assert!(!asks(nothing), "an agent that answers");
@@ -462,12 +576,14 @@ fn the_group_is_read_only_if_no_cleanup_is_possible() {
     );
     let mut read = facts();
     silence(&mut read);
-    assert!(!asks_for_group(&alarm(DiskFull), &read, &policy()), "a group that was read");
+    assert!(!asks_for_group(&[], &read, &policy()), "a group that was read");
+    let unread = Facts { group: GroupFact::NotRead, ..facts() };
+    assert!(asks_for_group(&[Rung::Cleanup], &unread, &policy()), "after a cleanup");
 }
 
 #[test]
 fn a_decision_depends_on_nothing_but_its_inputs() {
-    let decide = || decide(&alarm(DiskFull), &facts(), &policy());
+    let decide = || decide(DiskFull, &[], &facts(), &policy());
     assert_eq!(decide(), decide());
     assert_eq!(facts().observed_at, now());
 }

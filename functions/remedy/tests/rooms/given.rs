@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{Alarm, AlarmState, Envelope, Evidence, Symptom};
+use remedy::alarm::{Alarm, AlarmState, Bad, Envelope, Evidence, Seen, Series, Symptom};
 use remedy::facts::{
     Agent, Fact, Facts, Gap, Group, GroupFact, History, Instance, InstanceState, Membership,
     Platform, StatusChecks,
@@ -38,6 +38,13 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
         changed_at: ago(1),
         metric: "CWAgent something_percent".to_owned(),
         mount: (symptom == Symptom::DiskFull).then(|| MountPoint::new("/var").unwrap()),
+        series: Some(Series {
+            namespace: "CWAgent".to_owned(),
+            name: "something_percent".to_owned(),
+            dimensions: BTreeMap::new(),
+            exact: true,
+            bad: Bad::Up,
+        }),
         evidence: Evidence::Measured { value: Some(96.4), threshold: Some(90.0) },
         reason: "Threshold Crossed".to_owned(),
         muted: None,
@@ -88,6 +95,7 @@ pub(crate) fn facts() -> Facts {
                 maintenance: None,
             })),
             refresh: Fact::Known(None),
+            replaced: Fact::Known(Vec::new()),
         },
         history: Fact::Known(History { latest: None }),
     }
@@ -116,20 +124,36 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
     Incident {
         id: other.incident_id(),
         action_id: other.action_id(),
-        instance_id: other.instance_id,
+        answered: Vec::new(),
+        instance_id: other.instance_id.clone(),
         symptom,
+        seen: Seen::of(&other),
         group: None,
-        alarm: other.name,
-        stage: Stage::Acted,
-        attempts: vec![Attempt {
-            rung: Rung::Cleanup,
-            claimed_at: ago(30),
-            command_id: None,
-            failure: None,
-        }],
+        mount: other.mount.clone(),
+        stage: Stage::Cleaning,
+        stage_since: ago(30),
+        quiet_since: None,
+        attempts: vec![attempt(Rung::Cleanup)],
+        found: None,
+        standby: None,
+        held_back: None,
+        taken_until: None,
         opened_at: ago(30),
-        expires_at: now() + SignedDuration::from_mins(30),
+        due_at: ago(29),
+        expires_at: now() + SignedDuration::from_mins(150),
         version: 2,
+    }
+}
+
+/// A try at `rung`, half an hour ago.
+pub(crate) fn attempt(rung: Rung) -> Attempt {
+    Attempt {
+        rung,
+        claimed_at: ago(30),
+        command_id: None,
+        refused: None,
+        failed: None,
+        asked_again: 0,
     }
 }
 

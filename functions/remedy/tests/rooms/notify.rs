@@ -1,13 +1,13 @@
 //! What people get, and that no text from outside can spoil it.
 
 use proptest::prelude::*;
-use remedy::alarm::Symptom;
+use remedy::alarm::{Seen, Symptom};
 use remedy::facts::Gap;
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::Rung;
 use remedy::notify::{Notification, SUBJECT_CHARS_MAX, render};
 use remedy::reason::Reason;
-use remedy::report::{Outcome, Report, Seen};
+use remedy::report::{Outcome, Report};
 
 use crate::given::{alarm, now};
 
@@ -26,7 +26,7 @@ fn report(outcome: Outcome, rung: Option<Rung>, because: Vec<Reason>) -> Report 
         command_id: None,
         seen: Seen::of(&alarm),
         at: now(),
-        holds_until: None,
+        stage: None,
         told: false,
     }
 }

@@ -1,0 +1,95 @@
+//! What outlives an alarm: what it said, and the series to read again when
+//! somebody asks whether it is over.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Alarm, Evidence};
+
+/// What an alarm said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The alarm's name.
+    pub alarm: String,
+    /// Namespace and metric.
+    pub metric: String,
+    /// The file system, for disk alarms that name one.
+    pub mount: Option<String>,
+    /// The newest datapoint, in the metric's own unit.
+    pub value: Option<f64>,
+    /// The threshold it was compared with.
+    pub threshold: Option<f64>,
+    /// When the alarm's state changed.
+    pub changed_at: Timestamp,
+    /// Why it changed, in `CloudWatch`'s words.
+    pub reason: String,
+    /// The region the alarm lives in.
+    pub region: Option<String>,
+    /// How many instances the alarm watches without saying which of them is in
+    /// trouble. 1 means it is this one.
+    pub watched: usize,
+    /// The instance's own series, to be read again.
+    pub series: Option<Series>,
+}
+
+/// One instance's series of one metric.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// The metric's namespace.
+    pub namespace: String,
+    /// The metric's name.
+    pub name: String,
+    /// The dimensions the alarm named.
+    pub dimensions: BTreeMap<String, String>,
+    /// Whether these are all the dimensions the series has. A contributor names
+    /// only the labels its query groups by.
+    pub exact: bool,
+    /// The direction in which the metric is bad.
+    pub bad: Bad,
+}
+
+/// The direction in which a metric is bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bad {
+    /// More is worse, as for a share in use.
+    Up,
+    /// Less is worse, as for a share that is free.
+    Down,
+}
+
+impl Bad {
+    /// Whether `value` is out of bounds. On the threshold itself it is: some
+    /// alarms count that as breaching, and a value that rests there is no
+    /// recovery.
+    pub fn beyond(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::Up => value >= threshold,
+            Self::Down => value <= threshold,
+        }
+    }
+}
+
+impl Seen {
+    /// What `alarm` said.
+    pub fn of(alarm: &Alarm) -> Self {
+        let (value, threshold) = match alarm.evidence {
+            Evidence::Measured { value, threshold } => (value, threshold),
+            _ => (None, None),
+        };
+        Self {
+            alarm: alarm.name.clone(),
+            metric: alarm.metric.clone(),
+            mount: alarm.mount.as_ref().map(|mount| mount.as_str().to_owned()),
+            value,
+            threshold,
+            changed_at: alarm.changed_at,
+            reason: alarm.reason.clone(),
+            region: alarm.region.clone(),
+            watched: alarm.watched,
+            series: alarm.series.clone(),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The second spine: did it work? On every beat the due incidents are looked
+//! at, and each takes its one next step. Events that something happened are
+//! only hints to look sooner: lost, late, doubled or reordered they change the
+//! delay and nothing else.
+
+use futures_util::{StreamExt as _, future, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::act::{self, Touch};
+use crate::decide;
+use crate::facts::{Facts, Gap, Look};
+use crate::guard::{self, Refusal};
+use crate::ids::InstanceId;
+use crate::incident::{HeldBack, Incident, Rung, Stage};
+use crate::ledger::{self, Claim, Deed, Ledger};
+use crate::next::{Step, next};
+use crate::notify::{self, Tell};
+use crate::policy::Policy;
+use crate::reason::Reason;
+use crate::report::{Outcome, Report};
+use crate::scene::{self, Presence, Scene};
+
+/// Incidents taken up in one beat. Each costs at most some 15 calls; the rest
+/// stays due, longest due first.
+const INCIDENTS_PER_BEAT_MAX: usize = 50;
+
+/// Incidents looked at together: enough that one slow answer does not hold up
+/// the beat, few enough to stay below EC2's request quotas.
+const TOGETHER_MAX: usize = 8;
+
+/// The beat that ends an incident has this long to tell so before the next one
+/// does: the function's 60 seconds.
+const TURN_LASTS: SignedDuration = SignedDuration::from_secs(60);
+
+/// A rung that is held back this long is told to people, once.
+const HELD_BACK_IS_TOLD_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// What one beat came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Beat {
+    /// What happened to incidents that moved in a way people may ask about.
+    pub reports: Vec<Report>,
+    /// How many incidents were looked at.
+    pub looked_at: usize,
+    /// What could not be looked at or written down, and stays due.
+    pub left: Vec<String>,
+}
+
+/// Looks at what is due; with a hint, at that instance's incident instead,
+/// whether it is due or not.
+pub async fn beat<W>(
+    hint: Option<&InstanceId>,
+    now: Timestamp,
+    policy: &Policy,
+    world: &W,
+) -> Result<Beat, Gap>
+where
+    W: Look + Ledger + Touch + Tell,
+{
+    let mut due = match hint {
+        Some(instance) => world.history(instance).await?.latest.into_iter().collect(),
+        None => world.due(now, INCIDENTS_PER_BEAT_MAX).await?,
+    };
+    due.retain(|incident| incident.stage.is_open() && !incident.is_taken(now));
+    let mut beat = Beat { looked_at: due.len(), ..Beat::default() };
+    let mut steps = stream::iter(&due)
+        .map(|incident| follow(incident, now, policy, world))
+        .buffer_unordered(TOGETHER_MAX);
+    while let Some(followed) = steps.next().await {
+        match followed {
+            Ok(report) => beat.reports.extend(report),
+            Err(gap) => beat.left.push(gap.to_string()),
+        }
+    }
+    Ok(beat)
+}
+
+/// Takes one incident one step on.
+async fn follow<W>(
+    incident: &Incident,
+    now: Timestamp,
+    policy: &Policy,
+    world: &W,
+) -> Result<Option<Report>, Gap>
+where
+    W: Look + Ledger + Touch + Tell,
+{
+    let scene = scene::look(incident, world, now).await;
+    match next(incident, &scene, now, policy) {
+        Step::Wait(waiting) => {
+            world.record(&waiting).await?;
+            Ok(None)
+        }
+        Step::Move(moved, reason) => {
+            if reason == Reason::Substituted {
+                // Whoever asked for it may have died before it was noted.
+                note_replacement(&moved, world).await?;
+            }
+            let won = world.record(&moved).await?;
+            Ok(won.then(|| Report::of(&moved, Outcome::Acted, vec![reason], now)))
+        }
+        Step::CarryOn(deed, incident, reason) => {
+            let claim = ledger::carry_on(world, deed, &incident, now, policy).await?;
+            match claim {
+                Some(claim) => Ok(Some(carry_out(claim, vec![reason], now, policy, world).await)),
+                None => Ok(None),
+            }
+        }
+        Step::Climb(incident, reason) => climb(&incident, reason, &scene, now, policy, world).await,
+        Step::End(ended, because) => ending(incident, ended, because, now, world).await,
+    }
+}
+
+/// Tries the next rung, unless the symptom is over after all.
+async fn climb<W>(
+    incident: &Incident,
+    reason: Reason,
+    scene: &Scene,
+    now: Timestamp,
+    policy: &Policy,
+    world: &W,
+) -> Result<Option<Report>, Gap>
+where
+    W: Look + Ledger + Touch + Tell,
+{
+    let presence = match scene {
+        Scene::Symptom(presence) => presence.clone(),
+        _ => scene::presence(incident, world, now).await,
+    };
+    if presence == Presence::Gone && incident.stage != Stage::Watching {
+        let moved = incident.moved_to(Stage::Watching, now);
+        let because = vec![reason, Reason::SymptomOver];
+        let won = world.record(&moved).await?;
+        return Ok(won.then(|| Report::of(&moved, Outcome::Acted, because, now)));
+    }
+    let mut facts = Facts::read(world, &incident.instance_id, now).await;
+    let tried = incident.tried();
+    if decide::asks_for_group(&tried, &facts, policy) {
+        facts.read_group(world, incident.symptom).await;
+    }
+    let decision = decide::decide(incident.symptom, &tried, &facts, policy);
+    let cleared = match guard::clear_climb(decision, incident, &facts, policy) {
+        Ok(cleared) => cleared,
+        Err(refusal) if refusal.handed_over => {
+            let mut because = vec![reason];
+            because.extend(refusal.because);
+            let ended = incident.moved_to(Stage::HandedOver, now);
+            return ending(incident, ended, because, now, world).await;
+        }
+        Err(refusal) => return hold_back(incident, reason, refusal, now, world).await,
+    };
+    let mut because = vec![reason];
+    because.extend_from_slice(cleared.because());
+    match ledger::climb(world, &cleared, incident, now, policy).await? {
+        Some(claim) => Ok(Some(carry_out(claim, because, now, policy, world).await)),
+        None => Ok(None),
+    }
+}
+
+/// A rung waits for its guards; a wait that lasts is told once.
+async fn hold_back<W>(
+    incident: &Incident,
+    reason: Reason,
+    refusal: Refusal,
+    now: Timestamp,
+    world: &W,
+) -> Result<Option<Report>, Gap>
+where
+    W: Ledger + Tell,
+{
+    let before = incident.held_back.unwrap_or(HeldBack { since: now, told: false });
+    let lasts = now.duration_since(before.since) >= HELD_BACK_IS_TOLD_AFTER;
+    let tell_now = lasts && !before.told;
+    let mut held = incident.waiting_until(now + SignedDuration::from_mins(1));
+    held.held_back = Some(HeldBack { told: before.told || tell_now, ..before });
+    if !world.record(&held).await? {
+        return Ok(None);
+    }
+    let mut because = refusal.because;
+    because.push(reason);
+    let mut report = Report::of(&held, Outcome::Held, because, now);
+    report.rung = refusal.rung;
+    if tell_now {
+        report.told = world.tell(&notify::render(&report)).await.is_ok();
+    }
+    Ok(Some(report))
+}
+
+/// act -> record -> notify, for a step of an open incident.
+async fn carry_out<W>(
+    claim: Claim,
+    mut because: Vec<Reason>,
+    now: Timestamp,
+    policy: &Policy,
+    world: &W,
+) -> Report
+where
+    W: Ledger + Touch + Tell,
+{
+    let deed = claim.deed();
+    let acted = act::act(claim, policy, world).await;
+    let mut incident = acted.incident;
+    let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
+    if refused {
+        incident.due_at = now; // The next beat takes the next step.
+    }
+    because.splice(0..0, acted.failure);
+    let outcome = if refused { Outcome::Held } else { Outcome::Acted };
+    let mut report = Report::of(&incident, outcome, because, now);
+    record_and_tell(&mut report, &incident, Some(deed), world).await;
+    report
+}
+
+/// Ends an incident and tells people. The turn to do so is written first, so
+/// that of two beats one tells; the end is written last, so that whoever dies
+/// in between has told twice rather than never.
+async fn ending<W>(
+    incident: &Incident,
+    ended: Incident,
+    because: Vec<Reason>,
+    now: Timestamp,
+    world: &W,
+) -> Result<Option<Report>, Gap>
+where
+    W: Ledger + Tell,
+{
+    let until = now + TURN_LASTS;
+    let turn = Incident { taken_until: Some(until), ..incident.waiting_until(until) };
+    if !world.record(&turn).await? {
+        return Ok(None);
+    }
+    let ended = Incident { version: turn.version + 1, ..ended };
+    let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
+    let mut report = Report::of(&ended, outcome, because, now);
+    report.told = world.tell(&notify::render(&report)).await.is_ok();
+    let problem = not_recorded(world.record(&ended).await);
+    report.because.extend(problem.map(Reason::NotRecorded));
+    Ok(Some(report))
+}
+
+/// Writes down what was done and tells people, all at once: none waits for the
+/// other, and the failure of one does not silence the others.
+pub(crate) async fn record_and_tell(
+    report: &mut Report,
+    incident: &Incident,
+    deed: Option<Deed>,
+    world: &(impl Ledger + Tell),
+) {
+    let notification = notify::render(report);
+    // Asked again once, the first asker may have died before it told anybody;
+    // after that it is no news.
+    let news = incident.attempts.last().is_none_or(|last| last.asked_again <= 1);
+    let (recorded, told, noted) = future::join3(
+        world.record(incident),
+        async { if news { world.tell(&notification).await.is_ok() } else { false } },
+        async {
+            match deed {
+                Some(Deed::Replace) => note_replacement(incident, world).await,
+                _ => Ok(()),
+            }
+        },
+    )
+    .await;
+    report.told = told;
+    let problem = not_recorded(recorded).or(noted.err());
+    report.because.extend(problem.map(Reason::NotRecorded));
+}
+
+fn not_recorded(recorded: Result<bool, Gap>) -> Option<Gap> {
+    match recorded {
+        Ok(true) => None,
+        Ok(false) => {
+            Some(Gap { call: "dynamodb:PutItem", why: "another writer was first".to_owned() })
+        }
+        Err(gap) => Some(gap),
+    }
+}
+
+/// Notes the replacement that an incident asked for. Noted again it counts
+/// once.
+async fn note_replacement(incident: &Incident, world: &impl Ledger) -> Result<(), Gap> {
+    let last = incident.attempts.last();
+    let asked = last.filter(|last| last.rung == Rung::Replace && last.refused.is_none());
+    match (&incident.group, asked) {
+        (Some(group), Some(asked)) => {
+            world.note_replacement(group, incident.symptom, asked.claimed_at).await
+        }
+        _ => Ok(()),
+    }
+}

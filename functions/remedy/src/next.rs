@@ -1,0 +1,424 @@
+//! The incident as a state machine: from what it is and what there is to see,
+//! the one next step. Pure, so that a crash between any two calls is no special
+//! case: the next beat sees the same incident and the same world.
+
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState};
+use crate::ids::CommandId;
+use crate::incident::{Found, Incident, No, RefusedCall, Rung, Stage};
+use crate::ledger::Deed;
+use crate::policy::Policy;
+use crate::reason::Reason;
+use crate::result::{self, Failure, HostResult, Status, Verdict};
+use crate::scene::{Presence, Scene};
+
+/// What is to be done about an incident now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Nothing yet: write the incident down as it stands and look again.
+    Wait(Incident),
+    /// The incident moves on by itself: write it down.
+    Move(Incident, Reason),
+    /// The rung it is on needs another call.
+    CarryOn(Deed, Incident, Reason),
+    /// The rung did not help: try the next.
+    Climb(Incident, Reason),
+    /// It is over.
+    End(Incident, Vec<Reason>),
+}
+
+/// How long after the last look the next one comes.
+const BEAT: SignedDuration = SignedDuration::from_secs(60);
+
+/// A call whose effect does not show after this long was never made: describe
+/// calls lag by seconds, and whoever wrote the intent is dead after the
+/// function's 60 seconds.
+const EFFECT_SHOWS: SignedDuration = SignedDuration::from_mins(3);
+
+/// EC2 forces a shutdown that is not done "within a few minutes"; 4, older AWS
+/// documentation says. A ping later than this after the request comes from
+/// after the boot.
+const SHUTDOWN_MAX: SignedDuration = SignedDuration::from_mins(4);
+
+/// After a rung the metric may lag this far behind: a 5-minute period, and the
+/// delay of its datapoint.
+const METRIC_LAGS: SignedDuration = SignedDuration::from_mins(10);
+
+/// The next step of `incident`.
+pub fn next(incident: &Incident, scene: &Scene, now: Timestamp, policy: &Policy) -> Step {
+    if now >= incident.expires_at {
+        let after = now.duration_since(incident.opened_at);
+        // Whatever happens, nothing stays in Standby through us.
+        if incident.standby.is_some() && incident.stage != Stage::Returning {
+            let reason = Reason::OutOfTime { after };
+            return Step::CarryOn(Deed::ComeBack, incident.clone(), reason);
+        }
+        // On its way back its own deadline holds, whose end tells of Standby.
+        if incident.standby.is_none() {
+            return end(incident, Stage::Expired, now, vec![Reason::OutOfTime { after }]);
+        }
+    }
+    if let Some(step) = refused(incident, scene, now) {
+        return step;
+    }
+    match (incident.stage, scene) {
+        (Stage::Cleaning, Scene::Cleanup { command_id, command }) => {
+            cleaning(incident, command_id.as_ref(), command, now)
+        }
+        (Stage::Draining, Scene::Instance(facts)) => draining(incident, facts, now),
+        (Stage::Rebooting, Scene::Instance(facts)) => rebooting(incident, facts, now),
+        (Stage::Returning, Scene::Instance(facts)) => returning(incident, facts, now),
+        (Stage::Replacing, Scene::Instance(facts)) => replacing(incident, facts, now),
+        (Stage::Watching, Scene::Symptom(presence)) => watching(incident, presence, now, policy),
+        (Stage::Watching, Scene::Instance(facts)) => substitute(incident, facts, now, policy),
+        _ => wait(incident, now),
+    }
+}
+
+fn wait(incident: &Incident, now: Timestamp) -> Step {
+    Step::Wait(incident.waiting_until(now + BEAT))
+}
+
+fn end(incident: &Incident, stage: Stage, now: Timestamp, because: Vec<Reason>) -> Step {
+    Step::End(incident.moved_to(stage, now), because)
+}
+
+fn overdue(incident: &Incident, now: Timestamp) -> bool {
+    incident.in_stage_for(now) >= incident.stage.lasts()
+}
+
+/// Where a call leads that AWS did not carry out.
+fn refused(incident: &Incident, scene: &Scene, now: Timestamp) -> Option<Step> {
+    let refused = incident.attempts.last()?.refused.as_ref()?;
+    let deed = match (incident.stage, incident.standby) {
+        (Stage::Cleaning, _) => Deed::Clean,
+        (Stage::Draining, Some(standby)) => Deed::LeaveService(standby),
+        (Stage::Rebooting, _) => Deed::Reboot,
+        (Stage::Returning, _) => Deed::ComeBack,
+        (Stage::Replacing, _) => Deed::Replace,
+        _ => return None,
+    };
+    let reason = Reason::Refused { why: refused.why.clone() };
+    let mut incident = incident.clone();
+    match (deed, refused.no) {
+        (_, No::NotNow) if !overdue(&incident, now) => {
+            Some(Step::CarryOn(deed, incident, Reason::NeverAsked))
+        }
+        // What the world shows decides: it may be back already.
+        (Deed::ComeBack, _) => None,
+        // Or leaving already, asked for by a call whose answer was lost.
+        (Deed::LeaveService(_), _) if is_leaving(scene) => None,
+        // It is in Standby, and must not stay there.
+        (Deed::Reboot, no) if incident.standby.is_some() => {
+            let failed = RefusedCall { no, why: refused.why.clone() };
+            Some(Step::CarryOn(Deed::ComeBack, failing(incident, failed), reason))
+        }
+        (_, No::NotForUs) => {
+            incident.standby = None;
+            Some(end(&incident, Stage::HandedOver, now, vec![reason]))
+        }
+        (_, No::NotNow | No::NotThisInstance) => {
+            incident.standby = None;
+            Some(Step::Climb(incident, reason))
+        }
+    }
+}
+
+/// The incident, with its rung known to have failed.
+fn failing(mut incident: Incident, failed: RefusedCall) -> Incident {
+    if let Some(attempt) = incident.attempts.last_mut() {
+        attempt.failed = Some(failed);
+    }
+    incident
+}
+
+fn cleaning(
+    incident: &Incident,
+    command_id: Option<&CommandId>,
+    command: &Fact<Option<Command>>,
+    now: Timestamp,
+) -> Step {
+    let mut incident = incident.clone();
+    if let Some(attempt) = incident.attempts.last_mut() {
+        attempt.command_id = command_id.cloned();
+    }
+    match command {
+        Fact::Known(Some(command)) if command.ended => {
+            let said =
+                result::parse(&command.stdout, &command.stderr, command.exit_code, &command.status);
+            cleaned(incident, said, now)
+        }
+        _ if overdue(&incident, now) => {
+            let why = "gave no result in time".to_owned();
+            Step::Climb(incident, Reason::CleanupFailed { why })
+        }
+        // The script looks before it acts and takes a lock, so sending it a
+        // second time is safe; a reboot would not be.
+        Fact::Known(None) if command_id.is_none() && incident.in_stage_for(now) >= EFFECT_SHOWS => {
+            Step::CarryOn(Deed::Clean, incident, Reason::NeverAsked)
+        }
+        _ => wait(&incident, now),
+    }
+}
+
+/// What the script's own words lead to.
+fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp) -> Step {
+    let said = match verdict {
+        Verdict::Said(said) => said,
+        Verdict::Failed(failure) => {
+            let why = failure.to_string();
+            let reason = Reason::CleanupFailed { why };
+            return match failure {
+                // A person is at it, or we are wrong in a way that repeats.
+                Failure::Cancelled | Failure::BadParameter { .. } => {
+                    end(&incident, Stage::HandedOver, now, vec![reason])
+                }
+                _ => Step::Climb(incident, reason),
+            };
+        }
+    };
+    incident.found = said.preflight.as_ref().map(|preflight| Found {
+        persons: preflight.persons,
+        packages_busy: preflight.packages_busy,
+        fstab_ok: preflight.fstab_ok,
+        boot_id: Some(preflight.boot_id.to_string()).filter(|id| !id.is_empty()),
+    });
+    let why = said.reason.to_string();
+    match said.status {
+        // Another run holds the lock: what it does is watched all the same.
+        Status::Ok | Status::Skipped => {
+            let moved = incident.moved_to(Stage::Watching, now);
+            Step::Move(moved, Reason::CleanupOk { why })
+        }
+        Status::Insufficient => {
+            let why = insufficient(&said);
+            Step::Climb(incident, Reason::CleanupInsufficient { why })
+        }
+        Status::Refused => Step::Climb(incident, Reason::CleanupInsufficient { why }),
+        Status::Report | Status::Failed | Status::Error => {
+            let why = format!("failed: {why}");
+            Step::Climb(incident, Reason::CleanupFailed { why })
+        }
+    }
+}
+
+/// The reason, and for a disk what fills it: what a person asks first.
+fn insufficient(said: &HostResult) -> String {
+    let mut why = said.reason.to_string();
+    if let Some((bytes, path)) = said.disk.as_ref().and_then(|disk| disk.top.first()) {
+        // Writing to a String cannot fail.
+        let _ = write!(why, "; the largest file is {path} with {} MB", bytes / 1_000_000);
+    }
+    why
+}
+
+/// The member's lifecycle state, `None` outside a group, or that it is unknown.
+fn lifecycle(facts: &Facts) -> Fact<Option<&str>> {
+    match &facts.membership {
+        Fact::Known(membership) => Fact::Known(membership.as_ref().map(|m| m.lifecycle.as_str())),
+        Fact::Unknown(gap) => Fact::Unknown(gap.clone()),
+    }
+}
+
+fn is_leaving(scene: &Scene) -> bool {
+    let Scene::Instance(facts) = scene else { return false };
+    matches!(lifecycle(facts), Fact::Known(Some("EnteringStandby" | "Standby")))
+}
+
+fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
+    let out = incident.clone();
+    let after = incident.in_stage_for(now);
+    match lifecycle(facts) {
+        Fact::Known(Some("Standby")) => Step::CarryOn(Deed::Reboot, out, Reason::LeftService),
+        _ if overdue(incident, now) => {
+            let why = "it did not leave service";
+            Step::CarryOn(Deed::ComeBack, out, Reason::NotBack { after, why })
+        }
+        Fact::Known(Some("InService")) if after >= EFFECT_SHOWS => match incident.standby {
+            Some(standby) => Step::CarryOn(Deed::LeaveService(standby), out, Reason::NeverAsked),
+            None => wait(incident, now),
+        },
+        Fact::Known(Some("InService" | "EnteringStandby")) | Fact::Unknown(_) => {
+            wait(incident, now)
+        }
+        Fact::Known(other) => gone(out, other, now),
+    }
+}
+
+/// The group took the instance out of our hands.
+fn gone(mut incident: Incident, lifecycle: Option<&str>, now: Timestamp) -> Step {
+    incident.standby = None;
+    let state = lifecycle.unwrap_or("out of its group").to_owned();
+    end(&incident, Stage::HandedOver, now, vec![Reason::Gone { state }])
+}
+
+fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
+    let after = incident.in_stage_for(now);
+    if let Fact::Known(Some(instance)) = &facts.instance
+        && let InstanceState::Not(state) = &instance.state
+    {
+        return gone(incident.clone(), Some(state.as_str()), now);
+    }
+    match not_back(incident, facts) {
+        None if incident.standby.is_some() => {
+            Step::CarryOn(Deed::ComeBack, incident.clone(), Reason::UpAgain)
+        }
+        None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain),
+        Some(why) if overdue(incident, now) => {
+            let reason = Reason::NotBack { after, why };
+            if incident.standby.is_none() {
+                return Step::Climb(incident.clone(), reason);
+            }
+            let failed = RefusedCall { no: No::NotThisInstance, why: reason.to_string() };
+            Step::CarryOn(Deed::ComeBack, failing(incident.clone(), failed), reason)
+        }
+        Some(_) => wait(incident, now),
+    }
+}
+
+/// Why the instance is not known to be up again after the reboot.
+fn not_back(incident: &Incident, facts: &Facts) -> Option<&'static str> {
+    let booted_by = incident.stage_since + SHUTDOWN_MAX;
+    if facts.observed_at < booted_by {
+        return Some("it may not have gone down yet");
+    }
+    match &facts.status {
+        Fact::Known(Some(status)) if !status.instance_impaired && !status.system_impaired => {}
+        Fact::Known(_) => return Some("its status checks fail"),
+        Fact::Unknown(_) => return Some("its status is unknown"),
+    }
+    match &facts.agent {
+        // An instance that never had an agent has nothing else to answer with.
+        Fact::Known(None) => None,
+        Fact::Known(Some(agent)) if agent.last_ping.is_some_and(|ping| ping >= booted_by) => None,
+        Fact::Known(Some(_)) => Some("its SSM agent does not answer"),
+        Fact::Unknown(_) => Some("whether its SSM agent answers is unknown"),
+    }
+}
+
+fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
+    match lifecycle(facts) {
+        Fact::Known(Some("InService")) => {
+            let back = Incident { standby: None, ..incident.clone() };
+            let failed = back.attempts.last().and_then(|attempt| attempt.failed.clone());
+            match failed {
+                None => Step::Move(back.moved_to(Stage::Watching, now), Reason::BackInService),
+                Some(RefusedCall { no: No::NotForUs, why }) => {
+                    end(&back, Stage::HandedOver, now, vec![Reason::Refused { why }])
+                }
+                Some(RefusedCall { why, .. }) => Step::Climb(back, Reason::RebootFailed { why }),
+            }
+        }
+        _ if overdue(incident, now) => {
+            let after = incident.in_stage_for(now);
+            let why = "its group did not take it back; it may still be in Standby";
+            end(incident, Stage::HandedOver, now, vec![Reason::NotBack { after, why }])
+        }
+        // Asking again is safe: an instance that is back is refused.
+        Fact::Known(Some("Standby")) if incident.in_stage_for(now) >= EFFECT_SHOWS => {
+            Step::CarryOn(Deed::ComeBack, incident.clone(), Reason::NeverAsked)
+        }
+        Fact::Known(Some("Standby" | "EnteringStandby")) | Fact::Unknown(_) => wait(incident, now),
+        Fact::Known(Some(state)) if state.starts_with("Pending") => wait(incident, now),
+        Fact::Known(other) => gone(incident.clone(), other, now),
+    }
+}
+
+fn replacing(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
+    let after = incident.in_stage_for(now);
+    let left = match &facts.membership {
+        Fact::Known(None) => true,
+        Fact::Known(Some(member)) => member.lifecycle.starts_with("Terminat"),
+        Fact::Unknown(_) => false,
+    };
+    if left && has_healthy_capacity(facts) {
+        return Step::Move(incident.moved_to(Stage::Watching, now), Reason::Substituted);
+    }
+    if overdue(incident, now) {
+        return end(incident, Stage::HandedOver, now, vec![Reason::NotSubstituted { after }]);
+    }
+    match &facts.membership {
+        // The mark never arrived. Setting it twice replaces once.
+        Fact::Known(Some(member))
+            if member.lifecycle == "InService" && member.healthy && after >= EFFECT_SHOWS =>
+        {
+            Step::CarryOn(Deed::Replace, incident.clone(), Reason::NeverAsked)
+        }
+        _ => wait(incident, now),
+    }
+}
+
+fn group(facts: &Facts) -> Option<&Group> {
+    match &facts.group {
+        GroupFact::Read { group: Fact::Known(group), .. } => group.as_ref(),
+        _ => None,
+    }
+}
+
+fn has_healthy_capacity(facts: &Facts) -> bool {
+    group(facts).is_some_and(|group| group.healthy_in_service >= group.desired)
+}
+
+/// The substitute is watched through its group: it must stay healthy.
+fn substitute(incident: &Incident, facts: &Facts, now: Timestamp, policy: &Policy) -> Step {
+    let presence = match group(facts) {
+        Some(_) if has_healthy_capacity(facts) => Presence::Gone,
+        Some(group) => Presence::There {
+            what: format!("{} of {} are healthy", group.healthy_in_service, group.desired),
+        },
+        None => Presence::Unseen { why: "the group cannot be read".to_owned() },
+    };
+    watched(incident, &presence, now, policy)
+}
+
+fn watching(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Policy) -> Step {
+    let host_says_so = matches!(incident.rung(), Some(Rung::Cleanup));
+    if incident.seen.series.is_none() && host_says_so {
+        // A request names no metric. The script looked again after it acted,
+        // and its word is the second source there is.
+        return watched(incident, &Presence::Gone, now, policy);
+    }
+    watched(incident, presence, now, policy)
+}
+
+fn watched(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Policy) -> Step {
+    let after = incident.in_stage_for(now);
+    match presence {
+        Presence::Gone => {
+            let since = incident.quiet_since.unwrap_or(now);
+            let for_the_last = now.duration_since(since);
+            if for_the_last >= policy.quiet_for {
+                let reason = Reason::StayedGone { for_the_last };
+                return end(incident, Stage::Resolved, now, vec![reason]);
+            }
+            let mut quiet = incident.waiting_until(now + BEAT);
+            quiet.quiet_since = Some(since);
+            Step::Wait(quiet)
+        }
+        Presence::There { what } if after >= METRIC_LAGS => {
+            let reason = match incident.quiet_since {
+                Some(_) if after < Stage::Watching.lasts() => return loud(incident, now),
+                Some(_) => Reason::NotQuiet { after },
+                None => Reason::StillThere { what: what.clone() },
+            };
+            Step::Climb(loudly(incident), reason)
+        }
+        Presence::There { .. } => loud(incident, now),
+        Presence::Unseen { why } if overdue(incident, now) => {
+            let reason = Reason::Unverified { why: why.clone() };
+            end(incident, Stage::HandedOver, now, vec![reason])
+        }
+        Presence::Unseen { .. } => wait(incident, now),
+    }
+}
+
+fn loudly(incident: &Incident) -> Incident {
+    Incident { quiet_since: None, ..incident.clone() }
+}
+
+fn loud(incident: &Incident, now: Timestamp) -> Step {
+    Step::Wait(loudly(incident).waiting_until(now + BEAT))
+}

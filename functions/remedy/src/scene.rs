@@ -1,0 +1,137 @@
+//! What the follow-up looks at: for each stage of an incident, the one thing
+//! that tells how it goes.
+
+use futures_util::future;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::alarm::AlarmState;
+use crate::facts::{Command, Datapoint, Fact, Facts, Gap, Look};
+use crate::ids::CommandId;
+use crate::incident::{Incident, Rung, Stage};
+
+/// What there is to see about an incident in its stage.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scene {
+    /// How the cleanup's command goes.
+    Cleanup {
+        /// The command, if one is known.
+        command_id: Option<CommandId>,
+        /// Its state; `None` while there is none to see.
+        command: Fact<Option<Command>>,
+    },
+    /// Whether the symptom is still there.
+    Symptom(Presence),
+    /// How the instance and its group are.
+    Instance(Box<Facts>),
+}
+
+/// Whether the symptom is still there, by the instance's own metric and the
+/// alarm's state together.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Presence {
+    /// The newest datapoint is within bounds, and the alarm does not object.
+    Gone,
+    /// It is not.
+    There {
+        /// What shows it.
+        what: String,
+    },
+    /// Nothing shows it either way.
+    Unseen {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// A datapoint older than this says nothing about now. The slowest metric
+/// comes every 5 minutes and may be some minutes late.
+const NEWS_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// Looks at what tells how `incident` goes.
+pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Scene {
+    let replacing = incident.rung() == Some(Rung::Replace);
+    match incident.stage {
+        Stage::Cleaning => cleanup(incident, look).await,
+        Stage::Watching if !replacing => Scene::Symptom(presence(incident, look, now).await),
+        _ => {
+            let mut facts = Facts::read(look, &incident.instance_id, now).await;
+            if replacing {
+                facts.read_group_named(look, incident.group.as_ref(), incident.symptom).await;
+            }
+            Scene::Instance(Box::new(facts))
+        }
+    }
+}
+
+async fn cleanup(incident: &Incident, look: &impl Look) -> Scene {
+    let instance = &incident.instance_id;
+    let known = incident.attempts.last().and_then(|attempt| attempt.command_id.clone());
+    // Between the call and its record the function may have died: then the
+    // command is found by its comment.
+    let command_id = match known {
+        Some(id) => Some(id),
+        None => match look.command_of(&incident.id, instance).await {
+            Ok(found) => found,
+            Err(gap) => return Scene::Cleanup { command_id: None, command: Fact::Unknown(gap) },
+        },
+    };
+    let command = match &command_id {
+        Some(id) => look.command(id, instance).await.into(),
+        None => Fact::Known(None),
+    };
+    Scene::Cleanup { command_id, command }
+}
+
+/// Reads the instance's own metric and the alarm's state, at once.
+pub async fn presence(incident: &Incident, look: &impl Look, now: Timestamp) -> Presence {
+    let Some(series) = &incident.seen.series else {
+        return Presence::Unseen { why: "a request names no metric".to_owned() };
+    };
+    // Only what came after the last attempt can show what it did: in Standby a
+    // host has no load. And that it stays so takes more than one datapoint.
+    let since = match (incident.quiet_since, incident.stage, incident.attempts.last()) {
+        (Some(quiet_since), ..) => quiet_since,
+        (None, Stage::Watching, _) => incident.stage_since,
+        (None, _, Some(last)) => last.claimed_at,
+        (None, _, None) => incident.opened_at,
+    };
+    let since = since.max(now - NEWS_MAX);
+    let (datapoints, alarm) =
+        future::join(look.datapoints(series, since, now), look.alarm_state(&incident.seen.alarm))
+            .await;
+    // A fleet's alarm is in ALARM for any of its instances.
+    let alarm = if series.exact { alarm } else { Ok(None) };
+    judge(incident, datapoints, alarm)
+}
+
+fn judge(
+    incident: &Incident,
+    datapoints: Result<Vec<Datapoint>, Gap>,
+    alarm: Result<Option<AlarmState>, Gap>,
+) -> Presence {
+    let seen = &incident.seen;
+    let (newest, alarm) = match (datapoints, alarm) {
+        (Err(gap), _) | (_, Err(gap)) => return Presence::Unseen { why: gap.to_string() },
+        (Ok(datapoints), Ok(alarm)) => (datapoints.last().copied(), alarm),
+    };
+    let Some(newest) = newest else {
+        return Presence::Unseen { why: format!("{} has no new datapoint", seen.metric) };
+    };
+    let beyond = match (&seen.series, seen.threshold) {
+        (Some(series), Some(threshold)) => Some(series.bad.beyond(newest.value, threshold)),
+        _ => None,
+    };
+    match (beyond, alarm) {
+        (Some(true), _) => {
+            let threshold = seen.threshold.unwrap_or_default();
+            let what =
+                format!("{} is {:.1}, the threshold {threshold:.1}", seen.metric, newest.value);
+            Presence::There { what }
+        }
+        (_, Some(AlarmState::Alarm)) => {
+            Presence::There { what: "the alarm is still in ALARM".to_owned() }
+        }
+        (Some(false), _) | (None, Some(AlarmState::Ok)) => Presence::Gone,
+        (None, None) => Presence::Unseen { why: "the alarm told no threshold".to_owned() },
+    }
+}

@@ -1,0 +1,536 @@
+//! The incident as a state machine, as tables: from its stage and what there
+//! is to see to the one next step.
+
+use jiff::SignedDuration;
+use remedy::alarm::Symptom::HighCpu;
+use remedy::facts::{Command, Fact, Facts, GroupFact, InstanceState, StatusChecks};
+use remedy::ids::{CommandId, GroupName};
+use remedy::incident::{Incident, No, RefusedCall, Rung, Stage, Standby};
+use remedy::ledger::Deed;
+use remedy::next::{Step, next};
+use remedy::reason::Reason;
+use remedy::scene::{Presence, Scene};
+
+use crate::given::{
+    agent, ago, alone, attempt, facts, gap, group, incident, instance, membership, now, policy,
+};
+
+/// An incident that came into `stage` some minutes ago.
+pub(crate) fn at(stage: Stage, minutes: i64) -> Incident {
+    let rung = match stage {
+        Stage::Draining | Stage::Rebooting | Stage::Returning => Rung::Reboot,
+        Stage::Replacing => Rung::Replace,
+        _ => Rung::Cleanup,
+    };
+    let standby = matches!(stage, Stage::Draining | Stage::Returning);
+    Incident {
+        stage,
+        stage_since: ago(minutes),
+        attempts: vec![attempt(rung)],
+        standby: standby.then_some(Standby { decremented: true }),
+        group: GroupName::new("web-asg").ok(),
+        ..incident(HighCpu)
+    }
+}
+
+/// The step, in short.
+pub(crate) fn said(step: &Step) -> String {
+    let due = |incident: &Incident| incident.due_at.duration_since(now()).as_mins();
+    match step {
+        Step::Wait(incident) => {
+            let quiet = if incident.quiet_since.is_some() { " quiet" } else { "" };
+            assert_eq!(due(incident), 1, "the next beat looks again");
+            format!("wait{quiet}")
+        }
+        Step::Move(incident, reason) => format!("to {:?}: {}", incident.stage, reason.code()),
+        Step::CarryOn(deed, _, reason) => {
+            let deed = match deed {
+                Deed::Clean => "clean",
+                Deed::LeaveService(_) => "leave",
+                Deed::Reboot => "reboot",
+                Deed::ComeBack => "come back",
+                Deed::Replace => "replace",
+            };
+            format!("{deed}: {}", reason.code())
+        }
+        Step::Climb(_, reason) => format!("climb: {}", reason.code()),
+        Step::End(incident, because) => {
+            let codes: Vec<&str> = because.iter().map(Reason::code).collect();
+            format!("end {:?}: {}", incident.stage, codes.join(" "))
+        }
+    }
+}
+
+/// The step of `incident` in this scene, in short.
+fn step(incident: &Incident, scene: &Scene) -> String {
+    let step = next(incident, scene, now(), &policy());
+    if let Step::Wait(next) | Step::Move(next, _) | Step::End(next, _) = &step {
+        assert_eq!(next.version, incident.version + 1, "each step is one write");
+    }
+    said(&step)
+}
+
+/// What is seen of an instance in good order, with something changed.
+fn seen(change: fn(&mut Facts)) -> Scene {
+    let mut facts = facts();
+    change(&mut facts);
+    Scene::Instance(Box::new(facts))
+}
+
+fn lifecycle(facts: &mut Facts, lifecycle: &str) {
+    lifecycle.clone_into(&mut membership(facts).lifecycle);
+}
+
+fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
+    facts.status = Fact::Known(Some(StatusChecks { system_impaired, instance_impaired }));
+}
+
+/// A rule, the minutes in the stage, what is seen, and the step.
+type Row = (&'static str, i64, fn(&mut Facts), &'static str);
+
+fn check(stage: Stage, change: fn(&mut Incident), rows: &[Row]) {
+    for (rule, minutes, seen_of_it, expected) in rows {
+        let mut incident = at(stage, *minutes);
+        change(&mut incident);
+        assert_eq!(step(&incident, &seen(*seen_of_it)), *expected, "{stage:?}: {rule}");
+    }
+}
+
+fn as_it_is(_: &mut Incident) {}
+
+fn command(status: &str, exit_code: i32, stdout: &str) -> Scene {
+    Scene::Cleanup {
+        command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok(),
+        command: Fact::Known(Some(Command {
+            ended: status != "InProgress",
+            status: status.to_owned(),
+            exit_code: Some(exit_code),
+            stdout: stdout.to_owned(),
+            stderr: String::new(),
+        })),
+    }
+}
+
+fn result(status: &str) -> String {
+    format!(
+        "REMEDIATION_RESULT {{\"v\":1,\"action\":\"cpu-relief\",\"status\":\"{status}\",\
+         \"reason\":\"it says so\",\"preflight\":{{\"boot_id\":\"b\",\"persons\":2}}}}"
+    )
+}
+
+#[test]
+fn each_verdict_of_the_host_has_its_step() {
+    let rows = [
+        ("relieved", command("Success", 0, &result("ok")), "to Watching: cleanup-ok"),
+        ("another run", command("Success", 0, &result("skipped")), "to Watching: cleanup-ok"),
+        (
+            "not enough",
+            command("Success", 0, &result("insufficient")),
+            "climb: cleanup-insufficient",
+        ),
+        ("refused", command("Success", 0, &result("refused")), "climb: cleanup-insufficient"),
+        ("it looked only", command("Success", 0, &result("report")), "climb: cleanup-failed"),
+        ("it failed", command("Failed", 1, &result("failed")), "climb: cleanup-failed"),
+        ("it crashed", command("Failed", 5, &result("error")), "climb: cleanup-failed"),
+        ("it cannot work", command("Failed", 3, &result("error")), "climb: cleanup-failed"),
+        ("it cannot start", command("Failed", 1, ""), "climb: cleanup-failed"),
+        ("not delivered", command("DeliveryTimedOut", -1, ""), "climb: cleanup-failed"),
+        ("it ran too long", command("ExecutionTimedOut", -1, ""), "climb: cleanup-failed"),
+        ("it talks nonsense", command("Success", 0, "hello"), "climb: cleanup-failed"),
+        ("a person cancelled it", command("Cancelled", -1, ""), "end HandedOver: cleanup-failed"),
+        ("we are wrong", command("Failed", 2, &result("error")), "end HandedOver: cleanup-failed"),
+        ("it still runs", command("InProgress", -1, ""), "wait"),
+    ];
+    for (rule, scene, expected) in rows {
+        assert_eq!(step(&at(Stage::Cleaning, 1), &scene), expected, "{rule}");
+    }
+}
+
+#[test]
+fn what_the_host_found_is_kept() {
+    let scene = command("Success", 0, &result("insufficient"));
+    let Step::Climb(incident, _) = next(&at(Stage::Cleaning, 1), &scene, now(), &policy()) else {
+        panic!("it climbs");
+    };
+    let found = incident.found.unwrap();
+    assert_eq!((found.persons, found.boot_id.as_deref()), (Some(2), Some("b")));
+    assert_eq!((found.packages_busy, found.fstab_ok), (None, None), "nobody said");
+    assert!(incident.attempts[0].command_id.is_some(), "a command that was found is kept");
+}
+
+#[test]
+fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
+    let unseen = |known: bool, command| Scene::Cleanup {
+        command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok().filter(|_| known),
+        command,
+    };
+    let unknown = || Fact::Unknown(gap("ssm:GetCommandInvocation"));
+    for (rule, minutes, scene, expected) in [
+        ("describing lags", 2, unseen(false, Fact::Known(None)), "wait"),
+        ("it was never sent", 3, unseen(false, Fact::Known(None)), "clean: never-asked"),
+        ("it was sent, and is not shown", 3, unseen(true, Fact::Known(None)), "wait"),
+        ("nobody can say", 9, unseen(false, unknown()), "wait"),
+        ("its time is up", 10, unseen(false, Fact::Known(None)), "climb: cleanup-failed"),
+        ("its time is up", 10, unseen(true, Fact::Known(None)), "climb: cleanup-failed"),
+        ("its time is up", 10, unseen(true, unknown()), "climb: cleanup-failed"),
+        ("its time is up", 10, command("InProgress", -1, ""), "climb: cleanup-failed"),
+        (
+            "late is not too late",
+            30,
+            command("Success", 0, &result("ok")),
+            "to Watching: cleanup-ok",
+        ),
+    ] {
+        assert_eq!(step(&at(Stage::Cleaning, minutes), &scene), expected, "{rule}");
+    }
+}
+
+#[test]
+fn who_drains_is_rebooted_once_out_of_service() {
+    check(
+        Stage::Draining,
+        as_it_is,
+        &[
+            ("it is out", 1, |it| lifecycle(it, "Standby"), "reboot: left-service"),
+            ("out at last", 15, |it| lifecycle(it, "Standby"), "reboot: left-service"),
+            ("it drains", 14, |it| lifecycle(it, "EnteringStandby"), "wait"),
+            ("describing lags", 2, |_| {}, "wait"),
+            ("it was never asked", 3, |_| {}, "leave: never-asked"),
+            (
+                "it does not get out",
+                15,
+                |it| lifecycle(it, "EnteringStandby"),
+                "come back: not-back",
+            ),
+            ("it never left", 15, |_| {}, "come back: not-back"),
+            ("nobody can say", 14, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+            ("nor later", 15, |it| it.membership = Fact::Unknown(gap("x")), "come back: not-back"),
+            (
+                "its group ends it",
+                1,
+                |it| lifecycle(it, "Terminating"),
+                "end HandedOver: instance-gone",
+            ),
+            ("it left its group", 1, alone, "end HandedOver: instance-gone"),
+        ],
+    );
+}
+
+/// Answers that come from after a reboot.
+fn back(facts: &mut Facts) {
+    agent(facts).last_ping = Some(now());
+}
+
+const REBOOTS: [Row; 8] = [
+    ("it may not be down yet", 3, back, "wait"),
+    ("its agent has not pinged", 8, |it| agent(it).last_ping = Some(ago(5)), "wait"),
+    ("it fails its check", 8, |it| status(it, false, true), "wait"),
+    ("the host under it fails", 8, |it| status(it, true, false), "wait"),
+    ("its status is unknown", 8, |it| it.status = Fact::Unknown(gap("x")), "wait"),
+    ("it has no status", 8, |it| it.status = Fact::Known(None), "wait"),
+    ("its agent is unknown", 8, |it| it.agent = Fact::Unknown(gap("x")), "wait"),
+    (
+        "somebody stopped it",
+        8,
+        |it| instance(it).state = InstanceState::Not("stopped".to_owned()),
+        "end HandedOver: instance-gone",
+    ),
+];
+
+#[test]
+fn who_reboots_in_place_is_watched_or_climbs() {
+    check(Stage::Rebooting, as_it_is, &REBOOTS);
+    check(
+        Stage::Rebooting,
+        as_it_is,
+        &[
+            ("it is back", 8, back, "to Watching: up-again"),
+            (
+                "without an agent its checks will do",
+                8,
+                |it| it.agent = Fact::Known(None),
+                "to Watching: up-again",
+            ),
+            ("it is not back in time", 15, |it| status(it, false, true), "climb: not-back"),
+            ("its agent is not", 15, |it| agent(it).last_ping = Some(ago(12)), "climb: not-back"),
+        ],
+    );
+}
+
+#[test]
+fn who_reboots_in_standby_comes_back_first() {
+    let in_standby: fn(&mut Incident) = |it| it.standby = Some(Standby { decremented: false });
+    check(Stage::Rebooting, in_standby, &REBOOTS);
+    check(
+        Stage::Rebooting,
+        in_standby,
+        &[
+            ("it is up", 8, back, "come back: up-again"),
+            ("it is not up in time", 15, |it| status(it, false, true), "come back: not-back"),
+        ],
+    );
+}
+
+#[test]
+fn who_returns_is_watched_once_in_service() {
+    check(
+        Stage::Returning,
+        as_it_is,
+        &[
+            ("it serves", 1, |_| {}, "to Watching: back-in-service"),
+            ("it serves at last", 15, |_| {}, "to Watching: back-in-service"),
+            ("it registers", 14, |it| lifecycle(it, "Pending"), "wait"),
+            ("it waits for a hook", 14, |it| lifecycle(it, "Pending:Wait"), "wait"),
+            ("describing lags", 2, |it| lifecycle(it, "Standby"), "wait"),
+            ("it was never asked", 3, |it| lifecycle(it, "Standby"), "come back: never-asked"),
+            ("it still drains", 14, |it| lifecycle(it, "EnteringStandby"), "wait"),
+            ("nobody can say", 14, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+            ("it is not back", 15, |it| lifecycle(it, "Standby"), "end HandedOver: not-back"),
+            (
+                "nor known to be",
+                15,
+                |it| it.membership = Fact::Unknown(gap("x")),
+                "end HandedOver: not-back",
+            ),
+            (
+                "its group ends it",
+                1,
+                |it| lifecycle(it, "Terminating"),
+                "end HandedOver: instance-gone",
+            ),
+            ("it left its group", 1, alone, "end HandedOver: instance-gone"),
+        ],
+    );
+    let step = next(&at(Stage::Returning, 1), &seen(|_| {}), now(), &policy());
+    assert!(matches!(step, Step::Move(it, _) if it.standby.is_none()), "it is out of Standby");
+}
+
+#[test]
+fn a_reboot_that_failed_in_standby_leads_on_once_the_member_is_back() {
+    for (no, expected) in [
+        (No::NotThisInstance, "climb: reboot-failed"),
+        (No::NotNow, "climb: reboot-failed"),
+        (No::NotForUs, "end HandedOver: refused"),
+    ] {
+        let mut back = at(Stage::Returning, 1);
+        let failed = RefusedCall { no, why: "its status checks fail".to_owned() };
+        back.attempts.last_mut().unwrap().failed = Some(failed);
+        assert_eq!(step(&back, &seen(|_| {})), expected, "{no:?}");
+        let out = seen(|it| lifecycle(it, "Standby"));
+        assert_eq!(step(&back, &out), "wait", "{no:?}: not before it is back");
+    }
+}
+
+/// The instance has left its group, which still can be read.
+fn left(facts: &mut Facts) {
+    facts.membership = Fact::Known(None);
+}
+
+#[test]
+fn who_is_replaced_is_watched_through_its_group() {
+    check(
+        Stage::Replacing,
+        as_it_is,
+        &[
+            ("it left, and the group is whole", 1, left, "to Watching: substituted"),
+            (
+                "it is on its way out",
+                1,
+                |it| lifecycle(it, "Terminating:Wait"),
+                "to Watching: substituted",
+            ),
+            (
+                "the group is not whole yet",
+                39,
+                |it| {
+                    left(it);
+                    group_lacks_one(it);
+                },
+                "wait",
+            ),
+            (
+                "nor in time",
+                40,
+                |it| {
+                    left(it);
+                    group_lacks_one(it);
+                },
+                "end HandedOver: not-substituted",
+            ),
+            ("describing lags", 2, |_| {}, "wait"),
+            ("it was never asked", 3, |_| {}, "replace: never-asked"),
+            ("it is marked", 39, |it| membership(it).healthy = false, "wait"),
+            (
+                "it is marked in vain",
+                40,
+                |it| membership(it).healthy = false,
+                "end HandedOver: not-substituted",
+            ),
+            ("nobody can say", 39, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+            (
+                "nor of the group",
+                39,
+                |it| {
+                    left(it);
+                    it.group = GroupFact::NotRead;
+                },
+                "wait",
+            ),
+        ],
+    );
+}
+
+fn group_lacks_one(facts: &mut Facts) {
+    group(facts).healthy_in_service = 2;
+}
+
+#[test]
+fn a_substitute_is_watched_like_anybody_else() {
+    let replaced: fn(&mut Incident) = |it| it.attempts = vec![attempt(Rung::Replace)];
+    check(
+        Stage::Watching,
+        replaced,
+        &[
+            ("the group is whole", 1, left, "wait quiet"),
+            ("the group lacks one", 9, group_lacks_one, "wait"),
+            ("it still does", 10, group_lacks_one, "climb: still-there"),
+            ("nobody can say", 29, |it| it.group = GroupFact::NotRead, "wait"),
+            ("nor later", 30, |it| it.group = GroupFact::NotRead, "end HandedOver: unverified"),
+        ],
+    );
+}
+
+fn gone() -> Presence {
+    Presence::Gone
+}
+
+fn there() -> Presence {
+    Presence::There { what: "97 %".to_owned() }
+}
+
+fn unseen() -> Presence {
+    Presence::Unseen { why: "no datapoint".to_owned() }
+}
+
+#[test]
+fn a_symptom_must_stay_gone() {
+    let rows: [(&str, i64, Option<i64>, Presence, &str); 13] = [
+        ("it is gone", 1, None, gone(), "wait quiet"),
+        ("it stays gone", 6, Some(4), gone(), "wait quiet"),
+        ("it stayed gone", 6, Some(5), gone(), "end Resolved: stayed-gone"),
+        ("late, but gone", 45, Some(5), gone(), "end Resolved: stayed-gone"),
+        ("the metric lags", 9, None, there(), "wait"),
+        ("it did not help", 10, None, there(), "climb: still-there"),
+        ("it comes back", 9, Some(4), there(), "wait"),
+        ("it comes and goes", 29, Some(4), there(), "wait"),
+        ("it comes and goes on", 30, Some(4), there(), "climb: not-quiet"),
+        ("nothing is seen", 29, None, unseen(), "wait"),
+        ("nothing was ever seen", 30, None, unseen(), "end HandedOver: unverified"),
+        ("quiet is no proof", 29, Some(20), unseen(), "wait quiet"),
+        ("nor in the end", 30, Some(20), unseen(), "end HandedOver: unverified"),
+    ];
+    for (rule, minutes, quiet, presence, expected) in rows {
+        let incident = Incident { quiet_since: quiet.map(ago), ..at(Stage::Watching, minutes) };
+        assert_eq!(step(&incident, &Scene::Symptom(presence)), expected, "{rule}");
+    }
+}
+
+#[test]
+fn a_request_without_a_metric_goes_by_the_hosts_word() {
+    let mut asked = at(Stage::Watching, 1);
+    asked.seen.series = None;
+    assert_eq!(step(&asked, &Scene::Symptom(unseen())), "wait quiet");
+    asked.attempts = vec![attempt(Rung::Reboot)];
+    assert_eq!(step(&asked, &Scene::Symptom(unseen())), "wait", "a reboot says nothing");
+}
+
+/// An incident whose last call AWS turned away.
+fn turned_away(stage: Stage, minutes: i64, no: No) -> Incident {
+    let mut incident = at(stage, minutes);
+    incident.attempts[0].refused = Some(RefusedCall { no, why: "no".to_owned() });
+    incident
+}
+
+#[test]
+fn a_call_that_was_turned_away_leads_on() {
+    use No::{NotForUs, NotNow, NotThisInstance};
+    let rows = [
+        (Stage::Cleaning, 1, NotNow, "clean: never-asked"),
+        (Stage::Cleaning, 10, NotNow, "climb: refused"),
+        (Stage::Cleaning, 1, NotThisInstance, "climb: refused"),
+        (Stage::Cleaning, 1, NotForUs, "end HandedOver: refused"),
+        (Stage::Draining, 1, NotNow, "leave: never-asked"),
+        (Stage::Draining, 15, NotNow, "climb: refused"),
+        (Stage::Draining, 1, NotThisInstance, "climb: refused"),
+        (Stage::Draining, 1, NotForUs, "end HandedOver: refused"),
+        (Stage::Rebooting, 1, NotNow, "reboot: never-asked"),
+        (Stage::Rebooting, 15, NotNow, "climb: refused"),
+        (Stage::Rebooting, 1, NotThisInstance, "climb: refused"),
+        (Stage::Rebooting, 1, NotForUs, "end HandedOver: refused"),
+        (Stage::Replacing, 1, NotNow, "replace: never-asked"),
+        (Stage::Replacing, 40, NotNow, "climb: refused"),
+        (Stage::Replacing, 1, NotThisInstance, "climb: refused"),
+        (Stage::Replacing, 1, NotForUs, "end HandedOver: refused"),
+    ];
+    for (stage, minutes, no, expected) in rows {
+        let incident = turned_away(stage, minutes, no);
+        assert_eq!(step(&incident, &seen(|_| {})), expected, "{stage:?} {no:?}");
+        let step = next(&incident, &seen(|_| {}), now(), &policy());
+        if let Step::Climb(next, _) | Step::End(next, _) = step {
+            assert_eq!(next.standby, None, "{stage:?} {no:?}: it never left service");
+        }
+    }
+}
+
+#[test]
+fn nobody_is_left_in_standby_by_a_call_that_was_turned_away() {
+    use No::{NotForUs, NotNow, NotThisInstance};
+    for no in [NotThisInstance, NotForUs] {
+        let mut rebooting = turned_away(Stage::Rebooting, 1, no);
+        rebooting.standby = Some(Standby { decremented: true });
+        let out = seen(|it| lifecycle(it, "Standby"));
+        assert_eq!(step(&rebooting, &out), "come back: refused", "{no:?}");
+    }
+    for no in [NotNow, NotThisInstance, NotForUs] {
+        // The first answer was lost and the second call turned away.
+        let draining = turned_away(Stage::Draining, 4, no);
+        if no != NotNow {
+            let leaving = seen(|it| lifecycle(it, "EnteringStandby"));
+            assert_eq!(step(&draining, &leaving), "wait", "{no:?}");
+            let out = seen(|it| lifecycle(it, "Standby"));
+            assert_eq!(step(&draining, &out), "reboot: left-service", "{no:?}");
+        }
+        let returning = turned_away(Stage::Returning, 14, no);
+        let out = step(&returning, &seen(|it| lifecycle(it, "Standby")));
+        assert_eq!(out, "come back: never-asked", "{no:?}");
+        let late = turned_away(Stage::Returning, 15, no);
+        let late = step(&late, &seen(|it| lifecycle(it, "Standby")));
+        assert_eq!(late, "end HandedOver: not-back", "{no:?}: told, at least");
+    }
+}
+
+#[test]
+fn an_incident_that_is_out_of_time_ends_but_not_in_standby() {
+    let expired = |incident: Incident| Incident {
+        opened_at: now() - SignedDuration::from_mins(180),
+        expires_at: now(),
+        ..incident
+    };
+    let open = Stage::ALL.into_iter().filter(|stage| stage.is_open());
+    for stage in open {
+        for scene in [seen(|_| {}), Scene::Symptom(gone()), command("InProgress", -1, "")] {
+            let incident = expired(Incident { standby: None, ..at(stage, 1) });
+            assert_eq!(step(&incident, &scene), "end Expired: out-of-time", "{stage:?}");
+        }
+    }
+    for stage in [Stage::Draining, Stage::Rebooting, Stage::Watching] {
+        let standby = Some(Standby { decremented: true });
+        let out = expired(Incident { standby, ..at(stage, 1) });
+        assert_eq!(step(&out, &seen(|_| {})), "come back: out-of-time", "{stage:?}");
+    }
+    let returning = |minutes| expired(at(Stage::Returning, minutes));
+    let out = || seen(|it| lifecycle(it, "Standby"));
+    assert_eq!(step(&returning(1), &out()), "wait");
+    assert_eq!(step(&returning(20), &out()), "end HandedOver: not-back", "that is what is told");
+    assert_eq!(step(&returning(1), &seen(|_| {})), "to Watching: back-in-service");
+}

@@ -1,0 +1,101 @@
+"""What the host scripts print, as an instance's tag `test:ssm-output` names it.
+
+The lines have the shape that functions/remedy/src/result.rs reads and that the
+scripts in functions/*/ssm print; a tag's 256 characters would not hold them.
+"""
+
+import json
+
+_PREFLIGHT = {
+    "boot_id": "0c1f3d58-7a4e-4f0b-9a0e-6b1f6a1f4d11",
+    "persons": 0,
+    "packages_busy": False,
+    "fstab_ok": True,
+    "jobs_pending": 0,
+    "failed_count": 0,
+    "failed_units": [],
+    "tmp_logs": [],
+    "credentials": [],
+    "hybrid": False,
+    "read_only_root": False,
+    "tmp_on_tmpfs": False,
+    "volatile_journal": False,
+    "reboot_required": False,
+    "instance_store": False,
+}
+
+_EVIDENCE = {
+    "file": "/var/log/remedy/20261120T031301Z.txt",
+    "bytes": 18204,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "where": "disk",
+    "uploaded": None,
+}
+
+_DISK = {
+    "mount": "/",
+    "read_only": False,
+    "target_percent": 80,
+    "used_percent_before": 97,
+    "inode_percent_before": 12,
+    "steps": {"journal": [6, 1610612736], "package-cache": [212, 734003200]},
+    "top": [[9663676416, "/srv/app/spool/core.2211"], [2147483648, "/srv/app/data.db"]],
+}
+
+_CPU = {
+    "cores": 2,
+    "load1": 9.41,
+    "busy_percent": 99,
+    "steal_percent": 0,
+    "burstable": False,
+    "unit": "app.service",
+    "pid": 2211,
+    "cpu_before": 196,
+    "top": [{"pid": 2211, "comm": "app", "unit": "app.service", "cpu": 196, "sustained": True}],
+}
+
+_MEMORY = {
+    "total_kb": 8028344,
+    "available_percent_before": 2,
+    "psi_some10": 41.2,
+    "psi_full10": 30.5,
+    "oom_kills": 1,
+    "swap_free_kb": 0,
+    "unit": "app.service",
+    "unit_kb_before": 6912544,
+    "top_kb": [[6912544, "app.service"]],
+}
+
+
+def _line(action, status, reason, preflight=None, **more):
+    said = {"v": 1, "action": action, "status": status, "reason": reason, "mode": "apply"}
+    said |= more | {"preflight": _PREFLIGHT | (preflight or {}), "evidence": _EVIDENCE}
+    said |= {"warnings": [], "seconds": 4}
+    return "REMEDIATION_RESULT " + json.dumps(said, separators=(",", ":")) + "\n"
+
+
+OUTPUTS = {
+    "disk-ok": _line(
+        "disk-clean", "ok", "78 % of bytes, 12 % of inodes in use",
+        **_DISK, used_percent_after=78, inode_percent_after=12, bytes_freed=2344615936,
+    ),
+    "disk-insufficient": _line(
+        "disk-clean", "insufficient", "91 % of bytes in use, and nothing left that may go",
+        **_DISK, used_percent_after=91, inode_percent_after=12, bytes_freed=2344615936,
+    ),
+    "cpu-ok": _line("cpu-relief", "ok", "app.service restarted", **_CPU, cpu_after=3),
+    "cpu-insufficient": _line(
+        "cpu-relief", "insufficient", "app.service is not listed", **_CPU, cpu_after=195
+    ),
+    "cpu-insufficient-with-a-person": _line(
+        "cpu-relief", "insufficient", "app.service is not listed", {"persons": 1}, **_CPU
+    ),
+    "memory-ok": _line(
+        "memory-relief", "ok", "app.service restarted",
+        **_MEMORY, available_percent_after=71, restarted=True,
+    ),
+    "memory-insufficient": _line(
+        "memory-relief", "insufficient", "app.service is not listed", **_MEMORY
+    ),
+    "rubbish": "Last login: Fri Nov 20 03:01:12 2026\n",
+}

@@ -1,0 +1,7 @@
+//! The follow-up from end to end, in the simulated region.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+
+mod crash;
+mod play;
+mod stories;

@@ -1,0 +1,468 @@
+//! Incidents from their alarm to their end.
+
+use jiff::SignedDuration;
+use remedy::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
+use remedy::facts::InstanceState;
+use remedy::incident::{Incident, Rung, Stage};
+use remedy::report::Report;
+use world::calls::{Fault, Verb};
+use world::drive::{finish, interleave};
+use world::group::Lifecycle;
+use world::host::Trouble;
+use world::script::Script;
+use world::watch::Watch;
+
+use crate::play::Play;
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+#[test]
+fn a_cleanup_that_helps_is_resolved_after_five_quiet_minutes() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    play.until(Stage::Watching);
+    let watching_since = play.incident().unwrap().stage_since;
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    let ended = play.incident().unwrap();
+    let quiet = ended.stage_since.duration_since(watching_since);
+    assert!((minutes(5)..=minutes(8)).contains(&quiet), "after {quiet:#}");
+    assert_eq!(play.told(), ["cleanup asked for", "resolved"]);
+    assert_eq!(play.last_reasons(), ["stayed-gone"]);
+    assert_eq!(play.touches(), [Verb::Clean]);
+}
+
+#[test]
+fn a_metric_that_comes_every_five_minutes_is_waited_for() {
+    let play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    let mut play = play.with_host(|host| host.period = minutes(5));
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    let incident = play.incident().unwrap();
+    let took = incident.stage_since.duration_since(incident.opened_at);
+    assert!(took > minutes(10), "two datapoints take longer than {took:#}");
+    assert_eq!(play.touches(), [Verb::Clean]);
+}
+
+#[test]
+fn a_cleanup_that_is_not_enough_is_followed_by_a_reboot() {
+    let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.told(), ["cleanup asked for", "reboot asked for", "resolved"]);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::Reboot]);
+}
+
+#[test]
+fn whatever_keeps_a_cleanup_from_helping_leads_to_the_next_rung() {
+    for (script, code) in [
+        (Script::CannotStart, "cleanup-failed"),
+        (Script::Crashes, "cleanup-failed"),
+        (Script::RunsTooLong, "cleanup-failed"),
+        (Script::Boasts, "still-there"),
+        (Script::Skips, "still-there"),
+    ] {
+        let play = Play::standalone(Trouble::slight(MemoryPressure, 97.2));
+        let mut play = play.with_host(|host| host.script = script);
+        play.until(Stage::Rebooting);
+        assert_eq!(play.last_reasons().first(), Some(&code), "{script:?}");
+        assert_eq!(play.until_the_end(), Stage::Resolved, "{script:?}");
+    }
+}
+
+#[test]
+fn a_command_that_somebody_cancels_is_theirs() {
+    let play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    let mut play = play.with_host(|host| host.script = Script::IsCancelled);
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.touches(), [Verb::Clean]);
+}
+
+#[test]
+fn an_agent_that_dies_under_a_command_leads_to_the_next_rung() {
+    let mut play = Play::standalone(Trouble::slight(HighCpu, 99.1));
+    play.until(Stage::Cleaning);
+    let now = play.region.now();
+    play = play.with_host(|host| host.agent = world::host::AgentIs::SilentSince(now));
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.tried(), [Rung::Cleanup, Rung::Reboot]);
+}
+
+#[test]
+fn a_reboot_that_does_not_help_a_lone_server_needs_a_person() {
+    let mut play = Play::standalone(Trouble::hopeless(HighCpu, 99.1));
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    let all = ["still-there", "rung-tried", "rung-tried", "not-in-group"];
+    assert_eq!(play.last_reasons(), all, "each rung has its reason");
+    assert_eq!(play.told().last().unwrap(), "needs a person");
+}
+
+#[test]
+fn a_full_disk_that_stands_alone_is_not_rebooted() {
+    let mut play = Play::standalone(Trouble::hopeless(DiskFull, 99.1));
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    let all = ["cleanup-insufficient", "rung-tried", "not-in-group", "reboot-frees-nothing"];
+    assert_eq!(play.last_reasons(), all);
+}
+
+#[test]
+fn a_reboot_behind_a_load_balancer_goes_through_standby() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    let desired = |play: &Play| play.region.group(&play.names.group).unwrap().desired;
+    play.until(Stage::Draining);
+    assert_eq!(desired(&play), 2, "it is not missed meanwhile");
+    play.until(Stage::Rebooting);
+    let group = play.region.group(&play.names.group).unwrap();
+    assert_eq!(group.members[&play.names.web].lifecycle, Lifecycle::Standby);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(desired(&play), 3);
+    let expected = [
+        "cleanup asked for",
+        "leaving service for a reboot",
+        "reboot asked for",
+        "coming back into service",
+        "resolved",
+    ];
+    assert_eq!(play.told(), expected);
+    let touches = [Verb::Clean, Verb::LeaveService, Verb::Reboot, Verb::ComeBack];
+    assert_eq!(play.touches(), touches);
+    assert!(play.substitutes().is_empty(), "nobody was replaced");
+}
+
+#[test]
+fn a_group_at_its_minimum_starts_one_more_for_the_time_of_a_standby() {
+    let play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    let mut play = play.with_group(|group| group.min = group.desired);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.substitutes().len(), 1);
+    assert_eq!(play.region.group(&play.names.group).unwrap().members.len(), 4);
+}
+
+#[test]
+fn a_group_that_checks_no_more_than_ec2_lets_its_members_reboot() {
+    let play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    let mut play = play.with_group(|group| group.health_checks = ["EC2".to_owned()].into());
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::Reboot]);
+}
+
+#[test]
+fn who_cannot_leave_service_is_replaced() {
+    let play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.region.break_call(Verb::LeaveService, Fault::Refused("ValidationError: no"));
+    let mut play = play;
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.tried(), [Rung::Cleanup, Rung::Reboot, Rung::Replace]);
+    assert_eq!(play.asked(Verb::Reboot), 0);
+}
+
+#[test]
+fn who_cannot_be_rebooted_in_standby_comes_back_first() {
+    let mut play = Play::grouped(Trouble::hopeless(HighCpu, 99.1));
+    play.region.break_call(Verb::Reboot, Fault::RequestLost);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    let last = [Verb::Reboot, Verb::ComeBack, Verb::Replace];
+    assert!(play.touches().ends_with(&last), "{:?}", play.touches());
+    assert_eq!(play.asked(Verb::Reboot), 1);
+}
+
+#[test]
+fn who_may_not_be_rebooted_by_us_comes_back_and_is_a_persons() {
+    let mut play = Play::grouped(Trouble::hopeless(HighCpu, 99.1));
+    play.region.break_call(Verb::Reboot, Fault::Refused("UnauthorizedOperation"));
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.last_reasons(), ["refused"]);
+    assert!(play.touches().ends_with(&[Verb::Reboot, Verb::ComeBack]), "{:?}", play.touches());
+}
+
+#[test]
+fn who_cannot_come_back_is_asked_again_until_it_does() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Rebooting);
+    play = play.with_group(|group| {
+        group.suspended.insert("Launch".to_owned());
+    });
+    play.until(Stage::Returning);
+    play.minutes(8);
+    play = play.with_group(|group| group.suspended.clear());
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert!(play.asked(Verb::ComeBack) > 3, "{:?}", play.touches());
+    let told = play.told().iter().filter(|what| **what == "held, action-failed").count();
+    assert!((1..=2).contains(&told), "asking on and on is no news: {:?}", play.told());
+}
+
+#[test]
+fn who_never_comes_back_is_told_of() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Rebooting);
+    play = play.with_group(|group| {
+        group.suspended.insert("Launch".to_owned());
+    });
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.last_reasons(), ["not-back"]);
+}
+
+#[test]
+fn a_replacement_is_watched_until_the_group_is_whole() {
+    let mut play = Play::grouped(Trouble::hopeless(DiskFull, 96.4));
+    play.until(Stage::Replacing);
+    assert!(play.substitutes().is_empty());
+    play.until(Stage::Watching);
+    assert_eq!(play.substitutes().len(), 1);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.told(), ["cleanup asked for", "replace asked for", "resolved"]);
+}
+
+#[test]
+fn a_group_that_does_not_replace_needs_a_person() {
+    let mut play = Play::grouped(Trouble::hopeless(DiskFull, 96.4));
+    play.until(Stage::Replacing);
+    play = play.with_group(|group| {
+        group.suspended.insert("Terminate".to_owned());
+    });
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.last_reasons(), ["not-substituted"]);
+}
+
+#[test]
+fn substitutes_that_are_sick_too_are_not_replaced_for_ever() {
+    let mut play = Play::grouped(Trouble::hopeless(DiskFull, 96.4));
+    play.region.launch_with(Some(Trouble::hopeless(DiskFull, 97.0)));
+    let mut known = 0;
+    for _ in 0..180 {
+        play.minute();
+        // Every new member is watched by an alarm of its own.
+        for id in play.substitutes().into_iter().skip(known) {
+            known += 1;
+            let mut watch = Watch::new(DiskFull, id.clone(), play.region.now());
+            watch.name = format!("disk-{known}");
+            play.region.add_watch(watch);
+        }
+    }
+    let mut rows = play.region.book().ended().to_vec();
+    rows.sort_by_key(|row| row.opened_at);
+    let ended: Vec<Stage> = rows.iter().map(|row| row.stage).collect();
+    assert_eq!(play.asked(Verb::Replace), 2, "{ended:?}");
+    assert_eq!(play.substitutes().len(), 2);
+    assert_eq!(ended, [Stage::Resolved, Stage::Resolved, Stage::HandedOver]);
+    let says_so =
+        |report: &&Report| report.because.iter().any(|it| it.code() == "substitutes-sick-too");
+    let told = play.reports.iter().filter(says_so).collect::<Vec<_>>();
+    assert!(told.len() == 1 && told[0].handed_over, "{told:?}");
+}
+
+#[test]
+fn a_series_that_vanishes_proves_nothing() {
+    let mut at_once = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    at_once.until(Stage::Cleaning);
+    at_once = at_once.with_host(|host| host.measured = false);
+    let mut later = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    later.until(Stage::Watching);
+    while later.incident().unwrap().quiet_since.is_none() {
+        later.minute();
+    }
+    later = later.with_host(|host| host.measured = false);
+    for (when, mut play) in [("at once", at_once), ("after one good datapoint", later)] {
+        assert_eq!(play.until_the_end(), Stage::HandedOver, "{when}");
+        assert_eq!(play.last_reasons(), ["unverified"], "{when}");
+        let incident = play.incident().unwrap();
+        let took = incident.stage_since.duration_since(incident.opened_at);
+        assert!((minutes(30)..minutes(40)).contains(&took), "{when}: {took:#}");
+        assert_eq!(play.touches(), [Verb::Clean], "{when}");
+    }
+}
+
+#[test]
+fn a_symptom_that_comes_and_goes_is_not_over() {
+    let fickle =
+        Trouble { comes_back_after: Some(minutes(4)), ..Trouble::slight(MemoryPressure, 97.0) };
+    let mut play = Play::standalone(fickle);
+    let stage = play.until_the_end();
+    assert_eq!((stage, play.tried()), (Stage::HandedOver, vec![Rung::Cleanup, Rung::Reboot]));
+}
+
+#[test]
+fn a_symptom_that_is_over_before_the_next_rung_is_left_alone() {
+    let mut play = Play::standalone(Trouble::slight(HighCpu, 99.1)).without_hints();
+    play = play.with_host(|host| host.script = Script::RunsTooLong);
+    play.region.break_call(Verb::Command, Fault::Refused("ThrottlingException"));
+    play.until(Stage::Cleaning);
+    play.minutes(3);
+    // It ends by itself, and nobody can say how the command went.
+    play = play.with_host(|host| host.trouble = None);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.touches(), [Verb::Clean]);
+    let over = play
+        .reports
+        .iter()
+        .any(|report| report.because.iter().any(|reason| reason.code() == "symptom-over"));
+    assert!(over, "{:?}", play.reports);
+}
+
+#[test]
+fn a_rung_that_is_held_back_is_told_once() {
+    let person = Play::grouped(Trouble::stubborn(HighCpu, 99.1)).with_host(|host| host.persons = 1);
+    let refresh = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    let refresh = refresh.with_group(|group| group.refresh = Some("InProgress".to_owned()));
+    for (held_by, mut play, told) in [
+        ("person-present", person, vec!["cleanup asked for", "held, person-present"]),
+        ("refresh-running", refresh, vec!["cleanup asked for", "held, refresh-running"]),
+    ] {
+        play.minutes(40);
+        assert_eq!(play.told(), told, "{held_by}");
+        assert!(play.last_reasons().contains(&held_by), "{:?}", play.last_reasons());
+        assert_eq!(play.touches(), [Verb::Clean], "{held_by}");
+    }
+}
+
+#[test]
+fn a_rung_that_is_held_back_is_told_after_15_minutes_and_ends() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1)).with_host(|it| it.persons = 1);
+    let held = |play: &Play| play.incident().and_then(|incident| incident.held_back);
+    while held(&play).is_none() {
+        play.minute();
+    }
+    let since = held(&play).unwrap().since;
+    while play.told().len() < 2 {
+        play.minute();
+    }
+    assert_eq!(play.region.now().duration_since(since), minutes(15));
+    assert_eq!(play.until_the_end(), Stage::Expired);
+    assert_eq!(play.told().last().unwrap(), "needs a person");
+}
+
+#[test]
+fn an_ok_only_has_the_follow_up_look_sooner() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4)).without_hints();
+    play.until(Stage::Watching);
+    play.hints = true;
+    play.region.pass(SignedDuration::from_secs(10));
+    play.deliver();
+    let incident = play.incident().unwrap();
+    assert_eq!((incident.stage, incident.due_at), (Stage::Watching, play.region.now()));
+    assert_eq!(play.told(), ["cleanup asked for"]);
+    play.beat();
+    assert!(play.incident().unwrap().stage.is_open(), "one look is not five minutes");
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+}
+
+#[test]
+fn a_hint_looks_at_one_instance_and_at_nothing_that_has_ended() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    play.until(Stage::Cleaning);
+    let web = play.names.web.clone();
+    let beat = finish(play.follow_up.invoke(&play.region, Some(&web))).unwrap();
+    assert_eq!(beat.looked_at, 1, "it is not due and looked at all the same");
+    let other = play.names.others[0].clone();
+    for id in [&other, &web] {
+        if *id == web {
+            play.until_the_end();
+        }
+        let before = play.region.calls().len();
+        let beat = finish(play.follow_up.invoke(&play.region, Some(id))).unwrap();
+        assert_eq!((beat.looked_at, play.region.calls().len() - before), (0, 1));
+    }
+}
+
+#[test]
+fn nothing_due_costs_one_call() {
+    let play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    let beat = play.follow_up.run(&play.region).unwrap();
+    assert_eq!((beat.looked_at, beat.reports.len()), (0, 0));
+    assert_eq!((play.region.calls().len(), play.asked(Verb::Due)), (1, 1));
+}
+
+#[test]
+fn a_beat_leaves_what_it_cannot_finish() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    play.until(Stage::Watching);
+    play.region.break_call(Verb::Record, Fault::RequestLost);
+    play.region.pass(minutes(2));
+    let before = play.incident();
+    let beat = play.follow_up.run(&play.region).unwrap();
+    assert_eq!((beat.looked_at, beat.left.len()), (1, 1));
+    assert_eq!(play.incident(), before);
+    play.region.mend_call(Verb::Record);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+}
+
+/// The polls of one beat of one incident: some dozen calls, some together.
+const POLLS: usize = 24;
+
+#[test]
+fn two_beats_at_once_act_once() {
+    let turns: [fn(usize) -> bool; 5] =
+        [|i| i % 2 == 0, |i| i % 3 == 0, |i| i % 3 != 0, |i| i < 6, |i| i / 2 % 2 == 0];
+    let begin: [fn() -> Play; 4] = [
+        || Play::standalone(Trouble::stubborn(HighCpu, 99.1)),
+        || Play::grouped(Trouble::stubborn(HighCpu, 99.1)),
+        || Play::grouped(Trouble::hopeless(DiskFull, 96.4)),
+        || Play::grouped(Trouble::slight(DiskFull, 96.4)),
+    ];
+    for begin in begin {
+        let mut alone = begin();
+        let ended = alone.until_the_end();
+        for turn in turns {
+            let mut play = begin();
+            while play.incident().is_none_or(|incident| incident.stage.is_open()) {
+                play.region.pass(minutes(1));
+                play.deliver();
+                let (first, second) = interleave(
+                    play.follow_up.invoke(&play.region, None),
+                    play.follow_up.invoke(&play.region, Some(&play.names.web)),
+                    (0..POLLS * 2).map(turn),
+                );
+                assert!(first.is_ok() && second.is_ok());
+            }
+            assert_eq!(play.incident().unwrap().stage, ended);
+            assert_eq!(play.touches(), alone.touches());
+            assert_eq!(play.told(), alone.told(), "each step is told once");
+        }
+    }
+}
+
+#[test]
+fn a_throttled_call_is_asked_again_and_never_climbs() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    play.region.break_call(Verb::Clean, Fault::Refused("ThrottlingException: Rate exceeded"));
+    play.until(Stage::Cleaning);
+    play.minutes(4);
+    assert_eq!(play.tried(), [Rung::Cleanup]);
+    assert!(play.asked(Verb::Clean) >= 3);
+    play.region.mend_call(Verb::Clean);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.tried(), [Rung::Cleanup]);
+}
+
+#[test]
+fn facts_that_cannot_be_read_hold_the_next_rung_back() {
+    for verb in [Verb::Instance, Verb::Membership, Verb::Group, Verb::Refresh, Verb::Status] {
+        let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+        play.until(Stage::Cleaning);
+        play.region.break_call(verb, Fault::RequestLost);
+        play.minutes(10);
+        assert_eq!(play.touches(), [Verb::Clean], "{verb:?}");
+        play.region.mend_call(verb);
+        assert_eq!(play.until_the_end(), Stage::Resolved, "{verb:?}");
+    }
+}
+
+#[test]
+fn an_instance_that_somebody_terminates_is_told_of() {
+    let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Cleaning);
+    play = play.with_host(|host| host.instance.state = InstanceState::Not("terminated".to_owned()));
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert!(play.last_reasons().contains(&"not-running"), "{:?}", play.last_reasons());
+}
+
+#[test]
+fn an_incident_that_expires_in_standby_comes_back_first() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Rebooting);
+    play.minutes(3);
+    let incident = play.incident().unwrap();
+    let expired = Incident { expires_at: play.region.now(), ..incident };
+    play.region.with_book(|book| book.put(expired));
+    assert_eq!(play.until_the_end(), Stage::Expired);
+    let group = play.region.group(&play.names.group).unwrap();
+    assert_eq!(group.members[&play.names.web].lifecycle, Lifecycle::InService);
+}

@@ -1,0 +1,67 @@
+"""Time, for functions that read the real clock.
+
+Nobody waits here for a stage to become overdue. Instead the ledger's open
+incidents grow older: every time they carry moves back, in the JSON the functions
+read and in the attributes that conditions and the index ask about. To a function
+that is the same as a clock that moved on. What the emulators know (a command, a
+datapoint, an agent's ping) stays where it is, so a test measures anew after it.
+"""
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+
+_TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)((?:\.\d+)?Z)$")
+
+
+def passes(stack, minutes, instance=None):
+    """Time passes for every open incident of the stack, or for one instance's."""
+    seconds = round(minutes * 60)
+    for incident in stack.open():
+        if instance not in (None, incident["instance_id"]):
+            continue
+        older = _older(incident, seconds)
+        times = {name: _seconds(older[name]) for name in ("due_at", "expires_at")}
+        stack.region.dynamodb.update_item(
+            TableName=stack.table,
+            Key={"pk": {"S": f"instance#{incident['instance_id']}"}, "sk": {"S": "incident"}},
+            UpdateExpression="SET incident = :json, due_at = :due, expires_at = :expires",
+            ExpressionAttributeValues={
+                ":json": {"S": json.dumps(older)},
+                ":due": {"N": times["due_at"]},
+                ":expires": {"N": times["expires_at"]},
+            },
+        )
+
+
+def measured(stack, instance, value, ago=5):
+    """The series of the instance's incident gets a datapoint, so many seconds ago."""
+    series = stack.incident(instance)["seen"]["series"]
+    stack.region.cloudwatch.put_metric_data(
+        Namespace=series["namespace"],
+        MetricData=[
+            {
+                "MetricName": series["name"],
+                "Dimensions": [{"Name": n, "Value": v} for n, v in series["dimensions"].items()],
+                "Timestamp": datetime.now(timezone.utc) - timedelta(seconds=ago),
+                "Value": value,
+            }
+        ],
+    )
+
+
+def _older(value, seconds):
+    if isinstance(value, dict):
+        return {key: _older(part, seconds) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_older(part, seconds) for part in value]
+    match = _TIME.match(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    moved = datetime.fromisoformat(match[1]) - timedelta(seconds=seconds)
+    return moved.isoformat(timespec="seconds") + match[2]
+
+
+def _seconds(text):
+    moment = datetime.fromisoformat(_TIME.match(text)[1]).replace(tzinfo=timezone.utc)
+    return str(int(moment.timestamp()))

@@ -1,0 +1,69 @@
+//! An SSM command on one instance.
+
+use jiff::{SignedDuration, Timestamp};
+use remedy::act::CleanupOrder;
+use remedy::facts;
+use remedy::ids::CommandId;
+
+use crate::script::Ending;
+
+/// From the call until the service shows the command: it is not told at once
+/// what it has itself just accepted.
+const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(2);
+
+/// How a command stands, as SSM names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandIs {
+    /// Waiting for the agent, or running.
+    Pending,
+    /// Carried out, and the script left with 0.
+    Success,
+    /// Carried out, or not even that, and it went wrong.
+    Failed,
+    /// No agent fetched it in time, so it never runs.
+    DeliveryTimedOut,
+}
+
+/// One SSM command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Its id.
+    pub id: CommandId,
+    /// What it asked for.
+    pub order: CleanupOrder,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// What is left of the run.
+    pub(crate) ending: Option<Ending>,
+}
+
+impl Command {
+    /// How it stands.
+    pub fn status(&self) -> CommandIs {
+        match self.ending.as_ref().map(|ending| ending.status) {
+            None => CommandIs::Pending,
+            Some("Success") => CommandIs::Success,
+            Some("DeliveryTimedOut") => CommandIs::DeliveryTimedOut,
+            Some(_) => CommandIs::Failed,
+        }
+    }
+
+    /// Whether SSM shows it at `now`.
+    pub(crate) fn is_shown(&self, now: Timestamp) -> bool {
+        now.duration_since(self.sent_at) >= SHOWN_AFTER
+    }
+
+    /// How SSM shows it.
+    pub(crate) fn described(&self) -> facts::Command {
+        match &self.ending {
+            Some(ending) => ending.described(),
+            None => facts::Command {
+                ended: false,
+                status: "InProgress".to_owned(),
+                exit_code: None,
+                stdout: String::new(),
+                stderr: String::new(),
+            },
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What is asked of the region, and what then happens by itself once its time
+//! has come.
+
+use jiff::SignedDuration;
+use remedy::act::CleanupOrder;
+use remedy::facts::InstanceState;
+use remedy::ids::{CommandId, GroupName, InstanceId};
+use remedy::incident::Rung;
+
+use crate::command::Command;
+use crate::group::{Group, Lifecycle, Member, Step};
+use crate::host::{AgentIs, Host, Trouble};
+use crate::region::{GROUP_LOOKS_AFTER, State, TICK};
+use crate::script::{self, Ending};
+
+/// From the command's delivery until the document has run.
+const CLEANUP_TAKES: SignedDuration = SignedDuration::from_secs(45);
+
+/// A command that no agent fetched in this time never runs: the delivery
+/// timeout the functions ask for.
+const DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+
+/// From the reboot's request until the status checks pass again.
+const REBOOT_TAKES: SignedDuration = SignedDuration::from_secs(150);
+
+/// From a launch until the new instance is in service.
+const LAUNCH_TAKES: SignedDuration = SignedDuration::from_secs(90);
+
+/// From a termination until the old instance is terminated and out of its
+/// group.
+const TERMINATION_TAKES: SignedDuration = SignedDuration::from_secs(60);
+
+/// A target group drains for 5 minutes unless told otherwise.
+const DRAINING_TAKES: SignedDuration = SignedDuration::from_mins(5);
+
+/// From the end of Standby until the load balancer takes the member for
+/// healthy.
+const RETURN_TAKES: SignedDuration = SignedDuration::from_secs(60);
+
+/// Something that happens by itself once its time has come.
+#[derive(Clone, Debug)]
+pub(crate) enum Due {
+    Measured,
+    CommandEnds(usize),
+    Booted(InstanceId),
+    ComesBack(InstanceId, Trouble),
+    GroupLooks(GroupName),
+    Drained(GroupName, InstanceId),
+    InService(GroupName, InstanceId),
+    Terminated(GroupName, InstanceId),
+}
+
+/// What is asked of it.
+impl State {
+    /// Has the agent of the order's host carry it out, some time from now.
+    pub(crate) fn send(&mut self, order: &CleanupOrder) -> Result<CommandId, &'static str> {
+        let host = self.hosts.get(&order.instance);
+        if host.is_none_or(|host| host.agent_at(self.now).is_none()) {
+            return Err("InvalidInstanceId: no managed instance by that id");
+        }
+        let takes = if host.is_some_and(Host::obeys) { CLEANUP_TAKES } else { DELIVERY_TIMEOUT };
+        let number = self.commands.len();
+        let id = CommandId::new(format!("00000000-0000-4000-a000-{number:012x}"))
+            .map_err(|_| "InternalServerError")?;
+        self.commands.push(Command {
+            id: id.clone(),
+            order: order.clone(),
+            sent_at: self.now,
+            ending: None,
+        });
+        self.arrange(takes, Due::CommandEnds(number));
+        Ok(id)
+    }
+
+    /// Reboots a host. EC2 calls it `running` throughout, and its group takes
+    /// it for dead if it checks more than EC2's word.
+    pub(crate) fn reboot(&mut self, id: &InstanceId) -> Result<(), &'static str> {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else {
+            return Err("InvalidInstanceID.NotFound: there is no running instance by that id");
+        };
+        host.status.instance_impaired = true;
+        host.down = true;
+        if host.agent == AgentIs::Answering {
+            host.agent = AgentIs::SilentSince(now);
+        }
+        self.arrange(REBOOT_TAKES, Due::Booted(id.clone()));
+        self.check_health(id);
+        Ok(())
+    }
+
+    /// Marks a member unhealthy, so that its group replaces it.
+    pub(crate) fn replace(&mut self, id: &InstanceId) -> Result<(), &'static str> {
+        let Some((name, _)) = self.group_of(id) else {
+            return Err("ValidationError: the instance is not part of Auto Scaling group");
+        };
+        let name = name.clone();
+        self.mark_unhealthy(&name, id);
+        Ok(())
+    }
+
+    /// Takes a member out of service, into Standby.
+    pub(crate) fn leave_service(
+        &mut self,
+        id: &InstanceId,
+        name: &GroupName,
+        decrement: bool,
+    ) -> Result<(), &'static str> {
+        let Some(group) = self.groups.get_mut(name) else {
+            return Err("ValidationError: no group by that name");
+        };
+        group.enter_standby(id, decrement)?;
+        let takes = if group.replaces_who_reboots() { DRAINING_TAKES } else { TICK };
+        self.arrange(takes, Due::Drained(name.clone(), id.clone()));
+        self.arrange(GROUP_LOOKS_AFTER, Due::GroupLooks(name.clone()));
+        Ok(())
+    }
+
+    /// Brings a member back from Standby.
+    pub(crate) fn come_back(
+        &mut self,
+        id: &InstanceId,
+        name: &GroupName,
+    ) -> Result<(), &'static str> {
+        let Some(group) = self.groups.get_mut(name) else {
+            return Err("ValidationError: no group by that name");
+        };
+        group.exit_standby(id)?;
+        self.arrange(RETURN_TAKES, Due::InService(name.clone(), id.clone()));
+        Ok(())
+    }
+}
+
+/// What happens by itself.
+impl State {
+    pub(crate) fn happen(&mut self, due: Due) {
+        match due {
+            Due::Measured => {
+                for (id, host) in &self.hosts {
+                    self.metrics.publish(id, host, self.now);
+                }
+                self.arrange(TICK, Due::Measured);
+            }
+            Due::CommandEnds(number) => self.command_ends(number),
+            Due::Booted(id) => self.booted(&id),
+            Due::ComesBack(id, trouble) => {
+                if let Some(host) = self.hosts.get_mut(&id) {
+                    host.trouble = Some(trouble);
+                }
+            }
+            Due::GroupLooks(name) => self.group_looks(&name),
+            Due::Drained(name, id) => {
+                self.turn(&name, &id, Lifecycle::EnteringStandby, Lifecycle::Standby);
+            }
+            Due::InService(name, id) => {
+                self.turn(&name, &id, Lifecycle::Pending, Lifecycle::InService);
+                self.check_health(&id);
+                self.group_looks(&name);
+            }
+            Due::Terminated(name, id) => {
+                if let Some(host) = self.hosts.get_mut(&id) {
+                    host.instance.state = InstanceState::Not("terminated".to_owned());
+                }
+                if let Some(group) = self.groups.get_mut(&name) {
+                    group.members.remove(&id);
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, name: &GroupName, id: &InstanceId, from: Lifecycle, to: Lifecycle) {
+        let member = self.groups.get_mut(name).and_then(|group| group.members.get_mut(id));
+        if let Some(member) = member.filter(|member| member.lifecycle == from) {
+            member.lifecycle = to;
+        }
+    }
+
+    fn mark_unhealthy(&mut self, name: &GroupName, id: &InstanceId) {
+        let member = self.groups.get_mut(name).and_then(|group| group.members.get_mut(id));
+        if let Some(member) = member {
+            member.healthy = false;
+            self.arrange(GROUP_LOOKS_AFTER, Due::GroupLooks(name.clone()));
+        }
+    }
+
+    /// The load balancer's health check, which nobody makes in Standby.
+    fn check_health(&mut self, id: &InstanceId) {
+        let down = self.hosts.get(id).is_some_and(|host| host.down);
+        let judged = self.group_of(id).filter(|(_, group)| {
+            let lifecycle = group.members.get(id).map(|member| member.lifecycle);
+            group.replaces_who_reboots() && lifecycle == Some(Lifecycle::InService)
+        });
+        if let Some((name, _)) = judged.filter(|_| down) {
+            let name = name.clone();
+            self.mark_unhealthy(&name, id);
+        }
+    }
+
+    fn command_ends(&mut self, number: usize) {
+        let Some(command) = self.commands.get_mut(number) else { return };
+        let id = command.order.instance.clone();
+        let host = self.hosts.get_mut(&id).filter(|host| host.obeys());
+        let (cured, ending) = match host {
+            Some(host) => script::run(host, command.order.symptom, &command.id),
+            None => (false, Ending::not_delivered()),
+        };
+        command.ending = Some(ending);
+        if cured {
+            self.cure(&id, Rung::Cleanup);
+        }
+    }
+
+    fn booted(&mut self, id: &InstanceId) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else { return };
+        host.status.instance_impaired = false;
+        host.down = false;
+        host.boots += 1;
+        host.booted_at = Some(now);
+        if host.agent != AgentIs::Absent {
+            host.agent = AgentIs::Answering;
+        }
+        self.cure(id, Rung::Reboot);
+    }
+
+    /// Ends the host's trouble, for good or for a while, if `rung` is what
+    /// helps against it.
+    fn cure(&mut self, id: &InstanceId, rung: Rung) {
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        let helps = |trouble: &Trouble| match rung {
+            Rung::Cleanup => trouble.cleanup_helps,
+            Rung::Reboot => trouble.reboot_helps,
+            Rung::Replace => false,
+        };
+        let Some(trouble) = host.trouble.filter(helps) else { return };
+        host.trouble = None;
+        if let Some(after) = trouble.comes_back_after {
+            self.arrange(after, Due::ComesBack(id.clone(), trouble));
+        }
+    }
+
+    /// Takes every step the group may take now. Each one changes what the next
+    /// one finds, so this ends.
+    fn group_looks(&mut self, name: &GroupName) {
+        while let Some(step) = self.groups.get(name).and_then(Group::next_step) {
+            match step {
+                Step::Terminate(id) => self.terminate(name, id),
+                Step::Launch => self.launch(name),
+            }
+        }
+    }
+
+    fn terminate(&mut self, name: &GroupName, id: InstanceId) {
+        let member = self.groups.get_mut(name).and_then(|group| group.members.get_mut(&id));
+        if let Some(member) = member {
+            member.lifecycle = Lifecycle::Terminating;
+        }
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.instance.state = InstanceState::Not("shutting-down".to_owned());
+        }
+        self.arrange(TERMINATION_TAKES, Due::Terminated(name.clone(), id));
+    }
+
+    fn launch(&mut self, name: &GroupName) {
+        self.launched += 1;
+        let digits = format!("i-0e{:015x}", self.launched);
+        let (Ok(id), Some(group)) = (InstanceId::new(digits), self.groups.get_mut(name)) else {
+            return;
+        };
+        group.members.insert(id.clone(), Member { lifecycle: Lifecycle::Pending, healthy: true });
+        let host = Host { trouble: self.launched_with, ..Host::healthy("eu-central-1b") };
+        self.hosts.insert(id.clone(), host);
+        self.arrange(LAUNCH_TAKES, Due::InService(name.clone(), id));
+    }
+}
