@@ -341,3 +341,33 @@ fn functions_holds_only_crates() {
     }
     none_of(&findings, "functions/ holds only crates");
 }
+
+/// What stands before `=> "code"` in the `fn code` of a file.
+fn codes(file: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let function = text.split("fn code(&self)").nth(1).unwrap();
+    let body = function.split("\n    }\n").next().unwrap();
+    let code = |line: &str| {
+        let code = line.split("=> \"").nth(1)?;
+        code.split('"').next().map(str::to_owned)
+    };
+    let codes: BTreeSet<String> = body.lines().filter_map(code).collect();
+    assert!(codes.len() > 10, "{file} has no codes where they are looked for: {codes:?}");
+    codes
+}
+
+#[test]
+fn every_reason_has_a_row_for_operators() {
+    let guide = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let rows: BTreeSet<&str> =
+        guide.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let mut findings = Vec::new();
+    for file in ["functions/remedy/src/reason.rs", "functions/remedy/src/alarm.rs"] {
+        for code in codes(file) {
+            if !rows.contains(code.as_str()) {
+                findings.push(format!("{file}: `{code}` has no row in docs/operations.md"));
+            }
+        }
+    }
+    none_of(&findings, "an operator can look every reason up");
+}
