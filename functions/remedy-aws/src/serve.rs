@@ -18,11 +18,13 @@ use crate::settings::Settings;
 
 /// Runs the function that answers for `symptom`, until Lambda ends it.
 pub fn serve(symptom: Symptom) -> ExitCode {
-    run(symptom.name(), Some(symptom), async |event, settings, aws| {
+    run(symptom.name(), Some(symptom), &async |event, settings, aws| {
         let request_id = event.context.request_id;
         let invocation = Invocation { symptom, request_id, at: Timestamp::now() };
         let event = event.payload.get()?;
-        let answer = respond(event, &invocation, &settings.policy, aws).await;
+        // Boxed, because the road's future is large and moves through every layer
+        // of the runtime.
+        let answer = Box::pin(respond(event, &invocation, &settings.policy, aws)).await;
         match &answer {
             Ok(answer) | Err(RespondError::LedgerUnreachable { answered: answer, .. }) => {
                 log(&answer.reports);
@@ -38,7 +40,7 @@ pub fn serve(symptom: Symptom) -> ExitCode {
 
 /// Runs the function that asks whether it worked, until Lambda ends it.
 pub fn serve_follow_up() -> ExitCode {
-    run("follow-up", None, async |event, settings, aws| {
+    run("follow-up", None, &async |event, settings, aws| {
         let hint = hint::read(event.payload.get()?)?;
         let beat = beat(hint.as_ref(), Timestamp::now(), &settings.policy, aws).await?;
         log(&beat.reports);
@@ -52,7 +54,7 @@ pub fn serve_follow_up() -> ExitCode {
 fn run<T: Serialize>(
     function: &'static str,
     symptom: Option<Symptom>,
-    answer: impl AsyncFn(Event, &Settings, &Aws) -> Result<T, InvocationError>,
+    answer: &impl AsyncFn(Event, &Settings, &Aws) -> Result<T, InvocationError>,
 ) -> ExitCode {
     tracing::init_default_subscriber();
     match start(symptom, answer) {
@@ -91,7 +93,7 @@ impl EventText {
 
 fn start<T: Serialize>(
     symptom: Option<Symptom>,
-    answer: impl AsyncFn(Event, &Settings, &Aws) -> Result<T, InvocationError>,
+    answer: &impl AsyncFn(Event, &Settings, &Aws) -> Result<T, InvocationError>,
 ) -> Result<(), lambda_runtime::Error> {
     let settings = Settings::from_env(symptom)?;
     // One thread: a function answers one event at a time, and a second thread
@@ -99,8 +101,6 @@ fn start<T: Serialize>(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let aws = Aws::new(&settings).await;
-        // Boxed, because the road's future is large and moves through every
-        // layer of the runtime.
         lambda_runtime::run(service_fn(|event: Event| {
             Box::pin(async {
                 let answered = answer(event, &settings, &aws).await;
