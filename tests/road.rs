@@ -21,7 +21,8 @@ use world::Region;
 use world::calls::{Fault, Verb};
 use world::drive::{Function, interleave};
 use world::fleet::{self, Names};
-use world::host::AgentIs;
+use world::host::{AgentIs, Trouble};
+use world::watch::Watch;
 
 const DISK_FULL: &str = include_str!("../events/disk-full.state-change.json");
 const HIGH_CPU: &str = include_str!("../events/high-cpu.state-change.json");
@@ -289,6 +290,32 @@ fn a_replacement_asks_how_often_there_was_one() {
         let answer = run(&region, DiskFull, DISK_FULL);
         assert!(codes(only(&answer)).contains(&"fact-unknown"), "{answer:?}");
         assert_eq!(region.touches(), 0);
+    }
+}
+
+#[test]
+fn a_late_alarm_disrupts_nothing_that_has_recovered_since() {
+    for (recovers, touches) in [(true, 0), (false, 1)] {
+        let names = Names::default();
+        let region = fleet::standalone(&names, arrival());
+        let since = AgentIs::SilentSince(arrival() - SignedDuration::from_hours(1));
+        region.with_host(&names.web, |host| {
+            host.agent = since;
+            host.trouble = Some(Trouble::hopeless(MemoryPressure, 99.1));
+        });
+        region.add_watch(Watch::new(MemoryPressure, names.web.clone(), region.now()));
+        region.pass(SignedDuration::from_mins(3));
+        let late = region.transitions();
+        assert_eq!(late.len(), 1);
+        if recovers {
+            region.with_host(&names.web, |host| host.trouble = None);
+        }
+        region.pass(SignedDuration::from_mins(9));
+        let _ok = region.transitions();
+        let answer = run(&region, MemoryPressure, &late[0]);
+        assert_eq!(region.touches(), touches, "{:?}", codes(only(&answer)));
+        let expected = if recovers { "symptom-over" } else { "lowest-rung" };
+        assert!(codes(only(&answer)).contains(&expected), "{:?}", codes(only(&answer)));
     }
 }
 

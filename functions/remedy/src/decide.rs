@@ -85,12 +85,11 @@ pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) 
     Decision::HandOver { because }
 }
 
-/// Whether the group must be read before deciding: only the rungs above a
-/// cleanup ask about it, and most alarms end with a cleanup.
-pub fn asks_for_group(tried: &[Rung], facts: &Facts, policy: &Policy) -> bool {
-    facts.group == GroupFact::NotRead
-        && facts.group_name().is_some()
-        && (tried.contains(&Rung::Cleanup) || matches!(cleanup(facts, policy), Unavailable(_)))
+/// Whether more must be read before deciding: only the rungs above a cleanup
+/// ask about the group and whether the symptom is still there, and most alarms
+/// end with a cleanup.
+pub fn looks_beyond_cleanup(tried: &[Rung], facts: &Facts, policy: &Policy) -> bool {
+    tried.contains(&Rung::Cleanup) || matches!(cleanup(facts, policy), Unavailable(_))
 }
 
 enum Availability {

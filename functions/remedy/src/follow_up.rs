@@ -136,7 +136,7 @@ where
     }
     let mut facts = Facts::read(world, &incident.instance_id, now).await;
     let tried = incident.tried();
-    if decide::asks_for_group(&tried, &facts, policy) {
+    if decide::looks_beyond_cleanup(&tried, &facts, policy) {
         facts.read_group(world, incident.symptom).await;
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, policy);

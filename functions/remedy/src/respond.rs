@@ -1,9 +1,10 @@
 //! The road, drawn once. The only place that knows every room.
 
+use futures_util::future;
 use serde::Serialize;
 
 use crate::act::{self, Touch};
-use crate::alarm::{self, Alarm, AlarmState, Evidence, Invocation, Unreadable};
+use crate::alarm::{self, Alarm, AlarmState, Evidence, Invocation, Seen, Unreadable};
 use crate::decide;
 use crate::facts::{Facts, Gap, Look};
 use crate::follow_up::record_and_tell;
@@ -13,6 +14,7 @@ use crate::notify::{self, Tell};
 use crate::policy::{Mode, Policy};
 use crate::reason::Reason;
 use crate::report::{Outcome, Report};
+use crate::scene::{self, Presence};
 
 /// What an event came to: the function's answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -90,15 +92,27 @@ async fn remedy<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let mut facts = Facts::read(world, &alarm.instance_id, invocation.at).await;
-    if decide::asks_for_group(&[], &facts, policy) {
-        facts.read_group(world, alarm.symptom).await;
+    let now = invocation.at;
+    let mut facts = Facts::read(world, &alarm.instance_id, now).await;
+    let mut over = false;
+    if decide::looks_beyond_cleanup(&[], &facts, policy) {
+        let seen = Seen::of(alarm);
+        let presence = scene::presence_since(alarm.changed_at, &seen, world, now);
+        let ((), presence) = future::join(facts.read_group(world, alarm.symptom), presence).await;
+        over = presence == Presence::Gone;
     }
     let decision = decide::decide(alarm.symptom, &[], &facts, policy);
     let cleared = match guard::clear(decision, alarm, &facts, policy) {
         Ok(cleared) => cleared,
         Err(refusal) => return Ok(held(alarm, &facts, policy, refusal, world).await),
     };
+    if over && cleared.rung().is_disruptive() {
+        // The alarm is minutes old and the metric has come back since: nothing
+        // is disrupted for what is over. A new alarm comes if it is not.
+        let because = vec![Reason::SymptomOver];
+        let refusal = Refusal { rung: Some(cleared.rung()), because, handed_over: false };
+        return Ok(held(alarm, &facts, policy, refusal, world).await);
+    }
     let mut because = cleared.because().to_vec();
     let claim = match ledger::claim(world, &cleared, alarm, &facts, policy).await {
         Ok(claim) => claim,

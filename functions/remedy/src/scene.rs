@@ -4,7 +4,7 @@
 use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alarm::AlarmState;
+use crate::alarm::{AlarmState, Seen};
 use crate::facts::{Command, Datapoint, Fact, Facts, Gap, Look};
 use crate::ids::CommandId;
 use crate::incident::{Incident, Rung, Stage};
@@ -82,11 +82,8 @@ async fn cleanup(incident: &Incident, look: &impl Look) -> Scene {
     Scene::Cleanup { command_id, command }
 }
 
-/// Reads the instance's own metric and the alarm's state, at once.
+/// Whether the symptom of `incident` is still there.
 pub async fn presence(incident: &Incident, look: &impl Look, now: Timestamp) -> Presence {
-    let Some(series) = &incident.seen.series else {
-        return Presence::Unseen { why: "a request names no metric".to_owned() };
-    };
     // Only what came after the last attempt can show what it did: in Standby a
     // host has no load. And that it stays so takes more than one datapoint.
     let since = match (incident.quiet_since, incident.stage, incident.attempts.last()) {
@@ -95,21 +92,33 @@ pub async fn presence(incident: &Incident, look: &impl Look, now: Timestamp) -> 
         (None, _, Some(last)) => last.claimed_at,
         (None, _, None) => incident.opened_at,
     };
+    presence_since(since, &incident.seen, look, now).await
+}
+
+/// Whether what an alarm has seen is still there, by datapoints after `since`:
+/// reads the instance's own metric and the alarm's state, at once.
+pub async fn presence_since(
+    since: Timestamp,
+    seen: &Seen,
+    look: &impl Look,
+    now: Timestamp,
+) -> Presence {
+    let Some(series) = &seen.series else {
+        return Presence::Unseen { why: "a request names no metric".to_owned() };
+    };
     let since = since.max(now - NEWS_MAX);
     let (datapoints, alarm) =
-        future::join(look.datapoints(series, since, now), look.alarm_state(&incident.seen.alarm))
-            .await;
+        future::join(look.datapoints(series, since, now), look.alarm_state(&seen.alarm)).await;
     // A fleet's alarm is in ALARM for any of its instances.
     let alarm = if series.exact { alarm } else { Ok(None) };
-    judge(incident, datapoints, alarm)
+    judge(seen, datapoints, alarm)
 }
 
 fn judge(
-    incident: &Incident,
+    seen: &Seen,
     datapoints: Result<Vec<Datapoint>, Gap>,
     alarm: Result<Option<AlarmState>, Gap>,
 ) -> Presence {
-    let seen = &incident.seen;
     let (newest, alarm) = match (datapoints, alarm) {
         (Err(gap), _) | (_, Err(gap)) => return Presence::Unseen { why: gap.to_string() },
         (Ok(datapoints), Ok(alarm)) => (datapoints.last().copied(), alarm),

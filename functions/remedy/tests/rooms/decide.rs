@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
-use remedy::decide::{Decision, asks_for_group, decide, ladder};
+use remedy::decide::{Decision, decide, ladder, looks_beyond_cleanup};
 use remedy::facts::{Fact, Facts, Group, GroupFact, InstanceState, Platform};
 use remedy::incident::{Rung, Standby};
 use remedy::reason::Reason;
@@ -557,28 +557,16 @@ fn a_full_disk_prefers_replacement_and_the_others_a_reboot() {
 }
 
 #[test]
-fn the_group_is_read_only_if_no_cleanup_is_possible() {
-    let asks = |change: fn(&mut Facts)| {
+fn more_is_read_only_if_no_cleanup_is_possible() {
+    let looks = |tried: &[Rung], change: fn(&mut Facts)| {
         let mut facts = facts();
-        facts.group = GroupFact::NotRead;
         change(&mut facts);
-        asks_for_group(&[], &facts, &policy())
+        looks_beyond_cleanup(tried, &facts, &policy())
     };
-    assert!(asks(silence), "a silent agent");
-    assert!(!asks(nothing), "an agent that answers");
-    assert!(!asks(|facts| facts.agent = Fact::Unknown(gap("x"))), "an unknown agent");
-    assert!(
-        !asks(|facts| {
-            silence(facts);
-            alone(facts);
-        }),
-        "an instance in no group"
-    );
-    let mut read = facts();
-    silence(&mut read);
-    assert!(!asks_for_group(&[], &read, &policy()), "a group that was read");
-    let unread = Facts { group: GroupFact::NotRead, ..facts() };
-    assert!(asks_for_group(&[Rung::Cleanup], &unread, &policy()), "after a cleanup");
+    assert!(looks(&[], silence), "a silent agent");
+    assert!(!looks(&[], nothing), "an agent that answers");
+    assert!(!looks(&[], |facts| facts.agent = Fact::Unknown(gap("x"))), "an unknown agent");
+    assert!(looks(&[Rung::Cleanup], nothing), "after a cleanup");
 }
 
 #[test]
