@@ -97,7 +97,10 @@ fn a_cleanup_asks_no_more_than_it_needs() {
         let (region, _) = answering();
         region.break_call(verb, REFUSED);
         let answer = run(&region, DiskFull, DISK_FULL);
-        let needed = !matches!(verb, Verb::Status | Verb::Group | Verb::Refresh);
+        let needed = !matches!(
+            verb,
+            Verb::Status | Verb::Group | Verb::Refresh | Verb::Datapoints | Verb::AlarmState
+        );
         let acted = only(&answer).outcome == Outcome::Acted;
         assert_eq!(acted, !needed, "{verb:?}");
         assert_eq!(region.touches(), usize::from(acted), "{verb:?}");

@@ -19,6 +19,8 @@ READS = {
     "autoscaling:DescribeAutoScalingInstances": "replace",
     "autoscaling:DescribeAutoScalingGroups": "replace",
     "autoscaling:DescribeInstanceRefreshes": "replace",
+    "cloudwatch:GetMetricData": "reboot",
+    "cloudwatch:DescribeAlarms": "replace",
     "dynamodb:GetItem": "cleanup",
 }
 

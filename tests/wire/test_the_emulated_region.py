@@ -143,7 +143,9 @@ def test_an_unknown_command_has_no_invocation(region):
 
 
 def test_a_metric_is_read_by_all_its_dimensions_and_within_its_time(region):
-    now = datetime.now(timezone.utc)
+    # In the middle of a period, so that the two new values share one.
+    period = datetime.now(timezone.utc).timestamp() // 300 * 300
+    now = datetime.fromtimestamp(period - 150, timezone.utc)
     name = f"metric-{uuid.uuid4().hex[:8]}"
     dimensions = [{"Name": "InstanceId", "Value": "i-0"}, {"Name": "path", "Value": "/"}]
     for age, value in [(600, 1.0), (5, 2.0), (6, 3.0)]:

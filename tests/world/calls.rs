@@ -68,13 +68,15 @@ pub enum Nature {
 
 impl Verb {
     /// The calls that read the facts an alarm asks about.
-    pub const LOOKS: [Self; 7] = [
+    pub const LOOKS: [Self; 9] = [
         Self::Instance,
         Self::Status,
         Self::Agent,
         Self::Membership,
         Self::Group,
         Self::Refresh,
+        Self::Datapoints,
+        Self::AlarmState,
         Self::History,
     ];
 

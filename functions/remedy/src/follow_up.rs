@@ -150,6 +150,13 @@ where
         }
         Err(refusal) => return hold_back(incident, reason, refusal, now, world).await,
     };
+    if let Presence::Unknown(gap) = presence
+        && cleared.rung().is_disruptive()
+    {
+        let because = vec![Reason::FactUnknown(gap)];
+        let refusal = Refusal { rung: Some(cleared.rung()), because, handed_over: false };
+        return hold_back(incident, reason, refusal, now, world).await;
+    }
     let mut because = vec![reason];
     because.extend_from_slice(cleared.because());
     match ledger::climb(world, &cleared, incident, now, policy).await? {

@@ -411,7 +411,11 @@ fn watched(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
             let reason = Reason::Unverified { why: why.clone() };
             end(incident, Stage::HandedOver, now, vec![reason])
         }
-        Presence::Unseen { .. } => wait(incident, now),
+        Presence::Unknown(gap) if overdue(incident, now) => {
+            let reason = Reason::Unverified { why: gap.to_string() };
+            end(incident, Stage::HandedOver, now, vec![reason])
+        }
+        Presence::Unseen { .. } | Presence::Unknown(_) => wait(incident, now),
     }
 }
 

@@ -94,23 +94,28 @@ where
 {
     let now = invocation.at;
     let mut facts = Facts::read(world, &alarm.instance_id, now).await;
-    let mut over = false;
+    let mut presence = None;
     if decide::looks_beyond_cleanup(&[], &facts, policy) {
         let seen = Seen::of(alarm);
-        let presence = scene::presence_since(alarm.changed_at, &seen, world, now);
-        let ((), presence) = future::join(facts.read_group(world, alarm.symptom), presence).await;
-        over = presence == Presence::Gone;
+        let again = scene::presence_since(alarm.changed_at, &seen, world, now);
+        let ((), again) = future::join(facts.read_group(world, alarm.symptom), again).await;
+        presence = Some(again);
     }
     let decision = decide::decide(alarm.symptom, &[], &facts, policy);
     let cleared = match guard::clear(decision, alarm, &facts, policy) {
         Ok(cleared) => cleared,
         Err(refusal) => return Ok(held(alarm, &facts, policy, refusal, world).await),
     };
-    if over && cleared.rung().is_disruptive() {
+    let doubt = match presence {
         // The alarm is minutes old and the metric has come back since: nothing
         // is disrupted for what is over. A new alarm comes if it is not.
-        let because = vec![Reason::SymptomOver];
-        let refusal = Refusal { rung: Some(cleared.rung()), because, handed_over: false };
+        Some(Presence::Gone) => Some(Reason::SymptomOver),
+        Some(Presence::Unknown(gap)) => Some(Reason::FactUnknown(gap)),
+        _ => None,
+    };
+    if let Some(reason) = doubt.filter(|_| cleared.rung().is_disruptive()) {
+        let rung = Some(cleared.rung());
+        let refusal = Refusal { rung, because: vec![reason], handed_over: false };
         return Ok(held(alarm, &facts, policy, refusal, world).await);
     }
     let mut because = cleared.because().to_vec();

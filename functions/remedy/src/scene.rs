@@ -36,6 +36,8 @@ pub enum Presence {
         /// What shows it.
         what: String,
     },
+    /// Nobody could be asked.
+    Unknown(Gap),
     /// Nothing shows it either way.
     Unseen {
         /// Why not.
@@ -120,7 +122,7 @@ fn judge(
     alarm: Result<Option<AlarmState>, Gap>,
 ) -> Presence {
     let (newest, alarm) = match (datapoints, alarm) {
-        (Err(gap), _) | (_, Err(gap)) => return Presence::Unseen { why: gap.to_string() },
+        (Err(gap), _) | (_, Err(gap)) => return Presence::Unknown(gap),
         (Ok(datapoints), Ok(alarm)) => (datapoints.last().copied(), alarm),
     };
     let Some(newest) = newest else {
