@@ -402,7 +402,7 @@ impl Reason {
             Self::FollowUpVerifies => {
                 f.write_str("the alarm is OK again; the follow-up verifies that it stays so")
             }
-            Self::SymptomOver => f.write_str("the symptom is over before the next rung was taken"),
+            Self::SymptomOver => f.write_str("the symptom is over before anything was disrupted"),
             other => f.write_str(other.code()),
         }
     }
