@@ -163,7 +163,8 @@ fn reboot(symptom: Symptom, facts: &Facts) -> Availability {
         }
         Fact::Known(Some(_)) => {}
     }
-    if symptom == Symptom::DiskFull {
+    let frees = facts.found.as_ref().and_then(|found| found.reboot_frees) == Some(true);
+    if symptom == Symptom::DiskFull && !frees {
         return Unavailable(Reason::RebootFreesNothing);
     }
     match &facts.membership {

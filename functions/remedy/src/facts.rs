@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::alarm::{AlarmState, Series, Symptom};
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
-use crate::incident::Incident;
+use crate::incident::{Found, Incident};
 use crate::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE, OPT_IN_TAG};
 
 /// Something that was asked and either answered or not.
@@ -58,6 +58,8 @@ pub struct Facts {
     pub group: GroupFact,
     /// What the ledger holds about the instance.
     pub history: Fact<History>,
+    /// What the host's own script found last, in the incident that is open.
+    pub found: Option<Found>,
 }
 
 /// What is known about the group of the instance.
@@ -293,6 +295,7 @@ impl Facts {
             membership: membership.into(),
             group: GroupFact::NotRead,
             history: history.into(),
+            found: None,
         }
     }
 

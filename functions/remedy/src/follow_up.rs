@@ -135,6 +135,7 @@ where
         return Ok(won.then(|| Report::of(&moved, Outcome::Acted, because, now)));
     }
     let mut facts = Facts::read(world, &incident.instance_id, now).await;
+    facts.found.clone_from(&incident.found);
     let tried = incident.tried();
     if decide::looks_beyond_cleanup(&tried, &facts, policy) {
         facts.read_group(world, incident.symptom).await;

@@ -174,6 +174,10 @@ pub struct Found {
     pub packages_busy: Option<bool>,
     /// Whether every line of fstab can be mounted at the next boot.
     pub fstab_ok: Option<bool>,
+    /// Whether what fills the disk is what a reboot frees: files below `/tmp`,
+    /// or files that are deleted and still held open.
+    #[serde(default)]
+    pub reboot_frees: Option<bool>,
     /// The kernel's identifier of the boot it spoke from.
     pub boot_id: Option<String>,
 }

@@ -12,7 +12,7 @@ use crate::incident::{Found, Incident, No, RefusedCall, Rung, Stage};
 use crate::ledger::Deed;
 use crate::policy::Policy;
 use crate::reason::Reason;
-use crate::result::{self, Failure, HostResult, Status, Verdict};
+use crate::result::{self, Disk, Failure, HostResult, Status, Verdict};
 use crate::scene::{Presence, Scene};
 
 /// What is to be done about an incident now.
@@ -184,6 +184,7 @@ fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp) -> Step {
         persons: preflight.persons,
         packages_busy: preflight.packages_busy,
         fstab_ok: preflight.fstab_ok,
+        reboot_frees: said.disk.as_ref().map(reboot_frees),
         boot_id: Some(preflight.boot_id.to_string()).filter(|id| !id.is_empty()),
     });
     let why = said.reason.to_string();
@@ -202,6 +203,17 @@ fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp) -> Step {
             let why = format!("failed: {why}");
             Step::Climb(incident, Reason::CleanupFailed { why })
         }
+    }
+}
+
+/// Whether most of what fills the disk goes with a reboot: the largest file is
+/// below `/tmp`, or deleted files that are still open hold more than it.
+fn reboot_frees(disk: &Disk) -> bool {
+    match disk.top.first() {
+        Some((bytes, path)) => {
+            path.as_str().starts_with("/tmp/") || disk.deleted_open_bytes > *bytes
+        }
+        None => disk.deleted_open_bytes > 0,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
 use remedy::decide::{Decision, decide, ladder, looks_beyond_cleanup};
 use remedy::facts::{Fact, Facts, Group, GroupFact, InstanceState, Platform};
-use remedy::incident::{Rung, Standby};
+use remedy::incident::{Found, Rung, Standby};
 use remedy::reason::Reason;
 
 use crate::given::{
@@ -323,6 +323,23 @@ fn a_rung_that_was_tried_is_not_tried_again() {
         let decision = said(&decide(symptom, tried, &facts(), &policy()));
         assert_eq!(decision, expected, "{symptom} after {tried:?}");
     }
+}
+
+#[test]
+fn a_full_disk_is_rebooted_only_if_the_host_says_that_frees_it() {
+    for (reboot_frees, expected) in [
+        (Some(true), "reboot: lowest-rung rung-tried not-in-group"),
+        (Some(false), "hand over: rung-tried not-in-group reboot-frees-nothing"),
+        (None, "hand over: rung-tried not-in-group reboot-frees-nothing"),
+    ] {
+        let mut facts = facts();
+        alone(&mut facts);
+        facts.found = Some(Found { reboot_frees, ..Found::default() });
+        let decision = said(&decide(DiskFull, &[Rung::Cleanup], &facts, &policy()));
+        assert_eq!(decision, expected, "{reboot_frees:?}");
+    }
+    let decision = said(&decide(DiskFull, &[Rung::Cleanup], &facts(), &policy()));
+    assert_eq!(decision, "replace: lowest-rung rung-tried", "a group comes first");
 }
 
 #[test]

@@ -98,6 +98,7 @@ pub(crate) fn facts() -> Facts {
             replaced: Fact::Known(Vec::new()),
         },
         history: Fact::Known(History { latest: None }),
+        found: None,
     }
 }
 

@@ -159,6 +159,32 @@ fn what_the_host_found_is_kept() {
 }
 
 #[test]
+fn a_reboot_frees_a_disk_that_tmp_or_deleted_files_fill() {
+    let line = |top: &str, deleted: u64| {
+        let said = format!(
+            r#"{{"v":1,"action":"disk-clean","status":"insufficient","reason":"r","mode":"apply",
+            "preflight":{{"boot_id":"b"}},"mount":"/",
+            "deleted_open_bytes":{deleted},"top":[{top}]}}"#
+        );
+        format!("REMEDIATION_RESULT {}\n", said.replace('\n', ""))
+    };
+    for (rule, top, deleted, frees) in [
+        ("the largest lies below /tmp", r#"[900,"/tmp/app.log"]"#, 0, true),
+        ("the largest lies elsewhere", r#"[900,"/srv/data"],[800,"/tmp/a"]"#, 100, false),
+        ("a name that only begins so", r#"[900,"/tmpfiles"]"#, 0, false),
+        ("deleted files hold more", r#"[900,"/srv/data"]"#, 901, true),
+        ("deleted files hold it all", "", 1, true),
+        ("nothing is known", "", 0, false),
+    ] {
+        let scene = command("Success", 0, &line(top, deleted));
+        let Step::Climb(it, _) = next(&at(Stage::Cleaning, 1), &scene, now(), &policy()) else {
+            panic!("{rule}: it climbs");
+        };
+        assert_eq!(it.found.unwrap().reboot_frees, Some(frees), "{rule}");
+    }
+}
+
+#[test]
 fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
     let unseen = |known: bool, command| Scene::Cleanup {
         command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok().filter(|_| known),
