@@ -52,7 +52,8 @@ impl Decision {
 
 /// The rungs for each symptom, lowest first.
 ///
-/// A full disk prefers replacement, because a reboot leaves the disk as it is.
+/// A full disk prefers replacement, because a reboot mostly leaves the disk as
+/// it is; it comes last, where the host says that it frees what fills it.
 /// The others prefer a reboot, because it loses less than a new instance.
 pub fn ladder(symptom: Symptom) -> [Rung; 3] {
     match symptom {
