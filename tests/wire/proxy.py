@@ -109,7 +109,7 @@ class Proxy:
         self.calls = []
         self.faults = []
         self.lock = threading.Lock()
-        self.server = _Server(("127.0.0.1", 0), _Handler)
+        self.server = Listener(("127.0.0.1", 0), Requests)
         self.server.proxy = self
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -178,12 +178,12 @@ class Proxy:
 _HOP_BY_HOP = ("connection", "content-length", "transfer-encoding", "keep-alive", "date", "server")
 
 
-class _Server(ThreadingHTTPServer):
+class Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Requests(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Header and body leave in two writes; without this each answer would wait
     # 40 ms for an acknowledgement.

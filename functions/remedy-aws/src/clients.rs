@@ -6,17 +6,14 @@ use std::time::Duration;
 use aws_config::environment::{
     EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
 };
-
+use aws_config::meta::region::ProvideRegion as _;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-
 use remedy::alarm::Symptom;
 
+use crate::connections;
 use crate::settings::Settings;
 
 /// One try of one call. AWS answers these calls in well under a second.
@@ -47,7 +44,7 @@ pub struct Aws {
 impl Aws {
     /// Makes the clients. Nothing is called yet.
     pub async fn new(settings: &Settings) -> Self {
-        let config = config().await;
+        let config = config(settings).await;
         Self {
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
@@ -64,13 +61,11 @@ impl Aws {
 
 /// Region, credentials and endpoints come from the environment, as Lambda sets
 /// it: no profile files, no metadata service, nothing to wait for.
-async fn config() -> SdkConfig {
-    // ring is ready at once; the SDK's default provider spends 100 ms of
-    // processor time before its first handshake.
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+async fn config(settings: &Settings) -> SdkConfig {
+    let region = EnvironmentVariableRegionProvider::new().region().await;
     aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
-        .region(EnvironmentVariableRegionProvider::new())
+        .http_client(connections::http_client(settings, region.as_ref()))
+        .region(region)
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
         .profile_files(no_profiles())
         .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX))

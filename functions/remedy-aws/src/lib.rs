@@ -3,6 +3,7 @@
 //! function.
 
 mod clients;
+mod connections;
 mod failure;
 mod ledger;
 mod look;

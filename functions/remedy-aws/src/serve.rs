@@ -101,6 +101,7 @@ fn start<T: Serialize>(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let aws = Aws::new(&settings).await;
+        aws.warm_up().await;
         lambda_runtime::run(service_fn(|event: Event| {
             Box::pin(async {
                 let answered = answer(event, &settings, &aws).await;

@@ -25,7 +25,8 @@ use remedy::policy::{Mode, Policy};
 /// | `REMEDY_DISK_TARGET_PERCENT` | no | a disk cleanup stops at this use (80; 10 to 95) |
 ///
 /// The SDK's own variables (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL` and
-/// its variants for one service) mean what they always mean.
+/// its variants for one service) mean what they always mean, and so do
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`: the root certificates to believe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The ledger's table.
@@ -34,6 +35,8 @@ pub struct Settings {
     pub topic_arn: String,
     /// The document of each symptom the function may send.
     pub documents: BTreeMap<Symptom, String>,
+    /// Whether root certificates are named, to be believed instead of Amazon's.
+    pub names_roots: bool,
     /// What the operator tuned.
     pub policy: Policy,
 }
@@ -88,6 +91,9 @@ impl Settings {
                     documents(&needed("REMEDY_DOCUMENTS", "the SSM document of each symptom")?)?
                 }
             },
+            names_roots: ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+                .iter()
+                .any(|name| lookup(name).is_some()),
             policy: Policy {
                 mode: mode(lookup("REMEDY_MODE").as_deref())?,
                 units: units(lookup("REMEDY_UNITS"))?,
