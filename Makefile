@@ -34,10 +34,12 @@ functions:
 wire: functions python
 	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" $(VENV)/python -m pytest -q tests/wire
 
-# The template, by the tools that deploy it.
-template: python
+# The template, by the tools that deploy it and one that looks for what is
+# insecure. What no linter knows is a test of `thinking`: tests/template.
+template: python .venv-checkov/made
 	$(VENV)/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(VENV)/sam validate --lint --template template.yaml
+	.venv-checkov/bin/checkov --framework cloudformation --file template.yaml --skip-download --compact --quiet
 
 # The scripts that run on hosts, as root on a really full disk. Says so if this
 # machine cannot do that.
@@ -48,3 +50,11 @@ scripts:
 # The emulators and the template's tools, pinned; quick when they are there.
 python:
 	tests/emulators/install
+
+# An environment of its own: checkov and the emulators want different versions of
+# boto3.
+.venv-checkov/made: tests/emulators/checkov.txt
+	$(or $(PYTHON),python3) -m venv --clear .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	.venv-checkov/bin/python -m pip check
+	touch $@

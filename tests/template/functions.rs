@@ -1,0 +1,181 @@
+//! What every function, rule, store and parameter must have, and no linter asks for.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::yaml::{Template, none_of, read};
+
+/// Minutes after which an alarm is not news (`REMEDY_STALE_MINUTES`), in seconds.
+const STALE_SECONDS: i64 = 900;
+
+fn dead_letters() -> Value {
+    json!({"Fn::GetAtt": "DeadLetters.Arn"})
+}
+
+#[test]
+fn every_function_is_bounded_and_nothing_it_is_sent_gets_lost() {
+    let template = Template::deployed();
+    let mut findings = Vec::new();
+    for (id, function) in template.functions() {
+        let mut want = |holds: bool, what: &str| {
+            if !holds {
+                let place = template.place(&format!("/Resources/{id}"));
+                findings.push(format!("{place}: {id} has no {what}"));
+            }
+        };
+        want(function["Timeout"].as_i64().is_some_and(|s| s <= 60), "timeout within a beat");
+        want(function["MemorySize"].is_object(), "memory to choose");
+        want(function["ReservedConcurrentExecutions"].is_object(), "concurrency to choose");
+        want(function["PermissionsBoundary"].is_object(), "permissions boundary to choose");
+        want(function["Tracing"] == json!({"Ref": "Tracing"}), "tracing to choose");
+        let invoke = &function["EventInvokeConfig"];
+        let age = invoke["MaximumEventAgeInSeconds"].as_i64();
+        want(age.is_some_and(|age| age <= STALE_SECONDS), "age after which an event is let go");
+        want(invoke["MaximumRetryAttempts"].is_i64(), "bound for its retries");
+        let failed = &invoke["DestinationConfig"]["OnFailure"];
+        want(failed["Destination"] == dead_letters(), "destination for what failed");
+        let logs = function["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap_or_default();
+        let kept = &template.root["Resources"][logs]["Properties"]["RetentionInDays"];
+        want(kept["Ref"] == "LogRetentionDays", "log group that forgets");
+    }
+    none_of(&findings, "every function is bounded");
+}
+
+#[test]
+fn every_delivery_is_retried_within_bounds_and_kept_when_it_fails() {
+    let template = Template::deployed();
+    let mut findings = Vec::new();
+    let mut rules = 0;
+    for (id, function) in template.functions() {
+        for (name, event) in function["Events"].as_object().unwrap() {
+            rules += 1;
+            let event = &event["Properties"];
+            let age = event["RetryPolicy"]["MaximumEventAgeInSeconds"].as_i64();
+            let bounded = age.is_some_and(|age| age <= STALE_SECONDS)
+                && event["RetryPolicy"]["MaximumRetryAttempts"].is_i64();
+            // SNS has its own schedule for a function it cannot reach, and no parameter for it.
+            let sns = event.get("Topic").is_some();
+            let kept = event["DeadLetterConfig"]["Arn"] == dead_letters()
+                || event["RedrivePolicy"]["deadLetterTargetArn"] == dead_letters();
+            if !(kept && (bounded || sns)) {
+                let place = template.place(&format!("/Resources/{id}/Properties/Events/{name}"));
+                findings.push(format!("{place}: what {name} cannot deliver is lost, or too late"));
+            }
+        }
+    }
+    none_of(&findings, "nothing is lost on the way to a function");
+    assert!(rules >= 9, "the events are elsewhere: {rules}");
+}
+
+#[test]
+fn each_symptom_can_be_an_alarms_own_action() {
+    let template = Template::deployed();
+    let permissions = template.of_type("AWS::Lambda::Permission");
+    for id in ["HighCpuFunction", "MemoryPressureFunction", "DiskFullFunction"] {
+        let found: Vec<&&Value> =
+            permissions.values().filter(|p| p["FunctionName"] == json!({"Ref": id})).collect();
+        let [permission] = found.as_slice() else {
+            panic!("{id} has {} permissions for alarms", found.len());
+        };
+        // Lambda developer guide, "Processing alarms": the principal alarms invoke as.
+        assert_eq!(permission["Principal"], "lambda.alarms.cloudwatch.amazonaws.com");
+        assert_eq!(permission["Action"], "lambda:InvokeFunction");
+        assert_eq!(permission["SourceAccount"], json!({"Ref": "AWS::AccountId"}));
+        let alarms = permission["SourceArn"]["Fn::Sub"].as_str().unwrap();
+        assert!(alarms.ends_with(":${AWS::AccountId}:alarm:*"), "{alarms}");
+    }
+}
+
+#[test]
+fn only_this_accounts_alarms_reach_the_topic_and_its_key() {
+    let template = Template::deployed();
+    let topics = template.of_type("AWS::SNS::Topic");
+    assert!(topics.contains_key("Alarms"), "{:?}", topics.keys());
+    for (id, topic) in topics {
+        // AWS's own key for SNS cannot let CloudWatch in (re:Post knowledge center, "configure an
+        // alarm with an encrypted topic").
+        assert_eq!(topic["KmsMasterKeyId"], json!({"Ref": "TopicsKey"}), "{id}");
+    }
+    for statements in [
+        &template.root["Resources"]["TopicsKey"]["Properties"]["KeyPolicy"]["Statement"],
+        &template.root["Resources"]["AlarmsPolicy"]["Properties"]["PolicyDocument"]["Statement"],
+    ] {
+        let alarms = statements.as_array().unwrap().iter().find(|s| s["Sid"] == "Alarms").unwrap();
+        assert_eq!(alarms["Principal"], json!({"Service": "cloudwatch.amazonaws.com"}));
+        let condition = &alarms["Condition"];
+        let account = json!({"Ref": "AWS::AccountId"});
+        assert_eq!(condition["StringEquals"]["aws:SourceAccount"], account);
+        assert!(condition["ArnLike"]["aws:SourceArn"].is_object());
+    }
+}
+
+#[test]
+fn what_is_stored_is_encrypted_and_what_is_remembered_can_be_restored() {
+    let template = Template::deployed();
+    let mut findings = Vec::new();
+    for (id, resource) in template.resources() {
+        let p = &resource["Properties"];
+        let sound = match resource["Type"].as_str().unwrap() {
+            "AWS::DynamoDB::Table" => {
+                p["SSESpecification"]["SSEEnabled"] == true
+                    && p["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == true
+            }
+            "AWS::SQS::Queue" => {
+                p["SqsManagedSseEnabled"] == true || p.get("KmsMasterKeyId").is_some()
+            }
+            "AWS::SNS::Topic" => p.get("KmsMasterKeyId").is_some(),
+            "AWS::KMS::Key" => p["EnableKeyRotation"] == true,
+            "AWS::S3::Bucket" => {
+                let closed = &p["PublicAccessBlockConfiguration"];
+                let all_closed = closed.as_object().is_some_and(|c| c.values().all(|v| v == true));
+                all_closed
+                    && closed.as_object().is_some_and(|c| c.len() == 4)
+                    && p.get("BucketEncryption").is_some()
+            }
+            _ => true,
+        };
+        if !sound {
+            let place = template.place(&format!("/Resources/{id}"));
+            findings.push(format!("{place}: {id} is not encrypted, private and restorable"));
+        }
+    }
+    none_of(&findings, "what is stored is safe");
+}
+
+#[test]
+fn every_parameter_explains_itself_and_refuses_what_makes_no_sense() {
+    let template = Template::deployed();
+    let mut findings = Vec::new();
+    for (name, parameter) in template.root["Parameters"].as_object().unwrap() {
+        let explains = parameter["Description"].as_str().is_some_and(|text| text.len() > 20);
+        let bounded = ["AllowedValues", "AllowedPattern", "MaxValue"]
+            .iter()
+            .any(|bound| parameter.get(bound).is_some());
+        if !(explains && bounded && parameter.get("Default").is_some()) {
+            let place = template.place(&format!("/Parameters/{name}"));
+            findings.push(format!("{place}: {name} needs a description, a bound and a default"));
+        }
+    }
+    none_of(&findings, "a parameter explains itself");
+    assert_eq!(template.root["Parameters"]["Mode"]["Default"], "observe");
+}
+
+/// The words in `text` that begin with `REMEDY_`.
+fn variables(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+    words.filter(|word| word.starts_with("REMEDY_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_template_sets_the_variables_that_the_functions_read() {
+    let template = Template::deployed();
+    let set: BTreeSet<String> = template
+        .functions()
+        .values()
+        .flat_map(|function| variables(&function["Environment"]["Variables"].to_string()))
+        .collect();
+    let settings = read("functions/remedy-aws/src/settings.rs");
+    let read = variables(settings.split("#[cfg(test)]").next().unwrap());
+    assert_eq!(set, read, "template.yaml on the left, settings.rs on the right");
+}

@@ -1,0 +1,301 @@
+//! What the functions ask of AWS against what their roles let them.
+//!
+//! The calls are read from the source of `remedy-aws`: nobody keeps a list of them that could be
+//! wrong. Which function makes which of them is not: the few that not all make are named here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+
+use crate::yaml::{Template, all, none_of, root};
+
+/// Calls that only the follow-up makes: what is due, how a command went, and the way back.
+const FOLLOW_UP_ALONE: [&str; 4] = [
+    "autoscaling:ExitStandby",
+    "dynamodb:Query",
+    "ssm:GetCommandInvocation",
+    "ssm:ListCommandInvocations",
+];
+
+/// A full disk is rebooted only for what a cleanup found, so it is never the first answer.
+const NOT_FIRST_FOR_A_FULL_DISK: [&str; 2] = ["autoscaling:EnterStandby", "ec2:RebootInstances"];
+
+/// Permissions without a call of their own, and the call they belong to (SNS developer guide,
+/// "Key management": whoever publishes to an encrypted topic).
+const TAKEN_ALONG: [(&str, &str); 2] =
+    [("kms:Decrypt", "sns:Publish"), ("kms:GenerateDataKey", "sns:Publish")];
+
+/// The source of `remedy-aws` without its tests, comments and white space.
+fn sources() -> BTreeMap<String, String> {
+    let folder = root().join("functions/remedy-aws/src");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let sources: BTreeMap<String, String> = files
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let code = code.lines().filter_map(|line| line.split("//").next());
+            let dense = code.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect();
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), dense)
+        })
+        .collect();
+    assert!(sources.contains_key("clients.rs"), "the hands are elsewhere: {:?}", sources.keys());
+    sources
+}
+
+/// The words that follow `start` wherever it stands in `code`.
+fn words_after<'a>(code: &'a str, start: &str) -> Vec<&'a str> {
+    let word = |rest: &'a str| {
+        rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
+    };
+    code.split(start).skip(1).map(word).collect()
+}
+
+/// `describe_instances` is `DescribeInstances` to AWS.
+fn operation(method: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    method.split('_').map(capital).collect()
+}
+
+/// The services of the clients, as IAM calls them.
+fn services(sources: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let crates = words_after(&sources["clients.rs"], ":aws_").into_iter();
+    let services: BTreeSet<String> =
+        crates.filter_map(|name| name.strip_prefix("sdk_").map(str::to_owned)).collect();
+    assert!(services.contains("ec2"), "no clients where they are looked for: {services:?}");
+    services
+}
+
+/// Every IAM action the source needs, with the file that needs it. A transaction needs the actions
+/// of its parts (`DynamoDB` developer guide, "Using IAM with transactions").
+fn needed() -> BTreeMap<String, String> {
+    let sources = sources();
+    let mut needed = BTreeMap::new();
+    for (file, code) in &sources {
+        for service in services(&sources) {
+            for method in words_after(code, &format!(".{service}.")) {
+                let actions = if method == "transact_write_items" {
+                    let parts = words_after(code, "TransactWriteItem::builder().");
+                    assert!(!parts.is_empty(), "{file}: a transaction of what?");
+                    parts.iter().map(|part| format!("{}Item", operation(part))).collect()
+                } else {
+                    vec![operation(method)]
+                };
+                needed
+                    .extend(actions.into_iter().map(|a| (format!("{service}:{a}"), file.clone())));
+            }
+        }
+    }
+    assert!(needed.len() > 15, "the calls are not found any more: {needed:?}");
+    needed
+}
+
+struct Statement<'a> {
+    /// Where it stands in the template.
+    pointer: String,
+    body: &'a Value,
+}
+
+impl Statement<'_> {
+    fn actions(&self) -> Vec<&str> {
+        all(&self.body["Action"]).into_iter().map(|action| action.as_str().unwrap()).collect()
+    }
+
+    fn sid(&self) -> &str {
+        self.body["Sid"].as_str().unwrap_or_default()
+    }
+}
+
+fn statements_at<'a>(template: &'a Template, pointer: &str) -> Vec<Statement<'a>> {
+    let document = template.root.pointer(pointer).unwrap();
+    let bodies = document["Statement"].as_array().unwrap().iter().enumerate();
+    bodies
+        .map(|(i, body)| Statement { pointer: format!("{pointer}/Statement/{i}"), body })
+        .collect()
+}
+
+/// What one function's role may do: its own statements and those of the policies it shares.
+fn statements_of<'a>(template: &'a Template, function: &str) -> Vec<Statement<'a>> {
+    let policies = format!("/Resources/{function}/Properties/Policies");
+    let listed = template.root.pointer(&policies).unwrap().as_array().unwrap();
+    let each = listed.iter().enumerate().flat_map(|(i, policy)| match policy["Ref"].as_str() {
+        Some(shared) => {
+            let document = format!("/Resources/{shared}/Properties/PolicyDocument");
+            statements_at(template, &document)
+        }
+        None => statements_at(template, &format!("{policies}/{i}")),
+    });
+    each.collect()
+}
+
+/// Every policy of the template: those of roles, and those of keys, topics, queues and buckets.
+fn every_statement(template: &Template) -> Vec<Statement<'_>> {
+    let mut found = Vec::new();
+    for (id, resource) in template.resources() {
+        let properties = format!("/Resources/{id}/Properties");
+        for property in ["PolicyDocument", "KeyPolicy"] {
+            if resource["Properties"].get(property).is_some() {
+                found.extend(statements_at(template, &format!("{properties}/{property}")));
+            }
+        }
+        if resource["Type"] == "AWS::Serverless::Function" {
+            let own = statements_of(template, id).into_iter();
+            found.extend(own.filter(|statement| statement.pointer.starts_with(&properties)));
+        }
+    }
+    assert!(found.len() > 15, "the policies are elsewhere");
+    found
+}
+
+/// What a function needs, by its logical id.
+fn needed_by(function: &str) -> BTreeSet<String> {
+    let mut needed: BTreeSet<String> = needed().into_keys().collect();
+    for alone in FOLLOW_UP_ALONE.iter().chain(&NOT_FIRST_FOR_A_FULL_DISK) {
+        assert!(needed.contains(*alone), "{alone} is asked by nobody: take it off the list");
+    }
+    if function != "FollowUpFunction" {
+        needed.retain(|call| !FOLLOW_UP_ALONE.contains(&call.as_str()));
+    }
+    if function == "DiskFullFunction" {
+        needed.retain(|call| !NOT_FIRST_FOR_A_FULL_DISK.contains(&call.as_str()));
+    }
+    let along = TAKEN_ALONG.iter().filter(|(_, call)| needed.contains(*call));
+    let along: Vec<String> = along.map(|(permission, _)| (*permission).to_owned()).collect();
+    needed.extend(along);
+    needed
+}
+
+#[test]
+fn every_call_has_its_permission_and_every_permission_its_call() {
+    let template = Template::deployed();
+    let files = needed();
+    let mut findings = Vec::new();
+    for function in template.functions().into_keys() {
+        let statements = statements_of(&template, function);
+        let given: BTreeMap<&str, &Statement> = statements
+            .iter()
+            .flat_map(|statement| statement.actions().into_iter().map(move |a| (a, statement)))
+            .collect();
+        let needed = needed_by(function);
+        for call in &needed {
+            if !given.contains_key(call.as_str()) {
+                let file = files.get(call).map_or("tests/template", String::as_str);
+                findings.push(format!("{function} may not {call}, which {file} asks for"));
+            }
+        }
+        for (action, statement) in given {
+            if !needed.contains(action) {
+                let place = template.place(&statement.pointer);
+                findings.push(format!("{place}: {function} may {action}, and never does"));
+            }
+        }
+    }
+    none_of(&findings, "a role allows what its function calls, and nothing else");
+}
+
+#[test]
+fn a_failure_names_the_call_that_failed() {
+    let sources = sources();
+    let made: BTreeSet<String> = needed().into_keys().collect();
+    let mut findings = Vec::new();
+    for (file, code) in &sources {
+        for service in services(&sources) {
+            for name in words_after(code, &format!("\"{service}:")) {
+                let call = format!("{service}:{name}");
+                if !made.contains(&call) && call != "dynamodb:TransactWriteItems" {
+                    findings.push(format!("{file} says {call}, and makes no such call"));
+                }
+            }
+        }
+    }
+    none_of(&findings, "what people read about a failure is a call that is made");
+}
+
+#[test]
+fn each_statement_has_one_purpose_and_says_it() {
+    let template = Template::deployed();
+    let mut findings = Vec::new();
+    for statement in every_statement(&template) {
+        let place = template.place(&statement.pointer);
+        let sid = statement.sid();
+        let comment = template.comment(&statement.pointer);
+        if sid.is_empty() || statement.body["Effect"] != "Allow" {
+            findings.push(format!("{place}: a statement has a Sid and allows something"));
+        }
+        if comment.is_empty() {
+            findings.push(format!("{place}: {sid} has no comment that says what it is for"));
+        }
+        let anything = all(&statement.body["Resource"]).iter().any(|resource| **resource == "*");
+        if anything && !comment.contains("cannot be limited") {
+            findings.push(format!("{place}: {sid} does not say why it cannot be limited"));
+        }
+        let inverse = ["NotAction", "NotResource", "NotPrincipal"];
+        if inverse.iter().any(|word| statement.body.get(word).is_some()) {
+            findings.push(format!("{place}: {sid} says what it does not allow"));
+        }
+        let own_key = statement.pointer.contains("/KeyPolicy/");
+        if !own_key && statement.actions().iter().any(|action| action.contains('*')) {
+            findings.push(format!("{place}: {sid} allows more than it names"));
+        }
+    }
+    none_of(&findings, "one statement, one purpose, one comment");
+}
+
+#[test]
+fn no_two_statements_of_a_role_have_the_same_name() {
+    let template = Template::deployed();
+    let mut findings = Vec::new();
+    for function in template.functions().into_keys() {
+        let mut seen = BTreeMap::new();
+        for statement in statements_of(&template, function) {
+            let (sid, place) = (statement.sid().to_owned(), template.place(&statement.pointer));
+            if let Some(before) = seen.insert(sid, place) {
+                findings.push(format!("{before}: {function} has it twice"));
+            }
+        }
+    }
+    none_of(&findings, "a statement's name is its own");
+}
+
+/// What changes an instance or a group, and the tag that must be on it.
+const TAGGED: [&str; 6] = [
+    "autoscaling:EnterStandby",
+    "autoscaling:ExitStandby",
+    "autoscaling:SetInstanceHealth",
+    "ec2:GetConsoleOutput",
+    "ec2:RebootInstances",
+    "ssm:SendCommand",
+];
+
+#[test]
+fn what_touches_an_instance_or_a_group_asks_for_its_tag() {
+    let template = Template::deployed();
+    let mut findings = Vec::new();
+    let mut asked = 0;
+    for function in template.functions().into_keys() {
+        for statement in statements_of(&template, function) {
+            if !statement.actions().iter().any(|action| TAGGED.contains(action)) {
+                continue;
+            }
+            let resources = all(&statement.body["Resource"]);
+            // SendCommand is asked of the document too, which has no owner to opt in.
+            if resources.iter().all(|r| r["Fn::Sub"].as_str().is_some_and(is_own_document)) {
+                continue;
+            }
+            let tag = "/Condition/StringEquals/aws:ResourceTag~1auto-remediation";
+            asked += 1;
+            if statement.body.pointer(tag).is_none_or(|value| value != "enabled") {
+                let place = template.place(&statement.pointer);
+                findings.push(format!("{place}: {} asks for no tag", statement.sid()));
+            }
+        }
+    }
+    none_of(&findings, "only what is opted in is touched");
+    assert!(asked >= 8, "the statements are not found any more: {asked}");
+}
+
+fn is_own_document(resource: &str) -> bool {
+    let name = resource.rsplit_once(":document/${").and_then(|(_, name)| name.strip_suffix('}'));
+    name.is_some_and(|name| name.ends_with("Document") && !name.contains('*'))
+}
