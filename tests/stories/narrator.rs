@@ -211,6 +211,11 @@ impl Narrator {
         self.line(12, &format!("Subject: {}", notification.subject));
         self.line(12, "|");
         for line in notification.text.lines().filter(|line| !line.is_empty()) {
+            // A page's address is longer than a line.
+            if let Some((page, _address)) = line.split_once("https://") {
+                self.line(12, &format!("| {page}https://..."));
+                continue;
+            }
             // A list item hangs under its dash.
             let words = line.trim_start_matches([' ', '-']);
             let (indent, words) = line.split_at(line.len() - words.len());

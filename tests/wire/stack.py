@@ -8,6 +8,7 @@ has arrived somewhere.
 import json
 import time
 import uuid
+from functools import cached_property
 
 import template
 from function import Function
@@ -27,16 +28,28 @@ class Stack:
             "TableDescription"
         ]["TableName"]
         self.topic = region.sns.create_topic(Name=self.name)["TopicArn"]
-        self.queue = region.sqs.create_queue(QueueName=self.name)["QueueUrl"]
-        self._subscribe()
+        self.queue = self.subscribed("all")
 
-    def _subscribe(self):
-        queue = self.region.sqs.get_queue_attributes(
-            QueueUrl=self.queue, AttributeNames=["QueueArn"]
+    def subscribed(self, name, policy=None, topic=None):
+        """A queue that subscribes to the topic, with a filter policy if given."""
+        queue = self.region.sqs.create_queue(QueueName=f"{self.name}-{name}")["QueueUrl"]
+        attributes = self.region.sqs.get_queue_attributes(
+            QueueUrl=queue, AttributeNames=["QueueArn"]
         )
         self.region.sns.subscribe(
-            TopicArn=self.topic, Protocol="sqs", Endpoint=queue["Attributes"]["QueueArn"]
+            TopicArn=topic or self.topic,
+            Protocol="sqs",
+            Endpoint=attributes["Attributes"]["QueueArn"],
+            Attributes={"FilterPolicy": json.dumps(policy)} if policy else {},
         )
+        return queue
+
+    @cached_property
+    def chat_topic(self):
+        """The topic for chat, with a queue in the place of the channel."""
+        topic = self.region.sns.create_topic(Name=f"{self.name}-chat")["TopicArn"]
+        self.chat_queue = self.subscribed("chat", topic=topic)
+        return topic
 
     def document(self, symptom):
         """The name of the SSM document for a symptom, made when first asked for."""
@@ -106,12 +119,12 @@ class Stack:
         )
         return [item["pk"]["S"].removeprefix("instance#") for item in answer["Items"]]
 
-    def notifications(self, count):
-        """The notifications that arrived; fails unless there are `count`."""
+    def arrived(self, queue, count):
+        """What arrived in a queue; fails unless there are `count`."""
         arrived, deadline = [], time.monotonic() + ARRIVAL_SECONDS
         while len(arrived) < max(count, 1) and time.monotonic() < deadline:
             answer = self.region.sqs.receive_message(
-                QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=0
+                QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=0
             )
             arrived += [json.loads(m["Body"]) for m in answer.get("Messages", [])]
             if count == 0:
@@ -120,6 +133,17 @@ class Stack:
                 time.sleep(0.02)
         assert len(arrived) == count, arrived
         return arrived
+
+    def notifications(self, count):
+        """The notifications that arrived; fails unless there are `count`."""
+        return self.arrived(self.queue, count)
+
+    def chat_messages(self, count):
+        """What a chat channel would get: the body of each message."""
+        return [json.loads(told["Message"]) for told in self.arrived(self.chat_queue, count)]
+
+    def chat_message(self):
+        return self.chat_messages(1)[0]
 
     def notification(self):
         return self.notifications(1)[0]

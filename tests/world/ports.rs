@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use remedy::act::{CleanupOrder, Refused, Touch};
 use remedy::alarm::{AlarmState, Series, Symptom};
+use remedy::console::Place;
 use remedy::facts::{
     Agent, Command, Datapoint, Gap, Group, History, Instance, Look, Membership, StatusChecks,
 };
@@ -262,6 +263,10 @@ impl Touch for Region {
 }
 
 impl Tell for Region {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
     async fn tell(&self, notification: &Notification) -> Result<(), Gap> {
         self.look(Verb::Tell, &notification.subject, |state| {
             state.topic.push(notification.clone());

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use remedy::console::Place;
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::Incident;
 use remedy::notify::Notification;
@@ -26,6 +27,7 @@ pub(crate) const GROUP_LOOKS_AFTER: SignedDuration = SignedDuration::from_secs(3
 /// A small honest AWS region. See the [crate].
 #[derive(Debug)]
 pub struct Region {
+    pub(crate) place: Place,
     pub(crate) state: RefCell<State>,
 }
 
@@ -76,7 +78,7 @@ impl Region {
             invoked: 0,
         };
         state.arrange(TICK, Due::Measured);
-        Self { state: RefCell::new(state) }
+        Self { place: place(), state: RefCell::new(state) }
     }
 
     /// The time.
@@ -229,6 +231,13 @@ impl Region {
         state.invoked += 1;
         format!("00000000-0000-4000-8000-{:012x}", state.invoked)
     }
+}
+
+/// Where the deployment in the region runs: the place of the payloads in
+/// `events/`.
+fn place() -> Place {
+    let topic = "arn:aws:sns:eu-central-1:111122223333:remedy";
+    Place::of_topic(topic).unwrap_or_else(|| panic!("{topic} is no topic"))
 }
 
 impl State {

@@ -12,6 +12,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use remedy::alarm::Symptom;
+use remedy::console::Place;
 
 use crate::connections;
 use crate::settings::Settings;
@@ -38,6 +39,8 @@ pub struct Aws {
     pub(crate) ssm: aws_sdk_ssm::Client,
     pub(crate) table: String,
     pub(crate) topic_arn: String,
+    pub(crate) chat_topic_arn: Option<String>,
+    pub(crate) place: Place,
     pub(crate) documents: BTreeMap<Symptom, String>,
 }
 
@@ -54,6 +57,8 @@ impl Aws {
             ssm: aws_sdk_ssm::Client::new(&config),
             table: settings.table.clone(),
             topic_arn: settings.topic_arn.clone(),
+            chat_topic_arn: settings.chat_topic_arn.clone(),
+            place: settings.place.clone(),
             documents: settings.documents.clone(),
         }
     }

@@ -115,12 +115,17 @@ fn start<T: Serialize>(
 /// One line for each report: what an operator searches for the next morning.
 fn log(reports: &[Report]) {
     for report in reports {
-        let json = serde_json::to_string(report).unwrap_or_default();
+        let line = report.log_line();
         tracing::info!(
-            incident_id = %report.incident_id,
-            instance_id = %report.instance_id,
-            outcome = report.outcome.name(),
-            report = json,
+            incident_id = line.incident_id,
+            instance_id = line.instance_id,
+            symptom = line.symptom,
+            outcome = line.outcome,
+            severity = line.severity,
+            rung = line.rung,
+            group = line.group,
+            because = line.because,
+            report = line.report,
             "report"
         );
     }

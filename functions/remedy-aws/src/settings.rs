@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 use remedy::alarm::Symptom;
+use remedy::console::Place;
 use remedy::ids::UnitName;
 use remedy::policy::{Mode, Policy};
 
@@ -15,6 +16,7 @@ use remedy::policy::{Mode, Policy};
 /// |---|---|---|
 /// | `REMEDY_TABLE` | yes | the ledger's `DynamoDB` table |
 /// | `REMEDY_TOPIC_ARN` | yes | the SNS topic people subscribe to |
+/// | `REMEDY_CHAT_TOPIC_ARN` | no | the SNS topic that chat channels subscribe to |
 /// | `REMEDY_DOCUMENT` | yes | the SSM Command document of the function's symptom |
 /// | `REMEDY_DOCUMENTS` | yes | follow-up instead: `symptom=document` for each, by commas |
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
@@ -26,13 +28,18 @@ use remedy::policy::{Mode, Policy};
 ///
 /// The SDK's own variables (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL` and
 /// its variants for one service) mean what they always mean, and so do
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR`: the root certificates to believe.
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR` (the root certificates to believe) and
+/// Lambda's `AWS_LAMBDA_LOG_GROUP_NAME`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The ledger's table.
     pub table: String,
     /// The notification topic.
     pub topic_arn: String,
+    /// The topic for chat, if there is one.
+    pub chat_topic_arn: Option<String>,
+    /// Where the deployment runs: where its notification topic is.
+    pub place: Place,
     /// The document of each symptom the function may send.
     pub documents: BTreeMap<Symptom, String>,
     /// Whether root certificates are named, to be believed instead of Amazon's.
@@ -79,9 +86,17 @@ impl Settings {
         let lookup = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let needed = |name, meaning| lookup(name).ok_or(SettingsError::Missing { name, meaning });
         let default = Policy::default();
+        let topic_arn = needed("REMEDY_TOPIC_ARN", "the SNS topic for notifications")?;
+        let chat_topic_arn = lookup("REMEDY_CHAT_TOPIC_ARN");
+        if let Some(arn) = &chat_topic_arn {
+            place("REMEDY_CHAT_TOPIC_ARN", arn)?;
+        }
         Ok(Self {
             table: needed("REMEDY_TABLE", "the ledger's DynamoDB table")?,
-            topic_arn: needed("REMEDY_TOPIC_ARN", "the SNS topic for notifications")?,
+            place: place("REMEDY_TOPIC_ARN", &topic_arn)?
+                .logging_to(lookup("AWS_LAMBDA_LOG_GROUP_NAME")),
+            topic_arn,
+            chat_topic_arn,
             documents: match symptom {
                 Some(symptom) => {
                     let own = needed("REMEDY_DOCUMENT", "the function's own SSM document")?;
@@ -125,6 +140,14 @@ impl Settings {
             },
         })
     }
+}
+
+fn place(name: &'static str, topic_arn: &str) -> Result<Place, SettingsError> {
+    Place::of_topic(topic_arn).ok_or_else(|| SettingsError::Invalid {
+        name,
+        found: topic_arn.to_owned(),
+        expected: "the ARN of an SNS topic".to_owned(),
+    })
 }
 
 /// Reads `high-cpu=name,memory-pressure=name,disk-full=name`.
@@ -226,6 +249,8 @@ mod tests {
         for (name, value) in [
             ("REMEDY_TABLE", ""),
             ("REMEDY_TOPIC_ARN", " "),
+            ("REMEDY_TOPIC_ARN", "arn:aws:sqs:eu-central-1:111122223333:remedy"),
+            ("REMEDY_CHAT_TOPIC_ARN", "remedy-chat"),
             ("REMEDY_DOCUMENT", ""),
             ("REMEDY_MODE", "ACT"),
             ("REMEDY_MODE", "yes"),
@@ -246,8 +271,11 @@ mod tests {
         let read = |value: &str| {
             Settings::read(None, |name| match name {
                 "REMEDY_DOCUMENTS" => Some(value.to_owned()),
-                _ => Some("x".to_owned())
-                    .filter(|_| name.ends_with("TABLE") || name.ends_with("ARN")),
+                "REMEDY_TABLE" => Some("ledger".to_owned()),
+                "REMEDY_TOPIC_ARN" => {
+                    Some("arn:aws:sns:eu-central-1:111122223333:remedy".to_owned())
+                }
+                _ => None,
             })
         };
         let all = "high-cpu=a, memory-pressure=b,disk-full=c";

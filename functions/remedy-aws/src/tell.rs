@@ -1,30 +1,60 @@
 //! Tells people, through SNS.
 
+use aws_sdk_sns::operation::publish::builders::PublishFluentBuilder;
 use aws_sdk_sns::types::MessageAttributeValue;
+use futures_util::future;
+use lambda_runtime::tracing;
+use remedy::console::Place;
 use remedy::facts::Gap;
 use remedy::notify::{Notification, Tell};
 
 use crate::clients::Aws;
 use crate::failure::gap;
 
+const CALL: &str = "sns:Publish";
+
 impl Tell for Aws {
-    async fn tell(&self, notification: &Notification) -> Result<(), Gap> {
-        const CALL: &str = "sns:Publish";
-        let mut publish = self
-            .sns
-            .publish()
-            .topic_arn(&self.topic_arn)
-            .subject(&notification.subject)
-            .message(&notification.text);
-        for (name, value) in &notification.attributes {
-            let attribute = MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(value)
-                .build()
-                .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
-            publish = publish.message_attributes(*name, attribute);
-        }
-        publish.send().await.map_err(|error| gap(CALL, &error))?;
-        Ok(())
+    fn place(&self) -> &Place {
+        &self.place
     }
+
+    async fn tell(&self, notification: &Notification) -> Result<(), Gap> {
+        let people = self
+            .publish(&self.topic_arn, notification)
+            .subject(&notification.subject)
+            .message_structure("json")
+            .message(notification.message());
+        let chat = self
+            .chat_topic_arn
+            .as_ref()
+            .map(|arn| self.publish(arn, notification).message(&notification.chat));
+        let (people, chat) = future::join(send(people), async {
+            match chat {
+                Some(chat) => send(chat).await,
+                None => Ok(()),
+            }
+        })
+        .await;
+        people.and(chat).inspect_err(|gap| tracing::error!("people were not told: {gap}"))
+    }
+}
+
+impl Aws {
+    fn publish(&self, topic_arn: &str, notification: &Notification) -> PublishFluentBuilder {
+        let mut publish = self.sns.publish().topic_arn(topic_arn);
+        for (name, value) in &notification.attributes {
+            let attribute =
+                MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            // It has its data type, which is all the builder asks for.
+            if let Ok(attribute) = attribute {
+                publish = publish.message_attributes(*name, attribute);
+            }
+        }
+        publish
+    }
+}
+
+async fn send(publish: PublishFluentBuilder) -> Result<(), Gap> {
+    publish.send().await.map_err(|error| gap(CALL, &error))?;
+    Ok(())
 }

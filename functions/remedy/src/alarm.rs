@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::field::{Field, quoted};
-pub use self::seen::{Bad, Seen, Series};
+pub use self::seen::{Bad, Seen, Series, Unit};
 use crate::ids::{ActionId, IncidentId, InstanceId, MountPoint};
 
 /// What an alarm is about.
@@ -85,6 +85,8 @@ pub struct Alarm {
     pub changed_at: Timestamp,
     /// Namespace and metric, such as `CWAgent disk_used_percent`.
     pub metric: String,
+    /// The unit of what was measured, where the alarm watches the metric itself.
+    pub unit: Option<Unit>,
     /// The instance's own series, to be read again when it is asked whether the
     /// symptom is over. `None` for a request.
     pub series: Option<Series>,

@@ -92,13 +92,14 @@ where
             world.record(&waiting).await?;
             Ok(None)
         }
-        Step::Move(moved, reason) => {
+        Step::Move(mut moved, reason) => {
             if reason == Reason::Substituted {
                 // Whoever asked for it may have died before it was noted.
                 note_replacement(&moved, world).await?;
             }
-            let won = world.record(&moved).await?;
-            Ok(won.then(|| Report::of(&moved, Outcome::Acted, vec![reason], now)))
+            let report = Report::of(&moved, Outcome::Acted, vec![reason], now);
+            moved.note(report.entry());
+            Ok(world.record(&moved).await?.then_some(report))
         }
         Step::CarryOn(deed, incident, reason) => {
             let claim = ledger::carry_on(world, deed, &incident, now, policy).await?;
@@ -129,10 +130,11 @@ where
         _ => scene::presence(incident, world, now).await,
     };
     if presence == Presence::Gone && incident.stage != Stage::Watching {
-        let moved = incident.moved_to(Stage::Watching, now);
+        let mut moved = incident.moved_to(Stage::Watching, now);
         let because = vec![reason, Reason::SymptomOver];
-        let won = world.record(&moved).await?;
-        return Ok(won.then(|| Report::of(&moved, Outcome::Acted, because, now)));
+        let report = Report::of(&moved, Outcome::Acted, because, now);
+        moved.note(report.entry());
+        return Ok(world.record(&moved).await?.then_some(report));
     }
     let mut facts = Facts::read(world, &incident.instance_id, now).await;
     facts.found.clone_from(&incident.found);
@@ -182,15 +184,18 @@ where
     let tell_now = lasts && !before.told;
     let mut held = incident.waiting_until(now + SignedDuration::from_mins(1));
     held.held_back = Some(HeldBack { told: before.told || tell_now, ..before });
-    if !world.record(&held).await? {
-        return Ok(None);
-    }
     let mut because = refusal.because;
     because.push(reason);
     let mut report = Report::of(&held, Outcome::Held, because, now);
     report.rung = refusal.rung;
     if tell_now {
-        report.told = world.tell(&notify::render(&report)).await.is_ok();
+        held.note(report.entry());
+    }
+    if !world.record(&held).await? {
+        return Ok(None);
+    }
+    if tell_now {
+        notify::tell(&mut report, world).await;
     }
     Ok(Some(report))
 }
@@ -238,10 +243,11 @@ where
     if !world.record(&turn).await? {
         return Ok(None);
     }
-    let ended = Incident { version: turn.version + 1, ..ended };
+    let mut ended = Incident { version: turn.version + 1, ..ended };
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(&ended, outcome, because, now);
-    report.told = world.tell(&notify::render(&report)).await.is_ok();
+    ended.note(report.entry());
+    notify::tell(&mut report, world).await;
     let problem = not_recorded(world.record(&ended).await);
     report.because.extend(problem.map(Reason::NotRecorded));
     Ok(Some(report))
@@ -255,7 +261,10 @@ pub(crate) async fn record_and_tell(
     deed: Option<Deed>,
     world: &(impl Ledger + Tell),
 ) {
-    let notification = notify::render(report);
+    let notification = notify::render(report, world.place());
+    let mut incident = incident.clone();
+    incident.note(report.entry());
+    let incident = &incident;
     // Asked again once, the first asker may have died before it told anybody;
     // after that it is no news.
     let news = incident.attempts.last().is_none_or(|last| last.asked_again <= 1);

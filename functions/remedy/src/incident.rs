@@ -182,6 +182,23 @@ pub struct Found {
     pub boot_id: Option<String>,
 }
 
+/// What was reported of an incident at one time: its story, in its own row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// The outcome's name.
+    pub outcome: String,
+    /// The stage the incident came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// The reasons' codes.
+    pub because: Vec<String>,
+}
+
+/// Entries kept. The ladder has three rungs of some steps each.
+const ENTRIES_MAX: usize = 32;
+
 /// One incident, as the ledger keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -226,6 +243,9 @@ pub struct Incident {
     /// Until when others leave it alone, because a beat is about to end it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_until: Option<Timestamp>,
+    /// What was reported of it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub course: Vec<Entry>,
     /// When the first claim was written.
     pub opened_at: Timestamp,
     /// When the follow-up is to look at it.
@@ -272,6 +292,13 @@ impl Incident {
         answered.push(self.action_id.clone());
         let forgotten = answered.len().saturating_sub(ANSWERED_MAX);
         answered.split_off(forgotten)
+    }
+
+    /// Adds what is reported of it.
+    pub fn note(&mut self, entry: Entry) {
+        self.course.push(entry);
+        let forgotten = self.course.len().saturating_sub(ENTRIES_MAX);
+        self.course.drain(..forgotten);
     }
 
     /// The rung tried last.

@@ -166,6 +166,7 @@ pub async fn claim(
         standby: cleared.standby(),
         held_back: None,
         taken_until: None,
+        course: Vec::new(),
         opened_at: now,
         due_at: now + policy.first_look_after,
         expires_at: now + policy.claim_lasts,

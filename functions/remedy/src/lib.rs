@@ -21,6 +21,8 @@
 pub mod ids;
 pub mod policy;
 
+pub mod console;
+
 pub mod result;
 
 pub mod alarm;
@@ -30,6 +32,8 @@ pub mod incident;
 pub mod facts;
 
 pub mod reason;
+
+pub mod advice;
 
 pub mod decide;
 

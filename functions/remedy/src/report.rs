@@ -1,5 +1,6 @@
 //! What one alarm came to. One value, several renderings: the function's
-//! answer, the log line and the notification all show this.
+//! answer, the log line, the entry in the incident's row and the notification
+//! all show this.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +8,7 @@ use serde::Serialize;
 use crate::alarm::{Alarm, Seen, Symptom};
 use crate::facts::Facts;
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
-use crate::incident::{Incident, Rung, Stage};
+use crate::incident::{Entry, Incident, Rung, Stage};
 use crate::reason::Reason;
 
 /// How an alarm ended, for now.
@@ -29,6 +30,30 @@ impl Outcome {
             Self::Acted => "acted",
             Self::Held => "held",
             Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// What a report asks of people. Subscriptions filter by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Nothing: it goes on by itself, it is over, or only observation was
+    /// asked for.
+    Info,
+    /// Something keeps Remedy from acting, and a person can mend it.
+    Warning,
+    /// A person has the instance now: Remedy does nothing more to it.
+    Critical,
+}
+
+impl Severity {
+    /// The severity's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
         }
     }
 }
@@ -62,9 +87,56 @@ pub struct Report {
     pub at: Timestamp,
     /// The incident's stage after this, if there is an incident.
     pub stage: Option<Stage>,
+    /// What comes when, while the incident is open.
+    pub times: Option<Times>,
     /// Whether people were told: `false` if that failed, and if there was
     /// nothing worth telling.
     pub told: bool,
+}
+
+/// What comes when, for an open incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Times {
+    /// The follow-up looks again.
+    pub looks_at: Timestamp,
+    /// The stage is over, and the next step is taken whatever is seen.
+    pub stage_ends_by: Timestamp,
+    /// The incident is over, whatever has become of it.
+    pub ends_by: Timestamp,
+}
+
+impl Times {
+    fn of(incident: &Incident) -> Option<Self> {
+        incident.stage.is_open().then(|| Self {
+            looks_at: incident.due_at,
+            stage_ends_by: (incident.stage_since + incident.stage.lasts()).min(incident.expires_at),
+            ends_by: incident.expires_at,
+        })
+    }
+}
+
+/// A report as one line of the log: what a query filters by as fields of their
+/// own, and the whole report beside them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// The incident.
+    pub incident_id: String,
+    /// The instance.
+    pub instance_id: String,
+    /// The symptom's name.
+    pub symptom: &'static str,
+    /// The outcome's name.
+    pub outcome: &'static str,
+    /// The severity's name.
+    pub severity: &'static str,
+    /// The rung's name, or nothing.
+    pub rung: &'static str,
+    /// The group's name, or nothing.
+    pub group: String,
+    /// The reasons' codes, separated by spaces.
+    pub because: String,
+    /// The report as JSON.
+    pub report: String,
 }
 
 impl Report {
@@ -84,6 +156,7 @@ impl Report {
             seen: Seen::of(alarm),
             at,
             stage: None,
+            times: None,
             told: false,
         }
     }
@@ -110,7 +183,55 @@ impl Report {
             seen: incident.seen.clone(),
             at,
             stage: Some(incident.stage),
+            times: Times::of(incident),
             told: false,
+        }
+    }
+
+    /// What it asks of people.
+    pub fn severity(&self) -> Severity {
+        match self.outcome {
+            Outcome::Held if self.handed_over => Severity::Critical,
+            Outcome::Held if !self.observe && !self.advice().is_empty() => Severity::Warning,
+            Outcome::Acted | Outcome::Held | Outcome::Resolved => Severity::Info,
+        }
+    }
+
+    /// What people can do about what held it: about everything once it is
+    /// theirs, and until then about the first reason, which stands before those
+    /// that only say why the rung was chosen.
+    pub fn advice(&self) -> Vec<&'static str> {
+        let reasons = if self.handed_over { self.because.len() } else { 1 };
+        self.because.iter().take(reasons).filter_map(Reason::advice).collect()
+    }
+
+    /// The reasons' codes, in their order.
+    pub fn codes(&self) -> Vec<&'static str> {
+        self.because.iter().map(Reason::code).collect()
+    }
+
+    /// The report as a line of the log.
+    pub fn log_line(&self) -> LogLine {
+        LogLine {
+            incident_id: self.incident_id.to_string(),
+            instance_id: self.instance_id.to_string(),
+            symptom: self.symptom.name(),
+            outcome: self.outcome.name(),
+            severity: self.severity().name(),
+            rung: self.rung.map_or("", Rung::name),
+            group: self.group.as_ref().map(GroupName::to_string).unwrap_or_default(),
+            because: self.codes().join(" "),
+            report: serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+
+    /// The report as an entry in the row of its incident.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            at: self.at,
+            outcome: self.outcome.name().to_owned(),
+            stage: self.stage,
+            because: self.codes().into_iter().map(str::to_owned).collect(),
         }
     }
 

@@ -191,7 +191,7 @@ async fn held(
         }
     }
     if report.is_news() {
-        report.told = world.tell(&notify::render(&report)).await.is_ok();
+        notify::tell(&mut report, world).await;
     }
     report
 }

@@ -134,9 +134,9 @@ fn judge(
     };
     match (beyond, alarm) {
         (Some(true), _) => {
-            let threshold = seen.threshold.unwrap_or_default();
-            let what =
-                format!("{} is {:.1}, the threshold {threshold:.1}", seen.metric, newest.value);
+            let value = seen.measure(newest.value);
+            let threshold = seen.measure(seen.threshold.unwrap_or_default());
+            let what = format!("{} is {value}, the threshold {threshold}", seen.metric);
             Presence::There { what }
         }
         (_, Some(AlarmState::Alarm)) => {

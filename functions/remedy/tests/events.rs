@@ -68,7 +68,8 @@ fn details(alarm: &Alarm) -> Vec<String> {
     let number = |value: Option<f64>| value.map_or("?".to_owned(), |value| value.to_string());
     let evidence = match &alarm.evidence {
         Evidence::Measured { value, threshold } => {
-            format!("measured {} against {}", number(*value), number(*threshold))
+            let unit = alarm.unit.map_or(String::new(), |unit| format!(" {unit:?}").to_lowercase());
+            format!("measured {} against {}{unit}", number(*value), number(*threshold))
         }
         Evidence::Nothing { why } => format!("nothing measured: {why}"),
         Evidence::Unclear { why } => format!("unclear: {why}"),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::field::Field;
-use super::{Bad, Symptom, Unreadable};
+use super::{Bad, Symptom, Unit, Unreadable};
 use crate::ids::{InstanceId, MountPoint};
 
 /// What a metric says something about.
@@ -13,6 +13,7 @@ use crate::ids::{InstanceId, MountPoint};
 pub(super) struct Meaning {
     pub(super) symptom: Symptom,
     pub(super) bad: Bad,
+    pub(super) unit: Unit,
 }
 
 const EC2: &str = "AWS/EC2";
@@ -23,29 +24,29 @@ const AGENT: &str = "CWAgent";
 /// Every metric that is understood. Names are those of the EC2 and the
 /// `CloudWatch` agent user guides ("metrics collected by the `CloudWatch`
 /// agent"); on Windows they are the performance counter's object and name.
-const METRICS: &[(&str, &str, Symptom, Bad)] = &[
-    (EC2, "CPUUtilization", Symptom::HighCpu, Bad::Up),
-    (AGENT, "cpu_usage_active", Symptom::HighCpu, Bad::Up),
-    (AGENT, "cpu_usage_idle", Symptom::HighCpu, Bad::Down),
-    (AGENT, "Processor % Processor Time", Symptom::HighCpu, Bad::Up),
-    (AGENT, "Processor % Idle Time", Symptom::HighCpu, Bad::Down),
-    (AGENT, "mem_used_percent", Symptom::MemoryPressure, Bad::Up),
-    (AGENT, "mem_used", Symptom::MemoryPressure, Bad::Up),
-    (AGENT, "mem_available_percent", Symptom::MemoryPressure, Bad::Down),
-    (AGENT, "mem_available", Symptom::MemoryPressure, Bad::Down),
-    (AGENT, "swap_used_percent", Symptom::MemoryPressure, Bad::Up),
-    (AGENT, "Memory % Committed Bytes In Use", Symptom::MemoryPressure, Bad::Up),
-    (AGENT, "Memory Available Bytes", Symptom::MemoryPressure, Bad::Down),
-    (AGENT, "Memory Available KBytes", Symptom::MemoryPressure, Bad::Down),
-    (AGENT, "Memory Available MBytes", Symptom::MemoryPressure, Bad::Down),
-    (AGENT, "Paging File % Usage", Symptom::MemoryPressure, Bad::Up),
-    (AGENT, "disk_used_percent", Symptom::DiskFull, Bad::Up),
-    (AGENT, "disk_used", Symptom::DiskFull, Bad::Up),
-    (AGENT, "disk_free", Symptom::DiskFull, Bad::Down),
-    (AGENT, "disk_inodes_used", Symptom::DiskFull, Bad::Up),
-    (AGENT, "disk_inodes_free", Symptom::DiskFull, Bad::Down),
-    (AGENT, "LogicalDisk % Free Space", Symptom::DiskFull, Bad::Down),
-    (AGENT, "LogicalDisk Free Megabytes", Symptom::DiskFull, Bad::Down),
+const METRICS: &[(&str, &str, Symptom, Bad, Unit)] = &[
+    (EC2, "CPUUtilization", Symptom::HighCpu, Bad::Up, Unit::Percent),
+    (AGENT, "cpu_usage_active", Symptom::HighCpu, Bad::Up, Unit::Percent),
+    (AGENT, "cpu_usage_idle", Symptom::HighCpu, Bad::Down, Unit::Percent),
+    (AGENT, "Processor % Processor Time", Symptom::HighCpu, Bad::Up, Unit::Percent),
+    (AGENT, "Processor % Idle Time", Symptom::HighCpu, Bad::Down, Unit::Percent),
+    (AGENT, "mem_used_percent", Symptom::MemoryPressure, Bad::Up, Unit::Percent),
+    (AGENT, "mem_used", Symptom::MemoryPressure, Bad::Up, Unit::Bytes),
+    (AGENT, "mem_available_percent", Symptom::MemoryPressure, Bad::Down, Unit::Percent),
+    (AGENT, "mem_available", Symptom::MemoryPressure, Bad::Down, Unit::Bytes),
+    (AGENT, "swap_used_percent", Symptom::MemoryPressure, Bad::Up, Unit::Percent),
+    (AGENT, "Memory % Committed Bytes In Use", Symptom::MemoryPressure, Bad::Up, Unit::Percent),
+    (AGENT, "Memory Available Bytes", Symptom::MemoryPressure, Bad::Down, Unit::Bytes),
+    (AGENT, "Memory Available KBytes", Symptom::MemoryPressure, Bad::Down, Unit::Kibibytes),
+    (AGENT, "Memory Available MBytes", Symptom::MemoryPressure, Bad::Down, Unit::Mebibytes),
+    (AGENT, "Paging File % Usage", Symptom::MemoryPressure, Bad::Up, Unit::Percent),
+    (AGENT, "disk_used_percent", Symptom::DiskFull, Bad::Up, Unit::Percent),
+    (AGENT, "disk_used", Symptom::DiskFull, Bad::Up, Unit::Bytes),
+    (AGENT, "disk_free", Symptom::DiskFull, Bad::Down, Unit::Bytes),
+    (AGENT, "disk_inodes_used", Symptom::DiskFull, Bad::Up, Unit::Inodes),
+    (AGENT, "disk_inodes_free", Symptom::DiskFull, Bad::Down, Unit::Inodes),
+    (AGENT, "LogicalDisk % Free Space", Symptom::DiskFull, Bad::Down, Unit::Percent),
+    (AGENT, "LogicalDisk Free Megabytes", Symptom::DiskFull, Bad::Down, Unit::Mebibytes),
 ];
 
 /// What the metric `name` of `namespace` is about, if it is about anything here.
@@ -53,7 +54,7 @@ pub(super) fn meaning(namespace: &str, name: &str) -> Option<Meaning> {
     METRICS
         .iter()
         .find(|metric| (metric.0, metric.1) == (namespace, name))
-        .map(|&(_, _, symptom, bad)| Meaning { symptom, bad })
+        .map(|&(_, _, symptom, bad, unit)| Meaning { symptom, bad, unit })
 }
 
 /// Whether the statistic `stat` is about the number of datapoints (or the rank
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn no_metric_is_listed_twice() {
         for (i, metric) in METRICS.iter().enumerate() {
-            let same = |other: &&(&str, &str, _, _)| (other.0, other.1) == (metric.0, metric.1);
+            let same = |other: &&(&str, &str, _, _, _)| (other.0, other.1) == (metric.0, metric.1);
             assert_eq!(METRICS.iter().filter(same).count(), 1, "{i}: {}", metric.1);
         }
     }

@@ -62,6 +62,7 @@ pub(super) fn read(
         state: AlarmState::Alarm,
         changed_at: invocation.at,
         metric: "no metric".to_owned(),
+        unit: None,
         series: None,
         mount,
         evidence: Evidence::Asked,

@@ -15,6 +15,9 @@ pub struct Seen {
     pub alarm: String,
     /// Namespace and metric.
     pub metric: String,
+    /// The unit of `value` and `threshold`, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
     /// The file system, for disk alarms that name one.
     pub mount: Option<String>,
     /// The newest datapoint, in the metric's own unit.
@@ -72,7 +75,52 @@ impl Bad {
     }
 }
 
+/// What a metric counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Hundredths of what there is.
+    Percent,
+    /// Bytes.
+    Bytes,
+    /// 1,024 bytes.
+    Kibibytes,
+    /// 1,048,576 bytes.
+    Mebibytes,
+    /// Inodes of a file system.
+    Inodes,
+}
+
+impl Unit {
+    /// `value` as people read it: `96.4 %`, `1.5 GiB`, `1200 inodes`.
+    pub fn write(self, value: f64) -> String {
+        let bytes = match self {
+            Self::Percent => return format!("{value:.1} %"),
+            Self::Inodes => return format!("{value:.0} inodes"),
+            Self::Bytes => value,
+            Self::Kibibytes => value * 1024.0,
+            Self::Mebibytes => value * 1024.0 * 1024.0,
+        };
+        let mut scaled = bytes;
+        for name in ["bytes", "KiB", "MiB", "GiB"] {
+            if scaled.abs() < 1024.0 {
+                return format!("{scaled:.1} {name}");
+            }
+            scaled /= 1024.0;
+        }
+        format!("{scaled:.1} TiB")
+    }
+}
+
 impl Seen {
+    /// A value of the metric, with its unit where that is known.
+    pub fn measure(&self, value: f64) -> String {
+        match self.unit {
+            Some(unit) => unit.write(value),
+            None => format!("{value:.1}"),
+        }
+    }
+
     /// What `alarm` said.
     pub fn of(alarm: &Alarm) -> Self {
         let (value, threshold) = match alarm.evidence {
@@ -82,6 +130,7 @@ impl Seen {
         Self {
             alarm: alarm.name.clone(),
             metric: alarm.metric.clone(),
+            unit: alarm.unit,
             mount: alarm.mount.as_ref().map(|mount| mount.as_str().to_owned()),
             value,
             threshold,

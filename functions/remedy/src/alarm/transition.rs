@@ -9,7 +9,9 @@ use super::evidence::{Told, unclear, weigh};
 use super::expression::{self, Sense};
 use super::field::Field;
 use super::metric::{self, Dimension, Mount, Whose};
-use super::{Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Series, Symptom};
+use super::{
+    Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Series, Symptom, Unit,
+};
 use crate::ids::{InstanceId, MountPoint};
 
 /// `CloudWatch` allows an alarm's name 255 characters. What is longer is no name
@@ -61,6 +63,7 @@ struct Source<'t> {
 /// The one thing an alarm is about, as far as this function answers for it.
 struct Subject {
     metric: String,
+    unit: Option<Unit>,
     bad: Bad,
     /// Why the direction cannot be trusted, if it cannot.
     doubt: Option<&'static str>,
@@ -116,6 +119,7 @@ impl Transition<'_> {
                 state: self.told.state,
                 changed_at: self.changed_at,
                 metric: subject.metric.clone(),
+                unit: subject.unit,
                 series,
                 mount: mount.filter(|_| disk),
                 evidence: match unspeakable.filter(|_| disk) {
@@ -174,7 +178,9 @@ impl Transition<'_> {
         let Some((metric, meaning)) = ours else {
             return Err(NotOurs::OtherSymptom { symptom: other.symptom });
         };
-        let same = |source: &Source<'_>| source.meaning == Some(*meaning);
+        let same = |source: &Source<'_>| {
+            source.meaning.is_some_and(|m| (m.symptom, m.bad) == (meaning.symptom, meaning.bad))
+        };
         let doubt = if !sources.iter().all(same) {
             Some("the alarm combines metrics of different meaning")
         } else if sources.iter().any(|source| source.counts) {
@@ -182,7 +188,12 @@ impl Transition<'_> {
         } else {
             self.doubted_expression(meaning.bad)
         };
-        Ok(Subject { metric: metric.clone(), bad: meaning.bad, doubt })
+        // What an expression makes of its metrics may have another unit.
+        let plain = !self.watched.iter().any(
+            |watched| matches!(watched, Watched::Expression(text) if !expression::is_query(text)),
+        );
+        let unit = plain.then_some(meaning.unit);
+        Ok(Subject { metric: metric.clone(), unit, bad: meaning.bad, doubt })
     }
 
     /// The series of the subject's metric that belongs to `id`.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{Alarm, AlarmState, Bad, Envelope, Evidence, Seen, Series, Symptom};
+use remedy::alarm::{Alarm, AlarmState, Bad, Envelope, Evidence, Seen, Series, Symptom, Unit};
 use remedy::facts::{
     Agent, Fact, Facts, Gap, Group, GroupFact, History, Instance, InstanceState, Membership,
     Platform, StatusChecks,
@@ -37,6 +37,7 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
         state: AlarmState::Alarm,
         changed_at: ago(1),
         metric: "CWAgent something_percent".to_owned(),
+        unit: Some(Unit::Percent),
         mount: (symptom == Symptom::DiskFull).then(|| MountPoint::new("/var").unwrap()),
         series: Some(Series {
             namespace: "CWAgent".to_owned(),
@@ -139,6 +140,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         standby: None,
         held_back: None,
         taken_until: None,
+        course: Vec::new(),
         opened_at: ago(30),
         due_at: ago(29),
         expires_at: now() + SignedDuration::from_mins(150),

@@ -15,3 +15,4 @@ mod given;
 mod guard;
 mod next;
 mod notify;
+mod told;

@@ -1,45 +1,198 @@
 //! What people get, and that no text from outside can spoil it.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use remedy::alarm::{Seen, Symptom};
+use remedy::console::Place;
 use remedy::facts::Gap;
 use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::Rung;
-use remedy::notify::{Notification, SUBJECT_CHARS_MAX, render};
+use remedy::incident::{Rung, Stage};
+use remedy::notify::{
+    DESCRIPTION_UNITS_MAX, KEYWORD_UNITS_MAX, MESSAGE_BYTES_MAX, Notification, STEP_UNITS_MAX,
+    SUBJECT_CHARS_MAX, TITLE_UNITS_MAX, render,
+};
 use remedy::reason::Reason;
-use remedy::report::{Outcome, Report};
+use remedy::report::{Outcome, Report, Severity};
+use serde_json::{Map, Value};
 
 use crate::given::{alarm, now};
+use crate::told::{at, codes, every_reason, held, step};
 
-fn report(outcome: Outcome, rung: Option<Rung>, because: Vec<Reason>) -> Report {
-    let alarm = alarm(Symptom::MemoryPressure);
-    Report {
-        incident_id: alarm.incident_id(),
-        instance_id: alarm.instance_id.clone(),
-        symptom: alarm.symptom,
-        outcome,
-        rung,
-        observe: false,
-        because,
-        handed_over: false,
-        group: None,
-        command_id: None,
-        seen: Seen::of(&alarm),
-        at: now(),
-        stage: None,
-        told: false,
+fn place() -> Place {
+    let place = Place::of_topic("arn:aws:sns:eu-central-1:111122223333:remedy").unwrap();
+    place.logging_to(Some("remedy-HighCpuLogs-0A1B2C".to_owned()))
+}
+
+fn told(report: &Report) -> Notification {
+    render(report, &place())
+}
+
+/// JSON as people read it, with its keys in their order.
+fn pretty(json: &str) -> String {
+    let value: Value = serde_json::from_str(json).unwrap();
+    serde_json::to_string_pretty(&value).unwrap()
+}
+
+/// Every rendering of a report.
+fn renderings(report: &Report) -> String {
+    let told = told(report);
+    let attributes: Vec<String> =
+        told.attributes.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let line = serde_json::to_string(&report.log_line()).unwrap();
+    let entry = serde_json::to_string(&report.entry()).unwrap();
+    [
+        ("subject", told.subject),
+        ("attributes", attributes.join("\n")),
+        ("e-mail", told.text),
+        ("programs", pretty(&told.data)),
+        ("chat", pretty(&told.chat)),
+        ("log line", pretty(&line)),
+        ("entry in the incident's row", pretty(&entry)),
+    ]
+    .map(|(name, text)| format!("=== {name}\n{text}\n"))
+    .concat()
+}
+
+#[test]
+fn every_situation_is_told_in_every_rendering() {
+    let lowest = |rung| Reason::LowestRung { rung, symptom: Symptom::MemoryPressure };
+    let still = || Reason::StillThere { what: "CWAgent mem_used_percent is 97.1 %".to_owned() };
+    let situations = [
+        ("cleanup", step(Rung::Cleanup, Stage::Cleaning, vec![lowest(Rung::Cleanup)])),
+        ("leaving", step(Rung::Reboot, Stage::Draining, vec![still(), lowest(Rung::Reboot)])),
+        ("reboot", step(Rung::Reboot, Stage::Rebooting, vec![Reason::LeftService])),
+        ("returning", step(Rung::Reboot, Stage::Returning, vec![Reason::UpAgain])),
+        ("replace", step(Rung::Replace, Stage::Replacing, vec![still(), lowest(Rung::Replace)])),
+        ("refused", held(Reason::InstanceMissing)),
+        (
+            "observed",
+            Report { observe: true, ..held(Reason::Observing { asked_by: "the request" }) },
+        ),
+        (
+            "waiting",
+            Report {
+                rung: Some(Rung::Reboot),
+                ..Report::of(
+                    &at(Rung::Cleanup, Stage::Watching),
+                    Outcome::Held,
+                    vec![Reason::PersonPresent { count: 1 }, still()],
+                    now(),
+                )
+            },
+        ),
+        ("handed-over", step(Rung::Replace, Stage::HandedOver, vec![still(), Reason::NotInGroup])),
+        (
+            "expired",
+            step(
+                Rung::Reboot,
+                Stage::Expired,
+                vec![Reason::OutOfTime { after: jiff::SignedDuration::from_hours(3) }],
+            ),
+        ),
+        (
+            "resolved",
+            step(
+                Rung::Cleanup,
+                Stage::Resolved,
+                vec![Reason::StayedGone { for_the_last: jiff::SignedDuration::from_mins(5) }],
+            ),
+        ),
+    ];
+    for (name, report) in situations {
+        insta::assert_snapshot!(name, renderings(&report));
     }
 }
 
+#[test]
+fn every_reason_is_shown() {
+    let reports = every_reason();
+    let shown: BTreeSet<String> =
+        reports.iter().flat_map(Report::codes).map(str::to_owned).collect();
+    assert_eq!(shown, codes(), "told.rs shows every reason that reason.rs knows, and no other");
+    let mut all = String::new();
+    for report in &reports {
+        let (told, severity) = (told(report), report.severity().name());
+        let news = if report.is_news() { "told" } else { "only logged" };
+        let codes = report.codes().join(", ");
+        let (text, _pages) = told.text.split_once("\n\nPages\n").unwrap();
+        writeln!(all, "##### {codes}: {severity}, {news}\n{}\n\n{text}\n", told.subject).unwrap();
+    }
+    insta::assert_snapshot!("every-reason", all);
+}
+
+/// What must hold of every notification, whatever stands in it.
 fn check(notification: &Notification) -> Result<(), TestCaseError> {
     let subject = &notification.subject;
     prop_assert!((1..=SUBJECT_CHARS_MAX).contains(&subject.len()), "{subject:?}");
     prop_assert!(subject.bytes().all(|b| b == b' ' || b.is_ascii_graphic()), "{subject:?}");
-    prop_assert!(!subject.starts_with(' '), "{subject:?}");
+    prop_assert!(subject.starts_with(|c: char| c.is_ascii_alphanumeric()), "{subject:?}");
     let unruly = |c: &char| (c.is_control() && *c != '\n') || turns(*c);
     prop_assert_eq!(notification.text.chars().find(unruly), None);
-    prop_assert!(notification.text.len() < 64 * 1024, "SNS takes 256 KB, people far less");
+
+    let message = notification.message();
+    prop_assert!(message.len() <= MESSAGE_BYTES_MAX, "{} bytes", message.len());
+    let message: Map<String, Value> = serde_json::from_str(&message).unwrap();
+    prop_assert_eq!(message["default"].as_str(), Some(notification.text.as_str()));
+    prop_assert!(message.values().all(Value::is_string), "SNS takes texts only");
+    check_data(&notification.data)?;
+    check_chat(&notification.chat)?;
+    let names: BTreeSet<&str> = notification.attributes.iter().map(|(name, _)| *name).collect();
+    prop_assert_eq!(names.len(), notification.attributes.len(), "a name stands once");
+    prop_assert!(notification.attributes.iter().all(|(_, value)| !value.is_empty()));
     Ok(())
+}
+
+fn check_data(data: &str) -> Result<(), TestCaseError> {
+    prop_assert!(!data.contains('\n'), "one line");
+    let data: Value = serde_json::from_str(data).unwrap();
+    prop_assert_eq!(&data["version"], 1);
+    let mut texts = Vec::new();
+    collect(&data, &mut texts);
+    // Sentences of ours may take several lines; what came from outside takes none.
+    let unruly = |c: char| (c.is_control() && c != '\n') || turns(c);
+    prop_assert!(!texts.iter().any(|text| text.contains(unruly)), "{texts:?}");
+    Ok(())
+}
+
+/// The limits of the chat's schema, counted in UTF-16 code units.
+fn check_chat(chat: &str) -> Result<(), TestCaseError> {
+    let chat: Value = serde_json::from_str(chat).unwrap();
+    let units = |value: &Value| value.as_str().unwrap().encode_utf16().count();
+    let content = &chat["content"];
+    prop_assert_eq!((&chat["version"], &chat["source"]), (&"1.0".into(), &"custom".into()));
+    prop_assert_eq!(&content["textType"], "client-markdown");
+    prop_assert!((1..=DESCRIPTION_UNITS_MAX).contains(&units(&content["description"])));
+    prop_assert!((1..=TITLE_UNITS_MAX).contains(&units(&content["title"])));
+    for step in content["nextSteps"].as_array().unwrap() {
+        prop_assert!((1..=STEP_UNITS_MAX).contains(&units(step)));
+    }
+    for keyword in content["keywords"].as_array().unwrap() {
+        prop_assert!((1..=KEYWORD_UNITS_MAX).contains(&units(keyword)));
+    }
+    let context = chat["metadata"]["additionalContext"].as_object().unwrap();
+    prop_assert!(context.values().all(Value::is_string));
+    let mut texts = Vec::new();
+    collect(&chat, &mut texts);
+    // Neither a mention, nor a link of one's own, nor a change of type.
+    let unruly = |c: char| {
+        (c.is_control() && c != '\n')
+            || turns(c)
+            || ['<', '>', '[', ']', '`', '@', '*'].contains(&c)
+    };
+    prop_assert!(!texts.iter().any(|text| text.contains(unruly)), "{texts:?}");
+    Ok(())
+}
+
+/// Every text in a JSON value.
+fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(list) => list.iter().for_each(|value| collect(value, texts)),
+        Value::Object(map) => map.values().for_each(|value| collect(value, texts)),
+        _ => {}
+    }
 }
 
 /// The characters that turn the direction of writing (Unicode's `Bidi_Control`)
@@ -53,12 +206,14 @@ fn turns(c: char) -> bool {
 fn hostile() -> impl Strategy<Value = String> {
     let unruly = prop::sample::select(vec![
         '\n', '\r', '\0', '\u{1b}', '\u{7f}', '\u{85}', '\u{61c}', '\u{200f}', '\u{202e}',
-        '\u{2028}', '\u{2066}', '\u{feff}', '{', '"', '\\',
+        '\u{2028}', '\u{2066}', '\u{feff}', '{', '"', '\\', '<', '!', '@', '>', '[', ']', '`', '*',
     ]);
     let c = prop_oneof![unruly, any::<char>(), proptest::char::range(' ', '~')];
     prop_oneof![
         prop::collection::vec(c, 0..200).prop_map(String::from_iter),
         any::<char>().prop_map(|c| c.to_string().repeat(10_000 / c.len_utf8())),
+        Just("\\\"".repeat(5_000)),
+        Just("<!channel> <@U0123> https://evil.example [x](https://evil.example)".to_owned()),
     ]
 }
 
@@ -71,20 +226,21 @@ fn any_report() -> impl Strategy<Value = Report> {
         Some(Rung::Replace),
     ]);
     let texts = (hostile(), hostile(), hostile(), hostile());
-    (outcome, rung, texts, any::<(bool, bool, bool)>()).prop_map(
-        |(outcome, rung, (name, metric, reason, found), (handed_over, observe, valued))| {
+    (outcome, rung, texts, any::<(bool, bool, bool)>(), 1..30usize).prop_map(
+        |(outcome, rung, (name, metric, reason, found), (handed_over, observe, valued), times)| {
             let because = vec![
                 Reason::NotOptedIn { found: Some(found.clone()) },
                 Reason::Muted { by: found.clone() },
                 Reason::ActionFailed { call: "ssm:SendCommand", why: found.clone() },
                 Reason::FactUnknown(Gap { call: "ec2:DescribeInstances", why: found.clone() }),
             ];
-            let mut report = report(outcome, rung, because);
+            let mut report = step(Rung::Cleanup, Stage::Watching, vec![because; times].concat());
             let value = report.seen.value.filter(|_| valued);
-            report.seen = Seen { alarm: name, metric, reason, value, ..report.seen };
+            let mount = Some(reason.clone());
+            report.seen = Seen { alarm: name, metric, reason, value, mount, ..report.seen };
             report.group = GroupName::new(found).ok();
             report.instance_id = InstanceId::new("i-0a1b2c3d4e5f60718").unwrap();
-            Report { handed_over, observe, ..report }
+            Report { outcome, rung, handed_over, observe, ..report }
         },
     )
 }
@@ -94,37 +250,87 @@ proptest! {
 
     #[test]
     fn no_text_from_outside_spoils_a_notification(report in any_report()) {
-        check(&render(&report))?;
+        check(&told(&report))?;
     }
 }
 
 #[test]
-fn the_subject_says_what_about_whom_and_what_was_done() {
-    let stale = Reason::NothingOpen;
-    let rows = [
-        (Outcome::Acted, Some(Rung::Reboot), "reboot asked for"),
-        (Outcome::Held, Some(Rung::Reboot), "held, nothing-open"),
-        (Outcome::Resolved, Some(Rung::Reboot), "resolved"),
-    ];
-    for (outcome, rung, what) in rows {
-        let subject = render(&report(outcome, rung, vec![stale.clone()])).subject;
-        let expected = format!("Remedy: memory-pressure on i-0a1b2c3d4e5f60718: {what}");
-        assert_eq!(subject, expected);
+fn the_fullest_notification_fits() {
+    for text in ["\"".repeat(10_000), "\u{10ffff}".repeat(2_500), "\\".repeat(10_000)] {
+        let reason = Reason::Muted { by: text.clone() };
+        let mut report = step(Rung::Cleanup, Stage::Watching, vec![reason; 100]);
+        report.group = GroupName::new(text.chars().take(255).collect::<String>()).ok();
+        let Seen { series, region, .. } = report.seen.clone();
+        report.seen.mount = Some(text.clone());
+        report.seen =
+            Seen { alarm: text.clone(), metric: text, series, region, ..report.seen.clone() };
+        check(&told(&report)).unwrap();
     }
-    let handed_over =
-        Report { handed_over: true, ..report(Outcome::Held, None, vec![stale.clone()]) };
-    assert!(render(&handed_over).subject.ends_with(": needs a person"));
 }
 
 #[test]
-fn a_filter_policy_can_choose_by_symptom_outcome_instance_and_rung() {
-    let attributes = |rung| render(&report(Outcome::Acted, rung, Vec::new())).attributes;
-    let always = vec![
-        ("symptom", "memory-pressure".to_owned()),
-        ("outcome", "acted".to_owned()),
-        ("instance_id", "i-0a1b2c3d4e5f60718".to_owned()),
+fn every_program_gets_the_data_and_every_person_the_text() {
+    let told = told(&held(Reason::InstanceMissing));
+    let message: Map<String, Value> = serde_json::from_str(&told.message()).unwrap();
+    for program in ["sqs", "lambda", "http", "https", "firehose"] {
+        assert_eq!(message[program], told.data, "{program}");
+    }
+    assert_eq!((&message["default"], &message["sms"]), (&told.text.into(), &told.subject.into()));
+    assert!(!message.contains_key("email"), "the default is the e-mail");
+}
+
+#[test]
+fn an_incident_is_one_thread() {
+    let thread = |report: &Report| {
+        let chat: Value = serde_json::from_str(&told(report).chat).unwrap();
+        chat["metadata"]["threadId"].clone()
+    };
+    let first = step(Rung::Cleanup, Stage::Cleaning, vec![Reason::AgentAbsent]);
+    let last = step(Rung::Reboot, Stage::Resolved, vec![Reason::UpAgain]);
+    assert_eq!(thread(&first), first.incident_id.as_str());
+    assert_eq!(thread(&first), thread(&last));
+    assert_ne!(thread(&first), thread(&held(Reason::AgentAbsent)), "another incident's");
+}
+
+#[test]
+fn the_severity_says_what_is_asked_of_people() {
+    let info = [
+        step(Rung::Reboot, Stage::Rebooting, vec![Reason::AgentAbsent]),
+        step(Rung::Reboot, Stage::Resolved, vec![Reason::UpAgain]),
+        Report { observe: true, ..held(Reason::InstanceMissing) },
+        held(Reason::SymptomOver),
     ];
-    assert_eq!(attributes(None), always);
-    let with_rung = [always, vec![("rung", "reboot".to_owned())]].concat();
-    assert_eq!(attributes(Some(Rung::Reboot)), with_rung);
+    for report in &info {
+        assert_eq!(report.severity(), Severity::Info, "{:?}", report.because);
+    }
+    assert_eq!(held(Reason::InstanceMissing).severity(), Severity::Warning);
+    for stage in [Stage::HandedOver, Stage::Expired] {
+        let report = step(Rung::Reboot, stage, vec![Reason::SymptomOver]);
+        assert_eq!(report.severity(), Severity::Critical);
+    }
+}
+
+#[test]
+fn a_filter_policy_can_choose_by_six_names() {
+    let report = step(Rung::Reboot, Stage::Rebooting, vec![Reason::AgentAbsent]);
+    let all = [
+        ("symptom", "memory-pressure"),
+        ("outcome", "acted"),
+        ("severity", "info"),
+        ("instance_id", "i-0a1b2c3d4e5f60718"),
+        ("rung", "reboot"),
+        ("group", "web-asg"),
+    ];
+    let all: Vec<(&str, String)> = all.map(|(name, value)| (name, value.to_owned())).into();
+    assert_eq!(told(&report).attributes, all);
+    let without = Report { rung: None, group: None, ..report };
+    assert_eq!(told(&without).attributes, all[..4]);
+}
+
+#[test]
+fn a_request_has_no_alarm_to_look_at() {
+    let alarm = remedy::alarm::Alarm { region: None, series: None, ..alarm(Symptom::HighCpu) };
+    let report = Report { because: vec![Reason::InstanceMissing], ..Report::about(&alarm, now()) };
+    let text = told(&report).text;
+    assert!(!text.contains("alarmsV2") && text.contains("InstanceDetails"), "{text}");
 }

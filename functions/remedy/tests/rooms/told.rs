@@ -1,0 +1,199 @@
+//! Every reason there is, in the report it is most at home in. A reason without
+//! one fails `every_reason_is_shown`.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use remedy::alarm::{Seen, Symptom};
+use remedy::ids::{CommandId, GroupName, IncidentId};
+use remedy::incident::{Incident, Rung, Stage};
+use remedy::reason::Reason;
+use remedy::report::{Outcome, Report};
+
+use crate::given::{ago, alarm, attempt, gap, incident, now};
+
+/// The codes that `reason.rs` knows.
+pub(crate) fn codes() -> BTreeSet<String> {
+    let source = include_str!("../../src/reason.rs");
+    let function = source.split("fn code(&self)").nth(1).unwrap();
+    let body = function.split("\n    }\n").next().unwrap();
+    let code = |line: &str| line.split("=> \"").nth(1)?.split('"').next().map(str::to_owned);
+    body.lines().filter_map(code).collect()
+}
+
+/// A report about an alarm that opened nothing.
+pub(crate) fn held(reason: Reason) -> Report {
+    let alarm = alarm(Symptom::MemoryPressure);
+    Report { rung: Some(Rung::Cleanup), because: vec![reason], ..Report::about(&alarm, now()) }
+}
+
+/// An incident of a member of a group, on `rung` and in `stage`.
+pub(crate) fn at(rung: Rung, stage: Stage) -> Incident {
+    let command = CommandId::new("3f1c0d8e-5a41-4f7e-9f5a-0a1b2c3d4e5f").unwrap();
+    let mut attempt = attempt(rung);
+    attempt.command_id = Some(command).filter(|_| rung == Rung::Cleanup);
+    Incident {
+        group: Some(GroupName::new("web-asg").unwrap()),
+        attempts: vec![attempt],
+        seen: Seen::of(&alarm(Symptom::MemoryPressure)),
+        stage,
+        stage_since: ago(2),
+        due_at: now() + SignedDuration::from_mins(1),
+        ..incident(Symptom::MemoryPressure)
+    }
+}
+
+/// A step of an incident.
+pub(crate) fn step(rung: Rung, stage: Stage, because: Vec<Reason>) -> Report {
+    let outcome = match stage {
+        Stage::Resolved => Outcome::Resolved,
+        Stage::HandedOver | Stage::Expired => Outcome::Held,
+        _ => Outcome::Acted,
+    };
+    Report::of(&at(rung, stage), outcome, because, now())
+}
+
+/// Every reason, in a report.
+pub(crate) fn every_reason() -> Vec<Report> {
+    [chosen(), refused(), course(), ends()].concat()
+}
+
+fn group() -> GroupName {
+    GroupName::new("web-asg").unwrap()
+}
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+fn other() -> IncidentId {
+    IncidentId::new("disk-full-20261120t024400z-0a1b2c3d").unwrap()
+}
+
+/// Why a rung was chosen or passed over.
+fn chosen() -> Vec<Report> {
+    let acted = |rung, reason| {
+        let lowest = Reason::LowestRung { rung, symptom: Symptom::MemoryPressure };
+        step(rung, Stage::Rebooting, vec![lowest, reason])
+    };
+    let handed_over = |reason| step(Rung::Reboot, Stage::HandedOver, vec![reason]);
+    let lowest = Reason::LowestRung { rung: Rung::Cleanup, symptom: Symptom::MemoryPressure };
+    vec![
+        step(Rung::Cleanup, Stage::Cleaning, vec![lowest]),
+        acted(Rung::Reboot, Reason::RungTried { rung: Rung::Cleanup }),
+        acted(Rung::Reboot, Reason::AgentAbsent),
+        acted(Rung::Reboot, Reason::AgentSilent { for_the_last: Some(minutes(33)) }),
+        acted(Rung::Reboot, Reason::PlatformUnsupported),
+        acted(Rung::Replace, Reason::SystemImpaired),
+        handed_over(Reason::RebootFreesNothing),
+        acted(
+            Rung::Replace,
+            Reason::StandbyImpossible { why: "the group is at its minimum and its maximum" },
+        ),
+        handed_over(Reason::NotInGroup),
+        handed_over(Reason::GroupNotOptedIn { group: group(), found: None }),
+        handed_over(Reason::GroupObserved { group: group() }),
+        handed_over(Reason::GroupMissing { group: group() }),
+        handed_over(Reason::ProcessSuspended { process: "Launch" }),
+        Report {
+            outcome: Outcome::Held,
+            ..step(
+                Rung::Replace,
+                Stage::Watching,
+                vec![Reason::RefreshRunning { status: "InProgress".to_owned() }],
+            )
+        },
+        handed_over(Reason::SubstitutesSickToo { count: 2 }),
+    ]
+}
+
+/// What guards refuse.
+fn refused() -> Vec<Report> {
+    let symptom = Symptom::DiskFull;
+    let by = || "arn:aws:cloudwatch:eu-central-1:111122223333:alarm-mute-rule:night".to_owned();
+    let observing = held(Reason::Observing { asked_by: "REMEDY_MODE" });
+    vec![
+        held(Reason::NotOptedIn { found: Some("no".to_owned()) }),
+        Report { observe: true, ..observing },
+        held(Reason::Stale { age: minutes(23) }),
+        held(Reason::FromTheFuture { ahead: minutes(4) }),
+        held(Reason::Muted { by: by() }),
+        held(Reason::Suppressed { by: "WaitPeriod".to_owned() }),
+        held(Reason::Unmeasured { why: "no datapoint was received".to_owned() }),
+        held(Reason::Unclear {
+            why: "the alarm's expression may turn the direction round".to_owned(),
+        }),
+        held(Reason::WhichInstance { watched: 3 }),
+        held(Reason::InstanceMissing),
+        held(Reason::NotRunning { state: "stopped".to_owned() }),
+        held(Reason::NotInService { lifecycle: "Terminating:Wait".to_owned() }),
+        held(Reason::PersonPresent { count: 2 }),
+        held(Reason::UnfitForReboot { why: "packages are being installed" }),
+        held(Reason::FactUnknown(gap("ec2:DescribeInstances"))),
+        held(Reason::DuplicateDelivery { incident: other() }),
+        held(Reason::IncidentOpen { incident: other(), symptom }),
+        held(Reason::NothingOpen),
+        Report { stage: Some(Stage::Watching), ..held(Reason::FollowUpVerifies) },
+    ]
+}
+
+/// How it goes with what was done.
+fn course() -> Vec<Report> {
+    let why = || "3 of 4 units answer".to_owned();
+    let reboot = |reason| step(Rung::Reboot, Stage::Rebooting, vec![reason]);
+    let watching = |rung, reason| step(rung, Stage::Watching, vec![reason]);
+    let failed = Reason::ActionFailed {
+        call: "ec2:RebootInstances",
+        why: "UnauthorizedOperation: not allowed".to_owned(),
+    };
+    vec![
+        watching(Rung::Cleanup, Reason::CleanupOk { why: why() }),
+        reboot(Reason::CleanupInsufficient {
+            why:
+                "91 % in use, target 80 %; the largest file is /var/lib/app/heap.hprof with 7321 MB"
+                    .to_owned(),
+        }),
+        reboot(Reason::CleanupFailed { why: "gave no result in time".to_owned() }),
+        reboot(Reason::StillThere {
+            what: "CWAgent mem_used_percent is 97.1 %, the threshold 90.0 %".to_owned(),
+        }),
+        reboot(Reason::NotQuiet { after: minutes(30) }),
+        watching(Rung::Cleanup, Reason::SymptomOver),
+        step(Rung::Reboot, Stage::Rebooting, vec![Reason::LeftService]),
+        watching(Rung::Reboot, Reason::BackInService),
+        step(Rung::Reboot, Stage::Returning, vec![Reason::UpAgain]),
+        step(
+            Rung::Reboot,
+            Stage::Returning,
+            vec![Reason::NotBack { after: minutes(15), why: "its SSM agent does not answer" }],
+        ),
+        watching(Rung::Replace, Reason::Substituted),
+        step(Rung::Replace, Stage::Replacing, vec![Reason::RebootFailed { why: why() }]),
+        reboot(Reason::NeverAsked),
+        Report { outcome: Outcome::Held, ..reboot(failed) },
+        reboot(Reason::ActionUncertain {
+            call: "ec2:RebootInstances",
+            why: "the connection was closed".to_owned(),
+        }),
+        reboot(Reason::NotRecorded(gap("dynamodb:PutItem"))),
+    ]
+}
+
+/// How it ends.
+fn ends() -> Vec<Report> {
+    let handed_over = |rung, reason| step(rung, Stage::HandedOver, vec![reason]);
+    vec![
+        step(Rung::Cleanup, Stage::Resolved, vec![Reason::StayedGone { for_the_last: minutes(5) }]),
+        handed_over(
+            Rung::Cleanup,
+            Reason::Unverified { why: "CWAgent mem_used_percent has no new datapoint".to_owned() },
+        ),
+        handed_over(Rung::Replace, Reason::NotSubstituted { after: minutes(40) }),
+        handed_over(Rung::Reboot, Reason::Gone { state: "terminated".to_owned() }),
+        handed_over(
+            Rung::Cleanup,
+            Reason::Refused { why: "ssm:SendCommand failed: AccessDeniedException".to_owned() },
+        ),
+        step(Rung::Reboot, Stage::Expired, vec![Reason::OutOfTime { after: minutes(180) }]),
+    ]
+}
