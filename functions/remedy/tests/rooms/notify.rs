@@ -334,3 +334,29 @@ fn a_request_has_no_alarm_to_look_at() {
     let text = told(&report).text;
     assert!(!text.contains("alarmsV2") && text.contains("InstanceDetails"), "{text}");
 }
+
+/// The operations guide's rows: code, what it means, what to do.
+fn guide() -> Vec<(String, String)> {
+    let guide = include_str!("../../../../docs/operations.md");
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let &["", code, _meaning, todo, ""] = cells.as_slice() else { return None };
+        Some((code.strip_prefix('`')?.strip_suffix('`')?.to_owned(), todo.to_owned()))
+    };
+    guide.lines().filter_map(row).collect()
+}
+
+#[test]
+fn the_guide_advises_as_the_messages_do() {
+    let guide = guide();
+    for reason in every_reason().into_iter().flat_map(|report| report.because) {
+        let code = reason.code();
+        let rows: Vec<&String> =
+            guide.iter().filter(|(row, _)| row == code).map(|(_, todo)| todo).collect();
+        let [todo] = rows.as_slice() else { panic!("{code} has {} rows", rows.len()) };
+        match reason.advice() {
+            Some(advice) => assert_eq!(*todo, advice, "{code}"),
+            None => assert!(todo.starts_with("nothing"), "{code}: {todo}"),
+        }
+    }
+}
