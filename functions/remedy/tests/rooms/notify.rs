@@ -171,8 +171,8 @@ fn check_chat(chat: &str) -> Result<(), TestCaseError> {
     for keyword in content["keywords"].as_array().unwrap() {
         prop_assert!((1..=KEYWORD_UNITS_MAX).contains(&units(keyword)));
     }
-    let context = chat["metadata"]["additionalContext"].as_object().unwrap();
-    prop_assert!(context.values().all(Value::is_string));
+    let more = chat["metadata"]["additionalContext"].as_object().unwrap();
+    prop_assert!(more.values().all(Value::is_string));
     let mut texts = Vec::new();
     collect(&chat, &mut texts);
     // Neither a mention, nor a link of one's own, nor a change of type.
