@@ -8,15 +8,16 @@ FUNCTIONS := high-cpu memory-pressure disk-full follow-up
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := .venv/bin
 
-.PHONY: test lint thinking functions wire template scripts python
+.PHONY: test lint thinking functions storm wire template scripts python bench
 
-test: lint thinking functions wire template scripts
+test: lint thinking functions storm wire template scripts
 
 # The format and every lint. The functions are linted while they are built:
 # `cargo clippy` would compile the AWS SDKs a second time.
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets -p benches -- -D warnings
 	CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" \
 	  RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" \
 	  cargo build --locked -p remedy-aws $(PACKAGES)
@@ -29,6 +30,10 @@ thinking:
 functions:
 	cargo build --locked $(PACKAGES)
 	cargo test --locked -p remedy-aws
+
+# Two hundred alarms at once, through the functions and a stub of AWS.
+storm: functions
+	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" cargo test --locked -p benches
 
 # The functions as programs, against AWS emulators on this machine.
 wire: functions python
@@ -58,3 +63,13 @@ python:
 	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	.venv-checkov/bin/python -m pip check
 	touch $@
+
+# What the functions cost, and what they do in a storm of 5,000 alarms: the
+# numbers of docs/performance.md. As root, for a share of a processor. Not part of
+# `make test`: it builds what ships, and times depend on the machine. The bench is
+# built apart from the functions, which would otherwise share its dependencies.
+bench: python
+	cargo build --locked --release $(PACKAGES)
+	cargo build --locked --release -p benches
+	"$(CARGO_TARGET_DIR)/release/bench" measure
+	"$(CARGO_TARGET_DIR)/release/bench" storm

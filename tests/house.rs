@@ -50,7 +50,7 @@ fn lines(file: &Path) -> Vec<(String, String)> {
 }
 
 fn rust_files() -> Vec<PathBuf> {
-    let all = [files("functions"), files("tests")].concat();
+    let all = [files("functions"), files("tests"), files("benches")].concat();
     let rust: Vec<PathBuf> =
         all.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).collect();
     assert!(rust.len() > 20, "the house is not where it was: {rust:?}");
@@ -159,11 +159,24 @@ fn thinking_is_built_from_no_aws_crate_and_no_runtime() {
 }
 
 #[test]
+fn the_bench_stays_outside_of_what_it_measures() {
+    let all = built_from("benches");
+    let inside = |name: &&String| name.starts_with("aws-") || name.starts_with("remedy");
+    let found: Vec<&String> = all.iter().filter(inside).collect();
+    assert!(found.is_empty(), "Cargo.lock: benches is built from {found:?}");
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let quick = workspace.lines().find(|line| line.starts_with("default-members")).unwrap();
+    assert!(!quick.contains("benches"), "Cargo.toml: the bench is in the quick loop");
+}
+
+#[test]
 fn only_the_hands_name_the_sdk() {
     let named = ["aws_sdk_", "aws_config", "aws_smithy", "lambda_runtime"];
     let mut findings = Vec::new();
     for file in rust_files() {
-        if file.starts_with("functions/remedy-aws") || file.ends_with("house.rs") {
+        // The floor of the bench is the runtime and nothing else.
+        let is_floor = file == Path::new("benches/src/bin/floor.rs");
+        if file.starts_with("functions/remedy-aws") || file.ends_with("house.rs") || is_floor {
             continue;
         }
         for (at, line) in lines(&file) {
@@ -202,7 +215,8 @@ fn the_lint_bans_clock_environment_and_sleep() {
 fn no_file_is_a_drawer() {
     let drawers = ["utils", "util", "common", "helpers", "helper", "misc"];
     let mut findings = Vec::new();
-    for file in [files("functions"), files("tests"), files("events"), files("docs")].concat() {
+    let folders = ["functions", "tests", "benches", "events", "docs"];
+    for file in folders.map(files).concat() {
         for part in &file {
             let stem = part.to_str().unwrap().split('.').next().unwrap();
             if drawers.contains(&stem) {
@@ -291,7 +305,7 @@ fn nothing_is_left_for_later() {
         concat!("#[should", "_panic"),
     ];
     let mut findings = Vec::new();
-    for file in [files("functions"), files("tests")].concat() {
+    for file in [files("functions"), files("tests"), files("benches")].concat() {
         let text = ["rs", "sh", "py", "toml"];
         if !file.extension().is_some_and(|end| text.contains(&end.to_str().unwrap())) {
             continue;

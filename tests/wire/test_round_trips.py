@@ -5,6 +5,8 @@ Each call takes `DELAY` here, as on a slow network, so that calls issued togethe
 overlap in the record even on a machine that is busy compiling.
 """
 
+import pytest
+
 import alarms
 import fleet
 import later
@@ -19,7 +21,7 @@ def answered(region, function, event):
         return function.invoke(event)
 
 
-def test_a_cleanup_is_on_its_way_after_two_round_trips(region, stack):
+def test_a_cleanup_is_on_its_way_after_three_round_trips(region, stack):
     event = alarms.alarm("disk-full.state-change", fleet.standalone(region))
     answer = answered(region, stack.start("disk-full"), event)
     assert answer.layer_of("ssm:SendCommand") <= 3, answer.story()
@@ -58,6 +60,27 @@ def test_an_instance_that_is_not_ours_costs_one_round_trip(region, stack):
     event = alarms.alarm("disk-full.state-change", fleet.standalone(region, tags={}))
     answer = answered(region, stack.start("disk-full"), event)
     assert answer.round_trips == 1, answer.story()
+
+
+FEW, MANY = 10, 200
+
+
+def test_a_large_group_costs_no_more_than_a_small_one(region, stack):
+    """Every question names its one instance or its one group. Of the answers only
+    DescribeAutoScalingGroups' grows: it lists the members, and no call gives a
+    group without them."""
+    function = stack.start("disk-full")
+    answers = []
+    for size in (FEW, MANY):
+        member = fleet.group(region, size=size, agent="none").members[0]
+        answers.append(function.invoke(alarms.alarm("disk-full.state-change", member)))
+    small, large = (sorted(answer.calls, key=lambda c: (c.name, len(c.body))) for answer in answers)
+    assert answers[1].named("autoscaling:SetInstanceHealth"), answers[1].because()
+    assert [call.name for call in small] == [call.name for call in large]
+    # A time may be written with fewer digits.
+    assert [len(c.body) for c in large] == pytest.approx([len(c.body) for c in small], abs=50)
+    grown = {b.name for a, b in zip(small, large) if len(b.answer) > len(a.answer) + 50}
+    assert grown <= {"autoscaling:DescribeAutoScalingGroups"}
 
 
 def test_a_beat_that_waits_takes_three_round_trips(region, stack):
