@@ -14,6 +14,7 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use remedy::alarm::Symptom;
 use remedy::console::Place;
 
+use crate::bucket::Signer;
 use crate::connections;
 use crate::settings::Settings;
 
@@ -37,6 +38,7 @@ pub struct Aws {
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) signer: Signer,
     pub(crate) table: String,
     pub(crate) topic_arn: String,
     pub(crate) chat_topic_arn: Option<String>,
@@ -55,6 +57,7 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
+            signer: Signer::new(&config),
             table: settings.table.clone(),
             topic_arn: settings.topic_arn.clone(),
             chat_topic_arn: settings.chat_topic_arn.clone(),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use remedy::alarm::Symptom;
 use remedy::console::Place;
-use remedy::ids::UnitName;
+use remedy::ids::{BucketName, UnitName};
 use remedy::policy::{Mode, Policy};
 
 /// What the deployment says, from the environment.
@@ -21,6 +21,7 @@ use remedy::policy::{Mode, Policy};
 /// | `REMEDY_DOCUMENTS` | yes | follow-up instead: `symptom=document` for each, by commas |
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
 /// | `REMEDY_UNITS` | no | systemd units a cleanup may restart, separated by commas |
+/// | `REMEDY_EVIDENCE_BUCKET` | no | the S3 bucket for what hosts know before they are touched |
 /// | `REMEDY_STALE_MINUTES` | no | an older alarm is not acted on (15; 1 to 360) |
 /// | `REMEDY_AGENT_SILENT_MINUTES` | no | a longer silence means no answer (15; 5 to 120) |
 /// | `REMEDY_CLAIM_MINUTES` | no | the longest an incident may take (180; 180 to 1440) |
@@ -112,6 +113,7 @@ impl Settings {
             policy: Policy {
                 mode: mode(lookup("REMEDY_MODE").as_deref())?,
                 units: units(lookup("REMEDY_UNITS"))?,
+                evidence_bucket: bucket(lookup("REMEDY_EVIDENCE_BUCKET"))?,
                 stale_after: minutes(
                     "REMEDY_STALE_MINUTES",
                     lookup("REMEDY_STALE_MINUTES"),
@@ -192,6 +194,17 @@ fn units(value: Option<String>) -> Result<Vec<UnitName>, SettingsError> {
         .collect()
 }
 
+fn bucket(value: Option<String>) -> Result<Option<BucketName>, SettingsError> {
+    let checked = |found: String| {
+        BucketName::new(found.trim()).map_err(|error| SettingsError::Invalid {
+            name: "REMEDY_EVIDENCE_BUCKET",
+            found,
+            expected: error.expected.to_owned(),
+        })
+    };
+    value.map(checked).transpose()
+}
+
 fn minutes(
     name: &'static str,
     value: Option<String>,
@@ -255,6 +268,7 @@ mod tests {
             ("REMEDY_MODE", "ACT"),
             ("REMEDY_MODE", "yes"),
             ("REMEDY_UNITS", "app.service, rm -rf"),
+            ("REMEDY_EVIDENCE_BUCKET", "arn:aws:s3:::evidence"),
             ("REMEDY_STALE_MINUTES", "0"),
             ("REMEDY_STALE_MINUTES", "soon"),
             ("REMEDY_AGENT_SILENT_MINUTES", "121"),
@@ -290,12 +304,14 @@ mod tests {
     fn numbers_and_units_are_read() {
         let policy = read(&[
             ("REMEDY_UNITS", "app.service, web@1.service,"),
+            ("REMEDY_EVIDENCE_BUCKET", "remedy-evidence-1x2y"),
             ("REMEDY_STALE_MINUTES", "30"),
             ("REMEDY_DISK_TARGET_PERCENT", "70"),
         ])
         .unwrap()
         .policy;
         assert_eq!(policy.units.len(), 2);
+        assert_eq!(policy.evidence_bucket.unwrap().as_str(), "remedy-evidence-1x2y");
         assert_eq!(policy.stale_after, SignedDuration::from_mins(30));
         assert_eq!(policy.disk_target_percent, 70);
     }

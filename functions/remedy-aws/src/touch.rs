@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use lambda_runtime::tracing;
 use remedy::act::{CleanupOrder, Refused, Relief, Touch};
 use remedy::facts::Gap;
 use remedy::ids::{CommandId, GroupName, InstanceId, UnitName};
@@ -32,6 +33,13 @@ impl Touch for Aws {
             .comment(order.incident.as_str());
         for (name, value) in parameters(&order.relief) {
             send = send.parameters(name, vec![value]);
+        }
+        if let Some(destination) = &order.evidence {
+            match self.signer.for_host(destination).await {
+                Ok(url) => send = send.parameters("EvidenceUrl", vec![url]),
+                // The host keeps it, then; the cleanup does not wait for that.
+                Err(unsigned) => tracing::warn!("{unsigned}"),
+            }
         }
         let answer = send.send().await.map_err(|error| refused(CALL, &error))?;
         let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();

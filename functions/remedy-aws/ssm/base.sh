@@ -18,7 +18,7 @@ RESULT_BYTES_MAX=2000   # Systems Manager shows 2,500 of both outputs together i
 LOOK_AGAIN_SECONDS=4    # Kept free before the deadline, for the last look and the result line.
 
 ACTION=unknown STATUS='' REASON='' LINE='' REPLY=''
-PREFLIGHT=null EVIDENCE=null
+PREFLIGHT=null EVIDENCE=null EXTRACT_OF=''
 WARNINGS=()
 
 # ---- time -------------------------------------------------------------------------------------
@@ -112,6 +112,7 @@ emit() { # runs once, whatever ends the script
   build_line full
   [ "${#LINE}" -le "$RESULT_BYTES_MAX" ] || build_line short
   printf 'REMEDIATION_RESULT %s\n' "$LINE"
+  [ -z "$EXTRACT_OF" ] || print_extract "$EXTRACT_OF"
   exit "$code"
 }
 
@@ -146,6 +147,8 @@ common_parameters() {
   parameter EvidenceUrl '' \
     '^(https://[a-z0-9.-]*s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?/[A-Za-z0-9/._~%?=&+-]+)?$' \
     'A pre-signed URL of Amazon S3 to which the evidence is sent with PUT; empty for none.'
+  parameter EvidenceOutput no '^(no|yes)$' \
+    'Evidence that was not sent to a URL is printed, cut short, after the result.'
 }
 
 begin() { # ACTION

@@ -1,10 +1,16 @@
 # shellcheck shell=bash
 # Evidence: what a person will ask about after the host was cleaned, restarted or replaced. It goes
-# to a file that only root can read, never through the command's output, and on request to a
-# pre-signed URL. Every probe has its own limit of time and size.
+# to a file that only root can read and, on request, off the host: to a pre-signed URL or, cut short,
+# into the command's output behind the result. Every probe has its own limit of time and size.
 
+# What is sent has exactly this size: the URL's signature covers Content-Length, which is how a
+# pre-signed PUT is kept from filling a bucket.
 EVIDENCE_BYTES_MAX=1048576
 EVIDENCE_FILES_MAX=5
+# Systems Manager keeps 24,000 characters of a command's output, and the result line needs 2,000.
+EXTRACT_BYTES_MAX=20000
+EXTRACT_LINES_MAX=16
+EXTRACT_COLUMNS_MAX=160
 
 probe() { # TITLE SECONDS COMMAND...
   local seconds=$2
@@ -43,10 +49,18 @@ probe_tmp_logs() {
     ' - {} \; 2>/dev/null | head -c 262144
 }
 
+# What the script itself has found so far, as in its result.
+probe_own() {
+  REPLY=''
+  details full
+  printf '\n== found by the script\n{%s"preflight":%s}\n' "$REPLY" "$PREFLIGHT"
+}
+
 gather() {
   local agent=/var/log/amazon/ssm/errors.log
   printf '%s of %s at %s\n' "$ACTION" "${HOSTNAME:-?}" "$(date -u +%FT%TZ)"
   printf 'boot_id %s\n' "$BOOT_ID"
+  probe_own
   probe 'load and pressure' 2 head -n 4 /proc/loadavg /proc/pressure/cpu /proc/pressure/memory \
     /proc/pressure/io
   probe 'memory' 2 head -n 60 /proc/meminfo
@@ -54,6 +68,8 @@ gather() {
     ps -eo pid,ppid,user:20,stat,ni,pcpu,rss,comm --sort=-pcpu
   probe 'processes by memory' 3 ps -eo pid,ppid,user:20,stat,ni,pcpu,rss,comm --sort=-rss
   probe_waiting
+  # Early, so that no long table can crowd out what a reboot erases.
+  probe_tmp_logs
   probe 'file systems' 3 df -kPT
   probe 'inodes' 3 df -iP
   probe 'mounts' 2 head -c 32768 /proc/self/mountinfo
@@ -63,7 +79,6 @@ gather() {
   probe 'kernel messages' 3 dmesg --ctime --level=emerg,alert,crit,err,warn
   probe 'journal, warnings of two hours' 5 journalctl --no-pager -p warning -S -2h -n 500
   [ ! -f "$agent" ] || probe 'agent errors' 2 tail -n 50 -- "$agent"
-  probe_tmp_logs
 }
 
 room_for_evidence() { # DIRECTORY; twice the largest file must fit
@@ -83,24 +98,72 @@ drop_old_evidence() { # DIRECTORY
   done < <(bounded 2 find -P "$1" -maxdepth 1 -type f -printf '%f\n' | sort -r)
 }
 
-upload_evidence() { # FILE; sets REPLY to true or false
+# Blank lines fill the copy up to the one size that the URL's signature allows.
+pad_evidence() { # FILE BYTES COPY
+  {
+    bounded 5 cat -- "$1"
+    bounded 5 head -c "$((EVIDENCE_BYTES_MAX - $2))" /dev/zero | tr '\0' '\n'
+  } >"$3"
+}
+
+upload_evidence() { # FILE BYTES; sets REPLY to true or false
+  local copy=${1%/*}/upload
   REPLY=false
   if ! command -v curl >/dev/null; then
     warn evidence_upload:no_curl
     return
   fi
   # The URL is a key to the bucket: it goes in by standard input, since anybody may list arguments.
-  if printf 'url = "%s"\n' "$SSM_EvidenceUrl" |
+  if pad_evidence "$1" "$2" "$copy" && printf 'url = "%s"\n' "$SSM_EvidenceUrl" |
     bounded 20 curl --disable --silent --fail --proto '=https' --max-time 18 \
-      --output /dev/null --upload-file "$1" --config - 2>/dev/null; then
+      --output /dev/null --upload-file "$copy" --config - 2>/dev/null; then
     REPLY=true
   else
     warn evidence_upload:failed
   fi
+  rm -f -- "$copy"
+}
+
+# ---- the extract ------------------------------------------------------------------------------
+
+PART=() PART_ENDS=false EXTRACT_LEFT=$EXTRACT_BYTES_MAX
+
+# Of a table the first lines are printed, of a log the last. Many logs leave half of the room to the
+# tables behind them.
+print_part() {
+  local line skip=0
+  case ${PART[0]-} in
+    '-- /'*) [ "$EXTRACT_LEFT" -ge $((EXTRACT_BYTES_MAX / 2)) ] || return ;;
+  esac
+  [ "$PART_ENDS" = false ] || [ "${#PART[@]}" -le "$EXTRACT_LINES_MAX" ] ||
+    skip=$((${#PART[@]} - EXTRACT_LINES_MAX))
+  for line in "${PART[@]:0:1}" "${PART[@]:$((skip + 1)):$EXTRACT_LINES_MAX}"; do
+    EXTRACT_LEFT=$((EXTRACT_LEFT - ${#line} - 1))
+    [ "$EXTRACT_LEFT" -ge 0 ] || return
+    printf '%s\n' "$line"
+  done
+}
+
+# Builtins only, since it also runs when nothing can be forked any more.
+print_extract() { # FILE
+  local line
+  while IFS= read -r line; do
+    line=${line:0:$EXTRACT_COLUMNS_MAX}
+    line=${line//[^ -~]/?}
+    case $line in
+      '== '* | '-- /'*)
+        print_part
+        PART=() PART_ENDS=false
+        case $line in '-- /'* | *messages* | *journal* | *errors*) PART_ENDS=true ;; esac
+        ;;
+    esac
+    PART+=("$line")
+  done <"$1"
+  print_part
 }
 
 collect_evidence() { # sets EVIDENCE
-  local where=disk directory=/var/lib/remedy/evidence file bytes sum uploaded=null
+  local where=disk directory=/var/lib/remedy/evidence file bytes sum uploaded=null printed=false
   if ! { mkdir -p "$directory" && room_for_evidence "$directory"; } \
     2>/dev/null; then
     # Memory, then: a reboot loses it, and the result says so.
@@ -114,10 +177,13 @@ collect_evidence() { # sets EVIDENCE
   sum=$(bounded 5 sha256sum <"$file") || return
   drop_old_evidence "$directory"
   if [ -n "$SSM_EvidenceUrl" ]; then
-    upload_evidence "$file"
+    upload_evidence "$file" "$bytes"
     uploaded=$REPLY
+  fi
+  if [ "$SSM_EvidenceOutput" = yes ] && [ "$uploaded" != true ]; then
+    EXTRACT_OF=$file printed=true
   fi
   json_string "$file" 120
   EVIDENCE="{\"file\":$REPLY,\"bytes\":$bytes,\"sha256\":\"${sum%% *}\",\"where\":\"$where\""
-  EVIDENCE+=",\"uploaded\":$uploaded}"
+  EVIDENCE+=",\"uploaded\":$uploaded,\"printed\":$printed}"
 }

@@ -1,6 +1,7 @@
 //! The sixth room: the hands are told what to do, and only with a [`Claim`].
 
 use crate::alarm::Symptom;
+use crate::evidence::Destination;
 use crate::facts::Gap;
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId, MountPoint, UnitName};
 use crate::incident::{Incident, No, RefusedCall, Standby};
@@ -40,6 +41,8 @@ pub struct CleanupOrder {
     pub symptom: Symptom,
     /// What the document of the symptom needs to know.
     pub relief: Relief,
+    /// Where the host sends its evidence before it changes anything.
+    pub evidence: Option<Destination>,
 }
 
 /// What each symptom's document needs to know.
@@ -141,6 +144,7 @@ async fn call(
                 incident: incident.id.clone(),
                 symptom: incident.symptom,
                 relief: Relief::of(incident, policy),
+                evidence: incident.destination(policy.evidence_bucket.as_ref()),
             };
             touch.clean(&order).await.map(Some)
         }

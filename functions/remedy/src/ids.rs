@@ -129,6 +129,19 @@ checked_id!(
 );
 
 checked_id!(
+    /// An S3 bucket: 3 to 63 lower-case letters, digits and hyphens. S3 allows
+    /// dots too, but no certificate fits the host name of such a bucket.
+    BucketName,
+    "a bucket name (3 to 63 lower-case letters, digits and hyphens)",
+    |text| {
+        (3..=63).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+    }
+);
+
+checked_id!(
     /// One incident, and the thread its notifications form. Derived from what
     /// opened it, so a redelivered event names the same incident.
     IncidentId,
@@ -226,6 +239,16 @@ mod tests {
         }
         for bad in ["app", ".service", "-H.service", "a b.service", "a.socket", "$(x).service"] {
             assert!(UnitName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_named_so_that_it_can_be_a_host() {
+        for good in ["abc", "remedy-evidence-1x2y", &"a".repeat(63)] {
+            assert!(BucketName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "ab", "a.b.c", "Evidence", "-abc", "abc-", "a/b", "a_b", &"a".repeat(64)] {
+            assert!(BucketName::new(bad).is_err(), "{bad}");
         }
     }
 

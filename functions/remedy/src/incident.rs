@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::alarm::{Seen, Symptom};
-use crate::ids::{ActionId, CommandId, GroupName, IncidentId, InstanceId, MountPoint};
+use crate::evidence::{Destination, Exhibit};
+use crate::ids::{ActionId, BucketName, CommandId, GroupName, IncidentId, InstanceId, MountPoint};
 
 /// One kind of action, from gentle to drastic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -234,6 +235,9 @@ pub struct Incident {
     /// What the host's own script found last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
+    /// The newest evidence of what the host knew, or why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Exhibit>,
     /// Our Standby, while the instance may be in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby: Option<Standby>,
@@ -309,6 +313,12 @@ impl Incident {
     /// The rungs tried so far.
     pub fn tried(&self) -> Vec<Rung> {
         self.attempts.iter().map(|attempt| attempt.rung).collect()
+    }
+
+    /// Where what the host is asked for now goes, if there is a bucket.
+    pub fn destination(&self, bucket: Option<&BucketName>) -> Option<Destination> {
+        let name = format!("{}-{}", self.attempts.len(), self.rung().map_or("none", Rung::name));
+        Some(Destination::of(bucket?, &self.instance_id, &self.id, &name))
     }
 
     /// How long the incident has been in its stage.

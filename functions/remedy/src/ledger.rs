@@ -163,6 +163,7 @@ pub async fn claim(
         quiet_since: None,
         attempts: vec![attempt(cleared.rung(), now)],
         found: None,
+        evidence: None,
         standby: cleared.standby(),
         held_back: None,
         taken_until: None,

@@ -25,6 +25,8 @@ pub mod console;
 
 pub mod result;
 
+pub mod evidence;
+
 pub mod alarm;
 
 pub mod incident;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::evidence::{Exhibit, Kept};
 use crate::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState};
 use crate::ids::CommandId;
 use crate::incident::{Found, Incident, No, RefusedCall, Rung, Stage};
@@ -66,7 +67,7 @@ pub fn next(incident: &Incident, scene: &Scene, now: Timestamp, policy: &Policy)
     }
     match (incident.stage, scene) {
         (Stage::Cleaning, Scene::Cleanup { command_id, command }) => {
-            cleaning(incident, command_id.as_ref(), command, now)
+            cleaning(incident, command_id.as_ref(), command, now, policy)
         }
         (Stage::Draining, Scene::Instance(facts)) => draining(incident, facts, now),
         (Stage::Rebooting, Scene::Instance(facts)) => rebooting(incident, facts, now),
@@ -140,6 +141,7 @@ fn cleaning(
     command_id: Option<&CommandId>,
     command: &Fact<Option<Command>>,
     now: Timestamp,
+    policy: &Policy,
 ) -> Step {
     let mut incident = incident.clone();
     if let Some(attempt) = incident.attempts.last_mut() {
@@ -149,7 +151,7 @@ fn cleaning(
         Fact::Known(Some(command)) if command.ended => {
             let said =
                 result::parse(&command.stdout, &command.stderr, command.exit_code, &command.status);
-            cleaned(incident, said, now)
+            cleaned(incident, said, now, policy)
         }
         _ if overdue(&incident, now) => {
             let why = "gave no result in time".to_owned();
@@ -165,7 +167,7 @@ fn cleaning(
 }
 
 /// What the script's own words lead to.
-fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp) -> Step {
+fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp, policy: &Policy) -> Step {
     let said = match verdict {
         Verdict::Said(said) => said,
         Verdict::Failed(failure) => {
@@ -187,6 +189,10 @@ fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp) -> Step {
         reboot_frees: said.disk.as_ref().map(reboot_frees),
         boot_id: Some(preflight.boot_id.to_string()).filter(|id| !id.is_empty()),
     });
+    if let Some(kept) = kept(&incident, &said, policy) {
+        let at = incident.attempts.last().map_or(incident.stage_since, |last| last.claimed_at);
+        incident.evidence = Some(Exhibit { at, kept });
+    }
     let why = said.reason.to_string();
     match said.status {
         // Another run holds the lock: what it does is watched all the same.
@@ -204,6 +210,17 @@ fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp) -> Step {
             Step::Climb(incident, Reason::CleanupFailed { why })
         }
     }
+}
+
+/// Where the script's evidence is off the host, if it is.
+fn kept(incident: &Incident, said: &HostResult, policy: &Policy) -> Option<Kept> {
+    let evidence = said.evidence.as_ref()?;
+    if evidence.uploaded == Some(true) {
+        let destination = incident.destination(policy.evidence_bucket.as_ref())?;
+        return Some(Kept::InBucket { uri: destination.to_string() });
+    }
+    let command_id = incident.attempts.last()?.command_id.clone()?;
+    evidence.printed.then_some(Kept::InOutput { command_id })
 }
 
 /// Whether most of what fills the disk goes with a reboot: the largest file is

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::ids::UnitName;
+use crate::ids::{BucketName, UnitName};
 
 /// The instance and group tag by which an owner opts in.
 pub const OPT_IN_TAG: &str = "auto-remediation";
@@ -55,6 +55,9 @@ pub struct Policy {
     /// The systemd units a cleanup may restart. None by default: a restart is
     /// only safe for services whose owner said so.
     pub units: Vec<UnitName>,
+    /// Where evidence goes before a host is cleaned or disrupted. None by
+    /// default: then it stays in the output of a command.
+    pub evidence_bucket: Option<BucketName>,
 }
 
 impl Default for Policy {
@@ -69,6 +72,7 @@ impl Default for Policy {
             quiet_for: SignedDuration::from_mins(5),
             disk_target_percent: 80,
             units: Vec::new(),
+            evidence_bucket: None,
         }
     }
 }

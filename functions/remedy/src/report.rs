@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::alarm::{Alarm, Seen, Symptom};
+use crate::evidence::Exhibit;
 use crate::facts::Facts;
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use crate::incident::{Entry, Incident, Rung, Stage};
@@ -81,6 +82,8 @@ pub struct Report {
     pub group: Option<GroupName>,
     /// The SSM command that was sent.
     pub command_id: Option<CommandId>,
+    /// What the host knew, and where that is.
+    pub evidence: Option<Exhibit>,
     /// What the alarm said.
     pub seen: Seen,
     /// When the facts were read.
@@ -153,6 +156,7 @@ impl Report {
             handed_over: false,
             group: None,
             command_id: None,
+            evidence: None,
             seen: Seen::of(alarm),
             at,
             stage: None,
@@ -180,6 +184,7 @@ impl Report {
             handed_over: matches!(incident.stage, Stage::HandedOver | Stage::Expired),
             group: incident.group.clone(),
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
+            evidence: incident.evidence.clone(),
             seen: incident.seen.clone(),
             at,
             stage: Some(incident.stage),

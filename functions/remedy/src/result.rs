@@ -271,6 +271,9 @@ pub struct Evidence {
     /// Whether the upload worked; `None` if none was asked for.
     #[serde(default)]
     pub uploaded: Option<bool>,
+    /// Whether it follows the result line in the output, cut short.
+    #[serde(default)]
+    pub printed: bool,
 }
 
 /// Where evidence lies.
