@@ -22,9 +22,13 @@ const FOLLOW_UP_ALONE: [&str; 4] = [
 const NOT_FIRST_FOR_A_FULL_DISK: [&str; 2] = ["autoscaling:EnterStandby", "ec2:RebootInstances"];
 
 /// Permissions without a call of their own, and the call they belong to (SNS developer guide,
-/// "Key management": whoever publishes to an encrypted topic).
-const TAKEN_ALONG: [(&str, &str); 2] =
-    [("kms:Decrypt", "sns:Publish"), ("kms:GenerateDataKey", "sns:Publish")];
+/// "Key management": whoever publishes to an encrypted topic; S3 user guide, "Presigned URLs": a
+/// URL that goes out with a command may what its signer may).
+const TAKEN_ALONG: [(&str, &str); 3] = [
+    ("kms:Decrypt", "sns:Publish"),
+    ("kms:GenerateDataKey", "sns:Publish"),
+    ("s3:PutObject", "ssm:SendCommand"),
+];
 
 /// The source of `remedy-aws` without its tests, comments and white space.
 fn sources() -> BTreeMap<String, String> {
@@ -220,7 +224,10 @@ fn each_statement_has_one_purpose_and_says_it() {
         let place = template.place(&statement.pointer);
         let sid = statement.sid();
         let comment = template.comment(&statement.pointer);
-        if sid.is_empty() || statement.body["Effect"] != "Allow" {
+        // A role that may not do something lacks the permission; what everybody is denied stands
+        // with the thing itself.
+        let denies = statement.body["Effect"] == "Deny" && statement.body["Principal"] == "*";
+        if sid.is_empty() || !(denies || statement.body["Effect"] == "Allow") {
             findings.push(format!("{place}: a statement has a Sid and allows something"));
         }
         if comment.is_empty() {
@@ -235,7 +242,7 @@ fn each_statement_has_one_purpose_and_says_it() {
             findings.push(format!("{place}: {sid} says what it does not allow"));
         }
         let own_key = statement.pointer.contains("/KeyPolicy/");
-        if !own_key && statement.actions().iter().any(|action| action.contains('*')) {
+        if !own_key && !denies && statement.actions().iter().any(|action| action.contains('*')) {
             findings.push(format!("{place}: {sid} allows more than it names"));
         }
     }
@@ -293,6 +300,35 @@ fn what_touches_an_instance_or_a_group_asks_for_its_tag() {
     }
     none_of(&findings, "only what is opted in is touched");
     assert!(asked >= 8, "the statements are not found any more: {asked}");
+}
+
+/// Whoever may sign for more could hand a host the key to more.
+#[test]
+fn evidence_is_put_below_one_prefix_and_never_in_the_clear_or_late() {
+    let template = Template::deployed();
+    let below = format!("${{EvidenceBucket.Arn}}/{}*", remedy::evidence::PREFIX);
+    for function in template.functions().into_keys() {
+        let statements = statements_of(&template, function);
+        let puts: Vec<&Statement> = statements
+            .iter()
+            .filter(|statement| statement.actions().iter().any(|action| action.starts_with("s3:")))
+            .collect();
+        let [put] = puts.as_slice() else { panic!("{function} has {} for S3", puts.len()) };
+        assert_eq!(put.actions(), ["s3:PutObject"], "{function}");
+        assert_eq!(put.body["Resource"]["Fn::Sub"], below, "{function}");
+    }
+    let policy = "/Resources/EvidenceBucketPolicy/Properties/PolicyDocument";
+    let denied: BTreeMap<String, &Value> = statements_at(&template, policy)
+        .into_iter()
+        .filter(|statement| statement.body["Effect"] == "Deny")
+        .map(|statement| (statement.sid().to_owned(), &statement.body["Condition"]))
+        .collect();
+    assert_eq!(denied["TlsOnly"]["Bool"]["aws:SecureTransport"], false);
+    let age = denied["FreshSignatures"]["NumericGreaterThan"]["s3:signatureAge"].as_i64();
+    assert!(age.is_some_and(|milliseconds| milliseconds <= 600_000));
+    let bucket = &template.root["Resources"]["EvidenceBucket"]["Properties"];
+    let rules = bucket["LifecycleConfiguration"]["Rules"].as_array().unwrap();
+    assert!(rules.iter().any(|rule| rule["ExpirationInDays"]["Ref"] == "EvidenceDays"));
 }
 
 fn is_own_document(resource: &str) -> bool {

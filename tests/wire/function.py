@@ -232,7 +232,7 @@ class Function:
         self.symptom = symptom
         self.proxy = proxy
         number = next(_numbers)
-        self.key = f"AKIAREMEDY{number:010d}"
+        self.key = environment.get("AWS_ACCESS_KEY_ID", f"AKIAREMEDY{number:010d}")
         self.log = directory / f"{symptom}-{number}.log"
         self.api = RuntimeApi(symptom)
         self.command = [str(binary(symptom))]

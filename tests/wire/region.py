@@ -3,8 +3,9 @@
 moto (with our extensions) plays EC2, Auto Scaling and SSM, because it is the
 one whose groups launch real instances. MiniStack plays DynamoDB, SNS and SQS,
 because its conditional writes are atomic under concurrency; moto's are not, and
-a claim that two functions race for would prove nothing there. It plays
-CloudWatch too, whose CBOR protocol moto does not speak.
+a claim that two functions race for would prove nothing there. It plays S3, whose
+pre-signed URLs it verifies, and CloudWatch too, whose CBOR protocol moto does not
+speak.
 
 Tests seed and inspect the region with boto3, a client that shares no code with
 the functions, and past the proxy, so that its record holds only the functions'
@@ -108,7 +109,7 @@ def start_ministack(directory):
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
-        "SERVICES": "cloudwatch,dynamodb,sns,sqs",
+        "SERVICES": "cloudwatch,dynamodb,iam,s3,sns,sqs,sts",
         "LOG_LEVEL": "WARNING",
     }
     command = [sys.executable, "-m", "ministack"]
@@ -141,8 +142,11 @@ class Region:
             "ssm": moto,
             "cloudwatch": ministack,
             "dynamodb": ministack,
+            "iam": ministack,
+            "s3": ministack,
             "sns": ministack,
             "sqs": ministack,
+            "sts": ministack,
         }
         self.proxy = Proxy({service: e.port for service, e in played_by.items()})
         for service, emulator in played_by.items():
