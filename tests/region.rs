@@ -44,6 +44,7 @@ fn order(names: &Names) -> CleanupOrder {
         incident: IncidentId::new("an-incident").unwrap(),
         symptom: Symptom::DiskFull,
         relief: Relief::Disk { mount: MountPoint::root(), target_percent: 80 },
+        evidence: None,
     }
 }
 

@@ -81,6 +81,13 @@ impl Place {
         self.page(&self.region, &format!("systems-manager/run-command/{command}/{id}"), "")
     }
 
+    /// The object in S3 at an `s3://bucket/key`.
+    pub fn object(&self, uri: &str) -> Option<String> {
+        let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/')?;
+        let (bucket, key) = (encoded(bucket), encoded(key));
+        Some(self.page(&self.region, &format!("s3/object/{bucket}"), &format!("&prefix={key}")))
+    }
+
     /// The log lines of the function that speaks about the incident.
     pub fn log(&self, incident: &IncidentId) -> Option<String> {
         let group = self.log_group.as_ref()?;
@@ -170,6 +177,13 @@ mod tests {
         assert_eq!(
             place.command(&command, &id),
             format!("{console}/systems-manager/run-command/{command}/{id}?region=eu-central-1")
+        );
+        assert_eq!(
+            place.object("s3://remedy-evidence/evidence/i-1/a.txt").unwrap(),
+            format!(
+                "{console}/s3/object/remedy-evidence?region=eu-central-1\
+                 &prefix=evidence%2Fi-1%2Fa.txt"
+            )
         );
         assert_eq!(
             place.log(&incident).unwrap(),

@@ -83,6 +83,7 @@ pub struct Report {
     /// The SSM command that was sent.
     pub command_id: Option<CommandId>,
     /// What the host knew, and where that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Exhibit>,
     /// What the alarm said.
     pub seen: Seen,

@@ -9,6 +9,7 @@ use super::quote::quote;
 use super::wording::{REASONS_MAX, Wording};
 use crate::alarm::Unit;
 use crate::console::Place;
+use crate::evidence::Exhibit;
 use crate::ids::CommandId;
 use crate::incident::{Rung, Stage};
 use crate::report::{Report, Times};
@@ -39,6 +40,8 @@ struct Data<'a> {
     next: &'a str,
     for_you: &'a [String],
     command_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a Exhibit>,
     pages: BTreeMap<&'static str, &'a str>,
 }
 
@@ -86,6 +89,7 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
         next: &wording.next,
         for_you: &wording.for_you,
         command_id: report.command_id.as_ref().map(CommandId::as_str),
+        evidence: report.evidence.as_ref(),
         pages: wording.pages.iter().map(|(what, page)| (*what, page.as_str())).collect(),
     };
     // Nothing in it can fail to be JSON: its keys are texts, and a number that

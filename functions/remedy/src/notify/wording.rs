@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::quote::quote;
 use crate::console::Place;
+use crate::evidence::Kept;
 use crate::incident::{Rung, Stage};
 use crate::report::{Outcome, Report};
 
@@ -37,7 +38,7 @@ impl Wording {
     pub(super) fn of(report: &Report, place: &Place) -> Self {
         Self {
             seen: seen(report, place),
-            done: done(report),
+            done: [Some(done(report)), evidence(report)].into_iter().flatten().collect(),
             why: why(report),
             next: next(report),
             for_you: for_you(report),
@@ -117,6 +118,18 @@ fn done(report: &Report) -> String {
     }
 }
 
+/// What is left of what the host knew, as a line of its own.
+fn evidence(report: &Report) -> Option<String> {
+    let kept = match &report.evidence.as_ref()?.kept {
+        Kept::InBucket { uri } => format!("is kept at {}", quote(uri)),
+        Kept::InOutput { command_id } => {
+            format!("is in the output of SSM command {command_id}, cut short")
+        }
+        Kept::Missing { why } => format!("could not be kept: {}", quote(why)),
+    };
+    Some(format!("\nWhat the host knew before {kept}."))
+}
+
 fn why(report: &Report) -> Vec<String> {
     let reasons = report.because.iter();
     let mut why: Vec<String> = reasons
@@ -186,11 +199,17 @@ fn pages(report: &Report, place: &Place) -> Vec<(&'static str, String)> {
     let alarm = region.map(|region| place.alarm(&report.seen.alarm, Some(region)));
     let group = report.group.as_ref().map(|group| place.group(group));
     let command = report.command_id.as_ref().map(|command| place.command(command, instance));
+    let evidence = report.evidence.as_ref().and_then(|exhibit| match &exhibit.kept {
+        Kept::InBucket { uri } => place.object(uri),
+        Kept::InOutput { command_id } => Some(place.command(command_id, instance)),
+        Kept::Missing { .. } => None,
+    });
     [
         ("instance", Some(place.instance(instance))),
         ("alarm", alarm),
         ("group", group),
         ("command", command),
+        ("evidence", evidence),
         ("log", place.log(&report.incident_id)),
     ]
     .into_iter()

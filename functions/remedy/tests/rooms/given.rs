@@ -137,6 +137,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         quiet_since: None,
         attempts: vec![attempt(Rung::Cleanup)],
         found: None,
+        evidence: None,
         standby: None,
         held_back: None,
         taken_until: None,

@@ -3,11 +3,13 @@
 
 use jiff::SignedDuration;
 use remedy::alarm::Symptom::HighCpu;
+use remedy::evidence::Kept;
 use remedy::facts::{Command, Fact, Facts, GroupFact, InstanceState, StatusChecks};
-use remedy::ids::{CommandId, GroupName};
+use remedy::ids::{BucketName, CommandId, GroupName};
 use remedy::incident::{Incident, No, RefusedCall, Rung, Stage, Standby};
 use remedy::ledger::Deed;
 use remedy::next::{Step, next};
+use remedy::policy::Policy;
 use remedy::reason::Reason;
 use remedy::scene::{Presence, Scene};
 
@@ -156,6 +158,45 @@ fn what_the_host_found_is_kept() {
     assert_eq!((found.persons, found.boot_id.as_deref()), (Some(2), Some("b")));
     assert_eq!((found.packages_busy, found.fstab_ok), (None, None), "nobody said");
     assert!(incident.attempts[0].command_id.is_some(), "a command that was found is kept");
+}
+
+#[test]
+fn where_the_evidence_went_is_kept() {
+    let said = |evidence: &str| {
+        let line = result("insufficient");
+        let kept = "\"file\":\"/f\",\"bytes\":9,\"sha256\":\"0f\",\"where\":\"disk\"";
+        let evidence = format!(",\"evidence\":{{{kept}{evidence}}}}}");
+        line.trim_end_matches('}').to_owned() + "}" + &evidence
+    };
+    let bucket = BucketName::new("remedy-evidence").ok();
+    let with_bucket = Policy { evidence_bucket: bucket, ..policy() };
+    let uri = |incident: &Incident| {
+        let (instance, id) = (&incident.instance_id, &incident.id);
+        format!("s3://remedy-evidence/evidence/{instance}/{id}/1-cleanup.txt")
+    };
+    for (rule, evidence, policy, expected) in [
+        ("sent", ",\"uploaded\":true", &with_bucket, "bucket"),
+        ("not sent", ",\"uploaded\":false", &with_bucket, "nowhere"),
+        ("printed", ",\"uploaded\":false,\"printed\":true", &with_bucket, "output"),
+        ("printed without a bucket", ",\"uploaded\":null,\"printed\":true", &policy(), "output"),
+        ("kept on the host", ",\"uploaded\":null", &policy(), "nowhere"),
+        ("an older script", "", &with_bucket, "nowhere"),
+    ] {
+        let scene = command("Success", 0, &said(evidence));
+        let Step::Climb(incident, _) = next(&at(Stage::Cleaning, 1), &scene, now(), policy) else {
+            panic!("{rule}: it climbs");
+        };
+        let kept = match incident.evidence.as_ref().map(|exhibit| &exhibit.kept) {
+            Some(Kept::InBucket { uri: found }) if *found == uri(&incident) => "bucket",
+            Some(Kept::InOutput { command_id }) => {
+                assert_eq!(Some(command_id), incident.attempts[0].command_id.as_ref(), "{rule}");
+                "output"
+            }
+            None => "nowhere",
+            Some(other) => panic!("{rule}: {other:?}"),
+        };
+        assert_eq!(kept, expected, "{rule}");
+    }
 }
 
 #[test]

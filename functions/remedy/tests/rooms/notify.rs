@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use remedy::alarm::{Seen, Symptom};
 use remedy::console::Place;
+use remedy::evidence::{Exhibit, Kept};
 use remedy::facts::Gap;
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::{Rung, Stage};
@@ -100,7 +101,13 @@ fn every_situation_is_told_in_every_rendering() {
             ),
         ),
     ];
-    for (name, report) in situations {
+    let uri = "s3://remedy-evidence/evidence/i-0a1b2c3d4e5f60718/an-incident/1-cleanup.txt";
+    let kept = Kept::InBucket { uri: uri.to_owned() };
+    let with_evidence = Report {
+        evidence: Some(Exhibit { at: now(), kept }),
+        ..step(Rung::Reboot, Stage::Rebooting, vec![still(), lowest(Rung::Reboot)])
+    };
+    for (name, report) in situations.into_iter().chain([("evidence", with_evidence)]) {
         insta::assert_snapshot!(name, renderings(&report));
     }
 }
