@@ -15,7 +15,7 @@ use remedy::evidence::{Destination, HOST_BYTES};
 
 /// A signed URL is worth nothing after this: a command has a minute to be
 /// delivered and ends by itself after two at most.
-const LASTS: Duration = Duration::from_secs(300);
+const LASTS: Duration = Duration::from_mins(5);
 
 /// What signing takes. Nothing is called for it.
 #[derive(Clone, Debug)]
