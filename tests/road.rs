@@ -71,7 +71,7 @@ fn asked(region: &Region, verb: Verb) -> usize {
 
 #[test]
 fn a_fact_that_cannot_be_read_is_a_refusal_that_names_the_call() {
-    for verb in Verb::LOOKS {
+    for verb in Verb::LOOKS.into_iter().filter(|verb| *verb != Verb::History) {
         for fault in FAULTS {
             let (region, names) = silent();
             region.break_call(verb, fault.clone());
@@ -85,10 +85,42 @@ fn a_fact_that_cannot_be_read_is_a_refusal_that_names_the_call() {
             });
             assert!(says_so, "{context}");
             assert_eq!(region.touches(), 0, "{context}");
-            assert_eq!(region.incident(&names.web), None, "{context}");
-            assert!(report.told, "what stands in the way is told: {context}");
+            let waits = region.incident(&names.web).map(|incident| incident.stage);
+            assert_eq!(waits, Some(Stage::Waiting), "{context}");
+            assert!(!report.told, "once is no news: {context}");
         }
     }
+}
+
+#[test]
+fn without_its_history_nothing_is_begun_for_an_instance() {
+    for fault in FAULTS {
+        let (region, names) = silent();
+        region.break_call(Verb::History, fault.clone());
+        let error = Function::new(HighCpu).run(&region, HIGH_CPU).unwrap_err();
+        assert!(error.to_string().contains("dynamodb:BatchGetItem"), "{error}");
+        assert_eq!(region.touches(), 0, "{fault:?}");
+        assert_eq!(region.incident(&names.web), None, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_for_long_is_told_once_and_done_when_it_can() {
+    let (region, names) = silent();
+    region.with_host(&names.web, |host| host.trouble = Some(Trouble::hopeless(HighCpu, 99.0)));
+    region.break_call(Verb::Sessions, REFUSED);
+    run(&region, HighCpu, HIGH_CPU);
+    for _ in 0..20 {
+        region.pass(SignedDuration::from_mins(1));
+        world::drive::FollowUp::default().run(&region).unwrap();
+    }
+    assert_eq!(region.touches(), 0);
+    assert_eq!(region.topic().len(), 1, "{:?}", region.topic());
+    assert!(region.topic()[0].text.contains("ssm:DescribeSessions"), "{}", region.topic()[0].text);
+    region.mend_call(Verb::Sessions);
+    region.pass(SignedDuration::from_mins(1));
+    world::drive::FollowUp::default().run(&region).unwrap();
+    assert_eq!(region.touches(), 1, "it goes on by itself");
 }
 
 #[test]
@@ -96,12 +128,10 @@ fn a_cleanup_asks_no_more_than_it_needs() {
     for verb in Verb::LOOKS {
         let (region, _) = answering();
         region.break_call(verb, REFUSED);
-        let answer = run(&region, DiskFull, DISK_FULL);
-        let needed = !matches!(
-            verb,
-            Verb::Status | Verb::Group | Verb::Refresh | Verb::Datapoints | Verb::AlarmState
-        );
-        let acted = only(&answer).outcome == Outcome::Acted;
+        let answer = Function::new(DiskFull).run(&region, DISK_FULL);
+        let needed =
+            matches!(verb, Verb::Instance | Verb::Agent | Verb::Membership | Verb::History);
+        let acted = answer.is_ok_and(|answer| only(&answer).outcome == Outcome::Acted);
         assert_eq!(acted, !needed, "{verb:?}");
         assert_eq!(region.touches(), usize::from(acted), "{verb:?}");
         assert_eq!(asked(&region, Verb::Group) + asked(&region, Verb::Refresh), 0);
@@ -252,7 +282,8 @@ fn an_incident_that_expired_holds_nothing() {
     let left_open = region.incident(&names.web).unwrap();
 
     let (region, _) = answering();
-    let expired = Incident { expires_at: arrival(), ..left_open };
+    let expires_at = arrival() - SignedDuration::from_hours(1);
+    let expired = Incident { expires_at, ..left_open };
     region.with_book(|book| book.put(expired));
     assert_eq!(only(&run(&region, DiskFull, DISK_FULL)).outcome, Outcome::Acted);
 }
@@ -289,7 +320,7 @@ fn an_action_whose_answer_was_lost_is_never_repeated() {
 fn a_replacement_asks_how_often_there_was_one() {
     for fault in FAULTS {
         let (region, _) = silent();
-        region.break_call(Verb::Replaced, fault);
+        region.break_call(Verb::Pool, fault);
         let answer = run(&region, DiskFull, DISK_FULL);
         assert!(codes(only(&answer)).contains(&"fact-unknown"), "{answer:?}");
         assert_eq!(region.touches(), 0);

@@ -19,6 +19,7 @@ What a test wants of an instance it says with EC2 tags, which survive the wire:
                           to time out, the details: "Delivery Timed Out" and the like
     test:ssm-output       what its script prints, by name: host_says.py (default: nothing)
     test:ssm-delay        seconds a command stays in progress (default 0)
+    test:ssm-sessions     Session Manager sessions that are open (default 0)
     test:system-status    ok | impaired | insufficient-data | initializing
     test:instance-status  the same, for the instance's own check
 """
@@ -264,7 +265,22 @@ def list_command_invocations(self):
     return ActionResult({"CommandInvocations": found[:limit]})
 
 
+def describe_sessions(self):
+    """Active sessions by their target; moto knows none."""
+    filters = {f["key"]: f["value"] for f in self._get_param("Filters", []) or []}
+    if self._get_param("State") != "Active" or set(filters) - {"Target"}:
+        fail("InvalidFilterKey", "Only active sessions by Target are emulated here")
+    found = [
+        {"SessionId": f"{instance.id}-{n}", "Target": instance.id, "Status": "Connected"}
+        for instance in all_instances(self.current_account, self.region)
+        if filters.get("Target", instance.id) == instance.id
+        for n in range(int(tags_of(instance).get("test:ssm-sessions", 0)))
+    ]
+    return ActionResult({"Sessions": found})
+
+
 SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
+SimpleSystemManagerResponse.describe_sessions = describe_sessions
 SimpleSystemManagerResponse.list_command_invocations = list_command_invocations
 SimpleSystemManagerResponse.send_command = send_command
 

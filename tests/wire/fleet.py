@@ -26,6 +26,12 @@ def standalone(region, tags=OPTED_IN, agent="Online", **pretend):
     return answer["Instances"][0]["InstanceId"]
 
 
+def alone(region, **pretend):
+    """A standalone instance that shares its disruption budget with nobody."""
+    pool = {"auto-remediation-pool": uuid.uuid4().hex}
+    return standalone(region, tags=OPTED_IN | pool, **pretend)
+
+
 @dataclass
 class Group:
     """An Auto Scaling group and its members at the beginning."""
@@ -51,14 +57,21 @@ class Group:
 
 
 def group(
-    region, size=2, tags=OPTED_IN, agent="Online", health_check="EC2", minimum=1, **pretend
+    region,
+    size=2,
+    tags=OPTED_IN,
+    agent="Online",
+    health_check="EC2",
+    minimum=1,
+    instance_type="m7g.large",
+    **pretend,
 ):
     """A group of running members, with room for one more. `tags` are the group's
     and its members'; `agent` is how the first member's agent answers."""
     name = f"group-{uuid.uuid4().hex[:8]}"
     region.ec2.create_launch_template(
         LaunchTemplateName=name,
-        LaunchTemplateData={"ImageId": IMAGE, "InstanceType": "m7g.large"},
+        LaunchTemplateData={"ImageId": IMAGE, "InstanceType": instance_type},
     )
     region.autoscaling.create_auto_scaling_group(
         AutoScalingGroupName=name,

@@ -51,4 +51,4 @@ def test_a_certificate_of_an_unknown_authority_is_not_believed(region, stack, do
     function = stack.start("high-cpu", without=["SSL_CERT_FILE"], **doors.environment())
     answer = function.invoke(alarms.alarm("high-cpu.state-change", fleet.standalone(region)))
     assert answer.calls == [], answer.story()
-    assert "certificate" in answer.because()
+    assert "certificate" in answer.error_message

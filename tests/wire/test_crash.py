@@ -73,7 +73,7 @@ class Trouble:
 
     def __init__(self, region, symptom, in_a_group=False, **pretend):
         self.group = fleet.group(region, health_check="ELB", **pretend) if in_a_group else None
-        self.instance = self.group.members[0] if in_a_group else fleet.standalone(region, **pretend)
+        self.instance = self.group.members[0] if in_a_group else fleet.alone(region, **pretend)
         self.event = alarms.alarm(f"{symptom}.state-change", self.instance)
         self.hint = {"instance_id": self.instance}
         self.death = "nothing died"

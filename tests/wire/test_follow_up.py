@@ -454,7 +454,7 @@ def test_an_ok_is_a_hint_that_the_next_beat_takes_up(region, stack):
 def test_a_hint_about_a_stranger_costs_one_call(region, stack, hint):
     answer = stack.start(FOLLOW_UP).invoke(hint(fleet.standalone(region)))
     assert answer.body["looked_at"] == 0
-    assert [call.name for call in answer.calls] == ["dynamodb:GetItem"]
+    assert [call.name for call in answer.calls] == ["dynamodb:BatchGetItem"]
 
 
 def test_doubled_and_late_hints_change_nothing(region, stack):

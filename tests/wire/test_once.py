@@ -23,7 +23,7 @@ def test_a_second_delivery_acts_no_second_time(region, stack):
     assert second.report["outcome"] == "held"
     assert "duplicate-delivery" in second.because()
     assert second.report["incident_id"] == first.report["incident_id"]
-    assert len(stack.incidents()) == 1
+    assert len(stack.open()) == 1
 
 
 def test_a_second_delivery_in_another_envelope_acts_no_second_time(region, stack):
@@ -56,7 +56,7 @@ def test_a_second_delivery_to_another_process_acts_no_second_time(region, stack)
 def test_concurrent_deliveries_act_once(region, stack, symptom, agent, action):
     functions = [stack.start(symptom) for _ in range(PROCESSES)]
     for _ in range(ROUNDS if agent == "Online" else ROUNDS // 4):
-        event = alarms.alarm(f"{symptom}.state-change", fleet.standalone(region, agent=agent))
+        event = alarms.alarm(f"{symptom}.state-change", fleet.alone(region, agent=agent))
         answers = deliver_at_once(functions, event)
         acted = [call.name for answer in answers for call in answer.actions]
         assert acted == [action], "\n".join(answer.story() for answer in answers)

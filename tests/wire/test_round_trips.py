@@ -102,8 +102,8 @@ def test_a_watched_metric_takes_three_round_trips(region, stack):
 
 
 def test_a_climb_to_a_reboot_takes_seven_round_trips(region, stack):
-    """What is due; the command; the symptom once more; all facts; the intent;
-    the reboot; the record and the notification."""
+    """What is due; the command; the symptom once more and all facts; what a
+    disruption asks about; the intent; the reboot; the record and the notification."""
     opened(stack, "high-cpu", fleet.standalone(region, ssm_result="Failed"))
     assert followed(region, stack) == 7
 

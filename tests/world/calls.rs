@@ -21,8 +21,14 @@ pub enum Verb {
     Refresh,
     /// Reads the ledger.
     History,
-    /// Reads when members of a group were replaced.
-    Replaced,
+    /// Reads what the ledger holds about a pool.
+    Pool,
+    /// Reads how many sessions are open on an instance.
+    Sessions,
+    /// Reads whether an instance type has disks of its own.
+    InstanceStore,
+    /// Reads what is paused.
+    Pauses,
     /// Finds an incident's command.
     CommandOf,
     /// Reads how a command goes.
@@ -37,6 +43,16 @@ pub enum Verb {
     Open,
     /// Writes a later state of an incident.
     Record,
+    /// Writes a later state of an incident and takes a place in a budget.
+    RecordWithLease,
+    /// Gives a place in a budget back.
+    Release,
+    /// Notes that a member is sick.
+    NoteSick,
+    /// Sets a pause.
+    Pause,
+    /// Lifts a pause.
+    Lift,
     /// Notes that a member is being replaced.
     NoteReplacement,
     /// Sends a cleanup command.
@@ -68,13 +84,15 @@ pub enum Nature {
 
 impl Verb {
     /// The calls that read the facts an alarm asks about.
-    pub const LOOKS: [Self; 9] = [
+    pub const LOOKS: [Self; 11] = [
         Self::Instance,
         Self::Status,
         Self::Agent,
         Self::Membership,
         Self::Group,
         Self::Refresh,
+        Self::Pool,
+        Self::Sessions,
         Self::Datapoints,
         Self::AlarmState,
         Self::History,
@@ -89,14 +107,19 @@ impl Verb {
             Self::Membership => "autoscaling:DescribeAutoScalingInstances",
             Self::Group => "autoscaling:DescribeAutoScalingGroups",
             Self::Refresh => "autoscaling:DescribeInstanceRefreshes",
-            Self::History | Self::Replaced => "dynamodb:GetItem",
+            Self::History | Self::Pool | Self::Pauses => "dynamodb:BatchGetItem",
+            Self::Sessions => "ssm:DescribeSessions",
+            Self::InstanceStore => "ec2:DescribeInstanceTypes",
             Self::CommandOf => "ssm:ListCommandInvocations",
             Self::Command => "ssm:GetCommandInvocation",
             Self::Datapoints => "cloudwatch:GetMetricData",
             Self::AlarmState => "cloudwatch:DescribeAlarms",
             Self::Due => "dynamodb:Query",
             Self::Open | Self::Record => "dynamodb:PutItem",
-            Self::NoteReplacement => "dynamodb:UpdateItem",
+            Self::RecordWithLease => "dynamodb:TransactWriteItems",
+            Self::NoteReplacement | Self::NoteSick | Self::Release | Self::Pause | Self::Lift => {
+                "dynamodb:UpdateItem"
+            }
             Self::Clean => "ssm:SendCommand",
             Self::Reboot => "ec2:RebootInstances",
             Self::Replace => "autoscaling:SetInstanceHealth",
@@ -116,13 +139,23 @@ impl Verb {
             | Self::Group
             | Self::Refresh
             | Self::History
-            | Self::Replaced
+            | Self::Pool
+            | Self::Sessions
+            | Self::InstanceStore
+            | Self::Pauses
             | Self::CommandOf
             | Self::Command
             | Self::Datapoints
             | Self::AlarmState
             | Self::Due => Nature::Look,
-            Self::Open | Self::Record | Self::NoteReplacement => Nature::Write,
+            Self::Open
+            | Self::Record
+            | Self::RecordWithLease
+            | Self::Release
+            | Self::NoteSick
+            | Self::Pause
+            | Self::Lift
+            | Self::NoteReplacement => Nature::Write,
             Self::Clean | Self::Reboot | Self::Replace | Self::LeaveService | Self::ComeBack => {
                 Nature::Touch
             }

@@ -78,6 +78,8 @@ pub struct Host {
     pub script: Script,
     /// People who are logged in or in a session.
     pub persons: u64,
+    /// Session Manager sessions that are open on it.
+    pub sessions: usize,
     /// Whether its metrics are published.
     pub measured: bool,
     /// How often they are.
@@ -106,11 +108,16 @@ impl Host {
                 root_is_ebs: true,
                 platform: Platform::Linux,
             },
-            status: StatusChecks { system_impaired: false, instance_impaired: false },
+            status: StatusChecks {
+                system_impaired: false,
+                instance_impaired: false,
+                scheduled: None,
+            },
             agent: AgentIs::Answering,
             trouble: None,
             script: Script::Honest,
             persons: 0,
+            sessions: 0,
             measured: true,
             period: SignedDuration::from_secs(60),
             boots: 1,

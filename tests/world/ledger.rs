@@ -5,11 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Symptom;
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::Incident;
-use remedy::ledger::Recorded;
+use remedy::ledger::{Leased, Recorded};
+use remedy::pause::{Pause, Scope};
+use remedy::pool::{Lease, Pool, PoolBook, Sighting};
+
+/// Sick members are noted by windows of this length.
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// So many sick members of a pool are noted in one window at most.
+const SICK_MAX: usize = 64;
 
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +25,9 @@ pub struct Book {
     latest: BTreeMap<InstanceId, Incident>,
     ended: Vec<Incident>,
     replaced: BTreeMap<(GroupName, Symptom), BTreeSet<Timestamp>>,
+    leases: BTreeMap<(Pool, u32), Lease>,
+    sick: BTreeMap<(Pool, Symptom, i64), BTreeMap<InstanceId, Sighting>>,
+    pauses: BTreeMap<Scope, Pause>,
     rival: Option<Incident>,
 }
 
@@ -42,6 +53,38 @@ impl Book {
         replaced.into_iter().flatten().copied().collect()
     }
 
+    /// The leases of `pool`, void ones too.
+    pub fn leases(&self, pool: &Pool) -> Vec<Lease> {
+        let of_pool = |lease: &&Lease| lease.pool == *pool;
+        self.leases.values().filter(of_pool).cloned().collect()
+    }
+
+    /// Every lease there is, void ones too.
+    pub fn all_leases(&self) -> impl Iterator<Item = &Lease> {
+        self.leases.values()
+    }
+
+    /// Every pause there is, those that have ended too.
+    pub fn pauses(&self) -> Vec<Pause> {
+        self.pauses.values().cloned().collect()
+    }
+
+    /// What is known about `pool` and `symptom` at `now`.
+    pub(crate) fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> PoolBook {
+        let replaced = match pool {
+            Pool::Group(group) => self.replaced(group, symptom),
+            Pool::Standalone(_) => Vec::new(),
+        };
+        PoolBook { leases: self.leases(pool), sick: self.sick(pool, symptom, now), replaced }
+    }
+
+    fn sick(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Vec<Sighting> {
+        let window = window(now);
+        let noted = |window| self.sick.get(&(pool.clone(), symptom, window));
+        let rows = [window - 1, window].into_iter().filter_map(noted);
+        rows.flat_map(BTreeMap::values).cloned().collect()
+    }
+
     /// Puts an incident into the table, whatever stands there.
     pub fn put(&mut self, incident: Incident) {
         self.latest.insert(incident.instance_id.clone(), incident);
@@ -62,19 +105,88 @@ impl Book {
             Some(other) if other.answers(&incident.action_id) || other.holds(now) => {
                 Recorded::Already(Box::new(other.clone()))
             }
+            _ => match &incident.lease {
+                Some(lease) if !self.take_place(lease, now) => Recorded::PlaceTaken,
+                _ => {
+                    self.put(incident.clone());
+                    Recorded::New
+                }
+            },
+        }
+    }
+
+    /// Takes a place if nobody else holds it at `now`.
+    fn take_place(&mut self, lease: &Lease, now: Timestamp) -> bool {
+        let place = (lease.pool.clone(), lease.place);
+        let free = self
+            .leases
+            .get(&place)
+            .is_none_or(|held| held.until <= now || held.incident == lease.incident);
+        if free {
+            self.leases.insert(place, lease.clone());
+        }
+        free
+    }
+
+    /// Writes `incident` like [`record`](Self::record), and takes the place of
+    /// its lease: both or neither.
+    pub(crate) fn record_with_lease(&mut self, incident: &Incident, now: Timestamp) -> Leased {
+        if !self.is_next(incident) {
+            return Leased::Outrun;
+        }
+        match &incident.lease {
+            Some(lease) if !self.take_place(lease, now) => Leased::PlaceTaken,
             _ => {
-                self.put(incident.clone());
-                Recorded::New
+                self.record(incident);
+                Leased::Won
             }
         }
+    }
+
+    /// Gives a place back, if its holder still holds it.
+    pub(crate) fn release(&mut self, lease: &Lease) {
+        let place = (lease.pool.clone(), lease.place);
+        if self.leases.get(&place).is_some_and(|held| held.incident == lease.incident) {
+            self.leases.remove(&place);
+        }
+    }
+
+    /// Notes a sick member, once in each window, and gives who is noted in it.
+    pub(crate) fn note_sick(
+        &mut self,
+        pool: &Pool,
+        symptom: Symptom,
+        sighting: &Sighting,
+    ) -> Vec<Sighting> {
+        let row = self.sick.entry((pool.clone(), symptom, window(sighting.at))).or_default();
+        if row.len() < SICK_MAX {
+            row.entry(sighting.instance.clone()).or_insert_with(|| sighting.clone());
+        }
+        row.values().cloned().collect()
+    }
+
+    /// Sets a pause, and forgets those that have ended.
+    pub fn pause(&mut self, pause: &Pause) -> Vec<Pause> {
+        self.pauses.retain(|_, old| old.is_in_force(pause.since));
+        self.pauses.insert(pause.scope.clone(), pause.clone());
+        self.pauses()
+    }
+
+    /// Lifts a pause.
+    pub fn lift(&mut self, scope: &Scope) -> Vec<Pause> {
+        self.pauses.remove(scope);
+        self.pauses()
+    }
+
+    fn is_next(&self, incident: &Incident) -> bool {
+        self.latest(&incident.instance_id)
+            .is_some_and(|old| old.id == incident.id && old.version + 1 == incident.version)
     }
 
     /// Writes `incident` over the version before it, and over nothing else. If
     /// that ends it, it stays as a row of its own too.
     pub(crate) fn record(&mut self, incident: &Incident) -> bool {
-        let before = self.latest(&incident.instance_id);
-        let won =
-            before.is_some_and(|old| old.id == incident.id && old.version + 1 == incident.version);
+        let won = self.is_next(incident);
         if won {
             self.put(incident.clone());
             if !incident.stage.is_open() {
@@ -98,4 +210,8 @@ impl Book {
         due.truncate(limit);
         due
     }
+}
+
+fn window(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(WINDOW.as_secs())
 }

@@ -11,8 +11,10 @@ use remedy::facts::{
 };
 use remedy::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use remedy::incident::{Incident, Standby};
-use remedy::ledger::{Ledger, Recorded};
+use remedy::ledger::{Leased, Ledger, Recorded};
 use remedy::notify::{Notification, Tell};
+use remedy::pause::{Pause, Scope};
+use remedy::pool::{Lease, Pool, PoolBook, Sighting};
 
 use crate::Region;
 use crate::calls::{self, Fault, Verb};
@@ -146,12 +148,24 @@ impl Look for Region {
     async fn history(&self, id: &InstanceId) -> Result<History, Gap> {
         self.look(Verb::History, id.as_str(), |state| History {
             latest: state.book.latest(id).cloned(),
+            pauses: state.book.pauses(),
         })
         .await
     }
 
-    async fn replaced(&self, group: &GroupName, symptom: Symptom) -> Result<Vec<Timestamp>, Gap> {
-        self.look(Verb::Replaced, group.as_str(), |state| state.book.replaced(group, symptom)).await
+    async fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Result<PoolBook, Gap> {
+        self.look(Verb::Pool, &pool.to_string(), |state| state.book.pool(pool, symptom, now)).await
+    }
+
+    async fn sessions(&self, id: &InstanceId) -> Result<usize, Gap> {
+        self.look(Verb::Sessions, id.as_str(), |state| {
+            state.hosts.get(id).map_or(0, |host| host.sessions)
+        })
+        .await
+    }
+
+    async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap> {
+        self.look(Verb::InstanceStore, instance_type, |_| has_instance_store(instance_type)).await
     }
 
     async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap> {
@@ -215,6 +229,42 @@ impl Ledger for Region {
             .map(|written| written.is_some())
     }
 
+    async fn record_with_lease(&self, incident: &Incident, now: Timestamp) -> Result<Leased, Gap> {
+        let about = incident.id.to_string();
+        self.look(Verb::RecordWithLease, &about, |state| {
+            state.book.record_with_lease(incident, now)
+        })
+        .await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), Gap> {
+        self.look(Verb::Release, &lease.pool.to_string(), |state| state.book.release(lease)).await
+    }
+
+    async fn note_sick(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        sighting: &Sighting,
+    ) -> Result<Vec<Sighting>, Gap> {
+        self.look(Verb::NoteSick, &pool.to_string(), |state| {
+            state.book.note_sick(pool, symptom, sighting)
+        })
+        .await
+    }
+
+    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, Gap> {
+        self.look(Verb::Pause, &pause.scope.to_string(), |state| state.book.pause(pause)).await
+    }
+
+    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, Gap> {
+        self.look(Verb::Lift, &scope.to_string(), |state| state.book.lift(scope)).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, Gap> {
+        self.look(Verb::Pauses, "", |state| state.book.pauses()).await
+    }
+
     async fn note_replacement(
         &self,
         group: &GroupName,
@@ -273,4 +323,12 @@ impl Tell for Region {
         })
         .await
     }
+}
+
+/// The types that the region knows to have disks of their own: those with a
+/// `d` behind their generation (EC2 user guide, "Instance type naming").
+fn has_instance_store(instance_type: &str) -> bool {
+    let family = instance_type.split('.').next().unwrap_or_default();
+    let behind = family.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    behind.contains('d')
 }

@@ -1,14 +1,15 @@
 //! What a call answered, in a few words for people.
 
-use jiff::Timestamp;
 use remedy::alarm::AlarmState;
 use remedy::facts::{
     Agent, Command, Datapoint, Group, History, Instance, Membership, OptIn, Platform, StatusChecks,
 };
 use remedy::ids::CommandId;
 use remedy::incident::{Incident, Stage};
-use remedy::ledger::Recorded;
+use remedy::ledger::{Leased, Recorded};
+use remedy::pause::Pause;
 use remedy::policy::OPT_IN_TAG;
+use remedy::pool::{PoolBook, Sighting};
 
 /// An answer that can be put into words.
 pub(crate) trait Words {
@@ -129,6 +130,7 @@ impl Words for Recorded {
         match self {
             Self::New => "written, the claim is ours".to_owned(),
             Self::Already(other) => format!("not written: incident {} stands there", other.id),
+            Self::PlaceTaken => "not written: the place in the budget is taken".to_owned(),
         }
     }
 }
@@ -173,9 +175,44 @@ impl Words for Option<AlarmState> {
     }
 }
 
-impl Words for Vec<Timestamp> {
+impl Words for PoolBook {
     fn words(&self) -> String {
-        format!("{} times", self.len())
+        let (leases, sick, replaced) = (self.leases.len(), self.sick.len(), self.replaced.len());
+        format!("{leases} leases, {sick} sick, replaced {replaced} times")
+    }
+}
+
+impl Words for Vec<Sighting> {
+    fn words(&self) -> String {
+        format!("{} sick", self.len())
+    }
+}
+
+impl Words for Vec<Pause> {
+    fn words(&self) -> String {
+        format!("{} pauses", self.len())
+    }
+}
+
+impl Words for usize {
+    fn words(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Words for bool {
+    fn words(&self) -> String {
+        if *self { "yes" } else { "no" }.to_owned()
+    }
+}
+
+impl Words for Leased {
+    fn words(&self) -> String {
+        match self {
+            Self::Won => "written, with a place in the budget".to_owned(),
+            Self::Outrun => "not written: another writer was first".to_owned(),
+            Self::PlaceTaken => "not written: the place in the budget is taken".to_owned(),
+        }
     }
 }
 
@@ -194,6 +231,7 @@ impl Words for () {
 /// The stage, in words.
 pub fn stage(stage: Stage) -> &'static str {
     match stage {
+        Stage::Waiting => "waiting",
         Stage::Cleaning => "cleaning",
         Stage::Draining => "draining",
         Stage::Rebooting => "rebooting",
@@ -203,5 +241,6 @@ pub fn stage(stage: Stage) -> &'static str {
         Stage::Resolved => "resolved",
         Stage::HandedOver => "handed over",
         Stage::Expired => "expired",
+        Stage::Withdrawn => "withdrawn",
     }
 }

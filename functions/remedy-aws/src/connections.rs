@@ -82,7 +82,7 @@ impl Aws {
             knock!(aws_sdk_ec2, self.ec2.describe_instance_status()),
             knock!(aws_sdk_autoscaling, self.autoscaling.describe_auto_scaling_instances()),
             future::join3(
-                knock!(aws_sdk_dynamodb, self.dynamodb.get_item().table_name(&self.table)),
+                knock!(aws_sdk_dynamodb, self.dynamodb.update_item().table_name(&self.table)),
                 knock!(aws_sdk_sns, self.sns.publish()),
                 knock!(aws_sdk_ssm, self.ssm.describe_instance_information()),
             ),

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `instance#<id>` | `incident` | the newest incident of the instance |
 //! | `instance#<id>` | `ended#<incident>` | an incident that has ended, kept for 90 days |
-//! | `group#<name>` | `replaced#<symptom>` | when members were replaced for it |
+//! | `group#<name>`, `standalone#<name>` | | a pool: see [`pool`](crate::pool) |
+//! | `pauses` | `pauses` | what people have paused: see [`pause`](crate::pause) |
 //!
 //! An incident stands in one attribute as JSON; beside it stand, as attributes
 //! of their own, the few values that conditions and the index ask about. Open
@@ -17,21 +18,26 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Symptom;
-use remedy::facts::Gap;
+use remedy::facts::{Gap, History};
 use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::Incident;
-use remedy::ledger::{Ledger, Recorded};
+use remedy::incident::{Incident, UNENDED_MAX};
+use remedy::ledger::{Leased, Ledger, Recorded};
+use remedy::pause::{Pause, Scope};
+use remedy::pool::{Lease, Pool, Sighting};
 
 use crate::clients::Aws;
 use crate::failure::{gap, incomplete};
+use crate::{pause, pool};
 
 const PUT: &str = "dynamodb:PutItem";
-const GET: &str = "dynamodb:GetItem";
+const BATCH_GET: &str = "dynamodb:BatchGetItem";
+const TRANSACT: &str = "dynamodb:TransactWriteItems";
 const QUERY: &str = "dynamodb:Query";
 
 /// The index of open incidents by the time they are due, and its one
@@ -44,40 +50,104 @@ const OVER_THE_VERSION_BEFORE: &str = "incident_id = :incident_id AND version = 
 /// that people and later decisions can look back.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-type Row = HashMap<String, AttributeValue>;
+/// No incident holds the instance, and none answered the same action.
+const NOTHING_HOLDS: &str = "attribute_not_exists(pk) OR \
+    (action_id <> :action_id AND NOT contains(answered, :action_id) \
+    AND (is_open = :no OR expires_at <= :ended_by))";
+
+const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+
+/// Why a part of a transaction was not carried out (`DynamoDB` API reference,
+/// `CancellationReason`).
+const CHECK_FAILED: &str = "ConditionalCheckFailed";
+const CONFLICT: &str = "TransactionConflict";
+
+pub(crate) type Row = HashMap<String, AttributeValue>;
+
+/// What stood against a transaction.
+enum Cancelled {
+    /// The incident's row, as it is.
+    Incident(Option<Row>),
+    /// The place is held.
+    Place,
+}
 
 impl Ledger for Aws {
     async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, Gap> {
+        // The expiry is in the condition: DynamoDB deletes expired rows only
+        // within days.
+        let ended_by = now - UNENDED_MAX;
+        if let Some(lease) = &incident.lease {
+            let put = Put::builder()
+                .set_item(Some(row(incident, "incident")?))
+                .condition_expression(NOTHING_HOLDS)
+                .expression_attribute_values(":action_id", text(incident.action_id.as_str()))
+                .expression_attribute_values(":no", AttributeValue::Bool(false))
+                .expression_attribute_values(":ended_by", number(ended_by.as_second()))
+                .return_values_on_condition_check_failure(ALL_OLD);
+            return match self.put_with_lease(put, lease, now).await? {
+                Ok(()) => Ok(Recorded::New),
+                Err(Cancelled::Incident(row)) => met(TRANSACT, incident, row.as_ref()),
+                Err(Cancelled::Place) => Ok(Recorded::PlaceTaken),
+            };
+        }
         let put = self
             .put(incident)?
-            // The expiry is in the condition: DynamoDB deletes expired rows
-            // only within days.
-            .condition_expression(
-                "attribute_not_exists(pk) OR \
-                 (action_id <> :action_id AND NOT contains(answered, :action_id) \
-                 AND (is_open = :no OR expires_at <= :now))",
-            )
+            .condition_expression(NOTHING_HOLDS)
             .expression_attribute_values(":action_id", text(incident.action_id.as_str()))
             .expression_attribute_values(":no", AttributeValue::Bool(false))
-            .expression_attribute_values(":now", number(now.as_second()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .expression_attribute_values(":ended_by", number(ended_by.as_second()))
+            .return_values_on_condition_check_failure(ALL_OLD);
         let Err(error) = put.send().await else {
             return Ok(Recorded::New);
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                let row = failed.item().ok_or_else(|| incomplete(PUT, "conflicting row"))?;
-                let other = incident_of(PUT, row)?;
-                // The SDK tries again when an answer is lost, and then meets
-                // itself. Another delivery differs, by its nanosecond at least.
-                Ok(if other == *incident {
-                    Recorded::New
-                } else {
-                    Recorded::Already(Box::new(other))
-                })
+                met(PUT, incident, failed.item())
             }
             _ => Err(gap(PUT, &error)),
         }
+    }
+
+    async fn record_with_lease(&self, incident: &Incident, now: Timestamp) -> Result<Leased, Gap> {
+        let Some(lease) = &incident.lease else {
+            return Ok(if self.record(incident).await? { Leased::Won } else { Leased::Outrun });
+        };
+        let put = Put::builder()
+            .set_item(Some(row(incident, "incident")?))
+            .condition_expression(OVER_THE_VERSION_BEFORE)
+            .expression_attribute_values(":incident_id", text(incident.id.as_str()))
+            .expression_attribute_values(":before", number(version_before(incident)));
+        Ok(match self.put_with_lease(put, lease, now).await? {
+            Ok(()) => Leased::Won,
+            Err(Cancelled::Incident(_)) => Leased::Outrun,
+            Err(Cancelled::Place) => Leased::PlaceTaken,
+        })
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), Gap> {
+        self.give_back(lease).await
+    }
+
+    async fn note_sick(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        sighting: &Sighting,
+    ) -> Result<Vec<Sighting>, Gap> {
+        self.note_sighting(pool, symptom, sighting).await
+    }
+
+    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, Gap> {
+        self.write_pause(pause).await
+    }
+
+    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, Gap> {
+        self.remove_pause(scope).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, Gap> {
+        self.read_pauses().await
     }
 
     async fn record(&self, incident: &Incident) -> Result<bool, Gap> {
@@ -89,7 +159,7 @@ impl Ledger for Aws {
             .condition_expression(OVER_THE_VERSION_BEFORE)
             .expression_attribute_values(":incident_id", text(incident.id.as_str()))
             .expression_attribute_values(":before", number(version_before(incident)))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .return_values_on_condition_check_failure(ALL_OLD);
         let Err(error) = put.send().await else {
             return Ok(true);
         };
@@ -113,8 +183,8 @@ impl Ledger for Aws {
         self.dynamodb
             .update_item()
             .table_name(&self.table)
-            .key("pk", text(&format!("group#{group}")))
-            .key("sk", text(&format!("replaced#{symptom}")))
+            .key("pk", text(&pool::partition(&Pool::Group(group.clone()))))
+            .key("sk", text(&pool::replaced_row(symptom)))
             .update_expression("ADD replaced :at SET forgotten_at = :forgotten_at")
             .expression_attribute_values(
                 ":at",
@@ -145,46 +215,82 @@ impl Ledger for Aws {
 }
 
 impl Aws {
-    /// The newest incident of `id`, read consistently.
-    pub(crate) async fn latest_incident(&self, id: &InstanceId) -> Result<Option<Incident>, Gap> {
-        let answer = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", text(&partition(id)))
-            .key("sk", text("incident"))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| gap(GET, &error))?;
-        answer.item().map(|row| incident_of(GET, row)).transpose()
+    /// What the ledger holds about `id`, read consistently.
+    pub(crate) async fn history_of(&self, id: &InstanceId) -> Result<History, Gap> {
+        let pauses = pause::key();
+        let rows = self.rows([(partition(id), "incident".to_owned()), pauses.clone()]).await?;
+        let mut history = History::default();
+        for row in &rows {
+            if row.get("pk").and_then(|pk| pk.as_s().ok()) == Some(&pauses.0) {
+                history.pauses = pause::all(BATCH_GET, row)?;
+            } else {
+                history.latest = Some(incident_of(BATCH_GET, row)?);
+            }
+        }
+        Ok(history)
     }
 
-    /// When members of `group` were replaced for `symptom`, oldest first.
-    pub(crate) async fn replacements(
+    /// Those of the rows with these keys that there are, read consistently.
+    pub(crate) async fn rows<const N: usize>(
         &self,
-        group: &GroupName,
-        symptom: Symptom,
-    ) -> Result<Vec<Timestamp>, Gap> {
-        let answer = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", text(&format!("group#{group}")))
-            .key("sk", text(&format!("replaced#{symptom}")))
+        keys: [(String, String); N],
+    ) -> Result<Vec<Row>, Gap> {
+        let keys = keys.map(|(partition, sort)| {
+            Row::from([("pk".to_owned(), text(&partition)), ("sk".to_owned(), text(&sort))])
+        });
+        let asked = KeysAndAttributes::builder()
+            .set_keys(Some(keys.into()))
             .consistent_read(true)
+            .build()
+            .map_err(|error| Gap { call: BATCH_GET, why: error.to_string() })?;
+        let mut answer = self
+            .dynamodb
+            .batch_get_item()
+            .request_items(&self.table, asked)
             .send()
             .await
-            .map_err(|error| gap(GET, &error))?;
-        let Some(seconds) = answer.item().and_then(|row| row.get("replaced")?.as_ns().ok()) else {
-            return Ok(Vec::new());
+            .map_err(|error| gap(BATCH_GET, &error))?;
+        // A throttled table answers a part: what is missing is not known.
+        if answer.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
+            return Err(incomplete(BATCH_GET, "answer for some of the keys"));
+        }
+        let rows = answer.responses.as_mut().and_then(|tables| tables.remove(&self.table));
+        Ok(rows.unwrap_or_default())
+    }
+
+    /// Writes an incident and takes the place of its lease, both or neither.
+    async fn put_with_lease(
+        &self,
+        put: PutBuilder,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Result<Result<(), Cancelled>, Gap> {
+        let build = |error: BuildError| Gap { call: TRANSACT, why: error.to_string() };
+        let put = put.table_name(&self.table).build().map_err(build)?;
+        let write = self
+            .dynamodb
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(put).build())
+            .transact_items(TransactWriteItem::builder().update(self.taking(lease, now)?).build());
+        let Err(error) = write.send().await else {
+            return Ok(Ok(()));
         };
-        let mut at: Vec<Timestamp> = seconds
-            .iter()
-            .filter_map(|second| Timestamp::from_second(second.parse().ok()?).ok())
-            .collect();
-        at.sort();
-        Ok(at)
+        let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
+            error.as_service_error()
+        else {
+            return Err(gap(TRANSACT, &error));
+        };
+        match canceled.cancellation_reasons() {
+            [incident, _] if incident.code() == Some(CHECK_FAILED) => {
+                Ok(Err(Cancelled::Incident(incident.item().cloned())))
+            }
+            // Another transaction on the pool's row at the same moment counts
+            // as the place being taken: the next beat asks again.
+            [_, place] if matches!(place.code(), Some(CHECK_FAILED | CONFLICT)) => {
+                Ok(Err(Cancelled::Place))
+            }
+            _ => Err(gap(TRANSACT, &error)),
+        }
     }
 
     /// Ends an incident: its row stops being open, and it stays as a row of
@@ -218,7 +324,7 @@ impl Aws {
                 if canceled
                     .cancellation_reasons()
                     .iter()
-                    .any(|reason| reason.code() == Some("ConditionalCheckFailed")) =>
+                    .any(|reason| reason.code() == Some(CHECK_FAILED)) =>
             {
                 Ok(false)
             }
@@ -262,6 +368,15 @@ fn row(incident: &Incident, sort: &str) -> Result<Row, Gap> {
     Ok(row)
 }
 
+/// What the write of `incident` met in its place. The SDK tries again when an
+/// answer is lost, and then meets itself; another delivery differs, by its
+/// nanosecond at least.
+fn met(call: &'static str, incident: &Incident, row: Option<&Row>) -> Result<Recorded, Gap> {
+    let row = row.ok_or_else(|| incomplete(call, "conflicting row"))?;
+    let other = incident_of(call, row)?;
+    Ok(if other == *incident { Recorded::New } else { Recorded::Already(Box::new(other)) })
+}
+
 fn version_before(incident: &Incident) -> i64 {
     i64::try_from(incident.version.saturating_sub(1)).unwrap_or(i64::MAX)
 }
@@ -279,10 +394,10 @@ fn incident_of(call: &'static str, row: &Row) -> Result<Incident, Gap> {
         .map_err(|error| Gap { call, why: format!("the row's incident cannot be read: {error}") })
 }
 
-fn text(value: &str) -> AttributeValue {
+pub(crate) fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-fn number(value: i64) -> AttributeValue {
+pub(crate) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }

@@ -8,6 +8,8 @@ mod connections;
 mod failure;
 mod ledger;
 mod look;
+mod pause;
+mod pool;
 mod serve;
 mod settings;
 mod tell;

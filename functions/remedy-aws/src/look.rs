@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use remedy::alarm::{AlarmState, Bad, Series, Symptom};
 use remedy::facts::{
     Agent, Command, Datapoint, Gap, Group, History, Instance, InstanceState, Look, Membership,
-    Platform, StatusChecks,
+    Platform, ScheduledEvent, StatusChecks,
 };
 use remedy::ids::{CommandId, GroupName, IncidentId, InstanceId};
+use remedy::pool::{Pool, PoolBook};
 
 use crate::clients::Aws;
 use crate::failure::{gap, incomplete};
@@ -54,6 +55,7 @@ impl Look for Aws {
         Ok(found.map(|status| StatusChecks {
             system_impaired: is_impaired(status.system_status()),
             instance_impaired: is_impaired(status.instance_status()),
+            scheduled: status.events().iter().find_map(scheduled),
         }))
     }
 
@@ -129,11 +131,44 @@ impl Look for Aws {
     }
 
     async fn history(&self, id: &InstanceId) -> Result<History, Gap> {
-        Ok(History { latest: self.latest_incident(id).await? })
+        self.history_of(id).await
     }
 
-    async fn replaced(&self, group: &GroupName, symptom: Symptom) -> Result<Vec<Timestamp>, Gap> {
-        self.replacements(group, symptom).await
+    async fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Result<PoolBook, Gap> {
+        self.pool_book(pool, symptom, now).await
+    }
+
+    async fn sessions(&self, id: &InstanceId) -> Result<usize, Gap> {
+        const CALL: &str = "ssm:DescribeSessions";
+        let target = ssm::SessionFilter::builder()
+            .key(ssm::SessionFilterKey::TargetId)
+            .value(id.as_str())
+            .build()
+            .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
+        let answer = self
+            .ssm
+            .describe_sessions()
+            .state(ssm::SessionState::Active)
+            .filters(target)
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        // One page is enough to know that somebody is there.
+        Ok(answer.sessions().len())
+    }
+
+    async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap> {
+        const CALL: &str = "ec2:DescribeInstanceTypes";
+        let answer = self
+            .ec2
+            .describe_instance_types()
+            .instance_types(ec2::InstanceType::from(instance_type))
+            .send()
+            .await
+            .map_err(|error| gap(CALL, &error))?;
+        let found = answer.instance_types().first();
+        let supported = found.and_then(ec2::InstanceTypeInfo::instance_storage_supported);
+        supported.ok_or_else(|| incomplete(CALL, "word on instance storage"))
     }
 
     async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap> {
@@ -337,6 +372,21 @@ fn instance(found: &ec2::Instance) -> Result<Instance, Gap> {
 /// nothing yet (EC2 API reference, `InstanceStatusSummary`).
 fn is_impaired(summary: Option<&ec2::InstanceStatusSummary>) -> bool {
     summary.and_then(ec2::InstanceStatusSummary::status) == Some(&ec2::SummaryStatus::Impaired)
+}
+
+/// What is scheduled and not over: an event that is stays listed for up to a
+/// week, with a word in brackets before its description (EC2 API reference,
+/// `InstanceStatusEvent`).
+fn scheduled(event: &ec2::InstanceStatusEvent) -> Option<ScheduledEvent> {
+    let over = ["[Completed]", "[Canceled]"];
+    let description = event.description().unwrap_or_default();
+    if over.iter().any(|word| description.starts_with(word)) {
+        return None;
+    }
+    Some(ScheduledEvent {
+        code: event.code()?.as_str().to_owned(),
+        not_before: event.not_before().and_then(|at| Timestamp::from_second(at.secs()).ok()),
+    })
 }
 
 fn agent(found: &ssm::InstanceInformation) -> Agent {

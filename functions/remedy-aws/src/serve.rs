@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use remedy::alarm::{Invocation, Symptom, Unreadable};
 use remedy::facts::Gap;
-use remedy::follow_up::beat;
-use remedy::hint;
+use remedy::follow_up::{Beat, beat};
+use remedy::hint::{self, Errand};
+use remedy::ledger::Ledger as _;
+use remedy::pause::Pause;
 use remedy::report::Report;
 use remedy::respond::{RespondError, respond};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -41,14 +43,38 @@ pub fn serve(symptom: Symptom) -> ExitCode {
 /// Runs the function that asks whether it worked, until Lambda ends it.
 pub fn serve_follow_up() -> ExitCode {
     run("follow-up", None, &async |event, settings, aws| {
-        let hint = hint::read(event.payload.get()?)?;
-        let beat = beat(hint.as_ref(), Timestamp::now(), &settings.policy, aws).await?;
+        let now = Timestamp::now();
+        let instance = match hint::read(event.payload.get()?, now)? {
+            Errand::Beat => None,
+            Errand::LookAt(instance) => Some(instance),
+            Errand::Pause(pause) => return Ok(paused(aws.pause(&pause).await?)),
+            Errand::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
+            Errand::Pauses => return Ok(paused(aws.pauses().await?)),
+        };
+        let beat = beat(instance.as_ref(), now, &settings.policy, aws).await?;
         log(&beat.reports);
         for left in &beat.left {
             tracing::error!("an incident stays due: {left}");
         }
-        Ok(beat)
+        Ok(FollowedUp::Beat(beat))
     })
+}
+
+/// The follow-up's answer.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum FollowedUp {
+    /// To a heartbeat, or to a hint.
+    Beat(Beat),
+    /// To a person's errand: what is paused now.
+    Pauses { pauses: Vec<Pause> },
+}
+
+fn paused(pauses: Vec<Pause>) -> FollowedUp {
+    for pause in &pauses {
+        tracing::info!(owner = pause.owner, until = %pause.until, "{} is paused", pause.scope);
+    }
+    FollowedUp::Pauses { pauses }
 }
 
 fn run<T: Serialize>(

@@ -25,6 +25,9 @@ use remedy::policy::{Mode, Policy};
 /// | `REMEDY_STALE_MINUTES` | no | an older alarm is not acted on (15; 1 to 360) |
 /// | `REMEDY_AGENT_SILENT_MINUTES` | no | a longer silence means no answer (15; 5 to 120) |
 /// | `REMEDY_CLAIM_MINUTES` | no | the longest an incident may take (180; 180 to 1440) |
+/// | `REMEDY_COOLDOWN_MINUTES` | no | an instance rests after an incident (15; 0 to 1440) |
+/// | `REMEDY_BUDGET_PERCENT` | no | the share of a group that may be out (10; 1 to 50) |
+/// | `REMEDY_STANDALONE_BUDGET` | no | so many of a standalone pool may be out (1; 1 to 100) |
 /// | `REMEDY_DISK_TARGET_PERCENT` | no | a disk cleanup stops at this use (80; 10 to 95) |
 ///
 /// The SDK's own variables (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL` and
@@ -86,7 +89,6 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let needed = |name, meaning| lookup(name).ok_or(SettingsError::Missing { name, meaning });
-        let default = Policy::default();
         let topic_arn = needed("REMEDY_TOPIC_ARN", "the SNS topic for notifications")?;
         let chat_topic_arn = lookup("REMEDY_CHAT_TOPIC_ARN");
         if let Some(arn) = &chat_topic_arn {
@@ -110,38 +112,62 @@ impl Settings {
             names_roots: ["SSL_CERT_FILE", "SSL_CERT_DIR"]
                 .iter()
                 .any(|name| lookup(name).is_some()),
-            policy: Policy {
-                mode: mode(lookup("REMEDY_MODE").as_deref())?,
-                units: units(lookup("REMEDY_UNITS"))?,
-                evidence_bucket: bucket(lookup("REMEDY_EVIDENCE_BUCKET"))?,
-                stale_after: minutes(
-                    "REMEDY_STALE_MINUTES",
-                    lookup("REMEDY_STALE_MINUTES"),
-                    1..=360,
-                    default.stale_after,
-                )?,
-                agent_silent_after: minutes(
-                    "REMEDY_AGENT_SILENT_MINUTES",
-                    lookup("REMEDY_AGENT_SILENT_MINUTES"),
-                    5..=120,
-                    default.agent_silent_after,
-                )?,
-                claim_lasts: minutes(
-                    "REMEDY_CLAIM_MINUTES",
-                    lookup("REMEDY_CLAIM_MINUTES"),
-                    180..=1440,
-                    default.claim_lasts,
-                )?,
-                disk_target_percent: within(
-                    "REMEDY_DISK_TARGET_PERCENT",
-                    lookup("REMEDY_DISK_TARGET_PERCENT"),
-                    10..=95,
-                    default.disk_target_percent,
-                )?,
-                ..default
-            },
+            policy: policy(&lookup)?,
         })
     }
+}
+
+/// Everything an operator may tune, where it is not as it comes.
+fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsError> {
+    let default = Policy::default();
+    Ok(Policy {
+        mode: mode(lookup("REMEDY_MODE").as_deref())?,
+        units: units(lookup("REMEDY_UNITS"))?,
+        evidence_bucket: bucket(lookup("REMEDY_EVIDENCE_BUCKET"))?,
+        stale_after: minutes(
+            "REMEDY_STALE_MINUTES",
+            lookup("REMEDY_STALE_MINUTES"),
+            1..=360,
+            default.stale_after,
+        )?,
+        agent_silent_after: minutes(
+            "REMEDY_AGENT_SILENT_MINUTES",
+            lookup("REMEDY_AGENT_SILENT_MINUTES"),
+            5..=120,
+            default.agent_silent_after,
+        )?,
+        claim_lasts: minutes(
+            "REMEDY_CLAIM_MINUTES",
+            lookup("REMEDY_CLAIM_MINUTES"),
+            180..=1440,
+            default.claim_lasts,
+        )?,
+        cooldown: minutes(
+            "REMEDY_COOLDOWN_MINUTES",
+            lookup("REMEDY_COOLDOWN_MINUTES"),
+            0..=1440,
+            default.cooldown,
+        )?,
+        budget_percent: within(
+            "REMEDY_BUDGET_PERCENT",
+            lookup("REMEDY_BUDGET_PERCENT"),
+            1..=50,
+            default.budget_percent,
+        )?,
+        standalone_budget: within(
+            "REMEDY_STANDALONE_BUDGET",
+            lookup("REMEDY_STANDALONE_BUDGET"),
+            1..=100,
+            default.standalone_budget,
+        )?,
+        disk_target_percent: within(
+            "REMEDY_DISK_TARGET_PERCENT",
+            lookup("REMEDY_DISK_TARGET_PERCENT"),
+            10..=95,
+            default.disk_target_percent,
+        )?,
+        ..default
+    })
 }
 
 fn place(name: &'static str, topic_arn: &str) -> Result<Place, SettingsError> {
@@ -274,6 +300,9 @@ mod tests {
             ("REMEDY_AGENT_SILENT_MINUTES", "121"),
             ("REMEDY_CLAIM_MINUTES", "-5"),
             ("REMEDY_DISK_TARGET_PERCENT", "100"),
+            ("REMEDY_COOLDOWN_MINUTES", "-1"),
+            ("REMEDY_BUDGET_PERCENT", "0"),
+            ("REMEDY_STANDALONE_BUDGET", "0"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name), "{name}={value}: {error}");

@@ -19,6 +19,16 @@ impl Reason {
             Self::StandbyImpossible { .. } => {
                 Some("give the group room between its minimum and its maximum")
             }
+            Self::RootCauseNeeded { .. } => Some("find the root cause; a repair does not last"),
+            Self::ScheduledEvent { .. } => {
+                Some("wait for the event, or replace the instance before it")
+            }
+            Self::InstanceStoreLost => {
+                Some("replace the instance yourself, or say by its tag that its disks hold nothing")
+            }
+            Self::TooFewHealthy { .. } => Some("find out why the other members are not healthy"),
+            Self::CorrelatedFailure { .. } => Some("look at what the members share"),
+            Self::LoadNotFault { .. } => Some("add capacity"),
             Self::NotInGroup => Some("put the instance into a group, if it can be replaced"),
             Self::GroupNotOptedIn { .. } => {
                 Some("tag the group auto-remediation = enabled, if its members may be moved")
@@ -61,6 +71,11 @@ impl Reason {
             Self::NotRecorded(_) => Some("mend the permission or the quota of the ledger's table"),
             Self::LowestRung { .. }
             | Self::RungTried { .. }
+            | Self::DidNotLast { .. }
+            | Self::Paused { .. }
+            | Self::CoolingDown { .. }
+            | Self::BudgetSpent { .. }
+            | Self::PlaceTaken
             | Self::PlatformUnsupported
             | Self::RefreshRunning { .. }
             | Self::Observing { .. }

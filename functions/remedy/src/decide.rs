@@ -9,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::alarm::Symptom;
 use crate::facts::{
-    Fact, Facts, Gap, Group, GroupFact, InstanceState, Membership, OptIn, Platform,
+    DisruptionFact, Fact, Facts, Gap, Group, GroupFact, InstanceState, Membership, OptIn, Platform,
+    ScheduledEvent, StatusChecks,
 };
-use crate::incident::{Rung, Standby};
-use crate::policy::Policy;
+use crate::incident::{Past, Rung, Stage, Standby};
+use crate::policy::{INSTANCE_STORE_DISPOSABLE, INSTANCE_STORE_TAG, Policy};
 use crate::reason::Reason;
 
 /// What is to be done about one alarm.
@@ -65,6 +66,10 @@ pub fn ladder(symptom: Symptom) -> [Rung; 3] {
 /// Chooses the lowest available rung that is not among those `tried`.
 pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) -> Decision {
     let mut because = Vec::new();
+    let count = 1 + repeats(symptom, facts, policy).count();
+    if count >= policy.repeats {
+        because.push(Reason::RootCauseNeeded { symptom, count });
+    }
     for rung in ladder(symptom) {
         match availability(rung, symptom, tried, facts, policy) {
             Available(standby) => {
@@ -89,8 +94,28 @@ pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) 
 /// Whether more must be read before deciding: only the rungs above a cleanup
 /// ask about the group and whether the symptom is still there, and most alarms
 /// end with a cleanup.
-pub fn looks_beyond_cleanup(tried: &[Rung], facts: &Facts, policy: &Policy) -> bool {
-    tried.contains(&Rung::Cleanup) || matches!(cleanup(facts, policy), Unavailable(_))
+pub fn looks_beyond_cleanup(
+    symptom: Symptom,
+    tried: &[Rung],
+    facts: &Facts,
+    policy: &Policy,
+) -> bool {
+    matches!(availability(Rung::Cleanup, symptom, tried, facts, policy), Unavailable(_))
+}
+
+/// The earlier incidents of `symptom` that count as repeats.
+fn repeats(symptom: Symptom, facts: &Facts, policy: &Policy) -> impl Iterator<Item = Past> + use<> {
+    let since = facts.observed_at - policy.repeats_within;
+    let counts = move |past: &Past| past.symptom == symptom && past.opened_at >= since;
+    facts.past().into_iter().filter(counts)
+}
+
+/// How many repeats `rung` ended, if there are so many that it does not last.
+fn did_not_last(rung: Rung, symptom: Symptom, facts: &Facts, policy: &Policy) -> Option<usize> {
+    let repeats: Vec<Past> = repeats(symptom, facts, policy).collect();
+    let ended = |past: &&Past| past.rung == Some(rung) && past.stage == Stage::Resolved;
+    let count = repeats.iter().filter(ended).count();
+    (1 + repeats.len() >= policy.repeats && count > 0).then_some(count)
 }
 
 enum Availability {
@@ -112,6 +137,9 @@ fn availability(
 ) -> Availability {
     if tried.contains(&rung) {
         return Unavailable(Reason::RungTried { rung });
+    }
+    if let Some(count) = did_not_last(rung, symptom, facts, policy) {
+        return Unavailable(Reason::DidNotLast { rung, count });
     }
     match rung {
         Rung::Cleanup => cleanup(facts, policy),
@@ -161,6 +189,11 @@ fn reboot(symptom: Symptom, facts: &Facts) -> Availability {
         }
         Fact::Known(Some(status)) if status.system_impaired => {
             return Unavailable(Reason::SystemImpaired);
+        }
+        // AWS moves or ends it itself: a reboot now would only add downtime.
+        Fact::Known(Some(StatusChecks { scheduled: Some(event), .. })) => {
+            let ScheduledEvent { code, not_before } = event.clone();
+            return Unavailable(Reason::ScheduledEvent { code, not_before });
         }
         Fact::Known(Some(_)) => {}
     }
@@ -231,19 +264,30 @@ fn replace(facts: &Facts) -> Availability {
     if let Some(process) = suspended {
         return Unavailable(Reason::ProcessSuspended { process });
     }
-    match &facts.group {
-        GroupFact::Read { replaced: Fact::Known(replaced), .. } => {
+    let DisruptionFact::Read { pool, instance_store, .. } = &facts.disruption else {
+        return InDoubt(pool_not_read());
+    };
+    match (instance_store, pool) {
+        (Fact::Unknown(gap), _) | (_, Fact::Unknown(gap)) => InDoubt(gap.clone()),
+        (Fact::Known(true), _) if !instance_store_is_disposable(facts) => {
+            Unavailable(Reason::InstanceStoreLost)
+        }
+        (_, Fact::Known(pool)) => {
             let lately = |at: &&Timestamp| facts.observed_at.duration_since(**at) < LATELY;
-            let count = replaced.iter().filter(lately).count();
+            let count = pool.replaced.iter().filter(lately).count();
             if count < SUBSTITUTES_MAX {
                 Available(None)
             } else {
                 Unavailable(Reason::SubstitutesSickToo { count })
             }
         }
-        GroupFact::Read { replaced: Fact::Unknown(gap), .. } => InDoubt(gap.clone()),
-        GroupFact::NotRead => InDoubt(group_not_read()),
     }
+}
+
+/// Whether the instance's owner says that its own disks may be lost with it.
+fn instance_store_is_disposable(facts: &Facts) -> bool {
+    let Fact::Known(Some(instance)) = &facts.instance else { return false };
+    instance.tags.get(INSTANCE_STORE_TAG).map(String::as_str) == Some(INSTANCE_STORE_DISPOSABLE)
 }
 
 /// After so many replacements for one symptom a group gets no more: what the
@@ -296,4 +340,8 @@ fn group_not_read() -> Gap {
         call: "autoscaling:DescribeAutoScalingGroups",
         why: "the group was not asked about".to_owned(),
     }
+}
+
+fn pool_not_read() -> Gap {
+    Gap { call: "dynamodb:BatchGetItem", why: "the pool was not asked about".to_owned() }
 }

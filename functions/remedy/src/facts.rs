@@ -10,8 +10,10 @@ use jiff::Timestamp;
 
 use crate::alarm::{AlarmState, Series, Symptom};
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
-use crate::incident::{Found, Incident};
+use crate::incident::{Found, Incident, Past};
+use crate::pause::Pause;
 use crate::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE, OPT_IN_TAG};
+use crate::pool::{Pool, PoolBook, Sighting};
 
 /// Something that was asked and either answered or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +58,8 @@ pub struct Facts {
     pub membership: Fact<Option<Membership>>,
     /// The group. Read only when a rung that asks about it is in question.
     pub group: GroupFact,
+    /// What else a disruption asks about. Read only when one is in question.
+    pub disruption: DisruptionFact,
     /// What the ledger holds about the instance.
     pub history: Fact<History>,
     /// What the host's own script found last, in the incident that is open.
@@ -74,8 +78,22 @@ pub enum GroupFact {
         group: Fact<Option<Group>>,
         /// The status of an unfinished instance refresh.
         refresh: Fact<Option<String>>,
-        /// When we had members of the group replaced for the same symptom.
-        replaced: Fact<Vec<Timestamp>>,
+    },
+}
+
+/// What is known beyond the instance and its group before it is disrupted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DisruptionFact {
+    /// Nobody asked yet.
+    NotRead,
+    /// Asked.
+    Read {
+        /// What the ledger holds about the instance's pool and the symptom.
+        pool: Fact<PoolBook>,
+        /// Session Manager sessions that are open on the instance.
+        sessions: Fact<usize>,
+        /// Whether the instance's type has disks that are lost with it.
+        instance_store: Fact<bool>,
     },
 }
 
@@ -124,6 +142,17 @@ pub struct StatusChecks {
     pub system_impaired: bool,
     /// The instance itself does not answer the check.
     pub instance_impaired: bool,
+    /// What AWS is going to do to the instance, if it is not done.
+    pub scheduled: Option<ScheduledEvent>,
+}
+
+/// Something AWS is going to do to an instance: reboot, stop or retire it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledEvent {
+    /// What, in EC2's words, such as `instance-retirement`.
+    pub code: String,
+    /// The earliest time, if it is told.
+    pub not_before: Option<Timestamp>,
 }
 
 /// An SSM agent, from `ssm:DescribeInstanceInformation`.
@@ -177,6 +206,8 @@ pub struct Group {
 pub struct History {
     /// The newest incident, open or closed.
     pub latest: Option<Incident>,
+    /// Every pause there is, those that have ended too.
+    pub pauses: Vec<Pause>,
 }
 
 /// An SSM command on one instance, from `ssm:GetCommandInvocation`.
@@ -250,11 +281,17 @@ pub trait Look {
     /// `autoscaling:DescribeInstanceRefreshes`: the status of one that is not
     /// finished.
     async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap>;
-    /// `dynamodb:GetItem`: what the ledger holds about the instance.
+    /// `dynamodb:BatchGetItem`: what the ledger holds about the instance.
     async fn history(&self, id: &InstanceId) -> Result<History, Gap>;
-    /// `dynamodb:GetItem`: when we had members of the group replaced for
-    /// `symptom`, oldest first.
-    async fn replaced(&self, group: &GroupName, symptom: Symptom) -> Result<Vec<Timestamp>, Gap>;
+    /// `dynamodb:BatchGetItem`: what the ledger holds about `pool` and
+    /// `symptom` at `now`. However many members the pool has, it answers a
+    /// bounded number of rows of bounded size.
+    async fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Result<PoolBook, Gap>;
+    /// `ssm:DescribeSessions`: how many sessions are open on the instance.
+    async fn sessions(&self, id: &InstanceId) -> Result<usize, Gap>;
+    /// `ec2:DescribeInstanceTypes`: whether instances of the type have disks of
+    /// their own, which are lost with them.
+    async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap>;
     /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
     async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap>;
     /// `ssm:ListCommandInvocations`: the newest command on `instance` whose
@@ -294,33 +331,59 @@ impl Facts {
             agent: agent.into(),
             membership: membership.into(),
             group: GroupFact::NotRead,
+            disruption: DisruptionFact::NotRead,
             history: history.into(),
             found: None,
         }
     }
 
-    /// Asks about the group too, if the instance is known to be in one.
-    pub async fn read_group(&mut self, look: &impl Look, symptom: Symptom) {
+    /// Asks everything else that a disruption of the instance asks about. Asks
+    /// nothing about an instance of which nothing is known.
+    pub async fn read_for_disruption(
+        &mut self,
+        look: &impl Look,
+        id: &InstanceId,
+        symptom: Symptom,
+    ) {
+        let Fact::Known(Some(instance)) = &self.instance else { return };
         let name = self.group_name().cloned();
-        self.read_group_named(look, name.as_ref(), symptom).await;
+        let pool = Pool::of(name.as_ref(), &instance.tags);
+        let (group, (pool, sessions, instance_store)) = future::join(
+            group_named(look, name.as_ref()),
+            future::join3(
+                look.pool(&pool, symptom, self.observed_at),
+                look.sessions(id),
+                look.instance_store(&instance.instance_type),
+            ),
+        )
+        .await;
+        self.group = group;
+        self.disruption = DisruptionFact::Read {
+            pool: pool.into(),
+            sessions: sessions.into(),
+            instance_store: instance_store.into(),
+        };
     }
 
     /// Asks about the group of that name, which the instance may have left.
-    pub async fn read_group_named(
-        &mut self,
-        look: &impl Look,
-        name: Option<&GroupName>,
-        symptom: Symptom,
-    ) {
-        if let Some(name) = name {
-            let (group, refresh, replaced) =
-                future::join3(look.group(name), look.refresh(name), look.replaced(name, symptom))
-                    .await;
-            self.group = GroupFact::Read {
-                group: group.into(),
-                refresh: refresh.into(),
-                replaced: replaced.into(),
-            };
+    pub async fn read_group_named(&mut self, look: &impl Look, name: Option<&GroupName>) {
+        self.group = group_named(look, name).await;
+    }
+
+    /// Adds what noting the instance as sick told about others. If it could not
+    /// be noted, who is sick is not known.
+    pub fn learn_who_is_sick(&mut self, noted: Result<Vec<Sighting>, Gap>) {
+        let DisruptionFact::Read { pool, .. } = &mut self.disruption else { return };
+        match (noted, &mut *pool) {
+            (Ok(sick), Fact::Known(book)) => {
+                for sighting in sick {
+                    if !book.sick.contains(&sighting) {
+                        book.sick.push(sighting);
+                    }
+                }
+            }
+            (Err(gap), Fact::Known(_)) => *pool = Fact::Unknown(gap),
+            (_, Fact::Unknown(_)) => {}
         }
     }
 
@@ -329,6 +392,43 @@ impl Facts {
         match &self.history {
             Fact::Known(history) => history.latest.as_ref(),
             Fact::Unknown(_) => None,
+        }
+    }
+
+    /// The instance's pool, where it is known which that is.
+    pub fn pool(&self) -> Option<Pool> {
+        match (&self.instance, &self.membership) {
+            (Fact::Known(Some(instance)), Fact::Known(_)) => {
+                Some(Pool::of(self.group_name(), &instance.tags))
+            }
+            _ => None,
+        }
+    }
+
+    /// What others with the same symptom may share with the instance, where
+    /// that is known.
+    pub fn sighting(&self, id: &InstanceId) -> Option<Sighting> {
+        let Fact::Known(Some(instance)) = &self.instance else { return None };
+        let version = match &self.membership {
+            Fact::Known(Some(membership)) => membership.launch_template_version.clone(),
+            _ => None,
+        };
+        Some(Sighting {
+            instance: id.clone(),
+            at: self.observed_at,
+            zone: instance.zone.clone(),
+            image: instance.image.clone(),
+            launch_template_version: version,
+        })
+    }
+
+    /// The instance's earlier incidents, where the ledger could be read: without
+    /// the one that is open.
+    pub fn past(&self) -> Vec<Past> {
+        match self.latest() {
+            Some(open) if open.stage.is_open() => open.past.clone(),
+            Some(latest) => latest.past_so_far(self.observed_at),
+            None => Vec::new(),
         }
     }
 
@@ -351,4 +451,10 @@ impl Facts {
             _ => None,
         })
     }
+}
+
+async fn group_named(look: &impl Look, name: Option<&GroupName>) -> GroupFact {
+    let Some(name) = name else { return GroupFact::NotRead };
+    let (group, refresh) = future::join(look.group(name), look.refresh(name)).await;
+    GroupFact::Read { group: group.into(), refresh: refresh.into() }
 }

@@ -3,6 +3,8 @@
 //! only hints to look sooner: lost, late, doubled or reordered they change the
 //! delay and nothing else.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt as _, future, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -11,9 +13,9 @@ use crate::act::{self, Touch};
 use crate::decide;
 use crate::facts::{Facts, Gap, Look};
 use crate::guard::{self, Refusal};
-use crate::ids::InstanceId;
+use crate::ids::{GroupName, InstanceId};
 use crate::incident::{HeldBack, Incident, Rung, Stage};
-use crate::ledger::{self, Claim, Deed, Ledger};
+use crate::ledger::{self, Claim, Climbed, Deed, Ledger};
 use crate::next::{Step, next};
 use crate::notify::{self, Tell};
 use crate::policy::Policy;
@@ -32,6 +34,9 @@ const TOGETHER_MAX: usize = 8;
 /// The beat that ends an incident has this long to tell so before the next one
 /// does: the function's 60 seconds.
 const TURN_LASTS: SignedDuration = SignedDuration::from_secs(60);
+
+/// Over this time those that a shared cause holds back are spread.
+const SPREAD: SignedDuration = SignedDuration::from_mins(3);
 
 /// A rung that is held back this long is told to people, once.
 const HELD_BACK_IS_TOLD_AFTER: SignedDuration = SignedDuration::from_mins(15);
@@ -64,16 +69,38 @@ where
     };
     due.retain(|incident| incident.stage.is_open() && !incident.is_taken(now));
     let mut beat = Beat { looked_at: due.len(), ..Beat::default() };
-    let mut steps = stream::iter(&due)
-        .map(|incident| follow(incident, now, policy, world))
+    let mut steps = stream::iter(queues(&due))
+        .map(|queue| async move {
+            let mut followed = Vec::new();
+            for incident in queue {
+                followed.push(follow(incident, now, policy, world).await);
+            }
+            followed
+        })
         .buffer_unordered(TOGETHER_MAX);
     while let Some(followed) = steps.next().await {
-        match followed {
-            Ok(report) => beat.reports.extend(report),
-            Err(gap) => beat.left.push(gap.to_string()),
+        for followed in followed {
+            match followed {
+                Ok(report) => beat.reports.extend(report),
+                Err(gap) => beat.left.push(gap.to_string()),
+            }
         }
     }
     Ok(beat)
+}
+
+/// Who is held back stands in a queue with the others of its group, oldest
+/// first, so that the next free place goes to who waits longest; the others
+/// need not wait for each other.
+fn queues(due: &[Incident]) -> Vec<Vec<&Incident>> {
+    let (mut waiting, others): (Vec<&Incident>, Vec<&Incident>) =
+        due.iter().partition(|incident| incident.held_back.is_some());
+    waiting.sort_by_key(|incident| incident.opened_at);
+    let mut by_group: BTreeMap<Option<&GroupName>, Vec<&Incident>> = BTreeMap::new();
+    for incident in waiting {
+        by_group.entry(incident.group.as_ref()).or_default().push(incident);
+    }
+    others.into_iter().map(|incident| vec![incident]).chain(by_group.into_values()).collect()
 }
 
 /// Takes one incident one step on.
@@ -125,10 +152,14 @@ async fn climb<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let presence = match scene {
-        Scene::Symptom(presence) => presence.clone(),
-        _ => scene::presence(incident, world, now).await,
+    let presence = async {
+        match scene {
+            Scene::Symptom(presence) => presence.clone(),
+            _ => scene::presence(incident, world, now).await,
+        }
     };
+    let facts = Facts::read(world, &incident.instance_id, now);
+    let (presence, mut facts) = future::join(presence, facts).await;
     if presence == Presence::Gone && incident.stage != Stage::Watching {
         let mut moved = incident.moved_to(Stage::Watching, now);
         let because = vec![reason, Reason::SymptomOver];
@@ -136,11 +167,10 @@ where
         moved.note(report.entry());
         return Ok(world.record(&moved).await?.then_some(report));
     }
-    let mut facts = Facts::read(world, &incident.instance_id, now).await;
     facts.found.clone_from(&incident.found);
     let tried = incident.tried();
-    if decide::looks_beyond_cleanup(&tried, &facts, policy) {
-        facts.read_group(world, incident.symptom).await;
+    if decide::looks_beyond_cleanup(incident.symptom, &tried, &facts, policy) {
+        facts.read_for_disruption(world, &incident.instance_id, incident.symptom).await;
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, policy);
     let cleared = match guard::clear_climb(decision, incident, &facts, policy) {
@@ -151,20 +181,27 @@ where
             let ended = incident.moved_to(Stage::HandedOver, now);
             return ending(incident, ended, because, now, world).await;
         }
+        Err(refusal) if !refusal.passes && incident.attempts.is_empty() => {
+            let ended = incident.moved_to(Stage::Withdrawn, now);
+            return ending(incident, ended, refusal.because, now, world).await;
+        }
         Err(refusal) => return hold_back(incident, reason, refusal, now, world).await,
     };
     if let Presence::Unknown(gap) = presence
         && cleared.rung().is_disruptive()
     {
-        let because = vec![Reason::FactUnknown(gap)];
-        let refusal = Refusal { rung: Some(cleared.rung()), because, handed_over: false };
+        let refusal = Refusal::for_now(cleared.rung(), Reason::FactUnknown(gap));
         return hold_back(incident, reason, refusal, now, world).await;
     }
-    let mut because = vec![reason];
+    let mut because = vec![reason.clone()];
     because.extend_from_slice(cleared.because());
     match ledger::climb(world, &cleared, incident, now, policy).await? {
-        Some(claim) => Ok(Some(carry_out(claim, because, now, policy, world).await)),
-        None => Ok(None),
+        Climbed::Claimed(claim) => Ok(Some(carry_out(*claim, because, now, policy, world).await)),
+        Climbed::Outrun => Ok(None),
+        Climbed::PlaceTaken => {
+            let refusal = Refusal::for_now(cleared.rung(), Reason::PlaceTaken);
+            hold_back(incident, reason, refusal, now, world).await
+        }
     }
 }
 
@@ -182,7 +219,7 @@ where
     let before = incident.held_back.unwrap_or(HeldBack { since: now, told: false });
     let lasts = now.duration_since(before.since) >= HELD_BACK_IS_TOLD_AFTER;
     let tell_now = lasts && !before.told;
-    let mut held = incident.waiting_until(now + SignedDuration::from_mins(1));
+    let mut held = incident.waiting_until(now + asks_again_after(incident, &refusal));
     held.held_back = Some(HeldBack { told: before.told || tell_now, ..before });
     let mut because = refusal.because;
     because.push(reason);
@@ -198,6 +235,20 @@ where
         notify::tell(&mut report, world).await;
     }
     Ok(Some(report))
+}
+
+/// When a rung that is held back is tried again. Those that a shared cause holds
+/// back would all be free in one moment, so they ask at different times.
+fn asks_again_after(incident: &Incident, refusal: &Refusal) -> SignedDuration {
+    let shared = |reason: &Reason| {
+        matches!(reason, Reason::CorrelatedFailure { .. } | Reason::LoadNotFault { .. })
+    };
+    let beat = SignedDuration::from_mins(1);
+    if refusal.because.iter().any(shared) {
+        beat + incident.action_id.spread_over(SPREAD)
+    } else {
+        beat
+    }
 }
 
 /// act -> record -> notify, for a step of an open incident.
@@ -243,11 +294,16 @@ where
     if !world.record(&turn).await? {
         return Ok(None);
     }
-    let mut ended = Incident { version: turn.version + 1, ..ended };
+    if let Some(lease) = &turn.lease {
+        world.release(lease).await?;
+    }
+    let mut ended = Incident { version: turn.version + 1, lease: None, ..ended };
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(&ended, outcome, because, now);
     ended.note(report.entry());
-    notify::tell(&mut report, world).await;
+    if report.is_news() {
+        notify::tell(&mut report, world).await;
+    }
     let problem = not_recorded(world.record(&ended).await);
     report.because.extend(problem.map(Reason::NotRecorded));
     Ok(Some(report))

@@ -17,7 +17,7 @@ pub struct InvalidId {
 }
 
 impl InvalidId {
-    fn new(found: &str, expected: &'static str) -> Self {
+    pub(crate) fn new(found: &str, expected: &'static str) -> Self {
         Self { found: found.chars().take(64).collect(), expected }
     }
 }
@@ -183,6 +183,14 @@ impl ActionId {
             hex.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
         }
         Self(hex)
+    }
+
+    /// A time below `span`, always the same for one occasion and spread evenly
+    /// over all: jitter without chance.
+    pub fn spread_over(&self, span: jiff::SignedDuration) -> jiff::SignedDuration {
+        let digits = self.0.get(..8).unwrap_or_default();
+        let share = i64::from(u32::from_str_radix(digits, 16).unwrap_or_default());
+        jiff::SignedDuration::from_secs(share % span.as_secs().max(1))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::alarm::{Seen, Symptom};
 use crate::evidence::{Destination, Exhibit};
 use crate::ids::{ActionId, BucketName, CommandId, GroupName, IncidentId, InstanceId, MountPoint};
+use crate::pool::Lease;
 
 /// One kind of action, from gentle to drastic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +53,9 @@ impl fmt::Display for Rung {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
+    /// Nothing was done yet: a guard holds the first rung back, for a reason
+    /// that may pass.
+    Waiting,
     /// A cleanup is sent, or about to be.
     Cleaning,
     /// The instance goes to Standby, so that its group does not replace it
@@ -71,11 +75,15 @@ pub enum Stage {
     HandedOver,
     /// The incident ran out of time. A person has it now.
     Expired,
+    /// Nothing was done, and nothing is ours to do any more: while it waited,
+    /// the instance was stopped, say, or its owner opted out.
+    Withdrawn,
 }
 
 impl Stage {
     /// Every stage there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
+        Self::Waiting,
         Self::Cleaning,
         Self::Draining,
         Self::Rebooting,
@@ -85,11 +93,12 @@ impl Stage {
         Self::Resolved,
         Self::HandedOver,
         Self::Expired,
+        Self::Withdrawn,
     ];
 
     /// Whether the incident still holds its instance against other incidents.
     pub fn is_open(self) -> bool {
-        !matches!(self, Self::Resolved | Self::HandedOver | Self::Expired)
+        !matches!(self, Self::Resolved | Self::HandedOver | Self::Expired | Self::Withdrawn)
     }
 
     /// The longest an incident stays in this stage.
@@ -108,7 +117,9 @@ impl Stage {
             // Metrics come every 5 minutes at worst and an alarm looks at
             // several, so trouble may show for 15 minutes after its end.
             Self::Watching => 30,
-            Self::Resolved | Self::HandedOver | Self::Expired => 0,
+            // Longer than any incident may last.
+            Self::Waiting => 24 * 60,
+            Self::Resolved | Self::HandedOver | Self::Expired | Self::Withdrawn => 0,
         })
     }
 }
@@ -241,6 +252,16 @@ pub struct Incident {
     /// Our Standby, while the instance may be in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby: Option<Standby>,
+    /// Its place in its pool's disruption budget, from the first disruptive
+    /// rung on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// Until when the instance is left alone after the incident before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests_until: Option<Timestamp>,
+    /// The incidents of the instance before this, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Past>,
     /// Since when the next rung is held back, and whether people know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
@@ -261,6 +282,32 @@ pub struct Incident {
     pub version: u64,
 }
 
+/// An incident that has ended, as the ones after it remember it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// The trouble.
+    pub symptom: Symptom,
+    /// When it began.
+    pub opened_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The rung tried last, if one was.
+    pub rung: Option<Rung>,
+    /// How it ended.
+    pub stage: Stage,
+}
+
+/// Incidents remembered: two a day for a week and some.
+const PAST_MAX: usize = 16;
+
+/// How long an incident is remembered by those after it: as far back as
+/// repeats are counted at most.
+const PAST_LASTS: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The next beat ends an incident that ran out of time. Only when none has come
+/// for so long may another incident take its place unended.
+pub const UNENDED_MAX: SignedDuration = SignedDuration::from_mins(10);
+
 /// Occasions remembered. A stale alarm is refused after minutes, and no
 /// instance has this many incidents in that time.
 const ANSWERED_MAX: usize = 32;
@@ -277,7 +324,27 @@ pub struct HeldBack {
 impl Incident {
     /// Whether the incident holds its instance at `now`.
     pub fn holds(&self, now: Timestamp) -> bool {
-        self.stage.is_open() && now < self.expires_at
+        self.stage.is_open() && now < self.expires_at + UNENDED_MAX
+    }
+
+    /// When the incident ended; `None` while it is open.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        (!self.stage.is_open()).then_some(self.stage_since)
+    }
+
+    /// What the next incident of the instance remembers of those before it.
+    pub fn past_so_far(&self, now: Timestamp) -> Vec<Past> {
+        let mut past = self.past.clone();
+        past.push(Past {
+            symptom: self.symptom,
+            opened_at: self.opened_at,
+            ended_at: self.ended_at().unwrap_or(self.expires_at),
+            rung: self.rung(),
+            stage: self.stage,
+        });
+        past.retain(|past| now.duration_since(past.opened_at) < PAST_LASTS);
+        let forgotten = past.len().saturating_sub(PAST_MAX);
+        past.split_off(forgotten)
     }
 
     /// Whether a beat is about to end it.

@@ -2,14 +2,16 @@
 //! what is.* One conditional write decides which of many deliveries acts, and
 //! the intent stands in the ledger before the call is made.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::alarm::{Alarm, Seen, Symptom};
 use crate::facts::{Facts, Gap};
-use crate::guard::{Cleared, Refusal};
+use crate::guard::{self, Cleared, Place, Refusal};
 use crate::ids::{ActionId, GroupName};
-use crate::incident::{Attempt, Incident, Rung, Stage, Standby};
+use crate::incident::{Attempt, HeldBack, Incident, Rung, Stage, Standby};
+use crate::pause::{Pause, Scope};
 use crate::policy::Policy;
+use crate::pool::{Lease, Pool, Sighting};
 use crate::reason::Reason;
 
 /// Keeps incidents.
@@ -19,12 +21,41 @@ pub trait Ledger {
     /// [answers](Incident::answers) the same action nor still
     /// [holds](Incident::holds) the instance. A write that finds itself, since
     /// the answer of an earlier try was lost, has succeeded.
+    /// If the incident has a lease, its place in the pool's budget is taken in
+    /// the same transaction: both, or neither.
     async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, Gap>;
 
     /// Writes a later state of an incident in one conditional write, which
     /// succeeds only over the version before it. `false` if another writer won.
     /// An incident that has ended also stays as a row of its own for 90 days.
     async fn record(&self, incident: &Incident) -> Result<bool, Gap>;
+
+    /// Like [`record`](Self::record), and takes the place of the incident's
+    /// lease in the same transaction, if nobody holds it at `now`.
+    async fn record_with_lease(&self, incident: &Incident, now: Timestamp) -> Result<Leased, Gap>;
+
+    /// Gives a place in a pool's budget back, if it is still held. Done twice
+    /// it is done once.
+    async fn release(&self, lease: &Lease) -> Result<(), Gap>;
+
+    /// Notes that a member of `pool` shows `symptom`, once for each time window,
+    /// and gives all that are noted in that window.
+    async fn note_sick(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        sighting: &Sighting,
+    ) -> Result<Vec<Sighting>, Gap>;
+
+    /// Sets a pause, over one of the same scope, and forgets those that ended
+    /// before it was set. Gives all there are now.
+    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, Gap>;
+
+    /// Lifts the pause of `scope`, if there is one. Gives all that are left.
+    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, Gap>;
+
+    /// Every pause there is, those that have ended too.
+    async fn pauses(&self) -> Result<Vec<Pause>, Gap>;
 
     /// Notes that a member of `group` is being replaced for `symptom`.
     async fn note_replacement(
@@ -46,6 +77,19 @@ pub enum Recorded {
     New,
     /// Another incident stands in its place.
     Already(Box<Incident>),
+    /// The place in the pool's budget went to another incident.
+    PlaceTaken,
+}
+
+/// What became of a write that takes a place in a pool's budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leased {
+    /// Both are written.
+    Won,
+    /// Another writer had the incident first.
+    Outrun,
+    /// The place went to another incident.
+    PlaceTaken,
 }
 
 /// One call that changes the world.
@@ -149,22 +193,52 @@ pub async fn claim(
 ) -> Result<Claim, NoClaim> {
     let now = facts.observed_at;
     let deed = Deed::first(cleared);
-    let incident = Incident {
+    let mut incident = opened(deed.stage(), alarm, facts, policy);
+    incident.attempts.push(attempt(cleared.rung(), now));
+    incident.standby = cleared.standby();
+    incident.lease = cleared.place().map(|place| lease(place, &incident));
+    open(ledger, &incident, Some(cleared.rung()), now).await?;
+    Ok(Claim { deed, incident })
+}
+
+/// Opens an incident that waits until what holds it back has passed. Nothing
+/// is claimed: the follow-up claims once the guards allow it.
+pub async fn wait(
+    ledger: &impl Ledger,
+    refusal: &Refusal,
+    told: bool,
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Incident, NoClaim> {
+    let now = facts.observed_at;
+    let mut incident = opened(Stage::Waiting, alarm, facts, policy);
+    incident.held_back = Some(HeldBack { since: now, told });
+    open(ledger, &incident, refusal.rung, now).await?;
+    Ok(incident)
+}
+
+fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incident {
+    let now = facts.observed_at;
+    Incident {
         id: alarm.incident_id(),
         action_id: alarm.action_id(),
         answered: facts.latest().map(Incident::answered_so_far).unwrap_or_default(),
         instance_id: alarm.instance_id.clone(),
         symptom: alarm.symptom,
         seen: Seen::of(alarm),
-        group: cleared.group().cloned(),
+        group: facts.group_name().cloned(),
         mount: alarm.mount.clone(),
-        stage: deed.stage(),
+        stage,
         stage_since: now,
         quiet_since: None,
-        attempts: vec![attempt(cleared.rung(), now)],
+        attempts: Vec::new(),
         found: None,
         evidence: None,
-        standby: cleared.standby(),
+        standby: None,
+        lease: None,
+        rests_until: guard::rests_until(facts, policy),
+        past: facts.past(),
         held_back: None,
         taken_until: None,
         course: Vec::new(),
@@ -172,34 +246,75 @@ pub async fn claim(
         due_at: now + policy.first_look_after,
         expires_at: now + policy.claim_lasts,
         version: 1,
-    };
-    match ledger.open(&incident, now).await {
-        Ok(Recorded::New) => Ok(Claim { deed, incident }),
-        Ok(Recorded::Already(other)) => Err(NoClaim::Refused(Refusal {
-            rung: Some(cleared.rung()),
-            because: vec![already(&other, &incident.action_id)],
-            handed_over: false,
-        })),
-        Err(gap) => Err(NoClaim::Unreachable(gap)),
     }
 }
 
-/// Writes the intent to try the next rung of an open incident. `None` if
-/// another writer was first: then it is theirs to carry out.
+async fn open(
+    ledger: &impl Ledger,
+    incident: &Incident,
+    rung: Option<Rung>,
+    now: Timestamp,
+) -> Result<(), NoClaim> {
+    let (reason, passes) = match ledger.open(incident, now).await {
+        Ok(Recorded::New) => return Ok(()),
+        Ok(Recorded::Already(other)) => (already(&other, &incident.action_id), false),
+        Ok(Recorded::PlaceTaken) => (Reason::PlaceTaken, true),
+        Err(gap) => return Err(NoClaim::Unreachable(gap)),
+    };
+    Err(NoClaim::Refused(Refusal { rung, because: vec![reason], handed_over: false, passes }))
+}
+
+/// A place ends with its incident. This is for one that nobody ends: by then
+/// it is brought back from Standby too.
+const LEASE_OUTLASTS: SignedDuration = SignedDuration::from_mins(30);
+
+fn lease(place: &Place, incident: &Incident) -> Lease {
+    Lease {
+        pool: place.pool.clone(),
+        place: place.number,
+        incident: incident.id.clone(),
+        until: incident.expires_at + LEASE_OUTLASTS,
+    }
+}
+
+/// Writes the intent to try the next rung of an open incident.
 pub async fn climb(
     ledger: &impl Ledger,
     cleared: &Cleared,
     incident: &Incident,
     now: Timestamp,
     policy: &Policy,
-) -> Result<Option<Claim>, Gap> {
+) -> Result<Climbed, Gap> {
     let deed = Deed::first(cleared);
     let mut next = incident.moved_to(deed.stage(), now);
     next.attempts.push(attempt(cleared.rung(), now));
     next.standby = cleared.standby();
     next.group = cleared.group().cloned().or(next.group);
     next.due_at = now + policy.first_look_after;
-    Ok(ledger.record(&next).await?.then_some(Claim { deed, incident: next }))
+    let leased = match cleared.place() {
+        Some(place) => {
+            next.lease = Some(lease(place, &next));
+            ledger.record_with_lease(&next, now).await?
+        }
+        None if ledger.record(&next).await? => Leased::Won,
+        None => Leased::Outrun,
+    };
+    Ok(match leased {
+        Leased::Won => Climbed::Claimed(Box::new(Claim { deed, incident: next })),
+        Leased::Outrun => Climbed::Outrun,
+        Leased::PlaceTaken => Climbed::PlaceTaken,
+    })
+}
+
+/// What became of the intent to climb.
+#[derive(Debug)]
+pub enum Climbed {
+    /// It is ours to carry out.
+    Claimed(Box<Claim>),
+    /// Another writer was first: it is theirs.
+    Outrun,
+    /// The place in the pool's budget went to another incident.
+    PlaceTaken,
 }
 
 /// Writes the intent of the next step of the rung an incident is on: to reboot

@@ -29,6 +29,10 @@ pub mod evidence;
 
 pub mod alarm;
 
+pub mod pause;
+
+pub mod pool;
+
 pub mod incident;
 
 pub mod facts;
@@ -36,6 +40,8 @@ pub mod facts;
 pub mod reason;
 
 pub mod advice;
+
+pub mod correlation;
 
 pub mod decide;
 

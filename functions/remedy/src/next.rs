@@ -66,6 +66,7 @@ pub fn next(incident: &Incident, scene: &Scene, now: Timestamp, policy: &Policy)
         return step;
     }
     match (incident.stage, scene) {
+        (Stage::Waiting, Scene::Symptom(presence)) => waiting(incident, presence, now, policy),
         (Stage::Cleaning, Scene::Cleanup { command_id, command }) => {
             cleaning(incident, command_id.as_ref(), command, now, policy)
         }
@@ -89,6 +90,21 @@ fn end(incident: &Incident, stage: Stage, now: Timestamp, because: Vec<Reason>) 
 
 fn overdue(incident: &Incident, now: Timestamp) -> bool {
     incident.in_stage_for(now) >= incident.stage.lasts()
+}
+
+/// What waits is tried again each time, while something shows that the symptom
+/// is there. Where nothing does, the alarm's own word counts while it is fresh.
+fn waiting(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Policy) -> Step {
+    let reason = match presence {
+        Presence::Gone => return watched(incident, presence, now, policy),
+        Presence::There { what } => Reason::StillThere { what: what.clone() },
+        _ if now.duration_since(incident.seen.changed_at) > policy.stale_after => {
+            return loud(incident, now);
+        }
+        Presence::Unknown(gap) => Reason::FactUnknown(gap.clone()),
+        Presence::Unseen { why } => Reason::Unverified { why: why.clone() },
+    };
+    Step::Climb(loudly(incident), reason)
 }
 
 /// Where a call leads that AWS did not carry out.

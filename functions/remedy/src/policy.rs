@@ -13,6 +13,13 @@ pub const OPT_IN_ENABLED: &str = "enabled";
 /// The value of [`OPT_IN_TAG`] that asks for thinking and telling only.
 pub const OPT_IN_OBSERVE: &str = "observe";
 
+/// The instance tag by which an owner says what its instance store is worth.
+/// Without it a replacement never loses one.
+pub const INSTANCE_STORE_TAG: &str = "auto-remediation-instance-store";
+
+/// The value of [`INSTANCE_STORE_TAG`] that lets a replacement lose it.
+pub const INSTANCE_STORE_DISPOSABLE: &str = "disposable";
+
 /// Whether this deployment touches anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -49,6 +56,32 @@ pub struct Policy {
     /// For how long the symptom must be gone before an incident is resolved.
     /// 5 minutes: one more datapoint of the slowest metric.
     pub quiet_for: SignedDuration,
+    /// After an incident in which something was done, its instance is left
+    /// alone for so long, whatever the symptom. 15 minutes: what was done shows
+    /// in the slowest metric by then, and a loop of repairs shows itself.
+    pub cooldown: SignedDuration,
+    /// So many incidents of one symptom on one instance within
+    /// [`repeats_within`](Self::repeats_within) mean that the rung that ended
+    /// them does not last. 3: two may be chance.
+    pub repeats: usize,
+    /// How far back incidents count as repeats. 7 days: a cause that follows
+    /// the week's rhythm is seen.
+    pub repeats_within: SignedDuration,
+    /// The share of a group that may be out of service through us at once, in
+    /// percent of its desired capacity, and at least one member. 10, what Auto
+    /// Scaling allows itself when it replaces several unhealthy members.
+    pub budget_percent: u8,
+    /// How many standalone instances with one pool tag may be out of service
+    /// through us at once. 1: nothing is known about how they stand in for
+    /// each other.
+    pub standalone_budget: u32,
+    /// So many members of a group with the same symptom are no coincidence, if
+    /// they are [`correlated_percent`](Self::correlated_percent) of it too. 3.
+    pub correlated_instances: usize,
+    /// The share of a group that makes a failure correlated, in percent. 30.
+    pub correlated_percent: u8,
+    /// Within this time. 10 minutes: two periods of the slowest metric.
+    pub correlated_within: SignedDuration,
     /// The cleanup of a full disk stops at this share of used space, in
     /// percent: 80, so that it does not come back within the hour.
     pub disk_target_percent: u8,
@@ -70,6 +103,14 @@ impl Default for Policy {
             claim_lasts: SignedDuration::from_mins(180),
             first_look_after: SignedDuration::from_secs(60),
             quiet_for: SignedDuration::from_mins(5),
+            cooldown: SignedDuration::from_mins(15),
+            repeats: 3,
+            repeats_within: SignedDuration::from_hours(7 * 24),
+            budget_percent: 10,
+            standalone_budget: 1,
+            correlated_instances: 3,
+            correlated_percent: 30,
+            correlated_within: SignedDuration::from_mins(10),
             disk_target_percent: 80,
             units: Vec::new(),
             evidence_bucket: None,

@@ -4,14 +4,16 @@
 
 use std::fmt;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::alarm::Symptom;
 use crate::facts::Gap;
 use crate::ids::{GroupName, IncidentId};
 use crate::incident::Rung;
+use crate::pause::Pause;
 use crate::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+use crate::pool::Pool;
 
 /// One typed reason.
 #[expect(missing_docs, reason = "each variant's sentence tells its fields")]
@@ -29,6 +31,14 @@ pub enum Reason {
     SystemImpaired,
     /// A reboot frees no disk space unless `/tmp` is known to hold it.
     RebootFreesNothing,
+    /// The rung ended earlier incidents of the symptom, and it came back.
+    DidNotLast { rung: Rung, count: usize },
+    /// The same trouble again and again: somebody has to find out why.
+    RootCauseNeeded { symptom: Symptom, count: usize },
+    /// AWS is going to do something to the instance itself.
+    ScheduledEvent { code: String, not_before: Option<Timestamp> },
+    /// A replacement would lose the instance's own disks.
+    InstanceStoreLost,
     /// There is no Auto Scaling group to replace the instance.
     NotInGroup,
     /// The group's owner has not opted in.
@@ -69,6 +79,20 @@ pub enum Reason {
     FactUnknown(Gap),
     /// This transition has been answered already.
     DuplicateDelivery { incident: IncidentId },
+    /// A person has paused this.
+    Paused { pause: Pause },
+    /// An incident of the instance ended a short while ago.
+    CoolingDown { until: Timestamp },
+    /// As many members as allowed are out of service through us.
+    BudgetSpent { pool: Pool, budget: u32 },
+    /// Another incident took the place in the budget at the same time.
+    PlaceTaken,
+    /// Too few other members are healthy.
+    TooFewHealthy { others: u32, needed: u32 },
+    /// Many members show the symptom: what they share is to blame.
+    CorrelatedFailure { symptom: Symptom, count: usize, of: Option<u32>, shared: String },
+    /// High CPU on most of a group is load.
+    LoadNotFault { count: usize, of: Option<u32> },
     /// Another incident holds the instance.
     IncidentOpen { incident: IncidentId, symptom: Symptom },
     /// AWS refused the action: it did not happen.
@@ -141,6 +165,10 @@ impl Reason {
             Self::PlatformUnsupported => "platform-unsupported",
             Self::SystemImpaired => "system-impaired",
             Self::RebootFreesNothing => "reboot-frees-nothing",
+            Self::DidNotLast { .. } => "did-not-last",
+            Self::RootCauseNeeded { .. } => "root-cause-needed",
+            Self::ScheduledEvent { .. } => "scheduled-event",
+            Self::InstanceStoreLost => "instance-store-lost",
             Self::NotInGroup => "not-in-group",
             Self::GroupNotOptedIn { .. } => "group-not-opted-in",
             Self::GroupObserved { .. } => "group-observed",
@@ -161,6 +189,13 @@ impl Reason {
             Self::WhichInstance { .. } => "which-instance",
             Self::FactUnknown(_) => "fact-unknown",
             Self::DuplicateDelivery { .. } => "duplicate-delivery",
+            Self::Paused { .. } => "paused",
+            Self::CoolingDown { .. } => "cooling-down",
+            Self::BudgetSpent { .. } => "budget-spent",
+            Self::PlaceTaken => "place-taken",
+            Self::TooFewHealthy { .. } => "too-few-healthy",
+            Self::CorrelatedFailure { .. } => "correlated-failure",
+            Self::LoadNotFault { .. } => "load-not-fault",
             Self::IncidentOpen { .. } => "incident-open",
             Self::ActionFailed { .. } => "action-failed",
             Self::ActionUncertain { .. } => "action-uncertain",
@@ -204,6 +239,10 @@ impl fmt::Display for Reason {
             | Self::PlatformUnsupported
             | Self::SystemImpaired
             | Self::RebootFreesNothing
+            | Self::DidNotLast { .. }
+            | Self::RootCauseNeeded { .. }
+            | Self::ScheduledEvent { .. }
+            | Self::InstanceStoreLost
             | Self::NotInGroup
             | Self::GroupNotOptedIn { .. }
             | Self::GroupObserved { .. }
@@ -227,6 +266,13 @@ impl fmt::Display for Reason {
             | Self::WhichInstance { .. }
             | Self::FactUnknown(_)
             | Self::DuplicateDelivery { .. }
+            | Self::Paused { .. }
+            | Self::CoolingDown { .. }
+            | Self::BudgetSpent { .. }
+            | Self::PlaceTaken
+            | Self::TooFewHealthy { .. }
+            | Self::CorrelatedFailure { .. }
+            | Self::LoadNotFault { .. }
             | Self::IncidentOpen { .. }
             | Self::PersonPresent { .. }
             | Self::UnfitForReboot { .. }
@@ -281,6 +327,25 @@ impl Reason {
             Self::RebootFreesNothing => {
                 f.write_str("a reboot frees disk space only if /tmp holds it, which is not known")
             }
+            Self::DidNotLast { rung, count } => {
+                write!(f, "a {rung} ended {} of this lately, and did not last", Incidents(*count))
+            }
+            Self::RootCauseNeeded { symptom, count } => write!(
+                f,
+                "this is incident {count} of {symptom} on the instance within days: \
+                 the root cause has to be found"
+            ),
+            Self::ScheduledEvent { code, not_before: Some(at) } => write!(
+                f,
+                "AWS has scheduled {code} for the instance, not before {}",
+                at.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::ScheduledEvent { code, not_before: None } => {
+                write!(f, "AWS has scheduled {code} for the instance")
+            }
+            Self::InstanceStoreLost => f.write_str(
+                "the instance has instance store volumes, which a replacement would lose",
+            ),
             Self::NotInGroup => {
                 f.write_str("the instance is in no Auto Scaling group that could replace it")
             }
@@ -342,6 +407,41 @@ impl Reason {
             Self::DuplicateDelivery { incident } => {
                 write!(f, "this change of state is already answered by incident {incident}")
             }
+            Self::Paused { pause } => write!(
+                f,
+                "{} paused {} until {}: {}",
+                pause.owner,
+                pause.scope,
+                pause.until.strftime("%Y-%m-%d %H:%M UTC"),
+                pause.reason
+            ),
+            Self::CoolingDown { until } => write!(
+                f,
+                "an incident of the instance ended a short while ago; it is left alone until {}",
+                until.strftime("%H:%M:%S UTC")
+            ),
+            Self::BudgetSpent { pool, budget } => write!(
+                f,
+                "the disruption budget of {pool} is spent: {budget} out of service through Remedy \
+                 already"
+            ),
+            Self::PlaceTaken => f.write_str(
+                "another incident took the free place in the disruption budget at the same time",
+            ),
+            Self::TooFewHealthy { others, needed } => write!(
+                f,
+                "only {others} other members are healthy, and {needed} are needed to spare this one"
+            ),
+            Self::CorrelatedFailure { symptom, count, of, shared } => write!(
+                f,
+                "{} show {symptom} within minutes: a shared cause is likely; they share {shared}",
+                Members(*count, *of)
+            ),
+            Self::LoadNotFault { count, of } => write!(
+                f,
+                "{} have high CPU: that is load, not a fault; add capacity",
+                Members(*count, *of)
+            ),
             Self::IncidentOpen { incident, symptom } => {
                 write!(f, "incident {incident} ({symptom}) is open on the instance")
             }
@@ -408,6 +508,27 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Whether it may pass by itself: then the incident waits for that.
+    /// Whatever else was in the way stays there until somebody acts.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Paused { .. }
+                | Self::CoolingDown { .. }
+                | Self::BudgetSpent { .. }
+                | Self::PlaceTaken
+                | Self::TooFewHealthy { .. }
+                | Self::CorrelatedFailure { .. }
+                | Self::LoadNotFault { .. }
+                | Self::PersonPresent { .. }
+                | Self::UnfitForReboot { .. }
+                | Self::FactUnknown(_)
+                | Self::RefreshRunning { .. }
+        )
+    }
+}
+
 impl Serialize for Reason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut reason = serializer.serialize_struct("Reason", 2)?;
@@ -423,6 +544,27 @@ struct Age(SignedDuration);
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#}", SignedDuration::from_secs(self.0.as_secs()))
+    }
+}
+
+/// Some incidents, counted.
+struct Incidents(usize);
+
+impl fmt::Display for Incidents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { "incident" } else { "incidents" })
+    }
+}
+
+/// Some members of a group whose size may be known.
+struct Members(usize, Option<u32>);
+
+impl fmt::Display for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(size) => write!(f, "{} of {size} members", self.0),
+            None => write!(f, "{} instances", self.0),
+        }
     }
 }
 

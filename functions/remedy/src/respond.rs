@@ -5,13 +5,15 @@ use serde::Serialize;
 
 use crate::act::{self, Touch};
 use crate::alarm::{self, Alarm, AlarmState, Evidence, Invocation, Seen, Unreadable};
-use crate::decide;
-use crate::facts::{Facts, Gap, Look};
+use crate::decide::{self, Decision};
+use crate::facts::{Fact, Facts, Gap, Look};
 use crate::follow_up::record_and_tell;
-use crate::guard::{self, Refusal};
+use crate::guard::{self, Cleared, Refusal};
+use crate::incident::HeldBack;
 use crate::ledger::{self, Ledger, NoClaim};
 use crate::notify::{self, Tell};
 use crate::policy::{Mode, Policy};
+use crate::pool::Sighting;
 use crate::reason::Reason;
 use crate::report::{Outcome, Report};
 use crate::scene::{self, Presence};
@@ -94,46 +96,136 @@ where
 {
     let now = invocation.at;
     let mut facts = Facts::read(world, &alarm.instance_id, now).await;
+    let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, policy);
+    if beyond && !guard::is_ours(alarm, &facts, policy) {
+        // Nothing more is asked about what is refused whatever the answers.
+        let nothing = Decision::Watch { because: Vec::new() };
+        if let Err(refusal) = guard::clear(nothing, alarm, &facts, policy) {
+            return refuse(alarm, &facts, policy, refusal, world).await;
+        }
+    }
     let mut presence = None;
-    if decide::looks_beyond_cleanup(&[], &facts, policy) {
-        let seen = Seen::of(alarm);
-        let again = scene::presence_since(alarm.changed_at, &seen, world, now);
-        let ((), again) = future::join(facts.read_group(world, alarm.symptom), again).await;
-        presence = Some(again);
+    if beyond {
+        presence = Some(look_beyond(alarm, &mut facts, world).await);
     }
     let decision = decide::decide(alarm.symptom, &[], &facts, policy);
-    let cleared = match guard::clear(decision, alarm, &facts, policy) {
+    let cleared = guard::clear(decision, alarm, &facts, policy)
+        .and_then(|cleared| confirmed(cleared, presence));
+    let cleared = match cleared {
         Ok(cleared) => cleared,
-        Err(refusal) => return Ok(held(alarm, &facts, policy, refusal, world).await),
+        Err(refusal) => return refuse(alarm, &facts, policy, refusal, world).await,
     };
-    let doubt = match presence {
-        // The alarm is minutes old and the metric has come back since: nothing
-        // is disrupted for what is over. A new alarm comes if it is not.
-        Some(Presence::Gone) => Some(Reason::SymptomOver),
-        Some(Presence::Unknown(gap)) => Some(Reason::FactUnknown(gap)),
-        _ => None,
-    };
-    if let Some(reason) = doubt.filter(|_| cleared.rung().is_disruptive()) {
-        let rung = Some(cleared.rung());
-        let refusal = Refusal { rung, because: vec![reason], handed_over: false };
-        return Ok(held(alarm, &facts, policy, refusal, world).await);
-    }
     let mut because = cleared.because().to_vec();
     let claim = match ledger::claim(world, &cleared, alarm, &facts, policy).await {
         Ok(claim) => claim,
         Err(NoClaim::Refused(refusal)) => {
-            return Ok(held(alarm, &facts, policy, refusal, world).await);
+            return refuse(alarm, &facts, policy, refusal, world).await;
         }
         Err(NoClaim::Unreachable(gap)) => return Err(gap),
     };
     let deed = claim.deed();
-    let acted = act::act(claim, policy, world).await;
+    // Whether this one is counted matters to others only: a cleanup does not
+    // wait for it.
+    let note = async {
+        if !beyond {
+            let _uncounted = note_sick(alarm, &facts, world).await;
+        }
+    };
+    let (acted, ()) = future::join(act::act(claim, policy, world), note).await;
 
     let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
     because.splice(0..0, acted.failure);
     let outcome = if refused { Outcome::Held } else { Outcome::Acted };
     let mut report = Report::of(&acted.incident, outcome, because, invocation.at);
     record_and_tell(&mut report, &acted.incident, Some(deed), world).await;
+    Ok(report)
+}
+
+/// Asks what only a rung above a cleanup needs to know, all at once, and has the
+/// instance counted among those that show the symptom.
+async fn look_beyond<W>(alarm: &Alarm, facts: &mut Facts, world: &W) -> Presence
+where
+    W: Look + Ledger,
+{
+    let seen = Seen::of(alarm);
+    let before = facts.clone();
+    let (sick, (), presence) = future::join3(
+        note_sick(alarm, &before, world),
+        facts.read_for_disruption(world, &alarm.instance_id, alarm.symptom),
+        scene::presence_since(alarm.changed_at, &seen, world, before.observed_at),
+    )
+    .await;
+    facts.learn_who_is_sick(sick);
+    presence
+}
+
+async fn note_sick(
+    alarm: &Alarm,
+    facts: &Facts,
+    world: &impl Ledger,
+) -> Result<Vec<Sighting>, Gap> {
+    match (facts.pool(), facts.sighting(&alarm.instance_id)) {
+        (Some(pool), Some(sighting)) => world.note_sick(&pool, alarm.symptom, &sighting).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The alarm is minutes old and the metric may have come back since: nothing is
+/// disrupted for what is over. A new alarm comes if it is not.
+fn confirmed(cleared: Cleared, presence: Option<Presence>) -> Result<Cleared, Refusal> {
+    let rung = cleared.rung();
+    match presence {
+        Some(Presence::Gone) if rung.is_disruptive() => Err(Refusal {
+            rung: Some(rung),
+            because: vec![Reason::SymptomOver],
+            handed_over: false,
+            passes: false,
+        }),
+        Some(Presence::Unknown(gap)) if rung.is_disruptive() => {
+            Err(Refusal::for_now(rung, Reason::FactUnknown(gap)))
+        }
+        _ => Ok(cleared),
+    }
+}
+
+/// Held: for good, or until what is in the way has passed.
+async fn refuse<W>(
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+    refusal: Refusal,
+    world: &W,
+) -> Result<Report, Gap>
+where
+    W: Ledger + Tell,
+{
+    if !refusal.passes {
+        return Ok(held(alarm, facts, policy, refusal, world).await);
+    }
+    // An incident opened without its history would forget what was answered.
+    if let Fact::Unknown(gap) = &facts.history {
+        return Err(gap.clone());
+    }
+    // A call that failed once is no news; the follow-up tells if it lasts.
+    let in_the_way = refusal.because.iter().filter(|reason| reason.passes());
+    let told = in_the_way.into_iter().any(|reason| !matches!(reason, Reason::FactUnknown(_)));
+    let incident = match ledger::wait(world, &refusal, told, alarm, facts, policy).await {
+        Ok(incident) => incident,
+        Err(NoClaim::Refused(refusal)) => {
+            return Ok(held(alarm, facts, policy, refusal, world).await);
+        }
+        Err(NoClaim::Unreachable(gap)) => return Err(gap),
+    };
+    let mut report = Report::of(&incident, Outcome::Held, refusal.because, facts.observed_at);
+    report.rung = refusal.rung;
+    if told {
+        notify::tell(&mut report, world).await;
+        if !report.told {
+            let mut untold = incident.waiting_until(incident.due_at);
+            untold.held_back = Some(HeldBack { since: facts.observed_at, told: false });
+            report.because.extend(world.record(&untold).await.err().map(Reason::NotRecorded));
+        }
+    }
     Ok(report)
 }
 

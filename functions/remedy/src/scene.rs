@@ -54,11 +54,12 @@ pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Scen
     let replacing = incident.rung() == Some(Rung::Replace);
     match incident.stage {
         Stage::Cleaning => cleanup(incident, look).await,
+        Stage::Waiting => Scene::Symptom(presence(incident, look, now).await),
         Stage::Watching if !replacing => Scene::Symptom(presence(incident, look, now).await),
         _ => {
             let mut facts = Facts::read(look, &incident.instance_id, now).await;
             if replacing {
-                facts.read_group_named(look, incident.group.as_ref(), incident.symptom).await;
+                facts.read_group_named(look, incident.group.as_ref()).await;
             }
             Scene::Instance(Box::new(facts))
         }

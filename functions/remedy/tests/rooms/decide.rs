@@ -3,12 +3,17 @@
 use jiff::Timestamp;
 use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
 use remedy::decide::{Decision, decide, ladder, looks_beyond_cleanup};
-use remedy::facts::{Fact, Facts, Group, GroupFact, InstanceState, Platform};
-use remedy::incident::{Found, Rung, Standby};
+use remedy::facts::{
+    DisruptionFact, Fact, Facts, Group, GroupFact, InstanceState, Platform, ScheduledEvent,
+    StatusChecks,
+};
+use remedy::incident::{Found, Past, Rung, Stage, Standby};
+use remedy::pool::PoolBook;
 use remedy::reason::Reason;
 
 use crate::given::{
-    agent, ago, alone, facts, gap, group, instance, membership, now, policy, silence, tags,
+    agent, ago, alone, attempt, facts, gap, group, history, incident, instance, membership, now,
+    policy, silence, tags,
 };
 
 /// A rule, the symptom it is shown with, what is changed, and what comes of it.
@@ -234,8 +239,11 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
 }
 
 fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
-    facts.status =
-        Fact::Known(Some(remedy::facts::StatusChecks { system_impaired, instance_impaired }));
+    facts.status = Fact::Known(Some(remedy::facts::StatusChecks {
+        system_impaired,
+        instance_impaired,
+        scheduled: None,
+    }));
 }
 
 #[test]
@@ -347,10 +355,12 @@ fn substitutes_that_are_sick_too_end_the_replacing() {
     let decision = |replaced: Fact<Vec<Timestamp>>| {
         let mut facts = facts();
         silence(&mut facts);
-        match &mut facts.group {
-            GroupFact::Read { replaced: read, .. } => *read = replaced,
-            GroupFact::NotRead => panic!("the group is not read"),
-        }
+        disrupt(&mut facts, |pool, _| {
+            *pool = match replaced {
+                Fact::Known(replaced) => Fact::Known(PoolBook { replaced, ..PoolBook::default() }),
+                Fact::Unknown(gap) => Fact::Unknown(gap),
+            };
+        });
         said(&decide(DiskFull, &[], &facts, &policy()))
     };
     let replaces = "replace: lowest-rung agent-silent";
@@ -360,7 +370,7 @@ fn substitutes_that_are_sick_too_end_the_replacing() {
     assert_eq!(decision(Fact::Known(vec![ago(50), ago(30)])), stops);
     let yesterday = ago(6 * 60);
     assert_eq!(decision(Fact::Known(vec![yesterday, ago(30)])), replaces, "6 hours are long ago");
-    let unknown = Fact::Unknown(gap("dynamodb:GetItem"));
+    let unknown = Fact::Unknown(gap("dynamodb:BatchGetItem"));
     assert_eq!(decision(unknown), "watch: fact-unknown agent-silent");
 }
 
@@ -554,7 +564,7 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
 }
 
 fn read(group: Fact<Option<Group>>) -> GroupFact {
-    GroupFact::Read { group, refresh: Fact::Known(None), replaced: Fact::Known(Vec::new()) }
+    GroupFact::Read { group, refresh: Fact::Known(None) }
 }
 
 fn refresh(facts: &mut Facts, status: Fact<Option<String>>) {
@@ -578,7 +588,7 @@ fn more_is_read_only_if_no_cleanup_is_possible() {
     let looks = |tried: &[Rung], change: fn(&mut Facts)| {
         let mut facts = facts();
         change(&mut facts);
-        looks_beyond_cleanup(tried, &facts, &policy())
+        looks_beyond_cleanup(HighCpu, tried, &facts, &policy())
     };
     assert!(looks(&[], silence), "a silent agent");
     assert!(!looks(&[], nothing), "an agent that answers");
@@ -591,4 +601,110 @@ fn a_decision_depends_on_nothing_but_its_inputs() {
     let decide = || decide(DiskFull, &[], &facts(), &policy());
     assert_eq!(decide(), decide());
     assert_eq!(facts().observed_at, now());
+}
+
+/// Changes what is known beyond the instance and its group.
+fn disrupt(facts: &mut Facts, change: impl FnOnce(&mut Fact<PoolBook>, &mut Fact<bool>)) {
+    match &mut facts.disruption {
+        DisruptionFact::Read { pool, instance_store, .. } => change(pool, instance_store),
+        DisruptionFact::NotRead => panic!("nothing was read"),
+    }
+}
+
+#[test]
+fn what_is_lost_with_the_instance_is_not_replaced() {
+    let decision = |symptom, store: Fact<bool>, tag: Option<&str>| {
+        let mut facts = facts();
+        silence(&mut facts);
+        disrupt(&mut facts, |_, instance_store| *instance_store = store);
+        if let Some(tag) = tag {
+            instance(&mut facts)
+                .tags
+                .insert("auto-remediation-instance-store".to_owned(), tag.to_owned());
+        }
+        said(&decide(symptom, &[], &facts, &policy()))
+    };
+    let stays = "hand over: agent-silent instance-store-lost reboot-frees-nothing";
+    let replaces = "replace: lowest-rung agent-silent";
+    assert_eq!(decision(DiskFull, Fact::Known(false), None), replaces);
+    assert_eq!(decision(DiskFull, Fact::Known(true), None), stays);
+    assert_eq!(decision(DiskFull, Fact::Known(true), Some("yes")), stays);
+    assert_eq!(decision(DiskFull, Fact::Known(true), Some("disposable")), replaces);
+    let unknown = Fact::Unknown(gap("ec2:DescribeInstanceTypes"));
+    assert_eq!(decision(DiskFull, unknown, None), "watch: fact-unknown agent-silent");
+    assert_eq!(
+        decision(HighCpu, Fact::Known(true), None),
+        "standby with room below, reboot: lowest-rung agent-silent",
+        "a reboot keeps it"
+    );
+}
+
+#[test]
+fn what_aws_is_going_to_move_is_not_rebooted() {
+    let mut facts = facts();
+    silence(&mut facts);
+    facts.status = Fact::Known(Some(StatusChecks {
+        system_impaired: false,
+        instance_impaired: false,
+        scheduled: Some(ScheduledEvent {
+            code: "instance-retirement".to_owned(),
+            not_before: None,
+        }),
+    }));
+    let decision = said(&decide(HighCpu, &[], &facts, &policy()));
+    assert_eq!(decision, "replace: lowest-rung agent-silent scheduled-event");
+}
+
+/// Facts about an instance whose last incidents of high CPU were ended by
+/// these rungs, a day apart, the newest last.
+fn repeated(rungs: &[(Symptom, Rung, Stage)]) -> Facts {
+    let mut facts = facts();
+    let day = |n: usize| ago(24 * 60 * i64::try_from(n).unwrap());
+    let past = rungs.iter().enumerate().map(|(n, (symptom, rung, stage))| Past {
+        symptom: *symptom,
+        opened_at: day(rungs.len() - n),
+        ended_at: day(rungs.len() - n),
+        rung: Some(*rung),
+        stage: *stage,
+    });
+    let mut past: Vec<Past> = past.collect();
+    if let Some(last) = past.pop() {
+        let mut incident = incident(last.symptom);
+        incident.attempts = vec![attempt(last.rung.unwrap())];
+        (incident.stage, incident.stage_since) = (last.stage, last.ended_at);
+        (incident.opened_at, incident.past) = (last.opened_at, past);
+        history(&mut facts).latest = Some(incident);
+    }
+    facts
+}
+
+#[test]
+fn what_did_not_last_is_skipped_and_the_root_cause_asked_for() {
+    let cleaned = (HighCpu, Rung::Cleanup, Stage::Resolved);
+    let decision = |rungs: &[_]| said(&decide(HighCpu, &[], &repeated(rungs), &policy()));
+    let cleans = "cleanup: lowest-rung";
+    assert_eq!(decision(&[]), cleans);
+    assert_eq!(decision(&[cleaned]), cleans, "twice may be chance");
+    let skips = "standby with room below, reboot: lowest-rung root-cause-needed did-not-last";
+    assert_eq!(decision(&[cleaned, cleaned]), skips);
+    let other = (DiskFull, Rung::Cleanup, Stage::Resolved);
+    assert_eq!(decision(&[cleaned, other]), cleans, "another symptom is another matter");
+    let given_up = (HighCpu, Rung::Cleanup, Stage::HandedOver);
+    assert_eq!(
+        decision(&[given_up, given_up]),
+        "cleanup: lowest-rung root-cause-needed",
+        "what never ended an incident did not fail to last"
+    );
+    let rebooted = (HighCpu, Rung::Reboot, Stage::Resolved);
+    assert_eq!(
+        decision(&[cleaned, rebooted]),
+        "replace: lowest-rung root-cause-needed did-not-last did-not-last"
+    );
+    let week = [cleaned; 8];
+    assert_eq!(decision(&week), skips);
+    let mut old = repeated(&[cleaned, cleaned]);
+    old.observed_at = now() + jiff::SignedDuration::from_hours(6 * 24);
+    agent(&mut old).last_ping = Some(old.observed_at);
+    assert_eq!(said(&decide(HighCpu, &[], &old, &policy())), cleans, "8 days ago is long ago");
+    assert!(looks_beyond_cleanup(HighCpu, &[], &repeated(&[cleaned, cleaned]), &policy()));
 }

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::{Alarm, AlarmState, Bad, Envelope, Evidence, Seen, Series, Symptom, Unit};
 use remedy::facts::{
-    Agent, Fact, Facts, Gap, Group, GroupFact, History, Instance, InstanceState, Membership,
-    Platform, StatusChecks,
+    Agent, DisruptionFact, Fact, Facts, Gap, Group, GroupFact, History, Instance, InstanceState,
+    Membership, Platform, StatusChecks,
 };
-use remedy::ids::{ActionId, GroupName, InstanceId, MountPoint};
+use remedy::ids::{ActionId, GroupName, IncidentId, InstanceId, MountPoint};
 use remedy::incident::{Attempt, Incident, Rung, Stage};
 use remedy::policy::{Mode, Policy};
+use remedy::pool::{Lease, Pool, PoolBook, Sighting};
 
 /// When the facts were read.
 pub(crate) fn now() -> Timestamp {
@@ -72,6 +73,7 @@ pub(crate) fn facts() -> Facts {
         status: Fact::Known(Some(StatusChecks {
             system_impaired: false,
             instance_impaired: false,
+            scheduled: None,
         })),
         agent: Fact::Known(Some(Agent {
             online: true,
@@ -96,9 +98,13 @@ pub(crate) fn facts() -> Facts {
                 maintenance: None,
             })),
             refresh: Fact::Known(None),
-            replaced: Fact::Known(Vec::new()),
         },
-        history: Fact::Known(History { latest: None }),
+        disruption: DisruptionFact::Read {
+            pool: Fact::Known(PoolBook::default()),
+            sessions: Fact::Known(0),
+            instance_store: Fact::Known(false),
+        },
+        history: Fact::Known(History::default()),
         found: None,
     }
 }
@@ -139,6 +145,9 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         found: None,
         evidence: None,
         standby: None,
+        lease: None,
+        rests_until: None,
+        past: Vec::new(),
         held_back: None,
         taken_until: None,
         course: Vec::new(),
@@ -209,4 +218,54 @@ pub(crate) fn silence(facts: &mut Facts) {
 pub(crate) fn alone(facts: &mut Facts) {
     facts.membership = Fact::Known(None);
     facts.group = GroupFact::NotRead;
+}
+
+/// The incident of `alarm`'s instance before this one, which a cleanup ended
+/// some minutes ago.
+pub(crate) fn before(symptom: Symptom, minutes: i64) -> Incident {
+    Incident {
+        stage: Stage::Resolved,
+        stage_since: ago(minutes),
+        opened_at: ago(minutes + 10),
+        ..incident(symptom)
+    }
+}
+
+/// What the ledger holds about the instance, to be changed.
+pub(crate) fn history(facts: &mut Facts) -> &mut History {
+    match &mut facts.history {
+        Fact::Known(history) => history,
+        Fact::Unknown(gap) => panic!("no history: {gap}"),
+    }
+}
+
+/// What the ledger holds about the pool, to be changed.
+pub(crate) fn pool(facts: &mut Facts) -> &mut PoolBook {
+    match &mut facts.disruption {
+        DisruptionFact::Read { pool: Fact::Known(pool), .. } => pool,
+        other => panic!("no pool: {other:?}"),
+    }
+}
+
+/// A lease that another incident holds on `place` of the group, for an hour.
+pub(crate) fn lease(place: u32) -> Lease {
+    Lease {
+        pool: Pool::Group(GroupName::new("web-asg").unwrap()),
+        place,
+        incident: IncidentId::new("disk-full-of-another").unwrap(),
+        until: now() + SignedDuration::from_hours(1),
+    }
+}
+
+/// Sightings of `count` other members a minute ago.
+pub(crate) fn sick(count: usize) -> Vec<Sighting> {
+    (0..count)
+        .map(|n| Sighting {
+            instance: InstanceId::new(format!("i-{n:08x}")).unwrap(),
+            at: ago(1),
+            zone: "eu-central-1a".to_owned(),
+            image: "ami-0d1e2f3a4b5c6d7e8".to_owned(),
+            launch_template_version: Some("7".to_owned()),
+        })
+        .collect()
 }

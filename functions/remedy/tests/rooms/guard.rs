@@ -3,15 +3,16 @@
 use remedy::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
 use remedy::alarm::{Alarm, Evidence, Muted};
 use remedy::decide::decide;
-use remedy::facts::{Fact, Facts, InstanceState};
+use remedy::facts::{DisruptionFact, Fact, Facts, GroupFact, InstanceState};
 use remedy::guard::{Refusal, clear};
 use remedy::incident::Stage;
+use remedy::pause::Pause;
 use remedy::policy::{Mode, Policy};
 use remedy::reason::Reason;
 
 use crate::given::{
-    ago, alarm, alone, facts, gap, incident, instance, its_own, membership, now, policy, silence,
-    tags,
+    ago, alarm, alone, before, facts, gap, group, history, incident, instance, its_own, lease,
+    membership, now, policy, pool, sick, silence, tags,
 };
 
 /// A rule, what is changed, and the reasons that alone refuse.
@@ -191,7 +192,7 @@ fn one_of_several_suspects_is_not_disrupted() {
 }
 
 fn remember(facts: &mut Facts, incident: remedy::incident::Incident) {
-    facts.history = Fact::Known(remedy::facts::History { latest: Some(incident) });
+    history(facts).latest = Some(incident);
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn a_transition_is_answered_once_and_an_instance_has_one_incident() {
         (
             "an unknown history is refused",
             |_, facts, _| {
-                facts.history = Fact::Unknown(gap("dynamodb:GetItem"));
+                facts.history = Fact::Unknown(gap("dynamodb:BatchGetItem"));
             },
             &["fact-unknown"],
         ),
@@ -234,14 +235,27 @@ fn a_transition_is_answered_once_and_an_instance_has_one_incident() {
             &["incident-open"],
         ),
         (
-            "an expired incident holds nothing",
+            "an incident that ran out of time is for the next beat to end",
             |_, facts, _| {
-                let expired =
-                    remedy::incident::Incident { expires_at: now(), ..incident(DiskFull) };
-                remember(facts, expired);
+                let expires_at = ago(9);
+                remember(facts, remedy::incident::Incident { expires_at, ..incident(DiskFull) });
+            },
+            &["incident-open"],
+        ),
+        (
+            "and if no beat comes it holds nothing",
+            |_, facts, _| {
+                let expires_at = ago(16);
+                remember(facts, remedy::incident::Incident { expires_at, ..incident(DiskFull) });
             },
             &[],
         ),
+    ]);
+}
+
+#[test]
+fn an_incident_that_has_ended_holds_nothing() {
+    check(&[
         (
             "a resolved incident holds nothing",
             |_, facts, _| {
@@ -315,4 +329,308 @@ fn what_is_cleared_is_exactly_what_was_decided() {
     let cleared = judge(|_, facts, _| silence(facts)).unwrap();
     assert_eq!(cleared.rung(), remedy::incident::Rung::Replace);
     assert_eq!(cleared.group().map(remedy::ids::GroupName::as_str), Some("web-asg"));
+}
+
+fn pause(scope: &str, minutes: i64) -> Pause {
+    Pause {
+        scope: scope.parse().unwrap(),
+        reason: "a release".to_owned(),
+        owner: "Anna".to_owned(),
+        since: ago(60),
+        until: ago(-minutes),
+    }
+}
+
+#[test]
+fn a_persons_pause_is_obeyed() {
+    check(&[
+        (
+            "everything is paused",
+            |_, facts, _| history(facts).pauses = vec![pause("all", 1)],
+            &["paused"],
+        ),
+        (
+            "the group is",
+            |_, facts, _| history(facts).pauses = vec![pause("group:web-asg", 1)],
+            &["paused"],
+        ),
+        (
+            "the symptom is",
+            |_, facts, _| history(facts).pauses = vec![pause("symptom:disk-full", 1)],
+            &["paused"],
+        ),
+        (
+            "the instance is",
+            |alarm, facts, _| {
+                let scope = format!("instance:{}", alarm.instance_id);
+                history(facts).pauses = vec![pause(&scope, 1)];
+            },
+            &["paused"],
+        ),
+        (
+            "others are",
+            |_, facts, _| {
+                history(facts).pauses = vec![pause("group:db", 1), pause("symptom:high-cpu", 1)];
+            },
+            &[],
+        ),
+        (
+            "a pause ends by itself",
+            |_, facts, _| history(facts).pauses = vec![pause("all", 0)],
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn an_instance_rests_after_an_incident() {
+    check(&[
+        (
+            "whatever the symptom was",
+            |_, facts, _| remember(facts, before(MemoryPressure, 14)),
+            &["cooling-down"],
+        ),
+        ("for 15 minutes", |_, facts, _| remember(facts, before(DiskFull, 15)), &[]),
+        (
+            "but not after one in which nothing was done",
+            |_, facts, _| {
+                let attempts = Vec::new();
+                remember(facts, remedy::incident::Incident { attempts, ..before(DiskFull, 1) });
+            },
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn no_more_are_out_of_service_than_the_budget() {
+    check(&[
+        (
+            "one of three is out already",
+            |_, facts, _| {
+                silence(facts);
+                pool(facts).leases = vec![lease(0)];
+            },
+            &["budget-spent"],
+        ),
+        (
+            "a void lease is nobody's",
+            |_, facts, _| {
+                silence(facts);
+                pool(facts).leases = vec![remedy::pool::Lease { until: now(), ..lease(0) }];
+            },
+            &[],
+        ),
+        ("a cleanup disrupts nobody", |_, facts, _| pool(facts).leases = vec![lease(0)], &[]),
+        (
+            "of twenty two may be",
+            |_, facts, _| {
+                silence(facts);
+                (group(facts).desired, group(facts).healthy_in_service) = (20, 20);
+                pool(facts).leases = vec![lease(0)];
+            },
+            &[],
+        ),
+        (
+            "standalone instances have a budget too",
+            |alarm, facts, _| {
+                alarm.symptom = HighCpu;
+                silence(facts);
+                alone(facts);
+                pool(facts).leases = vec![lease(0)];
+            },
+            &["budget-spent"],
+        ),
+    ]);
+    let cleared = judge(|_, facts, _| {
+        silence(facts);
+        (group(facts).desired, group(facts).healthy_in_service) = (20, 20);
+        pool(facts).leases = vec![lease(0)];
+    });
+    assert_eq!(cleared.unwrap().place().map(|place| place.number), Some(1));
+    assert_eq!(judge(|_, _, _| {}).unwrap().place(), None, "a cleanup takes no place");
+}
+
+#[test]
+fn so_many_others_must_be_healthy() {
+    check(&[
+        (
+            "another member is down already",
+            |_, facts, _| {
+                silence(facts);
+                group(facts).healthy_in_service = 2;
+            },
+            &["too-few-healthy"],
+        ),
+        (
+            "the group itself takes this one for unhealthy",
+            |_, facts, _| {
+                silence(facts);
+                group(facts).healthy_in_service = 2;
+                membership(facts).healthy = false;
+            },
+            &[],
+        ),
+        ("a cleanup spares nobody", |_, facts, _| group(facts).healthy_in_service = 1, &[]),
+        (
+            "the only member has no others",
+            |_, facts, _| {
+                silence(facts);
+                (group(facts).desired, group(facts).healthy_in_service) = (1, 1);
+            },
+            &[],
+        ),
+        (
+            "a maintenance policy may ask for more than the budget leaves",
+            |_, facts, _| {
+                silence(facts);
+                (group(facts).desired, group(facts).healthy_in_service) = (20, 19);
+                group(facts).maintenance = Some((95, 110));
+            },
+            &["too-few-healthy"],
+        ),
+        (
+            "without one the budget decides",
+            |_, facts, _| {
+                silence(facts);
+                (group(facts).desired, group(facts).healthy_in_service) = (20, 19);
+            },
+            &[],
+        ),
+        (
+            "one that launches first spares one",
+            |_, facts, _| {
+                silence(facts);
+                group(facts).maintenance = Some((100, 110));
+            },
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn what_many_suffer_from_is_not_mended_one_by_one() {
+    check(&[
+        (
+            "three of three",
+            |_, facts, _| {
+                silence(facts);
+                pool(facts).sick = sick(3);
+            },
+            &["correlated-failure"],
+        ),
+        (
+            "two of three are two incidents",
+            |_, facts, _| {
+                silence(facts);
+                pool(facts).sick = sick(2);
+            },
+            &[],
+        ),
+        ("a cleanup is allowed", |_, facts, _| pool(facts).sick = sick(3), &[]),
+        (
+            "high CPU on most of the group is load",
+            |alarm, facts, _| {
+                alarm.symptom = HighCpu;
+                silence(facts);
+                pool(facts).sick = sick(3);
+            },
+            &["load-not-fault"],
+        ),
+    ]);
+}
+
+#[test]
+fn nobodys_session_is_torn_down() {
+    check(&[
+        (
+            "a session is open",
+            |_, facts, _| {
+                silence(facts);
+                sessions(facts, Fact::Known(1));
+            },
+            &["person-present"],
+        ),
+        ("a cleanup tears nothing down", |_, facts, _| sessions(facts, Fact::Known(1)), &[]),
+    ]);
+}
+
+fn sessions(facts: &mut Facts, value: Fact<usize>) {
+    match &mut facts.disruption {
+        DisruptionFact::Read { sessions, .. } => *sessions = value,
+        DisruptionFact::NotRead => panic!("nothing was read"),
+    }
+}
+
+/// Every fact a guard of a disruption needs, made unreadable: refused, with the
+/// call by name, and for as long as it lasts.
+#[test]
+fn what_cannot_be_read_is_never_a_pass() {
+    type Hide = fn(&mut Facts);
+    let rows: [(&str, Hide); 9] = [
+        ("ec2:DescribeInstances", |f| f.instance = unknown("ec2:DescribeInstances")),
+        ("ec2:DescribeInstanceStatus", |f| f.status = unknown("ec2:DescribeInstanceStatus")),
+        ("ssm:DescribeInstanceInformation", |f| {
+            f.agent = unknown("ssm:DescribeInstanceInformation");
+        }),
+        ("autoscaling:DescribeAutoScalingInstances", |f| {
+            f.membership = unknown("autoscaling:DescribeAutoScalingInstances");
+        }),
+        ("autoscaling:DescribeAutoScalingGroups", |f| match &mut f.group {
+            GroupFact::Read { group, .. } => {
+                *group = unknown("autoscaling:DescribeAutoScalingGroups");
+            }
+            GroupFact::NotRead => panic!("the group is not read"),
+        }),
+        ("autoscaling:DescribeInstanceRefreshes", |f| match &mut f.group {
+            GroupFact::Read { refresh, .. } => {
+                *refresh = unknown("autoscaling:DescribeInstanceRefreshes");
+            }
+            GroupFact::NotRead => panic!("the group is not read"),
+        }),
+        ("dynamodb:BatchGetItem", |f| f.history = unknown("dynamodb:BatchGetItem")),
+        ("ssm:DescribeSessions", |f| sessions(f, unknown("ssm:DescribeSessions"))),
+        ("dynamodb:BatchGetItem", |f| match &mut f.disruption {
+            DisruptionFact::Read { pool, .. } => *pool = unknown("dynamodb:BatchGetItem"),
+            DisruptionFact::NotRead => panic!("nothing was read"),
+        }),
+    ];
+    for (call, hide) in rows {
+        let (mut alarm, mut facts) = (alarm(HighCpu), facts());
+        alarm.changed_at = ago(1);
+        silence(&mut facts);
+        let before = decide(HighCpu, &[], &facts, &policy());
+        assert!(clear(before, &alarm, &facts, &policy()).is_ok(), "{call} is the only doubt");
+        hide(&mut facts);
+        let decision = decide(HighCpu, &[], &facts, &policy());
+        let refusal = clear(decision, &alarm, &facts, &policy()).unwrap_err();
+        let named =
+            |reason: &Reason| matches!(reason, Reason::FactUnknown(gap) if gap.call == call);
+        assert!(refusal.because.iter().any(named), "{call}: {:?}", refusal.because);
+        assert!(refusal.passes && !refusal.handed_over, "{call}: it is asked again");
+    }
+    let nothing_read = judge(|_, facts, _| {
+        silence(facts);
+        facts.disruption = DisruptionFact::NotRead;
+    });
+    assert!(nothing_read.is_err());
+}
+
+fn unknown<T>(call: &'static str) -> Fact<T> {
+    Fact::Unknown(gap(call))
+}
+
+#[test]
+fn only_what_may_pass_by_itself_is_waited_for() {
+    let passes = |change| judge(change).unwrap_err().passes;
+    assert!(passes(|_, facts, _| history(facts).pauses = vec![pause("all", 1)]));
+    assert!(!passes(|_, facts, _| {
+        history(facts).pauses = vec![pause("all", 1)];
+        instance(facts).tags.clear();
+    }));
+    assert!(!passes(|alarm, _, _| alarm.changed_at = ago(16)));
+    assert!(!passes(|_, facts, _| {
+        silence(facts);
+        alone(facts);
+    }));
 }

@@ -7,6 +7,8 @@ use jiff::SignedDuration;
 use remedy::alarm::{Seen, Symptom};
 use remedy::ids::{CommandId, GroupName, IncidentId};
 use remedy::incident::{Incident, Rung, Stage};
+use remedy::pause::{Pause, Scope};
+use remedy::pool::Pool;
 use remedy::reason::Reason;
 use remedy::report::{Outcome, Report};
 
@@ -51,6 +53,23 @@ pub(crate) fn step(rung: Rung, stage: Stage, because: Vec<Reason>) -> Report {
         _ => Outcome::Acted,
     };
     Report::of(&at(rung, stage), outcome, because, now())
+}
+
+/// A report about an incident that waits, with nothing done yet.
+fn waits(reason: Reason) -> Report {
+    let waiting = Incident { attempts: Vec::new(), ..at(Rung::Reboot, Stage::Waiting) };
+    let report = Report::of(&waiting, Outcome::Held, vec![reason], now());
+    Report { rung: Some(Rung::Reboot), ..report }
+}
+
+fn pause() -> Pause {
+    Pause {
+        scope: Scope::Group(group()),
+        reason: "release 42".to_owned(),
+        owner: "Anna".to_owned(),
+        since: ago(20),
+        until: ago(-100),
+    }
 }
 
 /// Every reason, in a report.
@@ -104,6 +123,16 @@ fn chosen() -> Vec<Report> {
             )
         },
         handed_over(Reason::SubstitutesSickToo { count: 2 }),
+        acted(Rung::Reboot, Reason::DidNotLast { rung: Rung::Cleanup, count: 2 }),
+        acted(Rung::Reboot, Reason::RootCauseNeeded { symptom: Symptom::MemoryPressure, count: 3 }),
+        acted(
+            Rung::Replace,
+            Reason::ScheduledEvent {
+                code: "instance-retirement".to_owned(),
+                not_before: Some(ago(-24 * 60)),
+            },
+        ),
+        handed_over(Reason::InstanceStoreLost),
     ]
 }
 
@@ -127,7 +156,19 @@ fn refused() -> Vec<Report> {
         held(Reason::InstanceMissing),
         held(Reason::NotRunning { state: "stopped".to_owned() }),
         held(Reason::NotInService { lifecycle: "Terminating:Wait".to_owned() }),
-        held(Reason::PersonPresent { count: 2 }),
+        waits(Reason::Paused { pause: pause() }),
+        waits(Reason::CoolingDown { until: ago(-9) }),
+        waits(Reason::BudgetSpent { pool: Pool::Group(group()), budget: 2 }),
+        waits(Reason::PlaceTaken),
+        waits(Reason::TooFewHealthy { others: 7, needed: 9 }),
+        waits(Reason::CorrelatedFailure {
+            symptom,
+            count: 4,
+            of: Some(9),
+            shared: "zone eu-central-1a, launch template version 7".to_owned(),
+        }),
+        waits(Reason::LoadNotFault { count: 6, of: Some(9) }),
+        waits(Reason::PersonPresent { count: 2 }),
         held(Reason::UnfitForReboot { why: "packages are being installed" }),
         held(Reason::FactUnknown(gap("ec2:DescribeInstances"))),
         held(Reason::DuplicateDelivery { incident: other() }),

@@ -1,0 +1,205 @@
+//! What the ledger holds about a pool: who may be out of service, who is sick,
+//! who was replaced.
+//!
+//! | sk | attributes |
+//! |---|---|
+//! | `leases` | `holder_<n>` and `until_<n>` for each place that is held |
+//! | `sick#<symptom>#<window>` | one for each sick member, by its id, and `n`, their count |
+//! | `replaced#<symptom>` | `replaced`, a set of times |
+//!
+//! Every row is bounded: places by the budget, sick members by their count in
+//! one window of 10 minutes.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Update,
+};
+use jiff::{SignedDuration, Timestamp};
+use remedy::alarm::Symptom;
+use remedy::facts::Gap;
+use remedy::ids::{IncidentId, InstanceId};
+use remedy::pool::{Lease, Pool, PoolBook, Sighting};
+
+use crate::clients::Aws;
+use crate::failure::gap;
+use crate::ledger::{Row, number, text};
+
+const UPDATE: &str = "dynamodb:UpdateItem";
+
+/// The row that says who holds which place.
+const LEASES: &str = "leases";
+
+/// Sick members are noted by windows of this length. It is what counts as
+/// "within minutes", so that this window and the one before hold all that do.
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// So many sick members are noted in one window: more than any decision asks
+/// for, and a row of some 10 KB at most.
+const SICK_MAX: usize = 64;
+
+/// Rows about the sick stay this long, for people who look back.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+pub(crate) fn partition(pool: &Pool) -> String {
+    match pool {
+        Pool::Group(name) => format!("group#{name}"),
+        Pool::Standalone(name) => format!("standalone#{name}"),
+    }
+}
+
+pub(crate) fn replaced_row(symptom: Symptom) -> String {
+    format!("replaced#{symptom}")
+}
+
+fn sick_row(symptom: Symptom, window: i64) -> String {
+    format!("sick#{symptom}#{window}")
+}
+
+fn window(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(WINDOW.as_secs())
+}
+
+impl Aws {
+    /// Everything about `pool` and `symptom` at `now`, read consistently.
+    pub(crate) async fn pool_book(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        now: Timestamp,
+    ) -> Result<PoolBook, Gap> {
+        let (this, before) = (window(now), window(now) - 1);
+        let sorts = [
+            LEASES.to_owned(),
+            replaced_row(symptom),
+            sick_row(symptom, before),
+            sick_row(symptom, this),
+        ];
+        let partition = partition(pool);
+        let rows = self.rows(sorts.map(|sort| (partition.clone(), sort))).await?;
+        let mut book = PoolBook::default();
+        for row in &rows {
+            book.leases.extend(leases(pool, row));
+            book.sick.extend(sick(row));
+            book.replaced.extend(replaced(row));
+        }
+        book.leases.sort_by_key(|lease| lease.place);
+        book.sick.sort_by_key(|sighting| sighting.at);
+        book.replaced.sort();
+        Ok(book)
+    }
+
+    /// Notes `sighting`, once in its window, and gives all of that window.
+    pub(crate) async fn note_sighting(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        sighting: &Sighting,
+    ) -> Result<Vec<Sighting>, Gap> {
+        let sort = sick_row(symptom, window(sighting.at));
+        Ok(sick(&self.note(&partition(pool), &sort, sighting).await?))
+    }
+
+    /// One conditional write, which answers with the row as it then is.
+    async fn note(&self, partition: &str, sort: &str, sighting: &Sighting) -> Result<Row, Gap> {
+        let json = serde_json::to_string(sighting)
+            .map_err(|error| Gap { call: UPDATE, why: error.to_string() })?;
+        let write = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(partition))
+            .key("sk", text(sort))
+            .update_expression("SET #instance = :sighting, forgotten_at = :forgotten_at ADD n :one")
+            .condition_expression(
+                "attribute_not_exists(#instance) AND (attribute_not_exists(n) OR n < :max)",
+            )
+            .expression_attribute_names("#instance", sighting.instance.as_str())
+            .expression_attribute_values(":sighting", text(&json))
+            .expression_attribute_values(":forgotten_at", number((sighting.at + KEPT).as_second()))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":max", number(i64::try_from(SICK_MAX).unwrap_or(64)))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match write {
+            Ok(mut written) => Ok(written.attributes.take().unwrap_or_default()),
+            Err(error) => match error.as_service_error() {
+                // Noted before, or enough are: what stands there says who.
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(failed.item().cloned().unwrap_or_default())
+                }
+                _ => Err(gap(UPDATE, &error)),
+            },
+        }
+    }
+
+    /// The part of a transaction that takes the place of `lease`, if nobody else
+    /// holds it at `now`.
+    pub(crate) fn taking(&self, lease: &Lease, now: Timestamp) -> Result<Update, Gap> {
+        Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(&partition(&lease.pool)))
+            .key("sk", text(LEASES))
+            .update_expression("SET #holder = :incident, #until = :until")
+            // The expiry is in the condition, so that no holder that died
+            // without giving it back keeps a place for ever.
+            .condition_expression(
+                "attribute_not_exists(#holder) OR #until <= :now OR #holder = :incident",
+            )
+            .expression_attribute_names("#holder", format!("holder_{}", lease.place))
+            .expression_attribute_names("#until", format!("until_{}", lease.place))
+            .expression_attribute_values(":incident", text(lease.incident.as_str()))
+            .expression_attribute_values(":until", number(lease.until.as_second()))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .build()
+            .map_err(|error| Gap { call: UPDATE, why: error.to_string() })
+    }
+
+    /// Gives the place of `lease` back, if its incident still holds it.
+    pub(crate) async fn give_back(&self, lease: &Lease) -> Result<(), Gap> {
+        let write = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(&partition(&lease.pool)))
+            .key("sk", text(LEASES))
+            .update_expression("REMOVE #holder, #until")
+            .condition_expression("#holder = :incident")
+            .expression_attribute_names("#holder", format!("holder_{}", lease.place))
+            .expression_attribute_names("#until", format!("until_{}", lease.place))
+            .expression_attribute_values(":incident", text(lease.incident.as_str()))
+            .send()
+            .await;
+        let Err(error) = write else { return Ok(()) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            _ => Err(gap(UPDATE, &error)),
+        }
+    }
+}
+
+fn leases(pool: &Pool, row: &Row) -> Vec<Lease> {
+    let lease = |(name, holder): (&String, &AttributeValue)| {
+        let place = name.strip_prefix("holder_")?.parse().ok()?;
+        let until = row.get(&format!("until_{place}"))?.as_n().ok()?;
+        Some(Lease {
+            pool: pool.clone(),
+            place,
+            incident: IncidentId::new(holder.as_s().ok()?.as_str()).ok()?,
+            until: Timestamp::from_second(until.parse().ok()?).ok()?,
+        })
+    };
+    row.iter().filter_map(lease).collect()
+}
+
+fn sick(row: &Row) -> Vec<Sighting> {
+    let members = row.iter().filter(|(name, _)| InstanceId::new(name.as_str()).is_ok());
+    members.filter_map(|(_, value)| serde_json::from_str(value.as_s().ok()?).ok()).collect()
+}
+
+fn replaced(row: &Row) -> Vec<Timestamp> {
+    let seconds = row.get("replaced").and_then(|value| value.as_ns().ok());
+    let times = seconds.into_iter().flatten();
+    times.filter_map(|second| Timestamp::from_second(second.parse().ok()?).ok()).collect()
+}
