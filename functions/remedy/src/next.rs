@@ -98,8 +98,10 @@ fn waiting(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
     let reason = match presence {
         Presence::Gone => return watched(incident, presence, now, policy),
         Presence::There { what } => Reason::StillThere { what: what.clone() },
+        // It was gone when it was last seen.
+        _ if incident.quiet_since.is_some() => return wait(incident, now),
         _ if now.duration_since(incident.seen.changed_at) > policy.stale_after => {
-            return loud(incident, now);
+            return wait(incident, now);
         }
         Presence::Unknown(gap) => Reason::FactUnknown(gap.clone()),
         Presence::Unseen { why } => Reason::Unverified { why: why.clone() },

@@ -602,3 +602,27 @@ fn an_incident_that_is_out_of_time_ends_but_not_in_standby() {
     assert_eq!(step(&returning(20), &out()), "end HandedOver: not-back", "that is what is told");
     assert_eq!(step(&returning(1), &seen(|_| {})), "to Watching: back-in-service");
 }
+
+#[test]
+fn what_waits_is_tried_again_while_something_shows_that_it_is_there() {
+    let unknown = || Presence::Unknown(gap("cloudwatch:GetMetricData"));
+    let rows = [
+        ("it is there", 1, None, there(), "climb: still-there"),
+        ("it is there after an hour", 60, None, there(), "climb: still-there"),
+        ("it came back", 60, Some(2), there(), "climb: still-there"),
+        ("it is gone, and may come back", 60, None, gone(), "wait quiet"),
+        ("it is gone long enough", 60, Some(5), gone(), "end Resolved: stayed-gone"),
+        ("while it is fresh the alarm is believed", 14, None, unseen(), "climb: unverified"),
+        ("though nobody can say", 14, None, unknown(), "climb: fact-unknown"),
+        ("an old alarm is not", 16, None, unseen(), "wait"),
+        ("whoever cannot say", 16, None, unknown(), "wait"),
+        ("it was gone when it was last seen", 14, Some(2), unseen(), "wait quiet"),
+    ];
+    for (rule, minutes, quiet, presence, expected) in rows {
+        let mut incident = at(Stage::Waiting, minutes);
+        incident.attempts.clear();
+        incident.seen.changed_at = ago(minutes);
+        incident.quiet_since = quiet.map(ago);
+        assert_eq!(step(&incident, &Scene::Symptom(presence)), expected, "{rule}");
+    }
+}
