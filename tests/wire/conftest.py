@@ -8,6 +8,7 @@ Run it with `make functions` and then `tests/wire/run`. What stands where:
     function.py     the Lambda Runtime API, and a running function
     template.py     the table and the documents of template.yaml
     stack.py        one test's table, topic, queue, documents and functions
+    deployment.py   an account with IAM in force, and template.yaml deployed to it
     fleet.py        instances and groups
     alarms.py       the payloads of events/, about them and now
     later.py        time that passes for open incidents, and what is measured then
@@ -19,6 +20,7 @@ import signal
 
 import pytest
 
+from deployment import Account
 from function import MissingBinary, binary
 from region import Region
 from stack import FOLLOW_UP, SYMPTOMS, Stack
@@ -48,6 +50,13 @@ def region(tmp_path_factory):
     region.stop()
 
 
+@pytest.fixture(scope="session")
+def account(tmp_path_factory):
+    account = Account(tmp_path_factory.mktemp("account"))
+    yield account
+    account.stop()
+
+
 @pytest.fixture
 def stack(region, tmp_path):
     stack = Stack(region, tmp_path)
@@ -59,7 +68,7 @@ def stack(region, tmp_path):
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.failed:
-        for name in ("stack", "region"):
+        for name in ("stack", "region", "account"):
             if name in getattr(item, "funcargs", {}):
                 report.sections.append((f"{name} log", item.funcargs[name].logs()))
     return report

@@ -31,8 +31,12 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 
 @cache
+def whole():
+    return yaml.load(TEMPLATE.read_text(), _Loader)
+
+
 def resources():
-    return yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]
+    return whole()["Resources"]
 
 
 def of_type(kind):

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""MiniStack as the account a stack is deployed to: one endpoint for all services,
+with IAM in force and with EC2, Auto Scaling and Systems Manager played by moto.
+
+    MOTO_URL=http://127.0.0.1:PORT AUTH=true GATEWAY_PORT=PORT2 \\
+    AWS_ENDPOINT_URL=http://127.0.0.1:PORT2 python ministack_extended.py
+
+What it does beyond MiniStack, whose private functions it overrides (the version
+is pinned in requirements.txt):
+
+* `ec2`, `autoscaling` and `ssm` go to moto once IAM has let them through.
+* IAM knows the resources and the tags of those calls as the Service
+  Authorization Reference lists them: every instance of a call, the document of a
+  command and the instances it is sent to, the group of a member.
+* EventBridge and SNS invoke a function as AWS does: only where the function's own
+  policy lets them, with its retries, and with its failure destination, which
+  needs the permission of its role.
+* Events of `aws.*` may be put, which AWS keeps to itself: a test is AWS here.
+* `AWS::SSM::Document` and alarms on Metrics Insights can be created by
+  CloudFormation.
+"""
+
+import asyncio
+import fnmatch
+import json
+import os
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+
+import botocore.session
+from botocore.config import Config
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import eventbridge, lambda_svc, sns, tagging
+from ministack.services.cloudformation import provisioners
+
+MOTO = os.environ["MOTO_URL"].rstrip("/")
+PLAYED_BY_MOTO = ("ec2", "autoscaling", "ssm")
+
+_session = botocore.session.get_session()
+_clients = {}
+_making = threading.Lock()
+
+
+def moto(service):
+    with _making:  # a botocore session is not for several threads at once
+        if service not in _clients:
+            _clients[service] = _session.create_client(
+                service,
+                endpoint_url=MOTO,
+                region_name=get_region(),
+                aws_access_key_id="none",
+                aws_secret_access_key="none",
+                config=Config(retries={"max_attempts": 0}),
+            )
+        return _clients[service]
+
+
+# --- What moto plays ---------------------------------------------------------
+
+NOT_FORWARDED = ("host", "content-length", "connection", "accept-encoding", "expect")
+NOT_RETURNED = ("content-length", "connection", "date", "server", "transfer-encoding")
+
+
+def _forward(method, path, headers, body, query):
+    query = urllib.parse.urlencode(query or {}, doseq=True)
+    request = urllib.request.Request(
+        f"{MOTO}{path or '/'}" + (f"?{query}" if query else ""),
+        data=body if method != "GET" else None,
+        method=method,
+        headers={k: v for k, v in headers.items() if k.lower() not in NOT_FORWARDED},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            status, returned, content = answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        status, returned, content = error.code, error.headers, error.read()
+    kept = {k: v for k, v in returned.items() if k.lower() not in NOT_RETURNED}
+    return status, kept, content
+
+
+async def forward(method, path, headers, body, query):
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(None, _forward, method, path, headers, body, query)
+
+
+async def systems_manager(method, path, headers, body, query):
+    """SendCommand needs its permission on every instance too; IAM before this
+    point has only asked about the document."""
+    if app.AUTH and operation(headers, query) == "SendCommand":
+        key = app.extract_access_key_id(headers, query)
+        for instance in json.loads(body or b"{}").get("InstanceIds") or []:
+            arn = instance_arn(instance)
+            denied = iam_evaluator.enforce(key, "ssm:SendCommand", "ssm", get_region(), arn)
+            if denied:
+                return iam_actions.access_denied_response(
+                    "ssm",
+                    "ssm:SendCommand",
+                    denied.principal_arn,
+                    str(uuid.uuid4()),
+                    headers=headers,
+                    resource_arn=arn,
+                    explicit_deny=denied.decision == "Deny",
+                    resource_policy_arn=denied.resource_policy_arn,
+                )
+    return await forward(method, path, headers, body, query)
+
+
+app.SERVICE_HANDLERS.update(ec2=forward, autoscaling=forward, ssm=systems_manager)
+
+
+# --- IAM: which resource a call is about, and how that is tagged ---------------
+
+
+def operation(headers, query):
+    target = headers.get("x-amz-target", "")
+    return target.rsplit(".", 1)[-1] if target else _first(query, "Action")
+
+
+def _first(query, name):
+    value = query.get(name, "")
+    return (value[0] if value else "") if isinstance(value, list) else value
+
+
+def instance_arn(instance):
+    return f"arn:aws:ec2:{get_region()}:{get_account_id()}:instance/{instance}"
+
+
+def group_arn(query):
+    """The group of a call: the one it names, or the one its instance is in."""
+    autoscaling = moto("autoscaling")
+    name, instance = _first(query, "AutoScalingGroupName"), _first(query, "InstanceId")
+    if not name and instance:
+        found = autoscaling.describe_auto_scaling_instances(InstanceIds=[instance])
+        name = next((i["AutoScalingGroupName"] for i in found["AutoScalingInstances"]), "")
+    found = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name or "none"])
+    for group in found["AutoScalingGroups"]:
+        return group["AutoScalingGroupARN"]
+    place = f"arn:aws:autoscaling:{get_region()}:{get_account_id()}"
+    return f"{place}:autoScalingGroup:none:autoScalingGroupName/{name or 'none'}"
+
+
+_action = iam_actions.extract_iam_action
+_resource_arn = iam_actions.extract_resource_arn
+_more_arns = iam_actions.verified_access_resource_arns
+_tags = tagging.resource_tags
+
+
+# MiniStack looks for CloudWatch's operation in the body; the Rust SDK has it in
+# the path (Smithy RPC v2 CBOR).
+CLOUDWATCH = "/service/GraniteServiceVersion20100801/operation/"
+
+
+def iam_action(service, method, path, headers, body, query):
+    if path.startswith(CLOUDWATCH):
+        return f"cloudwatch:{path.rsplit('/', 1)[-1]}"
+    return _action(service, method, path, headers, body, query)
+
+
+def resource_arn(service, method, path, headers, body, query, region, account):
+    action = operation(headers, query)
+    if service == "ssm" and action == "SendCommand":
+        document = json.loads(body or b"{}").get("DocumentName", "")
+        if document.startswith("arn:"):
+            return document
+        owner = "" if document.startswith("AWS-") else account
+        return f"arn:aws:ssm:{region}:{owner}:document/{document}"
+    if service in PLAYED_BY_MOTO and action.startswith(("Describe", "List", "GetCommand")):
+        return "*"  # none of these has a resource
+    if path.startswith(CLOUDWATCH):
+        return "*"  # nor has GetMetricData; DescribeAlarms has, and is asked about any
+    if service == "autoscaling":
+        return group_arn(query)
+    return _resource_arn(service, method, path, headers, body, query, region, account)
+
+
+def more_ec2_arns(query, region, account):
+    """The hook MiniStack asks for the resources of an EC2 call but its first."""
+    found = list(_more_arns(query, region, account)) or ["*"]
+    if not _first(query, "Action").startswith("Describe"):
+        others = [k for k in query if k.startswith("InstanceId.") and k != "InstanceId.1"]
+        found += [instance_arn(_first(query, key)) for key in others]
+    return found
+
+
+def resource_tags(arn):
+    if arn.startswith("arn:aws:ec2:") and ":instance/" in arn:
+        wanted = {"Name": "resource-id", "Values": [arn.rsplit("/", 1)[-1]]}
+        found = moto("ec2").describe_tags(Filters=[wanted])
+    elif arn.startswith("arn:aws:autoscaling:"):
+        wanted = {"Name": "auto-scaling-group", "Values": [arn.rsplit("/", 1)[-1]]}
+        found = moto("autoscaling").describe_tags(Filters=[wanted])
+    else:
+        return _tags(arn)
+    return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+
+
+iam_actions.extract_iam_action = iam_action
+iam_actions.extract_resource_arn = resource_arn
+iam_actions.verified_access_resource_arns = more_ec2_arns
+tagging.resource_tags = resource_tags
+
+
+# --- Who may invoke a function, and what becomes of an event that fails --------
+
+
+def may_invoke(function, principal, source):
+    """Whether the function's own policy lets a service invoke it for `source`."""
+    for statement in function["policy"]["Statement"]:
+        pattern = statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", "*")
+        if (
+            statement["Principal"] == {"Service": principal}
+            and statement["Action"] == "lambda:InvokeFunction"
+            and fnmatch.fnmatchcase(source, pattern)
+        ):
+            return True
+    print(f"{principal} may not invoke {function['config']['FunctionName']}", flush=True)
+    return False
+
+
+_invoke_target = eventbridge._invoke_target
+_deliver = sns._deliver_to_lambda
+_route_failure = lambda_svc._route_async_failure
+
+
+def invoke_target(target, event, rule, view=None):
+    if ":lambda:" not in target["Arn"]:
+        return _invoke_target(target, event, rule, view)
+    function, config, _ = lambda_svc._get_func_record_for_ref(target["Arn"])
+    if function and may_invoke(function, "events.amazonaws.com", rule["Arn"]):
+        view = view or eventbridge._pattern_event_view(event)
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, view.event_with_detail())
+
+
+def deliver(endpoint, envelope, topic_arn, *others):
+    function, _, _ = lambda_svc._get_func_record_for_ref(endpoint)
+    if function and may_invoke(function, "sns.amazonaws.com", topic_arn):
+        _deliver(endpoint, envelope, topic_arn, *others)
+
+
+def route_failure(target, name, event, result):
+    """As the function's role, which may or may not send there."""
+    function, config, _ = lambda_svc._get_func_record_for_ref(name)
+    key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
+    if iam_evaluator.enforce(key, "sqs:SendMessage", "sqs", get_region(), target):
+        print(f"the role of {name} may not send to {target}", flush=True)
+    else:
+        _route_failure(target, name, event, result)
+
+
+eventbridge._invoke_target = invoke_target
+sns._deliver_to_lambda = deliver
+lambda_svc._route_async_failure = route_failure
+eventbridge._put_events.__defaults__ = (True,)
+eventbridge._SCHEDULER_TICK_INTERVAL = 1  # a beat is then at most a second late
+
+
+# --- CloudFormation ------------------------------------------------------------
+
+
+def create_document(logical_id, properties, stack):
+    name = properties.get("Name") or provisioners._physical_name(stack, logical_id)
+    moto("ssm").create_document(
+        Name=name,
+        Content=json.dumps(properties["Content"]),
+        DocumentType=properties.get("DocumentType", "Command"),
+        DocumentFormat="JSON",
+    )
+    return name, {}
+
+
+def delete_document(name, _):
+    moto("ssm").delete_document(Name=name)
+
+
+_alarm_record = provisioners._cw_metric_alarm_record
+
+
+def alarm_record(name, properties):
+    """An alarm on an expression: recorded, and evaluated by nobody."""
+    if "Metrics" not in properties:
+        return _alarm_record(name, properties)
+    single = {k: v for k, v in properties.items() if k != "Metrics"}
+    single |= {"Namespace": "expression", "MetricName": "expression"}
+    return _alarm_record(name, single) | {"Metrics": properties["Metrics"]}
+
+
+provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {
+    "create": create_document,
+    "delete": delete_document,
+}
+provisioners._cw_metric_alarm_record = alarm_record
+
+if __name__ == "__main__":
+    app.main()

@@ -1,0 +1,404 @@
+"""template.yaml as deployed: rules, roles, destinations and the schedule, with IAM in force.
+
+What no emulator checks (log retention, expressions, the age of events) is asked
+of the template's text: tests/template.
+"""
+
+import io
+import json
+import uuid
+import zipfile
+
+import pytest
+from botocore.exceptions import ClientError
+
+import alarms
+import fleet
+import later
+from deployment import Deployment, until
+
+GOOD = 5.0
+CHAT = {"ChatTopic": "yes"}
+
+
+@pytest.fixture(scope="module")
+def deployed(account):
+    return Deployment(account, **CHAT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def watched(account, deployed):
+    """An instance whose incident can end at the next beat of the heart. That is a
+    minute after the deployment, which the other tests use."""
+    instance = fleet.standalone(account, ssm_output="disk-ok")
+    put(deployed, alarms.alarm("disk-full.state-change", instance))
+    opened(deployed, instance)
+    put(deployed, command_ended(deployed, instance))
+    until(lambda: deployed.stage(instance) == "watching", "step taken for the hint")
+    (message,) = until(lambda: deployed.told(instance), "notification")
+    assert outcome_of(message) == "acted"
+    later.passes(deployed, 2, instance)
+    later.measured(deployed, instance, GOOD)
+    answer = ask(deployed, "FollowUpFunction", {"instance_id": instance})
+    assert answer["looked_at"] == 1 and answer["left"] == [], answer
+    later.passes(deployed, 6, instance)
+    later.measured(deployed, instance, GOOD)
+    assert deployed.stage(instance) == "watching"
+    return instance
+
+
+def command_ended(deployed, instance):
+    """What Systems Manager says when a command is over (its user guide, "Systems
+    Manager event examples")."""
+    (command,) = commands(deployed, instance)
+    return {
+        "source": "aws.ssm",
+        "detail-type": "EC2 Command Invocation Status-change Notification",
+        "detail": {
+            "command-id": command["CommandId"],
+            "document-name": command["DocumentName"],
+            "instance-id": instance,
+            "requested-date-time": "2026-11-20T03:12:50Z",
+            "status": "Success",
+        },
+    }
+
+
+def put(deployed, event):
+    """An event comes to the bus, from the AWS service it is from."""
+    entry = {
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": json.dumps(event["detail"]),
+    }
+    answer = deployed.account.events.put_events(Entries=[entry])
+    assert answer["FailedEntryCount"] == 0, answer
+
+
+def ask(deployed, function, event):
+    """A person invokes a function and reads its answer."""
+    answer = deployed.account.functions.invoke(
+        FunctionName=deployed.ids[function], Payload=json.dumps(event).encode()
+    )
+    return json.loads(answer["Payload"].read())
+
+
+def report(deployed, symptom, instance, shape="state-change"):
+    """The one report of a symptom's function about an alarm."""
+    name = "".join(part.capitalize() for part in symptom.split("-"))
+    answer = ask(deployed, f"{name}Function", alarms.alarm(f"{symptom}.{shape}", instance))
+    assert "reports" in answer, answer
+    (report,) = answer["reports"]
+    return report
+
+
+def because(report):
+    return "; ".join(f"{reason['code']}: {reason['text']}" for reason in report["because"])
+
+
+def commands(deployed, instance):
+    return deployed.account.ssm.list_commands(InstanceId=instance)["Commands"]
+
+
+def dead_letters(deployed):
+    answer = deployed.account.sqs.receive_message(
+        QueueUrl=deployed.ids["DeadLetters"], MaxNumberOfMessages=10
+    )
+    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+
+def opened(deployed, instance):
+    """The instance's incident, once its first attempt is written down."""
+
+    def found():
+        row = deployed.row(f"instance#{instance}", "incident")
+        incident = row and json.loads(row["incident"])
+        done = incident and incident["attempts"] and incident["stage"] != "claimed"
+        return incident if done else None
+
+    return until(found, f"incident of {instance}")
+
+
+def outcome_of(message):
+    return message["MessageAttributes"]["outcome"]["Value"]
+
+
+# --- the roads in ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("symptom", "document"),
+    [
+        ("high-cpu", "HighCpuDocument"),
+        ("memory-pressure", "MemoryPressureDocument"),
+        ("disk-full", "DiskFullDocument"),
+    ],
+)
+@pytest.mark.parametrize("shape", ["state-change", "contributor"])
+def test_an_alarm_on_the_bus_is_answered_by_its_function_alone(
+    account, deployed, symptom, document, shape
+):
+    instance = fleet.standalone(account)
+    put(deployed, alarms.alarm(f"{symptom}.{shape}", instance))
+    incident = opened(deployed, instance)
+    assert (incident["symptom"], incident["stage"]) == (symptom, "cleaning")
+    (command,) = commands(deployed, instance)
+    assert command["DocumentName"] == deployed.ids[document]
+    (message,) = until(lambda: deployed.told(instance), "notification")
+    assert outcome_of(message) == "acted"
+
+
+def test_an_alarms_own_action_is_an_invocation(account, deployed):
+    instance = fleet.standalone(account)
+    account.functions.invoke(
+        FunctionName=deployed.ids["DiskFullFunction"],
+        InvocationType="Event",
+        Payload=json.dumps(alarms.alarm("disk-full.lambda-action", instance)).encode(),
+    )
+    assert opened(deployed, instance)["symptom"] == "disk-full"
+
+
+def test_an_alarm_in_the_topic_is_answered_once(account, deployed):
+    instance = fleet.standalone(account)
+    (record,) = alarms.alarm("disk-full.sns", instance)["Records"]
+    account.sns.publish(TopicArn=deployed.ids["Alarms"], Message=record["Sns"]["Message"])
+    assert opened(deployed, instance)["symptom"] == "disk-full"
+    assert len(commands(deployed, instance)) == 1
+
+
+def test_an_alarm_about_something_else_invokes_nobody(account, deployed):
+    instance = fleet.standalone(account)
+    put(deployed, alarms.alarm("high-cpu.foreign-namespace", instance))
+    answered = fleet.standalone(account)
+    put(deployed, alarms.alarm("high-cpu.state-change", answered))
+    opened(deployed, answered)
+    assert deployed.row(f"instance#{instance}", "incident") is None
+
+
+# --- what a role may do ------------------------------------------------------------
+
+
+def test_a_tagged_instance_is_rebooted(account, deployed):
+    instance = fleet.standalone(account, agent="none")
+    put(deployed, alarms.alarm("high-cpu.state-change", instance))
+    incident = opened(deployed, instance)
+    (attempt,) = incident["attempts"]
+    assert (attempt["rung"], attempt.get("refused")) == ("reboot", None), incident
+
+
+PROBE = """
+import boto3, botocore.exceptions
+
+def handler(event, context):
+    client = boto3.client(event["service"])
+    try:
+        getattr(client, event["call"])(**event["arguments"])
+        return "done"
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+"""
+
+
+@pytest.fixture(scope="module")
+def attempt(account, deployed):
+    """Makes a call as a function's role does, with no code of ours before it that
+    would refuse: another function of the same role."""
+
+    def attempt(role, service, call, **arguments):
+        name = f"probe-{uuid.uuid4().hex[:8]}"
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("probe.py", PROBE)
+        arn = account.iam.get_role(RoleName=deployed.ids[role])["Role"]["Arn"]
+        account.functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="probe.handler",
+            Role=arn,
+            Code={"ZipFile": code.getvalue()},
+            Timeout=30,
+        )
+        event = {"service": service, "call": call, "arguments": arguments}
+        answer = account.functions.invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        return json.loads(answer["Payload"].read())
+
+    return attempt
+
+
+@pytest.mark.parametrize("role", ["HighCpuFunctionRole", "FollowUpFunctionRole"])
+def test_iam_refuses_what_is_not_opted_in(account, deployed, attempt, role):
+    ours = fleet.standalone(account)
+    for tags in ({}, {"auto-remediation": "observe"}):
+        theirs = fleet.standalone(account, tags=tags)
+        for instances in ([theirs], [ours, theirs]):
+            code = attempt(role, "ec2", "reboot_instances", InstanceIds=instances)
+            assert code == "UnauthorizedOperation", (tags, instances)
+        command = {"InstanceIds": [theirs], "DocumentName": deployed.ids["HighCpuDocument"]}
+        assert attempt(role, "ssm", "send_command", **command) == "AccessDeniedException"
+    assert attempt(role, "ec2", "reboot_instances", InstanceIds=[ours]) == "done"
+
+
+def test_iam_refuses_every_document_but_the_functions_own(account, deployed, attempt):
+    instance = fleet.standalone(account)
+    for document, code in (
+        (deployed.ids["HighCpuDocument"], "done"),
+        (deployed.ids["DiskFullDocument"], "AccessDeniedException"),
+        ("AWS-RunShellScript", "AccessDeniedException"),
+    ):
+        call = {"InstanceIds": [instance], "DocumentName": document}
+        assert attempt("HighCpuFunctionRole", "ssm", "send_command", **call) == code, document
+
+
+def test_iam_refuses_members_of_groups_that_are_not_opted_in(account, deployed, attempt):
+    theirs = fleet.group(account, tags={})
+    fleet.tag(account, theirs.members[0], fleet.OPTED_IN)
+    ours = fleet.group(account)
+    for group, code in ((theirs, "AccessDenied"), (ours, "done")):
+        member = group.members[0]
+        call = {"InstanceId": member, "HealthStatus": "Unhealthy"}
+        assert attempt("DiskFullFunctionRole", "autoscaling", "set_instance_health", **call) == code
+
+
+def test_the_roles_have_no_managed_policies_but_the_logs_and_our_own(account, deployed):
+    ours = {deployed.ids["RoadPolicy"], deployed.ids["RebootPolicy"]}
+    roles = [name for logical, name in deployed.ids.items() if logical.endswith("FunctionRole")]
+    assert len(roles) == 4
+    for role in roles:
+        attached = account.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        foreign = {p["PolicyArn"].rsplit("/", 1)[-1] for p in attached if p["PolicyArn"] not in ours}
+        assert foreign == {"AWSLambdaBasicExecutionRole"}, role
+
+
+# --- what fails --------------------------------------------------------------------
+
+
+def test_a_poisoned_event_ends_in_the_dead_letters(deployed):
+    put(deployed, alarms.alarm("malformed.timestamp"))
+    (letter,) = until(lambda: dead_letters(deployed), "dead letter")
+    assert letter["responsePayload"]["errorType"] == "UnreadableEvent"
+    assert "detail.state.timestamp" in letter["responsePayload"]["errorMessage"]
+    assert letter["requestPayload"]["detail"]["alarmName"] == "web-cpu-high"
+
+
+def remove(owner, sid, action=None):
+    """A change of the template: a statement is not there any more, or one action
+    is not in it."""
+
+    def change(resources):
+        properties = resources[owner]["Properties"]
+        shared = "PolicyDocument" in properties
+        policies = [properties["PolicyDocument"]] if shared else properties["Policies"]
+        documents = [policy for policy in policies if "Statement" in policy]
+        (found,) = [s for d in documents for s in d["Statement"] if s["Sid"] == sid]
+        if action:
+            found["Action"].remove(action)
+            return
+        for document in documents:
+            document["Statement"] = [s for s in document["Statement"] if s is not found]
+
+    return change
+
+
+@pytest.fixture
+def without(account):
+    """Deploys the template without one of its permissions."""
+    made = []
+
+    def deploy(*removed):
+        made.append(Deployment(account, remove(*removed)))
+        return made[0]
+
+    yield deploy
+    for deployment in made:
+        deployment.remove()
+
+
+def held_for(answer, call):
+    """The report of an answer that IAM stopped: it names the call and AWS's word."""
+    assert answer["outcome"] == "held" and call in because(answer), because(answer)
+    denied = ("AccessDenied", "UnauthorizedOperation", "not authorized")
+    assert any(word in because(answer) for word in denied), because(answer)
+
+
+@pytest.mark.parametrize(
+    ("removed", "symptom", "agent", "call"),
+    [
+        (("HighCpuFunction", "CleanupDocument"), "high-cpu", "Online", "ssm:SendCommand"),
+        (("HighCpuFunction", "CleanupInstance"), "high-cpu", "Online", "ssm:SendCommand"),
+        (("DiskFullFunction", "CleanupInstance"), "disk-full", "Online", "ssm:SendCommand"),
+        (("RebootPolicy", "Reboot"), "high-cpu", "none", "ec2:RebootInstances"),
+        (("RoadPolicy", "Look"), "high-cpu", "Online", "ec2:DescribeInstances"),
+        (("RoadPolicy", "Verify"), "high-cpu", "none", "cloudwatch:GetMetricData"),
+        (("RoadPolicy", "Ledger", "dynamodb:GetItem"), "high-cpu", "Online", "dynamodb:GetItem"),
+    ],
+)
+def test_without_its_permission_an_answer_names_the_call(
+    account, without, removed, symptom, agent, call
+):
+    instance = fleet.standalone(account, agent=agent)
+    held_for(report(without(*removed), symptom, instance), call)
+
+
+@pytest.mark.parametrize(
+    ("removed", "symptom", "health_check", "call"),
+    [
+        (("RoadPolicy", "Replace"), "disk-full", "EC2", "autoscaling:SetInstanceHealth"),
+        (("RebootPolicy", "LeaveService"), "high-cpu", "ELB", "autoscaling:EnterStandby"),
+    ],
+)
+def test_without_its_permission_a_member_stays(
+    account, without, removed, symptom, health_check, call
+):
+    group = fleet.group(account, agent="none", health_check=health_check)
+    held_for(report(without(*removed), symptom, group.members[0]), call)
+    assert group.ids() == group.members
+
+
+def test_without_its_permission_nobody_is_told(account, without):
+    instance = fleet.standalone(account)
+    deployment = without("RoadPolicy", "Tell")
+    answer = report(deployment, "high-cpu", instance)
+    assert answer["outcome"] == "acted" and answer["told"] is False
+    assert deployment.told(instance) == []
+
+
+@pytest.mark.parametrize(
+    ("removed", "function", "event", "call"),
+    [
+        (
+            ("RoadPolicy", "Ledger", "dynamodb:PutItem"),
+            "HighCpuFunction",
+            "high-cpu.state-change",
+            "dynamodb:PutItem",
+        ),
+        (
+            ("FollowUpFunction", "Due"),
+            "FollowUpFunction",
+            "foreign.scheduled-event",
+            "dynamodb:Query",
+        ),
+    ],
+)
+def test_without_the_ledger_an_event_ends_in_the_dead_letters(
+    account, without, removed, function, event, call
+):
+    deployment = without(*removed)
+    instance = fleet.standalone(account)
+    account.functions.invoke(
+        FunctionName=deployment.ids[function],
+        InvocationType="Event",
+        Payload=json.dumps(alarms.alarm(event, instance)).encode(),
+    )
+    letter = until(lambda: dead_letters(deployment), "dead letter")[0]
+    assert letter["responsePayload"]["errorType"] == "LedgerUnreachable"
+    assert call in letter["responsePayload"]["errorMessage"]
+    assert "AccessDenied" in letter["responsePayload"]["errorMessage"]
+    assert commands(deployment, instance) == []
+
+
+# --- afterwards --------------------------------------------------------------------
+
+
+def test_the_heartbeat_closes_an_incident(deployed, watched):
+    until(lambda: deployed.stage(watched) == "resolved", "end by the heartbeat")
+    assert [outcome_of(message) for message in deployed.told(watched)] == ["acted", "resolved"]
