@@ -10,7 +10,8 @@ use aws_config::meta::region::ProvideRegion as _;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_sdk_ec2::config::SharedCredentialsProvider;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use remedy::alarm::Symptom;
 use remedy::console::Place;
 
@@ -68,14 +69,17 @@ impl Aws {
 }
 
 /// Region, credentials and endpoints come from the environment, as Lambda sets
-/// it: no profile files, no metadata service, nothing to wait for.
+/// it. Not by the SDK's loader: it can look for profile files, containers and
+/// metadata services too, and brings half a megabyte of code along for that.
 async fn config(settings: &Settings) -> SdkConfig {
     let region = EnvironmentVariableRegionProvider::new().region().await;
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
         .http_client(connections::http_client(settings, region.as_ref()))
         .region(region)
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .profile_files(no_profiles())
+        .credentials_provider(SharedCredentialsProvider::new(
+            EnvironmentVariableCredentialsProvider::new(),
+        ))
         .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX))
         .timeout_config(
             TimeoutConfig::builder()
@@ -83,11 +87,27 @@ async fn config(settings: &Settings) -> SdkConfig {
                 .operation_timeout(OPERATION)
                 .build(),
         )
-        .load()
-        .await
+        .use_fips(Environment::says_yes("AWS_USE_FIPS_ENDPOINT"))
+        .use_dual_stack(Environment::says_yes("AWS_USE_DUALSTACK_ENDPOINT"))
+        .service_config(Environment)
+        .build()
 }
 
-/// An empty profile: the loader insists on one, and no file is looked for.
-fn no_profiles() -> EnvConfigFiles {
-    EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "").build()
+/// What the SDK's variables say about endpoints.
+#[derive(Debug)]
+struct Environment;
+
+impl Environment {
+    fn says_yes(name: &str) -> bool {
+        std::env::var(name).is_ok_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+}
+
+impl LoadServiceConfig for Environment {
+    /// `AWS_ENDPOINT_URL_AUTO_SCALING` before `AWS_ENDPOINT_URL`, and so on.
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace(' ', "_");
+        let names = [format!("{}_{service}", key.env()), key.env().to_owned()];
+        names.iter().find_map(|name| std::env::var(name).ok())
+    }
 }
