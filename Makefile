@@ -35,9 +35,10 @@ functions:
 storm: functions
 	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" cargo test --locked -p benches
 
-# The functions as programs, against AWS emulators on this machine.
+# The functions as programs, against AWS emulators on this machine. Four of each at
+# once: most of a test is waiting for what a function waits for.
 wire: functions python
-	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" $(VENV)/python -m pytest -q tests/wire
+	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" $(VENV)/python -m pytest -q tests/wire -n 4 --dist worksteal
 
 # The template, by the tools that deploy it and one that looks for what is
 # insecure. What no linter knows is a test of `thinking`: tests/template.

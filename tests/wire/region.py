@@ -12,7 +12,9 @@ the functions, and past the proxy, so that its record holds only the functions'
 calls.
 """
 
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -51,6 +53,7 @@ class Emulator:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                preexec_fn=_end_with_the_suite if sys.platform == "linux" else None,
             )
 
     @property
@@ -80,6 +83,12 @@ class Emulator:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _end_with_the_suite():
+    """A worker of pytest-xdist that is ended has no last word, so the kernel has
+    to end what it started: PR_SET_PDEATHSIG."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def free_port():
