@@ -426,7 +426,7 @@ impl Facts {
     /// the one that is open.
     pub fn past(&self) -> Vec<Past> {
         match self.latest() {
-            Some(open) if open.stage.is_open() => open.past.clone(),
+            Some(open) if open.holds(self.observed_at) => open.past.clone(),
             Some(latest) => latest.past_so_far(self.observed_at),
             None => Vec::new(),
         }

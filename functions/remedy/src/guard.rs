@@ -110,7 +110,7 @@ const ALARM_GUARDS: [fn(&Alarm, &Case<'_>) -> Option<Reason>; 6] =
     [muted, suppressed, fresh, measured, not_a_duplicate, no_other_incident];
 
 /// The guards of every action, in the order their reasons are told.
-const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 13] = [
+const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 12] = [
     opted_in,
     running,
     in_service,
@@ -122,7 +122,6 @@ const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 13] = [
     fit_for_disruption,
     not_correlated,
     enough_healthy,
-    within_budget,
     not_observing,
 ];
 
@@ -224,7 +223,8 @@ fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cle
         return match free_place(case) {
             Ok(place) => Ok(Cleared { rung, standby, group, place, because }),
             Err(reason) => {
-                let (because, passes) = (vec![reason], true);
+                let passes = reason.passes();
+                let because = std::iter::once(reason).chain(because).collect();
                 Err(Refusal { rung: Some(rung), because, handed_over, passes })
             }
         };
@@ -406,7 +406,9 @@ fn desired(case: &Case<'_>) -> Result<Option<u32>, Reason> {
     }
 }
 
-/// The free place that a disruption has to take; `None` if it needs none.
+/// The last guard: no more members are out of service through us than the pool's
+/// budget. Gives the free place that a disruption has to take, `None` if it
+/// needs none; the write that takes it has the last word.
 fn free_place(case: &Case<'_>) -> Result<Option<Place>, Reason> {
     if !case.is_disruptive() || case.lease.is_some() {
         return Ok(None);
@@ -421,12 +423,6 @@ fn free_place(case: &Case<'_>) -> Result<Option<Place>, Reason> {
     }
 }
 
-/// No more members are out of service through us than the pool's budget. The
-/// write that takes the place has the last word.
-fn within_budget(case: &Case<'_>) -> Option<Reason> {
-    free_place(case).err()
-}
-
 /// Whoever took the others out of service: so many must be left that this one
 /// can be spared.
 fn enough_healthy(case: &Case<'_>) -> Option<Reason> {
@@ -434,7 +430,7 @@ fn enough_healthy(case: &Case<'_>) -> Option<Reason> {
         return None;
     }
     let GroupFact::Read { group: Fact::Known(Some(group)), .. } = &case.facts.group else {
-        return None; // `within_budget` refuses where it matters.
+        return None; // `not_correlated` refuses where it matters.
     };
     let Fact::Known(Some(membership)) = &case.facts.membership else { return None };
     let itself = u32::from(membership.healthy && membership.lifecycle == "InService");
