@@ -10,4 +10,5 @@
 
 mod functions;
 mod permissions;
+mod watch;
 mod yaml;

@@ -164,7 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
 class Answer:
     """What one invocation came to: its answer, and its calls to AWS."""
 
-    def __init__(self, body, failed, calls):
+    def __init__(self, request_id, body, failed, calls):
+        self.request_id = request_id
         self.body = json.loads(body)
         self.failed = failed
         self.calls = calls
@@ -294,11 +295,25 @@ class Function:
             if time.monotonic() > deadline:
                 raise Died(f"{self.symptom} gave no answer\n{self.tail()}")
         calls = self.proxy.calls_of(self.key, since)
-        return Answer(invocation.body, invocation.failed, calls)
+        return Answer(invocation.id, invocation.body, invocation.failed, calls)
 
     def invoke(self, event):
         """Hands an event (bytes, or something to be JSON) over, gives the answer."""
         return self.receive(self.send(event))
+
+    def lines(self):
+        """What it wrote so far, line by line, each of them JSON."""
+        return [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
+
+    def metrics(self):
+        """What it counted so far: name, value of the dimension, value."""
+        counted = []
+        for line in (line for line in self.lines() if "_aws" in line):
+            for directive in line["_aws"]["CloudWatchMetrics"]:
+                ((dimension,),) = directive["Dimensions"]
+                (metric,) = directive["Metrics"]
+                counted.append((metric["Name"], line[dimension], line[metric["Name"]]))
+        return counted
 
     def tail(self, lines=40):
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])

@@ -73,7 +73,7 @@ def ended(stack, instance, stage):
 @pytest.mark.parametrize("event", [{}, HEARTBEAT])
 def test_nothing_due_costs_one_call(stack, event):
     answer = stack.start(FOLLOW_UP).invoke(event)
-    assert answer.body == {"reports": [], "looked_at": 0, "left": []}
+    assert answer.body == {"reports": [], "looked_at": 0, "left": [], "lag_seconds": 0}
     (call,) = answer.calls
     assert call.name == "dynamodb:Query" and json.loads(call.body)["IndexName"] == "due"
 

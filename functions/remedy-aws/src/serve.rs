@@ -1,5 +1,7 @@
 //! The Lambda room: invocations come in, answers go out.
 
+use std::fmt;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
@@ -9,6 +11,7 @@ use remedy::facts::Gap;
 use remedy::follow_up::{Beat, beat};
 use remedy::hint::{self, Errand};
 use remedy::ledger::Ledger as _;
+use remedy::metrics::{self, Line};
 use remedy::pause::Pause;
 use remedy::report::Report;
 use remedy::respond::{RespondError, respond};
@@ -16,17 +19,26 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::clients::Aws;
-use crate::settings::Settings;
+use crate::settings::{Settings, log_level};
+
+/// The name of the error for an event that cannot be read.
+const UNREADABLE: &str = "UnreadableEvent";
+
+/// The name of the follow-up, beside the symptoms' names.
+const FOLLOW_UP: &str = "follow-up";
 
 /// Runs the function that answers for `symptom`, until Lambda ends it.
 pub fn serve(symptom: Symptom) -> ExitCode {
     run(symptom.name(), Some(symptom), &async |event, settings, aws| {
         let request_id = event.context.request_id;
         let invocation = Invocation { symptom, request_id, at: Timestamp::now() };
-        let event = event.payload.get()?;
-        // Boxed, because the road's future is large and moves through every layer
-        // of the runtime.
-        let answer = Box::pin(respond(event, &invocation, &settings.policy, aws)).await;
+        let answer = match event.payload.get() {
+            // Boxed, because the road's future is large and moves through every
+            // layer of the runtime.
+            Ok(event) => Box::pin(respond(event, &invocation, &settings.policy, aws)).await,
+            Err(unreadable) => Err(unreadable.into()),
+        };
+        write(&metrics::of_answer(&answer, invocation.at), symptom.name(), settings);
         match &answer {
             Ok(answer) | Err(RespondError::LedgerUnreachable { answered: answer, .. }) => {
                 log(&answer.reports);
@@ -42,22 +54,40 @@ pub fn serve(symptom: Symptom) -> ExitCode {
 
 /// Runs the function that asks whether it worked, until Lambda ends it.
 pub fn serve_follow_up() -> ExitCode {
-    run("follow-up", None, &async |event, settings, aws| {
+    run(FOLLOW_UP, None, &async |event, settings, aws| {
         let now = Timestamp::now();
-        let instance = match hint::read(event.payload.get()?, now)? {
-            Errand::Beat => None,
-            Errand::LookAt(instance) => Some(instance),
-            Errand::Pause(pause) => return Ok(paused(aws.pause(&pause).await?)),
-            Errand::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
-            Errand::Pauses => return Ok(paused(aws.pauses().await?)),
-        };
-        let beat = beat(instance.as_ref(), now, &settings.policy, aws).await?;
-        log(&beat.reports);
-        for left in &beat.left {
-            tracing::error!("an incident stays due: {left}");
+        let followed_up = follow_up(&event, now, settings, aws).await;
+        if let Err(error) = &followed_up {
+            let line = match error.kind {
+                UNREADABLE => metrics::unreadable(now),
+                _ => metrics::ledger_unreachable(now),
+            };
+            write(&[line], FOLLOW_UP, settings);
         }
-        Ok(FollowedUp::Beat(beat))
+        followed_up
     })
+}
+
+async fn follow_up(
+    event: &Event,
+    now: Timestamp,
+    settings: &Settings,
+    aws: &Aws,
+) -> Result<FollowedUp, InvocationError> {
+    let instance = match hint::read(event.payload.get()?, now)? {
+        Errand::Beat => None,
+        Errand::LookAt(instance) => Some(instance),
+        Errand::Pause(pause) => return Ok(paused(aws.pause(&pause).await?)),
+        Errand::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
+        Errand::Pauses => return Ok(paused(aws.pauses().await?)),
+    };
+    let beat = beat(instance.as_ref(), now, &settings.policy, aws).await?;
+    write(&metrics::of_beat(&beat, now), FOLLOW_UP, settings);
+    log(&beat.reports);
+    for left in &beat.left {
+        tracing::error!(incident_id = %left.incident_id, "it stays due: {}", left.why);
+    }
+    Ok(FollowedUp::Beat(beat))
 }
 
 /// The follow-up's answer.
@@ -82,7 +112,7 @@ fn run<T: Serialize>(
     symptom: Option<Symptom>,
     answer: &impl AsyncFn(Event, &Settings, &Aws) -> Result<T, InvocationError>,
 ) -> ExitCode {
-    tracing::init_default_subscriber();
+    log_as_json();
     match start(symptom, answer) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -128,14 +158,37 @@ fn start<T: Serialize>(
     runtime.block_on(async {
         let aws = Aws::new(&settings).await;
         aws.warm_up().await;
-        lambda_runtime::run(service_fn(|event: Event| {
-            Box::pin(async {
-                let answered = answer(event, &settings, &aws).await;
-                answered.inspect_err(|error| tracing::error!("{}", error.message))
-            })
-        }))
-        .await
+        lambda_runtime::run(service_fn(|event: Event| Box::pin(answer(event, &settings, &aws))))
+            .await
     })
+}
+
+/// Every line is JSON with its time and its level: without them Lambda takes
+/// each line for `INFO`, whatever it says (Lambda developer guide, "Log-level
+/// filtering"). The span adds the request's id.
+fn log_as_json() {
+    tracing::subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_max_level(log_level())
+        .init();
+}
+
+/// Metrics are lines of the log that are nothing but their JSON: `CloudWatch`
+/// reads no metrics from inside another line, and Lambda passes on a line that
+/// is JSON as it is. They have no level, which Lambda takes for `INFO`.
+fn write(lines: &[Line], function: &str, settings: &Settings) {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&line.json(&settings.namespace, function));
+        text.push('\n');
+    }
+    if let Err(error) = io::stdout().lock().write_all(text.as_bytes()) {
+        tracing::error!("metrics could not be written: {error}");
+    }
 }
 
 /// One line for each report: what an operator searches for the next morning.
@@ -159,16 +212,22 @@ fn log(reports: &[Report]) {
 
 /// An invocation that failed, under the name Lambda's failure destination
 /// keeps it by.
-#[derive(Debug)]
 struct InvocationError {
     kind: &'static str,
     message: String,
 }
 
+/// The runtime logs an error in this form.
+impl fmt::Debug for InvocationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
 impl From<RespondError> for InvocationError {
     fn from(error: RespondError) -> Self {
         let kind = match &error {
-            RespondError::Unreadable(_) => "UnreadableEvent",
+            RespondError::Unreadable(_) => UNREADABLE,
             RespondError::LedgerUnreachable { .. } => "LedgerUnreachable",
         };
         Self { kind, message: error.to_string() }
@@ -177,7 +236,7 @@ impl From<RespondError> for InvocationError {
 
 impl From<Unreadable> for InvocationError {
     fn from(error: Unreadable) -> Self {
-        Self { kind: "UnreadableEvent", message: error.to_string() }
+        Self { kind: UNREADABLE, message: error.to_string() }
     }
 }
 

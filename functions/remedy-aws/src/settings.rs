@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
+use lambda_runtime::tracing::level_filters::LevelFilter;
 use remedy::alarm::Symptom;
 use remedy::console::Place;
 use remedy::ids::{BucketName, UnitName};
@@ -17,6 +18,7 @@ use remedy::policy::{Mode, Policy};
 /// | `REMEDY_TABLE` | yes | the ledger's `DynamoDB` table |
 /// | `REMEDY_TOPIC_ARN` | yes | the SNS topic people subscribe to |
 /// | `REMEDY_CHAT_TOPIC_ARN` | no | the SNS topic that chat channels subscribe to |
+/// | `REMEDY_NAMESPACE` | no | the namespace of our own metrics (`Remedy`) |
 /// | `REMEDY_DOCUMENT` | yes | the SSM Command document of the function's symptom |
 /// | `REMEDY_DOCUMENTS` | yes | follow-up instead: `symptom=document` for each, by commas |
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
@@ -33,7 +35,7 @@ use remedy::policy::{Mode, Policy};
 /// The SDK's own variables (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL` and
 /// its variants for one service) mean what they always mean, and so do
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR` (the root certificates to believe) and
-/// Lambda's `AWS_LAMBDA_LOG_GROUP_NAME`.
+/// Lambda's `AWS_LAMBDA_LOG_GROUP_NAME` and `AWS_LAMBDA_LOG_LEVEL`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The ledger's table.
@@ -42,6 +44,8 @@ pub struct Settings {
     pub topic_arn: String,
     /// The topic for chat, if there is one.
     pub chat_topic_arn: Option<String>,
+    /// The namespace of our own metrics.
+    pub namespace: String,
     /// Where the deployment runs: where its notification topic is.
     pub place: Place,
     /// The document of each symptom the function may send.
@@ -75,6 +79,19 @@ pub enum SettingsError {
     },
 }
 
+/// The least grave line that is logged. Lambda sets the variable where its own
+/// logging configuration names a level.
+pub(crate) fn log_level() -> LevelFilter {
+    match std::env::var("AWS_LAMBDA_LOG_LEVEL").as_deref() {
+        // Lambda's `FATAL` is graver than any of ours.
+        Ok("FATAL" | "ERROR") => LevelFilter::ERROR,
+        Ok("WARN") => LevelFilter::WARN,
+        Ok("DEBUG") => LevelFilter::DEBUG,
+        Ok("TRACE") => LevelFilter::TRACE,
+        _ => LevelFilter::INFO,
+    }
+}
+
 impl Settings {
     /// Reads the process environment, for the function that answers for
     /// `symptom`, or for the follow-up, which answers for all.
@@ -100,6 +117,7 @@ impl Settings {
                 .logging_to(lookup("AWS_LAMBDA_LOG_GROUP_NAME")),
             topic_arn,
             chat_topic_arn,
+            namespace: namespace(lookup("REMEDY_NAMESPACE"))?,
             documents: match symptom {
                 Some(symptom) => {
                     let own = needed("REMEDY_DOCUMENT", "the function's own SSM document")?;
@@ -168,6 +186,20 @@ fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsEr
         )?,
         ..default
     })
+}
+
+/// `CloudWatch` takes 255 of these characters (its API reference, `MetricDatum`)
+/// and keeps names that begin with `AWS/` for AWS.
+fn namespace(value: Option<String>) -> Result<String, SettingsError> {
+    let found = value.unwrap_or_else(|| "Remedy".to_owned());
+    let valid = found.len() <= 255
+        && !found.starts_with("AWS/")
+        && found.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-_#".contains(&b));
+    if valid {
+        return Ok(found);
+    }
+    let expected = "up to 255 letters, digits and . / - _ #".to_owned();
+    Err(SettingsError::Invalid { name: "REMEDY_NAMESPACE", found, expected })
 }
 
 fn place(name: &'static str, topic_arn: &str) -> Result<Place, SettingsError> {
@@ -290,6 +322,8 @@ mod tests {
             ("REMEDY_TOPIC_ARN", " "),
             ("REMEDY_TOPIC_ARN", "arn:aws:sqs:eu-central-1:111122223333:remedy"),
             ("REMEDY_CHAT_TOPIC_ARN", "remedy-chat"),
+            ("REMEDY_NAMESPACE", "AWS/EC2"),
+            ("REMEDY_NAMESPACE", "a b"),
             ("REMEDY_DOCUMENT", ""),
             ("REMEDY_MODE", "ACT"),
             ("REMEDY_MODE", "yes"),

@@ -7,6 +7,7 @@ use std::fmt;
 
 use futures_util::future;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::alarm::{AlarmState, Series, Symptom};
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
@@ -34,7 +35,7 @@ impl<T> From<Result<T, Gap>> for Fact<T> {
 }
 
 /// A question that got no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{call} failed: {why}")]
 pub struct Gap {
     /// The call that failed, in IAM's spelling, such as `ec2:DescribeInstances`.

@@ -13,7 +13,7 @@ use crate::act::{self, Touch};
 use crate::decide;
 use crate::facts::{Facts, Gap, Look};
 use crate::guard::{self, Refusal};
-use crate::ids::{GroupName, InstanceId};
+use crate::ids::{GroupName, IncidentId, InstanceId};
 use crate::incident::{HeldBack, Incident, Rung, Stage};
 use crate::ledger::{self, Claim, Climbed, Deed, Ledger};
 use crate::next::{Step, next};
@@ -49,7 +49,19 @@ pub struct Beat {
     /// How many incidents were looked at.
     pub looked_at: usize,
     /// What could not be looked at or written down, and stays due.
-    pub left: Vec<String>,
+    pub left: Vec<Left>,
+    /// For how many seconds what was due longest has been due; unknown where a
+    /// hint named the incident.
+    pub lag_seconds: Option<i64>,
+}
+
+/// An incident that stays due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// Its id.
+    pub incident_id: IncidentId,
+    /// What stood in the way.
+    pub why: String,
 }
 
 /// Looks at what is due; with a hint, at that instance's incident instead,
@@ -67,22 +79,26 @@ where
         Some(instance) => world.history(instance).await?.latest.into_iter().collect(),
         None => world.due(now, INCIDENTS_PER_BEAT_MAX).await?,
     };
+    let lags = due.iter().map(|incident| now.duration_since(incident.due_at).as_secs());
+    let lag_seconds = hint.is_none().then(|| lags.max().unwrap_or_default());
     due.retain(|incident| incident.stage.is_open() && !incident.is_taken(now));
-    let mut beat = Beat { looked_at: due.len(), ..Beat::default() };
+    let mut beat = Beat { looked_at: due.len(), lag_seconds, ..Beat::default() };
     let mut steps = stream::iter(queues(&due))
         .map(|queue| async move {
             let mut followed = Vec::new();
             for incident in queue {
-                followed.push(follow(incident, now, policy, world).await);
+                followed.push((&incident.id, follow(incident, now, policy, world).await));
             }
             followed
         })
         .buffer_unordered(TOGETHER_MAX);
     while let Some(followed) = steps.next().await {
-        for followed in followed {
+        for (id, followed) in followed {
             match followed {
                 Ok(report) => beat.reports.extend(report),
-                Err(gap) => beat.left.push(gap.to_string()),
+                Err(gap) => {
+                    beat.left.push(Left { incident_id: id.clone(), why: gap.to_string() });
+                }
             }
         }
     }
@@ -326,7 +342,7 @@ pub(crate) async fn record_and_tell(
     let news = incident.attempts.last().is_none_or(|last| last.asked_again <= 1);
     let (recorded, told, noted) = future::join3(
         world.record(incident),
-        async { if news { world.tell(&notification).await.is_ok() } else { false } },
+        async { if news { Some(world.tell(&notification).await) } else { None } },
         async {
             match deed {
                 Some(Deed::Replace) => note_replacement(incident, world).await,
@@ -335,7 +351,9 @@ pub(crate) async fn record_and_tell(
         },
     )
     .await;
-    report.told = told;
+    if let Some(told) = told {
+        report.note_telling(told);
+    }
     let problem = not_recorded(recorded).or(noted.err());
     report.because.extend(problem.map(Reason::NotRecorded));
 }

@@ -64,3 +64,5 @@ pub mod follow_up;
 pub mod hint;
 
 pub mod respond;
+
+pub mod metrics;

@@ -70,7 +70,7 @@ pub trait Tell {
 /// worked.
 pub async fn tell(report: &mut Report, tell: &impl Tell) {
     let notification = render(report, tell.place());
-    report.told = tell.tell(&notification).await.is_ok();
+    report.note_telling(tell.tell(&notification).await);
 }
 
 /// Renders what people get for `report`.

@@ -2,12 +2,12 @@
 //! answer, the log line, the entry in the incident's row and the notification
 //! all show this.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::alarm::{Alarm, Seen, Symptom};
 use crate::evidence::Exhibit;
-use crate::facts::Facts;
+use crate::facts::{Facts, Gap};
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use crate::incident::{Entry, Incident, Rung, Stage};
 use crate::reason::Reason;
@@ -93,9 +93,15 @@ pub struct Report {
     pub stage: Option<Stage>,
     /// What comes when, while the incident is open.
     pub times: Option<Times>,
+    /// What is new, if this opened the incident.
+    pub opened: Option<Opened>,
+    /// The rung that was begun with this.
+    pub begun: Option<Rung>,
     /// Whether people were told: `false` if that failed, and if there was
     /// nothing worth telling.
     pub told: bool,
+    /// Why telling people failed, if it did.
+    pub untold: Option<Gap>,
 }
 
 /// What comes when, for an open incident.
@@ -117,6 +123,22 @@ impl Times {
             ends_by: incident.expires_at,
         })
     }
+}
+
+/// What is new about an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Opened {
+    /// The last action against the same symptom: what it did, did not last.
+    pub came_back: Option<CameBack>,
+}
+
+/// A symptom that came back after an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CameBack {
+    /// The action's rung.
+    pub rung: Rung,
+    /// The time since it was begun.
+    pub after: SignedDuration,
 }
 
 /// A report as one line of the log: what a query filters by as fields of their
@@ -162,7 +184,10 @@ impl Report {
             at,
             stage: None,
             times: None,
+            opened: None,
+            begun: None,
             told: false,
+            untold: None,
         }
     }
 
@@ -190,7 +215,23 @@ impl Report {
             at,
             stage: Some(incident.stage),
             times: Times::of(incident),
+            opened: (incident.opened_at == at).then_some(Opened { came_back: None }),
+            begun: last
+                .filter(|last| outcome == Outcome::Acted && last.claimed_at == at)
+                .map(|last| last.rung),
             told: false,
+            untold: None,
+        }
+    }
+
+    /// Notes the instance's incident before the one that this opened.
+    pub fn note_earlier(&mut self, earlier: Option<&Incident>) {
+        let last = earlier
+            .filter(|earlier| earlier.symptom == self.symptom)
+            .and_then(|earlier| earlier.attempts.last());
+        if let (Some(opened), Some(last)) = (&mut self.opened, last) {
+            let after = self.at.duration_since(last.claimed_at);
+            opened.came_back = Some(CameBack { rung: last.rung, after });
         }
     }
 
@@ -214,6 +255,12 @@ impl Report {
     /// The reasons' codes, in their order.
     pub fn codes(&self) -> Vec<&'static str> {
         self.because.iter().map(Reason::code).collect()
+    }
+
+    /// Notes what became of telling people.
+    pub fn note_telling(&mut self, told: Result<(), Gap>) {
+        self.told = told.is_ok();
+        self.untold = told.err();
     }
 
     /// The report as a line of the log.

@@ -13,6 +13,7 @@ mod climb;
 mod decide;
 mod given;
 mod guard;
+mod metrics;
 mod next;
 mod notify;
 mod told;
