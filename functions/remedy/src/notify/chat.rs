@@ -94,7 +94,7 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
 /// The pages come first among what may not be cut off: a description that is
 /// too long loses reasons.
 fn description(wording: &Wording) -> String {
-    let mut text = format!("Seen: {}\nDone: {}\n", plain(&wording.seen), wording.done);
+    let mut text = format!("Seen: {}\nDone: {}\n", plain(&wording.seen), plain(&wording.done));
     // Writing to a String cannot fail.
     let _ = writeln!(text, "Next: {}", wording.next);
     for (what, page) in &wording.pages {

@@ -9,7 +9,7 @@ use super::quote::quote;
 use super::wording::{REASONS_MAX, Wording};
 use crate::alarm::Unit;
 use crate::console::Place;
-use crate::evidence::Exhibit;
+use crate::evidence::{Exhibit, Kept};
 use crate::ids::CommandId;
 use crate::incident::{Rung, Stage};
 use crate::report::{Report, Times};
@@ -41,7 +41,7 @@ struct Data<'a> {
     for_you: &'a [String],
     command_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    evidence: Option<&'a Exhibit>,
+    evidence: Option<Exhibit>,
     pages: BTreeMap<&'static str, &'a str>,
 }
 
@@ -89,10 +89,19 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
         next: &wording.next,
         for_you: &wording.for_you,
         command_id: report.command_id.as_ref().map(CommandId::as_str),
-        evidence: report.evidence.as_ref(),
+        evidence: report.evidence.as_ref().map(exhibit),
         pages: wording.pages.iter().map(|(what, page)| (*what, page.as_str())).collect(),
     };
     // Nothing in it can fail to be JSON: its keys are texts, and a number that
     // is not finite becomes null.
     serde_json::to_string(&data).unwrap_or_default()
+}
+
+fn exhibit(exhibit: &Exhibit) -> Exhibit {
+    let kept = match &exhibit.kept {
+        Kept::InBucket { uri } => Kept::InBucket { uri: quote(uri) },
+        Kept::InOutput { command_id } => Kept::InOutput { command_id: command_id.clone() },
+        Kept::Missing { why } => Kept::Missing { why: quote(why) },
+    };
+    Exhibit { at: exhibit.at, kept }
 }

@@ -245,6 +245,12 @@ fn any_report() -> impl Strategy<Value = Report> {
             let value = report.seen.value.filter(|_| valued);
             let mount = Some(reason.clone());
             report.seen = Seen { alarm: name, metric, reason, value, mount, ..report.seen };
+            let kept = if valued {
+                Kept::InBucket { uri: format!("s3://{found}") }
+            } else {
+                Kept::Missing { why: found.clone() }
+            };
+            report.evidence = Some(Exhibit { at: now(), kept });
             report.group = GroupName::new(found).ok();
             report.instance_id = InstanceId::new("i-0a1b2c3d4e5f60718").unwrap();
             Report { outcome, rung, handed_over, observe, ..report }
