@@ -29,9 +29,9 @@ pub enum Metric {
     Ends,
     /// Seconds from the alarm to the end of a resolved incident.
     TimeToRecover,
-    /// Incidents that were opened within an hour of an action against the same
-    /// symptom: by that action's rung, so that beside [`Self::Actions`] they tell
-    /// how often it did not last.
+    /// Incidents that were opened within an hour of the end of one with the same
+    /// symptom: by the rung tried there, so that beside [`Self::Actions`] they
+    /// tell how often it did not last.
     CameBackWithin1h,
     /// The same, within a day.
     CameBackWithin24h,
@@ -256,6 +256,7 @@ fn end(report: &Report) -> Option<&'static str> {
     match (report.outcome, report.stage) {
         (Outcome::Resolved, _) => Some("resolved"),
         (Outcome::Held, Some(Stage::Expired)) => Some("expired"),
+        (Outcome::Held, Some(Stage::Withdrawn)) => Some("withdrawn"),
         (Outcome::Held, _) if report.handed_over => Some("handed-over"),
         _ => None,
     }

@@ -128,7 +128,7 @@ impl Times {
 /// What is new about an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Opened {
-    /// The last action against the same symptom: what it did, did not last.
+    /// The last time something was done about the same symptom: it did not last.
     pub came_back: Option<CameBack>,
 }
 
@@ -137,8 +137,19 @@ pub struct Opened {
 pub struct CameBack {
     /// The action's rung.
     pub rung: Rung,
-    /// The time since it was begun.
+    /// The time since that incident ended.
     pub after: SignedDuration,
+}
+
+impl Opened {
+    fn of(incident: &Incident) -> Self {
+        let mut newest_first = incident.past.iter().rev();
+        let came_back = newest_first.find_map(|past| {
+            let rung = past.rung.filter(|_| past.symptom == incident.symptom)?;
+            Some(CameBack { rung, after: incident.opened_at.duration_since(past.ended_at) })
+        });
+        Self { came_back }
+    }
 }
 
 /// A report as one line of the log: what a query filters by as fields of their
@@ -215,23 +226,12 @@ impl Report {
             at,
             stage: Some(incident.stage),
             times: Times::of(incident),
-            opened: (incident.opened_at == at).then_some(Opened { came_back: None }),
+            opened: (incident.opened_at == at).then(|| Opened::of(incident)),
             begun: last
                 .filter(|last| outcome == Outcome::Acted && last.claimed_at == at)
                 .map(|last| last.rung),
             told: false,
             untold: None,
-        }
-    }
-
-    /// Notes the instance's incident before the one that this opened.
-    pub fn note_earlier(&mut self, earlier: Option<&Incident>) {
-        let last = earlier
-            .filter(|earlier| earlier.symptom == self.symptom)
-            .and_then(|earlier| earlier.attempts.last());
-        if let (Some(opened), Some(last)) = (&mut self.opened, last) {
-            let after = self.at.duration_since(last.claimed_at);
-            opened.came_back = Some(CameBack { rung: last.rung, after });
         }
     }
 

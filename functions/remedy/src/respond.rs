@@ -137,7 +137,6 @@ where
     because.splice(0..0, acted.failure);
     let outcome = if refused { Outcome::Held } else { Outcome::Acted };
     let mut report = Report::of(&acted.incident, outcome, because, invocation.at);
-    report.note_earlier(facts.latest());
     record_and_tell(&mut report, &acted.incident, Some(deed), world).await;
     Ok(report)
 }

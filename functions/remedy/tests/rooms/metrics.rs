@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use remedy::alarm::{Symptom, Unreadable};
 use remedy::follow_up::{Beat, Left};
-use remedy::incident::{Incident, Rung, Stage};
+use remedy::incident::{Incident, Past, Rung, Stage};
 use remedy::metrics::{Line, Metric, of_answer, of_beat};
 use remedy::reason::Reason;
 use remedy::report::{Outcome, Report};
@@ -76,7 +76,12 @@ fn an_end_counts_by_its_kind_and_a_recovery_by_its_time() {
     resolved.seen.changed_at = now() - SignedDuration::from_mins(12);
     let lines = answer(vec![resolved]);
     assert_eq!(counted(&lines), ["Ends resolved 1.0", "TimeToRecover memory-pressure 720.0"]);
-    for (stage, end) in [(Stage::HandedOver, "handed-over"), (Stage::Expired, "expired")] {
+    let ends = [
+        (Stage::HandedOver, "handed-over"),
+        (Stage::Expired, "expired"),
+        (Stage::Withdrawn, "withdrawn"),
+    ];
+    for (stage, end) in ends {
         let ended = step(Rung::Cleanup, stage, vec![Reason::NotInGroup]);
         assert_eq!(counted(&answer(vec![ended])), [format!("Ends {end} 1.0")]);
     }
@@ -84,20 +89,25 @@ fn an_end_counts_by_its_kind_and_a_recovery_by_its_time() {
     assert_eq!(counted(&answer(vec![at_once])), ["Ends handed-over 1.0"]);
 }
 
+/// An incident before this one.
+fn past(symptom: Symptom, rung: Option<Rung>, minutes: i64) -> Past {
+    let (opened_at, ended_at) = (ago(minutes + 10), ago(minutes));
+    Past { symptom, opened_at, ended_at, rung, stage: Stage::Resolved }
+}
+
+/// A report that opens an incident with this past.
+fn after(past: Vec<Past>) -> Report {
+    let incident = Incident { opened_at: now(), past, ..at(Rung::Reboot, Stage::Rebooting) };
+    Report::of(&incident, Outcome::Acted, vec![Reason::AgentAbsent], now())
+}
+
 #[test]
 fn a_symptom_that_came_back_counts_by_the_rung_that_did_not_last() {
-    let before = |minutes| {
-        let mut earlier = at(Rung::Cleanup, Stage::Resolved);
-        earlier.attempts[0].claimed_at = ago(minutes);
-        earlier
-    };
-    let counts = |report: &Report| {
-        let counted = counted(&answer(vec![report.clone()]));
+    let counts = |past: Vec<Past>| {
+        let counted = counted(&answer(vec![after(past)]));
         counted.into_iter().filter(|counted| counted.starts_with("CameBack")).collect::<Vec<_>>()
     };
-    let mut report = opening(Rung::Reboot, Stage::Rebooting, Outcome::Acted);
-    report.note_earlier(None);
-    assert_eq!(counts(&report), [""; 0]);
+    let cleaned = |minutes| past(Symptom::MemoryPressure, Some(Rung::Cleanup), minutes);
     let (hour, day) = ("CameBackWithin1h cleanup 1.0", "CameBackWithin24h cleanup 1.0");
     for (minutes, expected) in [
         (59, vec![hour, day]),
@@ -106,16 +116,14 @@ fn a_symptom_that_came_back_counts_by_the_rung_that_did_not_last() {
         (24 * 60, vec![day]),
         (24 * 60 + 1, vec![]),
     ] {
-        report.note_earlier(Some(&before(minutes)));
-        assert_eq!(counts(&report), expected, "{minutes} minutes");
+        assert_eq!(counts(vec![cleaned(minutes)]), expected, "{minutes} minutes");
     }
-    let other = Incident { symptom: Symptom::DiskFull, ..before(5) };
-    let mut report = opening(Rung::Reboot, Stage::Rebooting, Outcome::Acted);
-    report.note_earlier(Some(&other));
-    assert_eq!(counts(&report), [""; 0], "another symptom did not come back");
-    let mut later = step(Rung::Reboot, Stage::Returning, vec![Reason::UpAgain]);
-    later.note_earlier(Some(&before(5)));
-    assert_eq!(counts(&later), [""; 0], "only what is opened can come back");
+    assert_eq!(counts(Vec::new()), [""; 0]);
+    let other = past(Symptom::DiskFull, Some(Rung::Reboot), 5);
+    assert_eq!(counts(vec![other.clone()]), [""; 0], "another symptom did not come back");
+    let untouched = past(Symptom::MemoryPressure, None, 5);
+    assert_eq!(counts(vec![untouched]), [""; 0], "nothing was done that could have lasted");
+    assert_eq!(counts(vec![cleaned(61), other]), [day], "the last of the same symptom");
 }
 
 #[test]
@@ -171,9 +179,8 @@ fn a_heartbeat_counts_itself_and_a_hint_does_not() {
 /// Lines of every kind.
 fn every_line() -> Vec<Line> {
     let mut reports = every_reason();
-    let mut again = opening(Rung::Replace, Stage::Replacing, Outcome::Acted);
-    again.note_earlier(Some(&at(Rung::Reboot, Stage::Resolved)));
-    reports.push(again);
+    reports.push(opening(Rung::Replace, Stage::Replacing, Outcome::Acted));
+    reports.push(after(vec![past(Symptom::MemoryPressure, Some(Rung::Reboot), 5)]));
     reports[0].note_telling(Err(gap("sns:Publish")));
     let unreadable = Unreadable {
         field: "event".to_owned(),
@@ -231,7 +238,7 @@ fn a_line_is_what_cloudwatch_reads_and_its_dimensions_are_bounded() {
         let known: BTreeSet<String> = match dimension.as_str() {
             "symptom" => symptoms.clone().into(),
             "rung" => ["cleanup", "reboot", "replace"].map(str::to_owned).into(),
-            "end" => ["resolved", "handed-over", "expired"].map(str::to_owned).into(),
+            "end" => ["resolved", "handed-over", "expired", "withdrawn"].map(str::to_owned).into(),
             "reason" => codes(),
             "function" => ["follow-up".to_owned()].into(),
             other => panic!("{other} has no bound"),

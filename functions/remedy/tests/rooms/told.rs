@@ -49,7 +49,7 @@ pub(crate) fn at(rung: Rung, stage: Stage) -> Incident {
 pub(crate) fn step(rung: Rung, stage: Stage, because: Vec<Reason>) -> Report {
     let outcome = match stage {
         Stage::Resolved => Outcome::Resolved,
-        Stage::HandedOver | Stage::Expired => Outcome::Held,
+        Stage::HandedOver | Stage::Expired | Stage::Withdrawn => Outcome::Held,
         _ => Outcome::Acted,
     };
     Report::of(&at(rung, stage), outcome, because, now())
