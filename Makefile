@@ -43,9 +43,9 @@ wire: functions python
 # The template, by the tools that deploy it and one that looks for what is
 # insecure. What no linter knows is a test of `thinking`: tests/template.
 template: python .venv-checkov/made
-	$(VENV)/cfn-lint template.yaml
+	$(VENV)/cfn-lint template.yaml docs/examples/*.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(VENV)/sam validate --lint --template template.yaml
-	.venv-checkov/bin/checkov --framework cloudformation --file template.yaml --skip-download --compact --quiet
+	.venv-checkov/bin/checkov --framework cloudformation --file template.yaml docs/examples/*.yaml --skip-download --compact --quiet
 
 # The scripts that run on hosts, as root on a really full disk. Says so if this
 # machine cannot do that.

@@ -43,6 +43,21 @@ fn every_function_is_bounded_and_nothing_it_is_sent_gets_lost() {
 }
 
 #[test]
+fn each_function_is_built_from_a_package_that_exists() {
+    let template = Template::deployed();
+    for id in template.functions().into_keys() {
+        let build = &template.root["Resources"][id]["Metadata"];
+        assert_eq!(build["BuildMethod"], "rust-cargolambda", "{id}");
+        let binary = build["BuildProperties"]["Binary"].as_str().unwrap();
+        let manifest = read(&format!("functions/{binary}/Cargo.toml"));
+        assert!(manifest.contains(&format!("name = \"{binary}\"")), "{id}");
+        // Not among the workspace's default members, so a build must name it.
+        let flags = json!(["--package", binary, "--locked"]);
+        assert_eq!(build["BuildProperties"]["Flags"], flags, "{id}");
+    }
+}
+
+#[test]
 fn every_delivery_is_retried_within_bounds_and_kept_when_it_fails() {
     let template = Template::deployed();
     let mut findings = Vec::new();

@@ -8,6 +8,7 @@
     reason = "helpers of tests are tests"
 )]
 
+mod alarms;
 mod functions;
 mod permissions;
 mod watch;

@@ -1,0 +1,161 @@
+//! The fleet alarms, from the metric an agent publishes to the alarm a function reads: nothing
+//! emulates that, and each link fails in silence.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use remedy::alarm::{Invocation, Symptom, read as read_event};
+use serde_json::{Value, json};
+
+use crate::yaml::{Template, all, read};
+
+/// The metrics queries of the alarms, by symptom.
+fn queries() -> Vec<(Symptom, String)> {
+    let template = Template::deployed();
+    Symptom::ALL
+        .into_iter()
+        .map(|symptom| {
+            let alarm = &template.root["Resources"][format!("{}FleetAlarm", logical(symptom))];
+            assert_eq!(alarm["Condition"], "HasFleetAlarms", "{symptom}");
+            let [metric] = all(&alarm["Properties"]["Metrics"])[..] else {
+                panic!("{symptom}: one query for each alarm");
+            };
+            assert_eq!(metric["ReturnData"], true, "{symptom}");
+            (symptom, metric["Expression"].as_str().unwrap().to_owned())
+        })
+        .collect()
+}
+
+/// `HighCpu` for `high-cpu`.
+fn logical(symptom: Symptom) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    symptom.name().split('-').map(capital).collect()
+}
+
+/// What stands between two pieces of a query.
+fn between<'a>(query: &'a str, before: &str, after: &str) -> &'a str {
+    query.split_once(before).unwrap().1.split_once(after).unwrap().0
+}
+
+/// The labels a contributor of the query carries.
+fn labels(query: &str) -> Vec<&str> {
+    between(query, "GROUP BY ", " ORDER BY").split(", ").collect()
+}
+
+/// The event of an instance that crossed the alarm of a symptom, with the query of the template in
+/// the payload AWS documents.
+fn event(symptom: Symptom, query: &str) -> String {
+    let mut event: Value =
+        serde_json::from_str(&read(&format!("events/{symptom}.contributor.json"))).unwrap();
+    let attributes = labels(query).into_iter().map(|label| {
+        let value = if label == "InstanceId" { "i-0a1b2c3d4e5f60718" } else { "/data" };
+        (label.to_owned(), json!(value))
+    });
+    event["detail"]["alarmContributor"]["attributes"] = attributes.collect();
+    event["detail"]["configuration"]["metrics"][0]["expression"] = json!(query);
+    event.to_string()
+}
+
+/// What the rule of a function takes, at one of the alternatives of its pattern.
+fn answered<'a>(template: &'a Template, function: &str, path: &str) -> Vec<&'a Value> {
+    let rule = format!("/Resources/{function}/Properties/Events/Alarm/Properties/Pattern");
+    all(template.root.pointer(&format!("{rule}/detail/$or/{path}")).unwrap())
+}
+
+#[test]
+fn a_functions_rule_takes_its_fleet_alarm_and_the_function_understands_it() {
+    let template = Template::deployed();
+    for (symptom, query) in queries() {
+        let function = format!("{}Function", logical(symptom));
+        let wildcards = answered(&template, &function, "1/configuration/metrics/expression");
+        let taken = wildcards.iter().any(|wildcard| {
+            let word = wildcard["wildcard"].as_str().unwrap();
+            query.contains(word.trim_matches('*'))
+        });
+        assert!(taken, "{function} is not invoked for {query}");
+
+        let invocation =
+            Invocation { symptom, request_id: "test".to_owned(), at: Timestamp::UNIX_EPOCH };
+        let received = read_event(&event(symptom, &query), &invocation).unwrap();
+        let [alarm] = received.alarms.as_slice() else {
+            panic!("{symptom}: {received:?}");
+        };
+        assert_eq!(alarm.symptom, symptom);
+        assert_eq!(alarm.instance_id.as_str(), "i-0a1b2c3d4e5f60718");
+        let mount = alarm.mount.as_ref().map(ToString::to_string);
+        assert_eq!(mount.as_deref(), (symptom == Symptom::DiskFull).then_some("/data"));
+        let series = alarm.series.as_ref().unwrap();
+        assert!(series.dimensions.contains_key("InstanceId"), "{symptom}: it cannot be verified");
+    }
+}
+
+/// The agent's configuration: its namespace, its metrics, and the dimensions each has.
+fn published() -> (String, BTreeSet<String>, impl Fn(&str) -> BTreeSet<String>) {
+    let config: Value = serde_json::from_str(&read("docs/cloudwatch-agent.json")).unwrap();
+    let metrics = config["metrics"].clone();
+    let names = metrics["metrics_collected"].as_object().unwrap().values();
+    let names = names.flat_map(|plugin| all(&plugin["measurement"]).into_iter().cloned());
+    let names = names.map(|name| name.as_str().unwrap().to_owned()).collect();
+    let dimensions = move |metric: &str| {
+        let appended = metrics["append_dimensions"].as_object().unwrap();
+        // CloudWatch user guide, "Metrics collected by the CloudWatch agent".
+        let own: &[&str] = if metric.starts_with("disk_") { &["path", "fstype"] } else { &[] };
+        let device = metric.starts_with("disk_")
+            && metrics["metrics_collected"]["disk"]["drop_device"] != true;
+        let own = own.iter().chain(device.then_some(&"device")).map(|name| (*name).to_owned());
+        appended.keys().cloned().chain(own).collect()
+    };
+    (config["metrics"]["namespace"].as_str().unwrap().to_owned(), names, dimensions)
+}
+
+#[test]
+fn the_agent_publishes_what_the_fleet_alarms_read_and_no_more() {
+    let (namespace, published, dimensions) = published();
+    let mut read = BTreeSet::new();
+    for (symptom, query) in queries() {
+        let metric = between(&query, "(", ")").to_owned();
+        if symptom == Symptom::HighCpu {
+            // EC2 publishes it itself, with these dimensions.
+            assert!(query.contains("SCHEMA(\"AWS/EC2\", InstanceId)"), "{query}");
+            continue;
+        }
+        assert!(query.contains(&format!("FROM \"{namespace}\" GROUP BY ")), "{query}");
+        for label in labels(&query) {
+            assert!(dimensions(&metric).contains(label), "{metric} has no dimension {label}");
+        }
+        read.insert(metric);
+    }
+    assert_eq!(read, published, "the alarms on the left, docs/cloudwatch-agent.json on the right");
+}
+
+#[test]
+fn the_alarms_of_one_instance_watch_series_that_exist() {
+    let (namespace, published, dimensions) = published();
+    let example = Template::load("docs/examples/instance-alarms.yaml");
+    let alarms = example.of_type("AWS::CloudWatch::Alarm");
+    assert_eq!(alarms.len(), Symptom::ALL.len());
+    for (id, alarm) in alarms {
+        let metric = alarm["MetricName"].as_str().unwrap();
+        let named = alarm["Dimensions"].as_array().unwrap().iter();
+        let named = named.map(|dimension| dimension["Name"].as_str().unwrap().to_owned());
+        let named: BTreeSet<String> = named.collect();
+        if alarm["Namespace"] == namespace.as_str() {
+            assert!(published.contains(metric), "{id}");
+            assert_eq!(named, dimensions(metric), "{id}: a series has all of its dimensions");
+        } else {
+            assert_eq!(alarm["Namespace"], "AWS/EC2", "{id}");
+            assert_eq!(named, BTreeSet::from(["InstanceId".to_owned()]), "{id}");
+        }
+        let path = "0/configuration/metrics/metricStat/metric/name";
+        let deployed = Template::deployed();
+        let taken = answered(&deployed, &format!("{id}Function"), path);
+        assert!(taken.iter().any(|name| **name == metric), "{id}: nobody answers for {metric}");
+    }
+}
+
+#[test]
+fn a_cleanup_ends_the_alarm_it_answers() {
+    let template = Template::deployed();
+    let default = |name: &str| template.root["Parameters"][name]["Default"].as_i64().unwrap();
+    assert!(default("DiskTargetPercent") < default("DiskFullPercent"));
+}
