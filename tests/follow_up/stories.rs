@@ -455,6 +455,53 @@ fn an_instance_that_somebody_terminates_is_told_of() {
 }
 
 #[test]
+fn a_tag_that_is_removed_while_a_member_drains_keeps_it_from_the_reboot() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Draining);
+    play = play.with_host(|host| host.instance.tags.clear());
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::LeaveService, Verb::ComeBack]);
+    let group = play.region.group(&play.names.group).unwrap();
+    assert_eq!(group.members[&play.names.web].lifecycle, Lifecycle::InService);
+}
+
+#[test]
+fn a_command_that_never_arrived_is_not_sent_again_without_the_tag() {
+    let mut play = Play::standalone(Trouble::slight(DiskFull, 96.4));
+    play.region.break_call(Verb::Clean, Fault::RequestLost);
+    play.until(Stage::Cleaning);
+    play.region.mend_call(Verb::Clean);
+    play = play.with_host(|host| host.instance.tags.clear());
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.region.commands(), [], "the one that was sent is lost");
+    assert_eq!(play.last_reasons(), ["not-opted-in"]);
+}
+
+#[test]
+fn an_end_that_nobody_could_be_told_of_is_told_later() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    play.until(Stage::Watching);
+    play.region.break_call(Verb::Tell, Fault::RequestLost);
+    play.minutes(20);
+    assert_eq!(play.incident().unwrap().stage, Stage::Watching);
+    play.region.mend_call(Verb::Tell);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.told(), ["cleanup asked for", "resolved"]);
+}
+
+#[test]
+fn an_end_that_nobody_can_be_told_of_is_an_end_when_time_is_out() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    play.until(Stage::Watching);
+    play.region.break_call(Verb::Tell, Fault::Refused("AuthorizationError: no"));
+    assert_eq!(play.until_the_end(), Stage::Expired);
+    let incident = play.incident().unwrap();
+    let late = incident.stage_since.duration_since(incident.expires_at);
+    assert!((minutes(15)..minutes(27)).contains(&late), "{late:#}");
+    assert_eq!(play.told(), ["cleanup asked for"]);
+}
+
+#[test]
 fn an_incident_that_expires_in_standby_comes_back_first() {
     let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
     play.until(Stage::Rebooting);

@@ -584,13 +584,25 @@ def test_an_incident_that_cannot_be_written_stays_due_and_holds_up_no_other(regi
     assert [stack.stage(instance) for instance in instances] == ["watching"] * 2
 
 
-def test_an_end_whose_notification_fails_is_still_an_end(region, stack):
+def test_an_end_whose_notification_fails_is_told_by_the_next_beat(region, stack):
+    instance = fleet.standalone(region, ssm_result="Cancelled")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP)
+    with region.proxy.fault("sns", "Publish", wire.DENIED):
+        answer = beat(stack, follow_up)
+    assert "sns:Publish" in answer.body["left"][0]
+    assert stack.stage(instance) == "cleaning"
+    assert beat(stack, follow_up).report["told"] is True
+    ended(stack, instance, "handed-over")
+
+
+def test_an_end_that_nobody_can_be_told_of_is_an_end_when_time_is_out(region, stack):
     instance = fleet.standalone(region, ssm_result="Cancelled")
     opened(stack, "high-cpu", instance)
     with region.proxy.fault("sns", "Publish", wire.DENIED):
-        answer = beat(stack, stack.start(FOLLOW_UP))
+        answer = beat(stack, stack.start(FOLLOW_UP), minutes=3 * 60 + 16)
     assert answer.report["told"] is False
-    ended(stack, instance, "handed-over")
+    ended(stack, instance, "expired")
 
 
 def test_what_takes_too_long_expires_and_is_told(region, stack):

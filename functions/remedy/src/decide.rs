@@ -227,9 +227,8 @@ fn standby(group: &Group, membership: &Membership, facts: &Facts) -> Availabilit
     if let Some(stop) = not_ours_to_move(group, membership, facts) {
         return stop;
     }
-    if group.suspended.contains("Launch") {
-        let why = "the group's Launch process is suspended, and it could not come back";
-        return Unavailable(Reason::StandbyImpossible { why });
+    if let Some(stop) = cannot_come_back(group) {
+        return stop;
     }
     if group.desired > group.min {
         Available(Some(Standby { decremented: true }))
@@ -259,10 +258,8 @@ fn replace(facts: &Facts) -> Availability {
     if let Some(stop) = not_ours_to_move(group, membership, facts) {
         return stop;
     }
-    let suspended =
-        REPLACEMENT_PROCESSES.into_iter().find(|process| group.suspended.contains(*process));
-    if let Some(process) = suspended {
-        return Unavailable(Reason::ProcessSuspended { process });
+    if let Some(stop) = cannot_replace(group) {
+        return stop;
     }
     let DisruptionFact::Read { pool, instance_store, .. } = &facts.disruption else {
         return InDoubt(pool_not_read());
@@ -288,6 +285,40 @@ fn replace(facts: &Facts) -> Availability {
 fn instance_store_is_disposable(facts: &Facts) -> bool {
     let Fact::Known(Some(instance)) = &facts.instance else { return false };
     instance.tags.get(INSTANCE_STORE_TAG).map(String::as_str) == Some(INSTANCE_STORE_DISPOSABLE)
+}
+
+fn cannot_replace(group: &Group) -> Option<Availability> {
+    let suspended =
+        REPLACEMENT_PROCESSES.into_iter().find(|process| group.suspended.contains(*process));
+    suspended.map(|process| Unavailable(Reason::ProcessSuspended { process }))
+}
+
+/// Why a member that was to leave service, or to be replaced, may not be asked
+/// for again: what its owner and its group's owner did since counts. `Ok` with
+/// what is in the way for a while, or not known; `Err` with what stays so.
+pub fn asks_again(rung: Rung, facts: &Facts) -> Result<Option<Reason>, Reason> {
+    let stop = match (&facts.membership, group(facts)) {
+        (Fact::Unknown(gap), _) => Some(InDoubt(gap.clone())),
+        (Fact::Known(None), _) => Some(Unavailable(Reason::NotInGroup)),
+        (_, Err(stop)) => Some(stop),
+        (Fact::Known(Some(membership)), Ok(group)) => not_ours_to_move(group, membership, facts)
+            .or_else(|| match rung {
+                Rung::Replace => cannot_replace(group),
+                _ => cannot_come_back(group),
+            }),
+    };
+    match stop {
+        None | Some(Available(_)) => Ok(None),
+        Some(NotNow(reason)) => Ok(Some(reason)),
+        Some(InDoubt(gap)) => Ok(Some(Reason::FactUnknown(gap))),
+        Some(Unavailable(reason)) => Err(reason),
+    }
+}
+
+fn cannot_come_back(group: &Group) -> Option<Availability> {
+    let why = "the group's Launch process is suspended, and it could not come back";
+    let suspended = group.suspended.contains("Launch");
+    suspended.then_some(Unavailable(Reason::StandbyImpossible { why }))
 }
 
 /// After so many replacements for one symptom a group gets no more: what the

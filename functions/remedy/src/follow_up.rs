@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use crate::act::{self, Touch};
 use crate::decide;
-use crate::facts::{Facts, Gap, Look};
+use crate::facts::{Facts, Gap, GroupFact, Look};
 use crate::guard::{self, Refusal};
 use crate::ids::{GroupName, IncidentId, InstanceId};
 use crate::incident::{HeldBack, Incident, Rung, Stage};
 use crate::ledger::{self, Claim, Climbed, Deed, Ledger};
-use crate::next::{Step, next};
+use crate::next::{Step, next, while_allowed};
 use crate::notify::{self, Tell};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -31,12 +31,19 @@ const INCIDENTS_PER_BEAT_MAX: usize = 50;
 /// the beat, few enough to stay below EC2's request quotas.
 const TOGETHER_MAX: usize = 8;
 
-/// The beat that ends an incident has this long to tell so before the next one
-/// does: the function's 60 seconds.
+/// The beat that ends an incident has at least this long to tell so before
+/// another one does: the function's 60 seconds.
 const TURN_LASTS: SignedDuration = SignedDuration::from_secs(60);
 
 /// Over this time those that a shared cause holds back are spread.
 const SPREAD: SignedDuration = SignedDuration::from_mins(3);
+
+/// The longest pause between two tries to tell of an end.
+const TELLS_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// For so long after its last moment an incident whose end nobody could be told
+/// of stays open, so that one beat's failure to tell does not silence it.
+const TOLD_LATE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// A rung that is held back this long is told to people, once.
 const HELD_BACK_IS_TOLD_AFTER: SignedDuration = SignedDuration::from_mins(15);
@@ -130,7 +137,22 @@ where
     W: Look + Ledger + Touch + Tell,
 {
     let scene = scene::look(incident, world, now).await;
-    match next(incident, &scene, now, policy) {
+    let mut step = next(incident, &scene, now, policy);
+    if let Step::CarryOn(deed, ..) = step
+        && deed != Deed::ComeBack
+    {
+        let mut facts = match &scene {
+            Scene::Instance(facts) => Facts::clone(facts),
+            _ => Facts::read(world, &incident.instance_id, now).await,
+        };
+        let moves = matches!(deed, Deed::LeaveService(_) | Deed::Replace);
+        if moves && facts.group == GroupFact::NotRead {
+            let name = facts.group_name().cloned();
+            facts.read_group_named(world, name.as_ref()).await;
+        }
+        step = while_allowed(step, &facts, now);
+    }
+    match step {
         Step::Wait(waiting) => {
             world.record(&waiting).await?;
             Ok(None)
@@ -305,7 +327,8 @@ async fn ending<W>(
 where
     W: Ledger + Tell,
 {
-    let until = now + TURN_LASTS;
+    // If nobody can be told it is tried again, ever more rarely.
+    let until = now + (incident.in_stage_for(now) / 2).clamp(TURN_LASTS, TELLS_AGAIN_MAX);
     let turn = Incident { taken_until: Some(until), ..incident.waiting_until(until) };
     if !world.record(&turn).await? {
         return Ok(None);
@@ -319,6 +342,10 @@ where
     ended.note(report.entry());
     if report.is_news() {
         notify::tell(&mut report, world).await;
+        if !report.told && now < incident.expires_at + TOLD_LATE_MAX {
+            // A later beat tells, and ends it then.
+            return Err(Gap { call: "sns:Publish", why: "nobody heard of the end".to_owned() });
+        }
     }
     let problem = not_recorded(world.record(&ended).await);
     report.because.extend(problem.map(Reason::NotRecorded));

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::decide;
 use crate::evidence::{Exhibit, Kept};
-use crate::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState};
+use crate::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState, OptIn};
 use crate::ids::CommandId;
 use crate::incident::{Found, Incident, No, RefusedCall, Rung, Stage};
 use crate::ledger::Deed;
@@ -77,6 +78,47 @@ pub fn next(incident: &Incident, scene: &Scene, now: Timestamp, policy: &Policy)
         (Stage::Watching, Scene::Symptom(presence)) => watching(incident, presence, now, policy),
         (Stage::Watching, Scene::Instance(facts)) => substitute(incident, facts, now, policy),
         _ => wait(incident, now),
+    }
+}
+
+/// The step, as long as it is still allowed. A tag that was removed since the
+/// rung was begun takes back what is not yet carried out, and a group that is
+/// no longer free to be changed is not asked again; only coming back into
+/// service is done all the same, for that ends what we began.
+pub fn while_allowed(step: Step, facts: &Facts, now: Timestamp) -> Step {
+    let Step::CarryOn(deed, incident, reason) = step else { return step };
+    if deed == Deed::ComeBack {
+        return Step::CarryOn(deed, incident, reason);
+    }
+    let tag = match &facts.instance {
+        Fact::Known(Some(instance)) => OptIn::of(&instance.tags),
+        Fact::Known(None) => OptIn::No(None),
+        Fact::Unknown(_) => return wait(&incident, now),
+    };
+    let because = match tag {
+        OptIn::Enabled => None,
+        OptIn::Observe => Some(Reason::Observing { asked_by: "the instance's tag" }),
+        OptIn::No(found) => Some(Reason::NotOptedIn { found }),
+    };
+    // Who is on the way out already is not held up half-way.
+    let in_service = matches!(lifecycle(facts), Fact::Known(Some("InService")));
+    let again = match deed {
+        Deed::LeaveService(_) if in_service => decide::asks_again(Rung::Reboot, facts),
+        Deed::Replace if in_service => decide::asks_again(Rung::Replace, facts),
+        _ => Ok(None),
+    };
+    match (because, again) {
+        (None, Ok(None)) => Step::CarryOn(deed, incident, reason),
+        (None, Ok(Some(_))) => wait(&incident, now),
+        (None, Err(because)) => Step::Climb(Incident { standby: None, ..incident }, because),
+        (Some(because), _) if incident.standby.is_some() && !in_service => {
+            let failed = RefusedCall { no: No::NotForUs, why: because.to_string() };
+            Step::CarryOn(Deed::ComeBack, failing(incident, failed), because)
+        }
+        (Some(because), _) => {
+            let incident = Incident { standby: None, ..incident };
+            end(&incident, Stage::HandedOver, now, vec![because])
+        }
     }
 }
 

@@ -4,17 +4,18 @@
 use jiff::SignedDuration;
 use remedy::alarm::Symptom::HighCpu;
 use remedy::evidence::Kept;
-use remedy::facts::{Command, Fact, Facts, GroupFact, InstanceState, StatusChecks};
+use remedy::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState, StatusChecks};
 use remedy::ids::{BucketName, CommandId, GroupName};
 use remedy::incident::{Incident, No, RefusedCall, Rung, Stage, Standby};
 use remedy::ledger::Deed;
-use remedy::next::{Step, next};
+use remedy::next::{Step, next, while_allowed};
 use remedy::policy::Policy;
 use remedy::reason::Reason;
 use remedy::scene::{Presence, Scene};
 
 use crate::given::{
     agent, ago, alone, attempt, facts, gap, group, incident, instance, membership, now, policy,
+    tags,
 };
 
 /// An incident that came into `stage` some minutes ago.
@@ -575,6 +576,93 @@ fn nobody_is_left_in_standby_by_a_call_that_was_turned_away() {
         let late = step(&late, &seen(|it| lifecycle(it, "Standby")));
         assert_eq!(late, "end HandedOver: not-back", "{no:?}: told, at least");
     }
+}
+
+/// The step to ask for `deed` (again), if that is still allowed, in short.
+fn still(deed: Deed, incident: Incident, change: fn(&mut Facts)) -> String {
+    let mut facts = facts();
+    change(&mut facts);
+    let step = Step::CarryOn(deed, incident, Reason::NeverAsked);
+    said(&while_allowed(step, &facts, now()))
+}
+
+fn of_group(facts: &mut Facts, change: fn(&mut Group)) {
+    if let GroupFact::Read { group: Fact::Known(Some(group)), .. } = &mut facts.group {
+        change(group);
+    }
+}
+
+fn untagged(facts: &mut Facts) {
+    instance(facts).tags.clear();
+}
+
+/// A deed, the stage it belongs to, what is seen, and the step.
+type Carried = (Deed, Stage, fn(&mut Facts), &'static str);
+
+#[test]
+fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
+    let standby = Standby { decremented: true };
+    let leave = Deed::LeaveService(standby);
+    let rows: [Carried; 16] = [
+        (Deed::Clean, Stage::Cleaning, |_| {}, "clean: never-asked"),
+        (Deed::Clean, Stage::Cleaning, untagged, "end HandedOver: not-opted-in"),
+        (
+            Deed::Clean,
+            Stage::Cleaning,
+            |it| instance(it).tags = tags("observe"),
+            "end HandedOver: observing",
+        ),
+        (Deed::Clean, Stage::Cleaning, |it| it.instance = Fact::Unknown(gap("x")), "wait"),
+        (Deed::Reboot, Stage::Rebooting, untagged, "end HandedOver: not-opted-in"),
+        (leave, Stage::Draining, |_| {}, "leave: never-asked"),
+        (leave, Stage::Draining, untagged, "end HandedOver: not-opted-in"),
+        (
+            leave,
+            Stage::Draining,
+            |it| {
+                untagged(it);
+                lifecycle(it, "EnteringStandby");
+            },
+            "come back: not-opted-in",
+        ),
+        (
+            leave,
+            Stage::Draining,
+            |it| of_group(it, |group| group.tags.clear()),
+            "climb: group-not-opted-in",
+        ),
+        (
+            leave,
+            Stage::Draining,
+            |it| of_group(it, |group| group.suspended = ["Launch".to_owned()].into()),
+            "climb: standby-impossible",
+        ),
+        (Deed::Replace, Stage::Replacing, |_| {}, "replace: never-asked"),
+        (Deed::Replace, Stage::Replacing, untagged, "end HandedOver: not-opted-in"),
+        (
+            Deed::Replace,
+            Stage::Replacing,
+            |it| of_group(it, |group| group.suspended = ["Launch".to_owned()].into()),
+            "climb: process-suspended",
+        ),
+        (
+            Deed::Replace,
+            Stage::Replacing,
+            |it| of_group(it, |group| group.tags.clear()),
+            "climb: group-not-opted-in",
+        ),
+        (Deed::Replace, Stage::Replacing, |it| it.group = GroupFact::NotRead, "wait"),
+        (Deed::ComeBack, Stage::Returning, untagged, "come back: never-asked"),
+    ];
+    for (deed, stage, change, expected) in rows {
+        assert_eq!(still(deed, at(stage, 3), change), expected, "{deed:?}");
+    }
+    let out = Incident { standby: Some(standby), ..at(Stage::Draining, 6) };
+    let in_standby = |it: &mut Facts| {
+        untagged(it);
+        lifecycle(it, "Standby");
+    };
+    assert_eq!(still(Deed::Reboot, out, in_standby), "come back: not-opted-in");
 }
 
 #[test]
