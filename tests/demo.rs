@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use remedy::alarm::Symptom;
 
 use stories::Story;
+use world::drill::command::Drill;
 
 mod stories;
 
@@ -22,8 +23,11 @@ mod stories;
 /// in events/, it takes that event down the same road and prints the function's
 /// answer too.
 #[derive(Debug, Parser)]
-#[command(name = "demo", verbatim_doc_comment)]
+#[command(name = "demo", verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// A file with the JSON event a function is invoked with
     event: Option<PathBuf>,
 
@@ -41,6 +45,11 @@ struct Arguments {
     story: Option<Story>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    Drill(Drill),
+}
+
 fn symptom_names() -> impl TypedValueParser<Value = Symptom> {
     PossibleValuesParser::new(Symptom::ALL.map(Symptom::name)).map(|name| {
         let named = Symptom::ALL.into_iter().find(|symptom| symptom.name() == name);
@@ -56,6 +65,9 @@ const NO_ANSWER: u8 = 1;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Command::Drill(drill)) = arguments.command {
+        return drill.run();
+    }
     let (told, code) = match arguments.event {
         None => (play(arguments.story), ExitCode::SUCCESS),
         Some(file) => match fs::read_to_string(&file) {

@@ -2,7 +2,11 @@
 //! answered. What can go wrong with a call is here too.
 
 use jiff::Timestamp;
-use remedy::incident::No;
+use remedy::ids::{GroupName, InstanceId};
+use remedy::incident::{Incident, No};
+
+use crate::group::Group;
+use crate::host::Host;
 
 /// The calls the ports can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,6 +100,32 @@ impl Verb {
         Self::Datapoints,
         Self::AlarmState,
         Self::History,
+    ];
+
+    /// Every call there is.
+    pub const ALL: [Self; 22] = [
+        Self::Instance,
+        Self::Status,
+        Self::Agent,
+        Self::Membership,
+        Self::Group,
+        Self::Refresh,
+        Self::History,
+        Self::Replaced,
+        Self::CommandOf,
+        Self::Command,
+        Self::Datapoints,
+        Self::AlarmState,
+        Self::Due,
+        Self::Open,
+        Self::Record,
+        Self::NoteReplacement,
+        Self::Clean,
+        Self::Reboot,
+        Self::Replace,
+        Self::LeaveService,
+        Self::ComeBack,
+        Self::Tell,
     ];
 
     /// The call's name, in IAM's spelling.
@@ -212,6 +242,38 @@ pub struct Death {
     pub at_call: usize,
     /// Whether that call still takes effect: then only its answer is lost.
     pub takes_effect: bool,
+}
+
+/// What a call did to the region, whatever its caller got to hear of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// When.
+    pub at: Timestamp,
+    /// Which call.
+    pub verb: Verb,
+    /// What it was about: an instance, a group, an incident or a subject.
+    pub about: String,
+    /// Whether it was carried out; `false` if the region said no.
+    pub done: bool,
+    /// Which of the invocations that run at once made it.
+    pub by: usize,
+    /// For a call that touches an instance, how everything stood just before.
+    pub before: Option<Box<Before>>,
+}
+
+/// An instance and its group, just before a call that touches them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Before {
+    /// The instance.
+    pub id: InstanceId,
+    /// How it was, if it was there at all.
+    pub host: Option<Host>,
+    /// Its group, if it had one.
+    pub group: Option<(GroupName, Group)>,
+    /// Its newest incident in the ledger, if it had one.
+    pub incident: Option<Incident>,
+    /// Whether a cleanup was under way on it.
+    pub cleaning: bool,
 }
 
 /// One call, as the region saw it.

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
+use jiff::SignedDuration;
 use remedy::alarm::{Invocation, Symptom};
 use remedy::facts::Gap;
 use remedy::follow_up::{self, Beat};
@@ -25,12 +26,15 @@ pub struct Function {
     pub symptom: Symptom,
     /// How its operator tuned it.
     pub policy: Policy,
+    /// How far its clock is ahead of the region's.
+    pub ahead: SignedDuration,
 }
 
 impl Function {
     /// The function of `symptom`, allowed to act and otherwise as it comes.
     pub fn new(symptom: Symptom) -> Self {
-        Self { symptom, policy: Policy { mode: Mode::Act, ..Policy::default() } }
+        let policy = Policy { mode: Mode::Act, ..Policy::default() };
+        Self { symptom, policy, ahead: SignedDuration::ZERO }
     }
 
     /// Invokes the function with `event`, now.
@@ -38,7 +42,7 @@ impl Function {
         let invocation = Invocation {
             symptom: self.symptom,
             request_id: region.next_request_id(),
-            at: region.now(),
+            at: region.now() + self.ahead,
         };
         respond::respond(event, &invocation, &self.policy, region).await
     }
@@ -54,19 +58,22 @@ impl Function {
 pub struct FollowUp {
     /// How its operator tuned it.
     pub policy: Policy,
+    /// How far its clock is ahead of the region's.
+    pub ahead: SignedDuration,
 }
 
 impl Default for FollowUp {
     /// The follow-up, allowed to act and otherwise as it comes.
     fn default() -> Self {
-        Self { policy: Policy { mode: Mode::Act, ..Policy::default() } }
+        let policy = Policy { mode: Mode::Act, ..Policy::default() };
+        Self { policy, ahead: SignedDuration::ZERO }
     }
 }
 
 impl FollowUp {
     /// One beat, now; with a hint, for that instance alone.
     pub async fn invoke(&self, region: &Region, hint: Option<&InstanceId>) -> Result<Beat, Gap> {
-        follow_up::beat(hint, region.now(), &self.policy, region).await
+        follow_up::beat(hint, region.now() + self.ahead, &self.policy, region).await
     }
 
     /// One beat, now, of the heartbeat, and waits for its answer.
@@ -126,6 +133,39 @@ pub fn interleave<T>(
     let first_output = first_output.unwrap_or_else(|| finish(first));
     let second_output = second_output.unwrap_or_else(|| finish(second));
     (first_output, second_output)
+}
+
+/// Polls all `futures` in the order `next` chooses, which is told how many are
+/// left and names one of them, until each is ready or its function has died.
+/// Gives their outputs in the order of the futures, and `None` for the dead.
+pub fn together<T>(
+    region: &Region,
+    futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>,
+    mut next: impl FnMut(usize) -> usize,
+) -> Vec<Option<T>> {
+    let mut outputs: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    let mut left: Vec<_> = futures.into_iter().enumerate().collect();
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..POLLS_MAX * outputs.len() {
+        if left.is_empty() {
+            return outputs;
+        }
+        let chosen = next(left.len()).min(left.len() - 1);
+        let Some((place, future)) = left.get_mut(chosen) else { continue };
+        region.works(*place);
+        let answer = future.as_mut().poll(&mut context);
+        let is_dead = region.is_dead();
+        if let (Poll::Ready(output), Some(slot)) = (answer, outputs.get_mut(*place)) {
+            *slot = Some(output);
+        } else if !is_dead {
+            continue;
+        }
+        drop(left.swap_remove(chosen));
+        if is_dead {
+            region.bury();
+        }
+    }
+    unreachable!("an invocation waits for something that nobody does")
 }
 
 fn step<T>(future: Pin<&mut impl Future<Output = T>>, output: &mut Option<T>) {

@@ -1,6 +1,8 @@
 //! What is asked of the region, and what then happens by itself once its time
 //! has come.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use remedy::act::CleanupOrder;
 use remedy::facts::InstanceState;
@@ -12,6 +14,7 @@ use crate::group::{Group, Lifecycle, Member, Step};
 use crate::host::{AgentIs, Host, Trouble};
 use crate::region::{GROUP_LOOKS_AFTER, State, TICK};
 use crate::script::{self, Ending};
+use crate::watch::Watch;
 
 /// From the command's delivery until the document has run.
 const CLEANUP_TAKES: SignedDuration = SignedDuration::from_secs(45);
@@ -19,9 +22,6 @@ const CLEANUP_TAKES: SignedDuration = SignedDuration::from_secs(45);
 /// A command that no agent fetched in this time never runs: the delivery
 /// timeout the functions ask for.
 const DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
-
-/// From the reboot's request until the status checks pass again.
-const REBOOT_TAKES: SignedDuration = SignedDuration::from_secs(150);
 
 /// From a launch until the new instance is in service.
 const LAUNCH_TAKES: SignedDuration = SignedDuration::from_secs(90);
@@ -79,14 +79,43 @@ impl State {
         let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else {
             return Err("InvalidInstanceID.NotFound: there is no running instance by that id");
         };
-        host.status.instance_impaired = true;
-        host.down = true;
-        if host.agent == AgentIs::Answering {
-            host.agent = AgentIs::SilentSince(now);
+        let takes = host.boot_takes;
+        host.go_down(now);
+        if let Some(takes) = takes {
+            self.arrange(takes, Due::Booted(id.clone()));
         }
-        self.arrange(REBOOT_TAKES, Due::Booted(id.clone()));
         self.check_health(id);
         Ok(())
+    }
+
+    /// Stops or terminates an instance, as its owner may. Its group takes any
+    /// state but `running` for a death.
+    pub(crate) fn stop(&mut self, id: &InstanceId, becomes: &str) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else { return };
+        host.go_down(now);
+        host.instance.state = InstanceState::Not(becomes.to_owned());
+        let member =
+            self.group_of(id).and_then(|(name, group)| Some((name, group.members.get(id)?)));
+        if let Some((name, member)) = member {
+            let (name, in_service) = (name.clone(), member.lifecycle == Lifecycle::InService);
+            if in_service {
+                self.mark_unhealthy(&name, id);
+            }
+        }
+    }
+
+    /// Starts a stopped instance, which is a boot.
+    pub(crate) fn start(&mut self, id: &InstanceId) {
+        let stopped = InstanceState::Not("stopped".to_owned());
+        let Some(host) = self.hosts.get_mut(id).filter(|host| host.instance.state == stopped)
+        else {
+            return;
+        };
+        host.instance.state = InstanceState::Running;
+        if let Some(takes) = host.boot_takes {
+            self.arrange(takes, Due::Booted(id.clone()));
+        }
     }
 
     /// Marks a member unhealthy, so that its group replaces it.
@@ -154,6 +183,7 @@ impl State {
             }
             Due::InService(name, id) => {
                 self.turn(&name, &id, Lifecycle::Pending, Lifecycle::InService);
+                self.hints.push(id.clone());
                 self.check_health(&id);
                 self.group_looks(&name);
             }
@@ -164,6 +194,7 @@ impl State {
                 if let Some(group) = self.groups.get_mut(&name) {
                     group.members.remove(&id);
                 }
+                self.hints.push(id);
             }
         }
     }
@@ -183,14 +214,17 @@ impl State {
         }
     }
 
-    /// The load balancer's health check, which nobody makes in Standby.
+    /// The health checks, which nobody makes in Standby: every group's that the
+    /// instance runs, and the load balancer's that it answers.
     fn check_health(&mut self, id: &InstanceId) {
-        let down = self.hosts.get(id).is_some_and(|host| host.down);
+        let host = self.hosts.get(id);
+        let (down, gone) = (host.is_some_and(|host| host.down), host.is_some_and(|h| !h.runs()));
         let judged = self.group_of(id).filter(|(_, group)| {
             let lifecycle = group.members.get(id).map(|member| member.lifecycle);
-            group.replaces_who_reboots() && lifecycle == Some(Lifecycle::InService)
+            let judges = gone || (down && group.replaces_who_reboots());
+            judges && lifecycle == Some(Lifecycle::InService)
         });
-        if let Some((name, _)) = judged.filter(|_| down) {
+        if let Some((name, _)) = judged {
             let name = name.clone();
             self.mark_unhealthy(&name, id);
         }
@@ -205,6 +239,7 @@ impl State {
             None => (false, Ending::not_delivered()),
         };
         command.ending = Some(ending);
+        self.hints.push(id.clone());
         if cured {
             self.cure(&id, Rung::Cleanup);
         }
@@ -268,6 +303,16 @@ impl State {
             return;
         };
         group.members.insert(id.clone(), Member { lifecycle: Lifecycle::Pending, healthy: true });
+        // A fleet's alarm watches whoever is there.
+        let watching = self.watches.iter().filter(|watch| watch.fleet);
+        let watching = watching.filter(|watch| group.members.contains_key(&watch.instance));
+        let names: BTreeSet<_> =
+            watching.map(|watch| (watch.name.clone(), watch.symptom)).collect();
+        for (name, symptom) in names {
+            let mut watch = Watch::new(symptom, id.clone(), self.now);
+            (watch.name, watch.fleet) = (name, true);
+            self.watches.push(watch);
+        }
         let host = Host { trouble: self.launched_with, ..Host::healthy("eu-central-1b") };
         self.hosts.insert(id.clone(), host);
         self.arrange(LAUNCH_TAKES, Due::InService(name.clone(), id));

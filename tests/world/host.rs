@@ -17,6 +17,9 @@ const PING_EVERY_SECONDS: i64 = 300;
 /// documents no number; what counts is that it is not at once.
 const CONNECTION_LOST_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
+/// What a boot takes, as a rule.
+const BOOT_TAKES: SignedDuration = SignedDuration::from_secs(150);
+
 /// What a metric says when nothing is wrong, in percent.
 const AT_REST: f64 = 41.0;
 
@@ -84,6 +87,9 @@ pub struct Host {
     pub measured: bool,
     /// How often they are.
     pub period: SignedDuration,
+    /// From a reboot's request until the status checks pass again; `None` if it
+    /// never comes up again.
+    pub boot_takes: Option<SignedDuration>,
     /// How often it was booted.
     pub boots: u32,
     /// Between a shutdown and the end of the boot: nothing on it answers.
@@ -120,6 +126,7 @@ impl Host {
             sessions: 0,
             measured: true,
             period: SignedDuration::from_secs(60),
+            boot_takes: Some(BOOT_TAKES),
             boots: 1,
             down: false,
             booted_at: None,
@@ -131,6 +138,20 @@ impl Host {
         self.instance.state == InstanceState::Running
     }
 
+    /// It shuts down at `now`, and its agent with it.
+    pub(crate) fn go_down(&mut self, now: Timestamp) {
+        self.status.instance_impaired = true;
+        self.down = true;
+        if self.agent == AgentIs::Answering {
+            self.agent = AgentIs::SilentSince(now);
+        }
+    }
+
+    /// Whether nothing on it answers, since it shut down or has yet to boot.
+    pub fn is_down(&self) -> bool {
+        self.down
+    }
+
     /// Whether an agent on it carries out commands now.
     pub(crate) fn obeys(&self) -> bool {
         self.runs() && !self.down && self.agent == AgentIs::Answering
@@ -139,10 +160,15 @@ impl Host {
     /// What the metric of `symptom` says, in percent; `None` while nothing
     /// runs that could measure it.
     pub fn percent(&self, symptom: Symptom) -> Option<f64> {
-        (self.runs() && !self.down && self.measured).then(|| match self.trouble {
+        self.is_measured().then(|| match self.trouble {
             Some(trouble) if trouble.symptom == symptom => trouble.percent,
             _ => AT_REST,
         })
+    }
+
+    /// Whether something on it runs that publishes its metrics.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.runs() && !self.down && self.measured
     }
 
     /// What SSM says about the agent at `now`. `None` if it never registered;

@@ -38,7 +38,7 @@ impl Book {
     }
 
     /// The newest incident of every instance that ever had one.
-    pub fn all_latest(&self) -> impl Iterator<Item = &Incident> {
+    pub fn all_latest(&self) -> impl Iterator<Item = &Incident> + Clone {
         self.latest.values()
     }
 

@@ -14,6 +14,8 @@
 
 pub mod calls;
 pub mod command;
+#[path = "../drill/mod.rs"]
+pub mod drill;
 pub mod drive;
 pub mod fleet;
 pub mod group;
@@ -26,6 +28,7 @@ pub mod watch;
 mod happen;
 mod metrics;
 mod ports;
+mod replica;
 mod words;
 
 pub use region::Region;

@@ -1,6 +1,6 @@
 //! What `CloudWatch` keeps: a value for each period, and some time later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::{Series, Symptom};
@@ -12,24 +12,37 @@ use crate::host::Host;
 /// From the end of a period until its value can be read.
 const DELAY: SignedDuration = SignedDuration::from_secs(30);
 
-/// Every value that was published.
+/// Values kept of each series. `CloudWatch` keeps them for weeks; nobody here
+/// reads further back than these.
+const KEPT: usize = 120;
+
+/// The newest values that were published.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
-    published: BTreeMap<(InstanceId, Symptom), Vec<(Timestamp, Datapoint)>>,
+    published: BTreeMap<InstanceId, BTreeMap<Symptom, Values>>,
 }
+
+/// A series, oldest value first, with the time from which each can be read.
+type Values = VecDeque<(Timestamp, Datapoint)>;
 
 impl Metrics {
     /// Publishes what `host` measures at `now`, if one of its periods ends now.
     pub(crate) fn publish(&mut self, id: &InstanceId, host: &Host, now: Timestamp) {
         let period = host.period.as_secs().max(1);
-        if now.as_second().rem_euclid(period) != 0 {
+        if now.as_second().rem_euclid(period) != 0 || !host.is_measured() {
             return;
         }
+        if !self.published.contains_key(id) {
+            self.published.insert(id.clone(), BTreeMap::new());
+        }
+        let Some(published) = self.published.get_mut(id) else { return };
         for symptom in Symptom::ALL {
             if let Some(value) = host.percent(symptom) {
-                let datapoint = Datapoint { at: now - host.period, value };
-                let series = self.published.entry((id.clone(), symptom)).or_default();
-                series.push((now + DELAY, datapoint));
+                let series = published.entry(symptom).or_default();
+                if series.len() == KEPT {
+                    series.pop_front();
+                }
+                series.push_back((now + DELAY, Datapoint { at: now - host.period, value }));
             }
         }
     }
@@ -51,7 +64,7 @@ impl Metrics {
         let Some(Ok(id)) = series.dimensions.get("InstanceId").map(InstanceId::new) else {
             return Vec::new();
         };
-        let published = self.published.get(&(id, symptom));
+        let published = self.published.get(&id).and_then(|published| published.get(&symptom));
         let within = |datapoint: &Datapoint| (since..until).contains(&datapoint.at);
         published
             .into_iter()

@@ -17,7 +17,7 @@ use remedy::pause::{Pause, Scope};
 use remedy::pool::{Lease, Pool, PoolBook, Sighting};
 
 use crate::Region;
-use crate::calls::{self, Fault, Verb};
+use crate::calls::{self, Effect, Fault, Nature, Verb};
 use crate::drive::give_way;
 use crate::host::Host;
 use crate::region::State;
@@ -51,20 +51,20 @@ impl Region {
         if state.dead {
             return None;
         }
-        let number = state.calls.len() + 1;
-        let death = state.death.filter(|death| death.at_call == number);
+        state.called += 1;
+        let death = state.death.filter(|death| death.at_call == state.called);
         if let Some(death) = death {
             state.dead = true;
             if death.takes_effect {
-                let _lost = effect(&mut state);
+                let _lost = happen(&mut state, verb, about, effect);
             }
-            state.note(verb, about.to_owned(), "the function died".to_owned());
+            state.note(verb, about, || "the function died".to_owned());
             return None;
         }
-        let fault = state.faults.get(&verb).cloned();
+        let fault = state.hiccups.remove(&verb).or_else(|| state.faults.get(&verb).cloned());
         let answer = match &fault {
             Some(Fault::Refused(_) | Fault::RequestLost) => None,
-            Some(Fault::AnswerLost) | None => Some(effect(&mut state)),
+            Some(Fault::AnswerLost) | None => Some(happen(&mut state, verb, about, effect)),
         };
         let answer = match (answer, fault) {
             (_, Some(fault)) => Err((fault.says(), fault.no())),
@@ -76,11 +76,10 @@ impl Region {
             let gap = Gap { call: verb.name(), why: why.to_owned() };
             Refused { gap, no }
         });
-        let words = match &answer {
+        state.note(verb, about, || match &answer {
             Ok(value) => value.words(),
             Err(refused) => format!("FAILED: {}", refused.gap.why),
-        };
-        state.note(verb, about.to_owned(), words);
+        });
         Some(answer)
     }
 
@@ -94,17 +93,37 @@ impl Region {
     }
 }
 
+/// `effect` happens. If it changed anything, that is remembered.
+fn happen<T>(
+    state: &mut State,
+    verb: Verb,
+    about: &str,
+    effect: impl FnOnce(&mut State) -> Result<T, &'static str>,
+) -> Result<T, &'static str> {
+    let nature = verb.nature();
+    if nature == Nature::Look {
+        return effect(state);
+    }
+    let before = if nature == Nature::Touch { state.before(about) } else { None };
+    let answer = effect(state);
+    let (at, about, done) = (state.now, about.to_owned(), answer.is_ok());
+    let by = state.at_work;
+    state.effects.push(Effect { at, verb, about, done, by, before });
+    answer
+}
+
 impl Look for Region {
     async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, Gap> {
         self.look(Verb::Instance, id.as_str(), |state| {
-            state.hosts.get(id).map(|host| host.instance.clone())
+            state.described().hosts.get(id).map(|host| host.instance.clone())
         })
         .await
     }
 
     async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, Gap> {
         self.look(Verb::Status, id.as_str(), |state| {
-            state.hosts.get(id).filter(|host| host.runs()).map(|host| host.status.clone())
+            let hosts = state.described().hosts;
+            hosts.get(id).filter(|host| host.runs()).map(|host| host.status.clone())
         })
         .await
     }
@@ -118,7 +137,7 @@ impl Look for Region {
 
     async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, Gap> {
         self.look(Verb::Membership, id.as_str(), |state| {
-            let (name, group) = state.group_of(id)?;
+            let (name, group) = state.described().group_of(id)?;
             let member = group.members.get(id)?;
             Some(Membership {
                 group: name.clone(),
@@ -132,14 +151,15 @@ impl Look for Region {
 
     async fn group(&self, name: &GroupName) -> Result<Option<Group>, Gap> {
         self.look(Verb::Group, name.as_str(), |state| {
-            state.groups.get(name).map(crate::group::Group::described)
+            state.described().groups.get(name).map(crate::group::Group::described)
         })
         .await
     }
 
     async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap> {
         self.look(Verb::Refresh, name.as_str(), |state| {
-            words::Refresh(state.groups.get(name).and_then(|group| group.refresh.clone()))
+            let groups = state.described().groups;
+            words::Refresh(groups.get(name).and_then(|group| group.refresh.clone()))
         })
         .await
         .map(|refresh| refresh.0)

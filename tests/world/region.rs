@@ -9,14 +9,15 @@ use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::Incident;
 use remedy::notify::Notification;
 
-use crate::calls::{Call, Death, Fault, Nature, Verb};
-use crate::command::Command;
+use crate::calls::{Before, Call, Death, Effect, Fault, Nature, Verb};
+use crate::command::{Command, CommandIs};
 use crate::group::Group;
 use crate::happen::Due;
 use crate::host::{Host, Trouble};
 use crate::ledger::Book;
 use crate::metrics::Metrics;
-use crate::watch::Watch;
+use crate::replica::Replica;
+use crate::watch::{Change, Watch};
 
 /// The time between two values of a metric is a multiple of this.
 pub(crate) const TICK: SignedDuration = SignedDuration::from_secs(60);
@@ -40,7 +41,16 @@ pub(crate) struct State {
     pub(crate) book: Book,
     pub(crate) topic: Vec<Notification>,
     pub(crate) calls: Vec<Call>,
+    /// Whether calls are written down for people, which takes most of the time.
+    pub(crate) transcribes: bool,
+    pub(crate) called: usize,
+    pub(crate) effects: Vec<Effect>,
+    /// Which of the invocations that run at once is at work.
+    pub(crate) at_work: usize,
+    pub(crate) hints: Vec<InstanceId>,
     pub(crate) faults: BTreeMap<Verb, Fault>,
+    pub(crate) hiccups: BTreeMap<Verb, Fault>,
+    pub(crate) replica: Option<Replica>,
     pub(crate) commands: Vec<Command>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) metrics: Metrics,
@@ -65,7 +75,14 @@ impl Region {
             book: Book::default(),
             topic: Vec::new(),
             calls: Vec::new(),
+            transcribes: true,
+            called: 0,
+            effects: Vec::new(),
+            at_work: 0,
+            hints: Vec::new(),
             faults: BTreeMap::new(),
+            hiccups: BTreeMap::new(),
+            replica: None,
             commands: Vec::new(),
             watches: Vec::new(),
             metrics: Metrics::default(),
@@ -143,6 +160,20 @@ impl Region {
         self.state.borrow_mut().death = Some(death);
     }
 
+    /// Has the function die that makes the `calls`th call from now.
+    pub fn dies_after(&self, calls: usize, takes_effect: bool) {
+        let mut state = self.state.borrow_mut();
+        state.death = Some(Death { at_call: state.called + calls, takes_effect });
+    }
+
+    /// The world comes to rest: all trouble ends, and none comes back.
+    pub fn come_to_rest(&self) {
+        let mut state = self.state.borrow_mut();
+        state.agenda.retain(|_, due| !matches!(due, Due::ComesBack(..)));
+        state.launched_with = None;
+        state.hosts.values_mut().for_each(|host| host.trouble = None);
+    }
+
     /// Whether a function has died. Nothing it asks for happens any more.
     pub fn is_dead(&self) -> bool {
         self.state.borrow().dead
@@ -164,9 +195,32 @@ impl Region {
         self.state.borrow_mut().faults.remove(&verb);
     }
 
+    /// The next call of `verb`, and only that one, goes wrong.
+    pub fn trip_call(&self, verb: Verb, fault: Fault) {
+        self.state.borrow_mut().hiccups.insert(verb, fault);
+    }
+
+    /// From now on instances and groups are described by a copy that is brought
+    /// up to date only every `every`; with `None`, as they are.
+    pub fn describe_late(&self, every: Option<SignedDuration>) {
+        let mut state = self.state.borrow_mut();
+        state.replica = every.map(|every| Replica::new(&state, every));
+    }
+
+    /// From now on calls are written down for people, or are not.
+    pub fn transcribe(&self, transcribes: bool) {
+        self.state.borrow_mut().transcribes = transcribes;
+    }
+
     /// Evaluates every alarm. Gives the events of those that changed their
     /// state, in the order the alarms were added.
     pub fn transitions(&self) -> Vec<String> {
+        self.changes().into_iter().map(|change| change.event).collect()
+    }
+
+    /// Evaluates every alarm. Gives the changes of state, in the order the
+    /// alarms were added.
+    pub fn changes(&self) -> Vec<Change> {
         let mut state = self.state.borrow_mut();
         let State { watches, hosts, now, .. } = &mut *state;
         watches
@@ -177,6 +231,43 @@ impl Region {
                 watch.evaluate(percent, *now)
             })
             .collect()
+    }
+
+    /// Changes every alarm about an instance.
+    pub fn with_watches(&self, id: &InstanceId, change: impl Fn(&mut Watch)) {
+        let mut state = self.state.borrow_mut();
+        state.watches.iter_mut().filter(|watch| watch.instance == *id).for_each(change);
+    }
+
+    /// The calls since this was asked last, oldest first, which are forgotten.
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.state.borrow_mut().calls)
+    }
+
+    /// What calls have changed since this was asked last, oldest first.
+    pub fn take_effects(&self) -> Vec<Effect> {
+        std::mem::take(&mut self.state.borrow_mut().effects)
+    }
+
+    /// The instances about which AWS had something to say since this was asked
+    /// last: a command ended, a member was launched or is gone.
+    pub fn take_hints(&self) -> Vec<InstanceId> {
+        std::mem::take(&mut self.state.borrow_mut().hints)
+    }
+
+    /// Stops an instance, as its owner may at any time.
+    pub fn stop(&self, id: &InstanceId) {
+        self.state.borrow_mut().stop(id, "stopped");
+    }
+
+    /// Starts a stopped instance.
+    pub fn start(&self, id: &InstanceId) {
+        self.state.borrow_mut().start(id);
+    }
+
+    /// Terminates an instance, as its owner may at any time.
+    pub fn terminate(&self, id: &InstanceId) {
+        self.state.borrow_mut().stop(id, "terminated");
     }
 
     /// A host, as it is.
@@ -225,6 +316,11 @@ impl Region {
         state.calls.iter().filter(|call| call.verb.nature() == Nature::Touch).count()
     }
 
+    /// The invocation at that place is at work.
+    pub(crate) fn works(&self, place: usize) {
+        self.state.borrow_mut().at_work = place;
+    }
+
     /// The next invocation's id.
     pub(crate) fn next_request_id(&self) -> String {
         let mut state = self.state.borrow_mut();
@@ -240,14 +336,36 @@ fn place() -> Place {
     Place::of_topic("arn:aws:sns:eu-central-1:111122223333:remedy").expect("a constant topic")
 }
 
+/// The group whose member `id` is.
+pub(crate) fn group_of<'a>(
+    groups: &'a BTreeMap<GroupName, Group>,
+    id: &InstanceId,
+) -> Option<(&'a GroupName, &'a Group)> {
+    groups.iter().find(|(_, group)| group.members.contains_key(id))
+}
+
 impl State {
     /// Writes a call down.
-    pub(crate) fn note(&mut self, verb: Verb, about: String, answer: String) {
-        self.calls.push(Call { at: self.now, verb, about, answer });
+    pub(crate) fn note(&mut self, verb: Verb, about: &str, answer: impl FnOnce() -> String) {
+        if self.transcribes {
+            let (at, about) = (self.now, about.to_owned());
+            self.calls.push(Call { at, verb, about, answer: answer() });
+        }
+    }
+
+    /// What a call finds that is about to touch `about`.
+    pub(crate) fn before(&self, about: &str) -> Option<Box<Before>> {
+        let id = InstanceId::new(about).ok()?;
+        let group = self.group_of(&id).map(|(name, group)| (name.clone(), group.clone()));
+        let host = self.hosts.get(&id).cloned();
+        let incident = self.book.latest(&id).cloned();
+        let under_way = |it: &Command| it.order.instance == id && it.status() == CommandIs::Pending;
+        let cleaning = self.commands.iter().any(under_way);
+        Some(Box::new(Before { id, host, group, incident, cleaning }))
     }
 
     pub(crate) fn group_of(&self, id: &InstanceId) -> Option<(&GroupName, &Group)> {
-        self.groups.iter().find(|(_, group)| group.members.contains_key(id))
+        group_of(&self.groups, id)
     }
 
     pub(crate) fn arrange(&mut self, after: SignedDuration, due: Due) {

@@ -12,6 +12,14 @@ use crate::fleet::{ACCOUNT, REGION};
 /// An alarm's metric is evaluated over datapoints of this length.
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
 
+/// A mute rule's window begins so long before now and ends so long after.
+const MUTED_AROUND: SignedDuration = SignedDuration::from_hours(1);
+
+/// A time as alarms write it.
+fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
+}
+
 /// An alarm on one metric of one instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
@@ -23,8 +31,34 @@ pub struct Watch {
     pub symptom: Symptom,
     /// Above this it is in ALARM, in percent.
     pub threshold: f64,
+    /// Whether an alarm mute rule is active.
+    pub muted: bool,
+    /// Whether it is one alarm for a whole fleet, which tells of this instance
+    /// as a contributor.
+    pub fleet: bool,
     state: Light,
     since: Timestamp,
+}
+
+/// A change of an alarm's state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The alarm's name.
+    pub alarm: String,
+    /// The instance it is about.
+    pub instance: InstanceId,
+    /// What its metric is about.
+    pub symptom: Symptom,
+    /// The new state; `None` if the alarm has too little data to know it.
+    pub state: Option<AlarmState>,
+    /// What was measured, in percent, if anything was.
+    pub percent: Option<f64>,
+    /// When it changed.
+    pub at: Timestamp,
+    /// Whether an alarm mute rule was active.
+    pub muted: bool,
+    /// The event it sends.
+    pub event: String,
 }
 
 /// An alarm's state.
@@ -53,7 +87,9 @@ impl Watch {
             Symptom::MemoryPressure => "web-mem-used-high",
             Symptom::DiskFull => "web-disk-used-high",
         };
-        Self { name: name.to_owned(), instance, symptom, threshold: 90.0, state: Light::Ok, since }
+        let name = name.to_owned();
+        let (muted, fleet, state) = (false, false, Light::Ok);
+        Self { name, instance, symptom, threshold: 90.0, muted, fleet, state, since }
     }
 
     /// Its state, as `DescribeAlarms` gives it; `None` if it does not know.
@@ -65,10 +101,11 @@ impl Watch {
         }
     }
 
-    /// Evaluates the alarm with what its metric says at `now`. Gives the event
-    /// of the transition, if there was one.
-    pub(crate) fn evaluate(&mut self, percent: Option<f64>, now: Timestamp) -> Option<String> {
+    /// Evaluates the alarm with what its metric says at `now`. Gives the change
+    /// of its state, if there was one. A contributor that vanishes is OK.
+    pub(crate) fn evaluate(&mut self, percent: Option<f64>, now: Timestamp) -> Option<Change> {
         let state = match percent {
+            None if self.fleet => Light::Ok,
             None => Light::InsufficientData,
             Some(percent) if percent > self.threshold => Light::Alarm,
             Some(_) => Light::Ok,
@@ -76,49 +113,132 @@ impl Watch {
         if state == self.state {
             return None;
         }
-        let event = self.event(state, percent, now);
+        let event = if self.fleet {
+            self.contributor_event(state, percent, now)
+        } else {
+            self.event(state, percent, now)
+        };
         (self.state, self.since) = (state, now);
-        Some(event.to_string())
+        Some(Change {
+            alarm: self.name.clone(),
+            instance: self.instance.clone(),
+            symptom: self.symptom,
+            state: self.state(),
+            percent,
+            at: now,
+            muted: self.muted,
+            event: event.to_string(),
+        })
     }
 
-    fn event(&self, state: Light, percent: Option<f64>, now: Timestamp) -> Value {
-        let arn = format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{}", self.name);
+    /// The event of one contributor to a fleet's alarm: no state before, and
+    /// the instance only among the attributes.
+    fn contributor_event(&self, state: Light, percent: Option<f64>, now: Timestamp) -> Value {
+        let reason = match percent {
+            None => "No data was returned for this contributor".to_owned(),
+            Some(percent) => {
+                let was = if state == Light::Alarm { "was" } else { "was not" };
+                format!(
+                    "Threshold Crossed: 1 datapoint {was} greater than the threshold ({:?}). The \
+                     most recent datapoint which crossed the threshold: [{percent:?} ({})].",
+                    self.threshold,
+                    (now - PERIOD).strftime("%d/%m/%y %H:%M:00"),
+                )
+            }
+        };
+        let (namespace, name) = self.metric_name();
+        let labels = match self.symptom {
+            Symptom::DiskFull => "InstanceId, path",
+            Symptom::HighCpu | Symptom::MemoryPressure => "InstanceId",
+        };
+        let detail = json!({
+            "alarmName": self.name,
+            "alarmContributor": {
+                "id": "a4f1c07be2d39658",
+                "attributes": self.attributes(),
+            },
+            "state": { "value": state.name(), "reason": reason, "timestamp": stamp(now) },
+            "configuration": {
+                "metrics": [{
+                    "id": "q1",
+                    "expression": format!(
+                        "SELECT MAX({name}) FROM \"{namespace}\" GROUP BY {labels} \
+                         ORDER BY MAX() DESC"
+                    ),
+                    "returnData": true,
+                    "period": PERIOD.as_secs(),
+                }],
+                "description": "An instance of the fleet is in trouble",
+            },
+        });
+        self.envelope("CloudWatch Alarm Contributor State Change", detail, now)
+    }
+
+    fn attributes(&self) -> Value {
+        match self.symptom {
+            Symptom::DiskFull => json!({ "InstanceId": self.instance.as_str(), "path": "/" }),
+            Symptom::HighCpu | Symptom::MemoryPressure => {
+                json!({ "InstanceId": self.instance.as_str() })
+            }
+        }
+    }
+
+    /// An event of `EventBridge`, which says too whether a mute rule is active.
+    fn envelope(&self, detail_type: &str, mut detail: Value, now: Timestamp) -> Value {
+        if let Some(detail) = detail.as_object_mut().filter(|_| self.muted) {
+            let rule = "alarm-mute-rule:nightly-batch";
+            let mute = json!({
+                "mutedByArn": format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:{rule}"),
+                "muteWindowStart": stamp(now - MUTED_AROUND),
+                "muteWindowEnd": stamp(now + MUTED_AROUND),
+            });
+            detail.insert("muteDetail".to_owned(), mute);
+        }
         json!({
             "version": "0",
             "id": "7c0f6e14-52a5-4f0e-8f2e-2b6d1c0a9e35",
-            "detail-type": "CloudWatch Alarm State Change",
+            "detail-type": detail_type,
             "source": "aws.cloudwatch",
             "account": ACCOUNT,
             "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             "region": REGION,
-            "resources": [arn],
-            "detail": {
-                "alarmName": self.name,
-                "configuration": {
-                    "description": "A web server is in trouble",
-                    "metrics": [{
-                        "id": "5d38a31c-1547-53e7-9b00-b1bfaca7e964",
-                        "metricStat": {
-                            "metric": self.metric(),
-                            "period": PERIOD.as_secs(),
-                            "stat": "Average",
-                        },
-                        "returnData": true,
-                    }],
-                },
-                "previousState": self.state_at(self.state, None, self.since),
-                "state": self.state_at(state, percent, now),
-            },
+            "resources": [format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{}", self.name)],
+            "detail": detail,
         })
+    }
+
+    fn event(&self, state: Light, percent: Option<f64>, now: Timestamp) -> Value {
+        let detail = json!({
+            "alarmName": self.name,
+            "configuration": {
+                "description": "A web server is in trouble",
+                "metrics": [{
+                    "id": "5d38a31c-1547-53e7-9b00-b1bfaca7e964",
+                    "metricStat": {
+                        "metric": self.metric(),
+                        "period": PERIOD.as_secs(),
+                        "stat": "Average",
+                    },
+                    "returnData": true,
+                }],
+            },
+            "previousState": self.state_at(self.state, None, self.since),
+            "state": self.state_at(state, percent, now),
+        });
+        self.envelope("CloudWatch Alarm State Change", detail, now)
+    }
+
+    fn metric_name(&self) -> (&'static str, &'static str) {
+        match self.symptom {
+            Symptom::HighCpu => ("AWS/EC2", "CPUUtilization"),
+            Symptom::MemoryPressure => ("CWAgent", "mem_used_percent"),
+            Symptom::DiskFull => ("CWAgent", "disk_used_percent"),
+        }
     }
 
     fn metric(&self) -> Value {
         let instance = self.instance.as_str();
-        let (namespace, name) = match self.symptom {
-            Symptom::HighCpu => ("AWS/EC2", "CPUUtilization"),
-            Symptom::MemoryPressure => ("CWAgent", "mem_used_percent"),
-            Symptom::DiskFull => ("CWAgent", "disk_used_percent"),
-        };
+        let (namespace, name) = self.metric_name();
         let dimensions = match self.symptom {
             Symptom::DiskFull => json!({
                 "path": "/", "InstanceId": instance, "device": "nvme0n1p1", "fstype": "xfs",
@@ -129,7 +249,7 @@ impl Watch {
     }
 
     fn state_at(&self, state: Light, percent: Option<f64>, at: Timestamp) -> Value {
-        let timestamp = at.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string();
+        let timestamp = stamp(at);
         let Some(percent) = percent else {
             return json!({
                 "value": state.name(),

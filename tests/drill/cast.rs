@@ -1,0 +1,243 @@
+//! Who plays: the hosts and groups of a script by their names, and what its
+//! lines do to them.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use remedy::alarm::Symptom;
+use remedy::ids::{GroupName, InstanceId};
+use remedy::policy::OPT_IN_TAG;
+
+use super::script::{GroupLine, Line, Script, Trait, What};
+use crate::Region;
+use crate::group::Group;
+use crate::host::{AgentIs, Host};
+use crate::watch::Watch;
+
+/// The zones that members are spread over.
+const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
+
+/// Who plays.
+#[derive(Debug, Default)]
+pub(crate) struct Cast {
+    hosts: BTreeMap<String, InstanceId>,
+    groups: BTreeMap<String, GroupName>,
+}
+
+impl Cast {
+    /// Everybody of `script` enters `region`, with the alarms that watch them.
+    pub(crate) fn enters(script: &Script, region: &Region) -> Self {
+        let mut cast = Self::default();
+        let mut fleets = Vec::new();
+        for (place, line) in script.lines.iter().enumerate() {
+            match line {
+                Line::Group(group) => {
+                    cast.group_enters(group, place, region);
+                    fleets.extend(group.is(Trait::FleetAlarm).then(|| format!("{}/", group.name)));
+                }
+                Line::Server(name) => cast.host_enters(name, (place, 0), region),
+                Line::Happens(..) => {}
+            }
+        }
+        let mut watched = Vec::new();
+        for line in &script.lines {
+            let Line::Happens(_, What::Trouble(name, trouble)) = line else { continue };
+            let Some(id) = cast.hosts.get(name) else { continue };
+            if !watched.contains(&(name, trouble.symptom)) {
+                watched.push((name, trouble.symptom));
+                let fleet = fleets.iter().any(|fleet| name.starts_with(fleet));
+                region.add_watch(watch(name, id, trouble.symptom, fleet, region));
+            }
+        }
+        cast
+    }
+
+    fn group_enters(&mut self, line: &GroupLine, place: usize, region: &Region) {
+        let Ok(name) = GroupName::new(format!("{}-asg", line.name)) else { return };
+        let mut group = Group::behind_load_balancer(line.size);
+        (group.min, group.max) = (line.min, line.max);
+        if !line.is(Trait::LoadBalancer) {
+            group.health_checks.remove("ELB");
+        }
+        if line.is(Trait::LaunchesFirst) {
+            group.maintenance = Some((100, 120));
+        }
+        if line.is(Trait::NotOptedIn) {
+            group.tags.remove(OPT_IN_TAG);
+        }
+        for number in 1..=line.size {
+            let member = format!("{}/{number}", line.name);
+            self.host_enters(&member, (place, number), region);
+            if let Some(id) = self.hosts.get(&member) {
+                group.admit(id.clone());
+            }
+        }
+        region.add_group(name.clone(), group);
+        self.groups.insert(line.name.clone(), name);
+    }
+
+    fn host_enters(&mut self, name: &str, (place, number): (usize, u32), region: &Region) {
+        let Ok(id) = InstanceId::new(format!("i-0a{place:05x}{number:010x}")) else { return };
+        let zone = ZONES.get(number as usize % ZONES.len()).unwrap_or(&"eu-central-1a");
+        region.add_host(id.clone(), Host::healthy(zone));
+        self.hosts.insert(name.to_owned(), id);
+    }
+
+    /// The name of an instance in the script, if it has one there.
+    pub(crate) fn name(&self, id: &InstanceId) -> Option<&str> {
+        self.hosts.iter().find(|(_, other)| *other == id).map(|(name, _)| name.as_str())
+    }
+
+    /// What a line says begins. Gives the instances and groups it changes in a
+    /// way that Remedy has to respect.
+    pub(crate) fn begins(&self, region: &Region, what: &What) -> Vec<String> {
+        match what {
+            What::Trouble(..)
+            | What::Recovers(_)
+            | What::AgentDies(_)
+            | What::Cleanup(..)
+            | What::Boot(..)
+            | What::Impaired(..)
+            | What::Unmeasured(..)
+            | What::LogsIn(..) => {
+                self.host_changes(region, what);
+                Vec::new()
+            }
+            What::Tag(of, value) => self.host(of, |id| {
+                region.with_host(id, |host| tag(&mut host.instance.tags, *value));
+            }),
+            What::GroupTag(of, value) => self.group(of, |name| {
+                region.with_group(name, |group| tag(&mut group.tags, *value));
+            }),
+            What::Stops(it, _) => self.host(it, |id| region.stop(id)),
+            What::Terminates(it) => self.host(it, |id| region.terminate(id)),
+            What::Mutes(of, _) => self.host(of, |id| {
+                region.with_watches(id, |watch| watch.muted = true);
+            }),
+            What::Refreshes(it, _) => self.group(it, |name| {
+                region.with_group(name, |group| group.refresh = Some("InProgress".to_owned()));
+            }),
+            What::Suspends(of, process, _) => self.group(of, |name| {
+                region.with_group(name, |group| {
+                    group.suspended.insert((*process).to_owned());
+                });
+            }),
+            What::SickImage(trouble) => {
+                region.launch_with(Some(*trouble));
+                Vec::new()
+            }
+            calls => {
+                calls_begin(region, calls);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What a line says is over.
+    pub(crate) fn ends(&self, region: &Region, what: &What) -> Vec<String> {
+        match what {
+            What::Impaired(on, _) => {
+                self.change(region, on, |host| host.status.system_impaired = false);
+                Vec::new()
+            }
+            What::Unmeasured(on, _) => {
+                self.change(region, on, |host| host.measured = true);
+                Vec::new()
+            }
+            What::LogsIn(to, _) => {
+                self.change(region, to, |host| host.persons = host.persons.saturating_sub(1));
+                Vec::new()
+            }
+            What::Stops(it, _) => self.host(it, |id| region.start(id)),
+            What::Mutes(of, _) => self.host(of, |id| {
+                region.with_watches(id, |watch| watch.muted = false);
+            }),
+            What::Refreshes(it, _) => self.group(it, |name| {
+                region.with_group(name, |group| group.refresh = None);
+            }),
+            What::Suspends(of, process, _) => self.group(of, |name| {
+                region.with_group(name, |group| {
+                    group.suspended.remove(*process);
+                });
+            }),
+            What::Outage(verb, ..) => {
+                region.mend_call(*verb);
+                Vec::new()
+            }
+            What::Lag { .. } => {
+                region.describe_late(None);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn host_changes(&self, region: &Region, what: &What) {
+        let now = region.now();
+        match what {
+            What::Trouble(on, trouble) => {
+                self.change(region, on, |host| host.trouble = Some(*trouble));
+            }
+            What::Recovers(on) => self.change(region, on, |host| host.trouble = None),
+            What::AgentDies(on) => self.change(region, on, |host| {
+                if host.agent == AgentIs::Answering {
+                    host.agent = AgentIs::SilentSince(now);
+                }
+            }),
+            What::Cleanup(on, script) => self.change(region, on, |host| host.script = *script),
+            What::Boot(on, takes) => self.change(region, on, |host| host.boot_takes = *takes),
+            What::Impaired(on, _) => {
+                self.change(region, on, |host| host.status.system_impaired = true);
+            }
+            What::Unmeasured(on, _) => self.change(region, on, |host| host.measured = false),
+            What::LogsIn(to, _) => self.change(region, to, |host| host.persons += 1),
+            _ => {}
+        }
+    }
+
+    fn change(&self, region: &Region, name: &str, change: impl FnOnce(&mut Host)) {
+        if let Some(id) = self.hosts.get(name) {
+            region.with_host(id, change);
+        }
+    }
+
+    fn host(&self, name: &str, change: impl FnOnce(&InstanceId)) -> Vec<String> {
+        let id = self.hosts.get(name);
+        id.map(change);
+        id.map(InstanceId::to_string).into_iter().collect()
+    }
+
+    fn group(&self, name: &str, change: impl FnOnce(&GroupName)) -> Vec<String> {
+        let name = self.groups.get(name);
+        name.map(change);
+        name.map(GroupName::to_string).into_iter().collect()
+    }
+}
+
+fn watch(name: &str, id: &InstanceId, symptom: Symptom, fleet: bool, region: &Region) -> Watch {
+    let mut watch = Watch::new(symptom, id.clone(), region.now() - SignedDuration::from_hours(1));
+    watch.name = if fleet {
+        format!("fleet-{symptom}")
+    } else {
+        format!("{}-{symptom}", name.replace('/', "-"))
+    };
+    watch.fleet = fleet;
+    watch
+}
+
+fn tag(tags: &mut BTreeMap<String, String>, value: Option<&str>) {
+    match value {
+        Some(value) => tags.insert(OPT_IN_TAG.to_owned(), value.to_owned()),
+        None => tags.remove(OPT_IN_TAG),
+    };
+}
+
+fn calls_begin(region: &Region, what: &What) {
+    match what {
+        What::Outage(verb, fault, _) => region.break_call(*verb, fault.clone()),
+        What::Hiccup(verb, fault) => region.trip_call(*verb, fault.clone()),
+        What::Lag { behind, .. } => region.describe_late(Some(*behind)),
+        What::Death { calls, takes_effect } => region.dies_after(*calls, *takes_effect),
+        _ => {}
+    }
+}

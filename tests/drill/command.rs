@@ -1,0 +1,94 @@
+//! The drill as a command, for whoever wants to see it.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::thread;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::run::{Plan, Ran};
+use super::{episode, shrink};
+
+/// Plays Remedy in a hostile world, and watches its promises.
+///
+/// Draws small regions from the seed, lets everything go wrong in them that can
+/// (calls that fail, functions that die, events doubled, late or lost, operators
+/// at work), and looks after every step whether the promises hold. If one
+/// does not, it prints the shortest story it finds and fails.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Drill {
+    /// How many incidents to play, at least
+    #[arg(long, default_value_t = 10_000)]
+    incidents: u64,
+
+    /// What chance begins with: the same seed gives the same drill
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// How many threads to play on [default: one for each processor]
+    #[arg(long)]
+    threads: Option<usize>,
+
+    /// Play this one episode only, and tell everything that happens in it
+    #[arg(long)]
+    episode: Option<u64>,
+}
+
+impl Drill {
+    /// Runs the drill. Fails if a promise does not hold.
+    pub fn run(self) -> ExitCode {
+        let threads = self.threads.or_else(|| Some(thread::available_parallelism().ok()?.get()));
+        let threads = threads.unwrap_or(1);
+        let plan = Plan { incidents: self.incidents, seed: self.seed, threads };
+        let (told, code) = match self.episode {
+            Some(number) => (one(&plan, number), ExitCode::SUCCESS),
+            None => many(&plan),
+        };
+        // Whoever closed the pipe has read enough.
+        let _ = io::stdout().lock().write_all(told.as_bytes());
+        code
+    }
+}
+
+/// One episode, told in full.
+fn one(plan: &Plan, number: u64) -> String {
+    let script = plan.script(number);
+    let (played, chronicle) = episode::tell(&script);
+    let broken = played.broken.map(|broken| format!("{}\n{}\n", broken.promise, broken.how));
+    format!("{script}\n{}\n{}", chronicle.told(), broken.unwrap_or_default())
+}
+
+fn many(plan: &Plan) -> (String, ExitCode) {
+    let bar = ProgressBar::new(plan.incidents);
+    let style = "{wide_bar} {human_pos} of {human_len} incidents, {per_sec}, {eta} to go";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    let ran = plan.run(|incidents| bar.set_position(incidents));
+    bar.finish_and_clear();
+    let mut told = format!("Seed {}\n\n{}", plan.seed, ran.tally);
+    let broken = story(plan, &ran);
+    let code = if broken.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    told.push('\n');
+    told.push_str(&broken.unwrap_or_else(|| "Every promise held.\n".to_owned()));
+    (told, code)
+}
+
+/// The shortest story of the promise that did not hold.
+fn story(plan: &Plan, ran: &Ran) -> Option<String> {
+    let (number, broken) = ran.broken.as_ref()?;
+    let shortest = shrink::shortest(&plan.script(*number), broken.promise);
+    let (played, chronicle) = episode::tell(&shortest);
+    let how = played.broken.as_ref().unwrap_or(broken);
+    let mut told = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(told, "A PROMISE DOES NOT HOLD\n{}\n", broken.promise);
+    let _ = writeln!(told, "What happened instead: {}", how.how);
+    let _ = writeln!(told, "In full: drill --seed {} --episode {number}", plan.seed);
+    let _ = writeln!(told, "\nThe shortest story found\n{shortest}");
+    let _ = writeln!(told, "Every call in it\n{}", chronicle.told());
+    Some(told)
+}

@@ -1,0 +1,552 @@
+//! Plays one script: a region of its own, some hours of its time, and every
+//! function in it. The same script is played the same way each time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use remedy::alarm::{AlarmState, Symptom};
+use remedy::ids::{IncidentId, InstanceId};
+use remedy::incident::Stage;
+use remedy::reason::Reason;
+use remedy::report::Outcome;
+use remedy::respond::{Answer, RespondError};
+
+use super::cast::Cast;
+use super::chronicle::{Chronicle, Entry};
+use super::promises::{Broken, Cause, Invoked, Moment, Promises};
+use super::script::{Damage, Habit, Line, Script, What};
+use super::tally::{self, Tally};
+use crate::Region;
+use crate::calls::Nature;
+use crate::drive::{FollowUp, Function, together};
+use crate::watch::{Change, Watch};
+
+/// When every episode begins, in seconds since 1970: 2026-11-20T03:00:00Z.
+const BEGINS: i64 = 1_795_143_600;
+
+/// From an alarm's change until its event is delivered.
+const DELIVERY_TAKES: SignedDuration = SignedDuration::from_secs(5);
+
+/// From something that happened until a hint of it arrives.
+const HINT_TAKES: SignedDuration = SignedDuration::from_secs(3);
+
+/// The heartbeat comes so long after each minute's beginning.
+const BEATS_AT: SignedDuration = SignedDuration::from_secs(40);
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Lambda tries an event so often, the first time included, and waits a minute
+/// before the second and two before the third (Lambda developer guide, "How
+/// Lambda handles errors and retries with asynchronous invocation").
+const TRIES_MAX: u32 = 3;
+
+/// For so long after its last line and its last incident an episode goes on:
+/// nothing more may happen.
+const CALM_AT_THE_END: SignedDuration = SignedDuration::from_mins(12);
+
+/// So long after the last line the world comes to rest, so that trouble that
+/// comes back for ever does not keep the episode from ending.
+const RESTS_AFTER: SignedDuration = SignedDuration::from_mins(30);
+
+/// No episode lasts longer after its last line: an incident takes 3 hours, and
+/// one that began in the last minute of trouble is over by then.
+const ENDS_AFTER: SignedDuration = SignedDuration::from_hours(5);
+
+/// What became of an episode.
+#[derive(Debug, Default)]
+pub(crate) struct Played {
+    /// What was counted.
+    pub(crate) tally: Tally,
+    /// The first promise that did not hold.
+    pub(crate) broken: Option<Broken>,
+}
+
+/// Something the episode has to do.
+#[derive(Clone, Debug)]
+enum Act {
+    /// A line's event begins.
+    Begin(usize),
+    /// A line's event is over.
+    End(usize),
+    /// All trouble ends.
+    Rest,
+    /// Every alarm is evaluated.
+    Evaluate,
+    /// The heartbeat.
+    Beat,
+    /// AWS has something to say about an instance.
+    Hint(InstanceId),
+    /// An alarm's event is delivered, for the how manieth time.
+    Deliver(Change, u32),
+    /// A broken event is delivered.
+    Break(Symptom, Damage),
+}
+
+/// What an invocation answers.
+enum Answered {
+    Event(Result<Answer, RespondError>),
+    /// The follow-up has no answer that counts: what it did is seen.
+    Beat,
+}
+
+/// An episode under way.
+pub(crate) struct Episode<'a> {
+    script: &'a Script,
+    pub(crate) region: Region,
+    pub(crate) cast: Cast,
+    agenda: BTreeMap<(Timestamp, u64), Act>,
+    /// When the world comes to rest.
+    rests: Timestamp,
+    arranged: u64,
+    /// The lines whose event lasts.
+    under_way: BTreeSet<usize>,
+    meddled: BTreeMap<String, Timestamp>,
+    order: Option<Rng>,
+    delivered: u64,
+    promises: Promises,
+    played: Played,
+    chronicle: Option<Chronicle>,
+    ended: usize,
+    opened: BTreeSet<IncidentId>,
+}
+
+/// Plays `script` to its end, or until a promise does not hold.
+pub(crate) fn play(script: &Script) -> Played {
+    let mut episode = Episode::new(script);
+    episode.region.transcribe(false);
+    episode.run();
+    episode.played
+}
+
+/// Plays `script` like [`play`], and tells what happens.
+pub(crate) fn tell(script: &Script) -> (Played, Chronicle) {
+    let mut episode = Episode::new(script);
+    episode.chronicle = Some(Chronicle::default());
+    episode.run();
+    (episode.played, episode.chronicle.unwrap_or_default())
+}
+
+impl<'a> Episode<'a> {
+    /// An episode at its beginning.
+    pub(crate) fn new(script: &'a Script) -> Self {
+        let begin = Timestamp::from_second(BEGINS).unwrap_or_default();
+        let region = Region::new(begin);
+        let cast = Cast::enters(script, &region);
+        let mut episode = Self {
+            script,
+            region,
+            cast,
+            agenda: BTreeMap::new(),
+            rests: begin,
+            arranged: 0,
+            under_way: BTreeSet::new(),
+            meddled: BTreeMap::new(),
+            order: None,
+            delivered: 0,
+            promises: Promises::default(),
+            played: Played::default(),
+            chronicle: None,
+            ended: 0,
+            opened: BTreeSet::new(),
+        };
+        for (number, line) in script.lines.iter().enumerate() {
+            if let Line::Happens(after, what) = line {
+                episode.arrange(begin + *after, Act::Begin(number));
+                if let Some(lasts) = what.lasts() {
+                    episode.arrange(begin + *after + lasts, Act::End(number));
+                }
+            }
+        }
+        let last = episode.agenda.keys().map(|(at, _)| *at).max().unwrap_or(begin);
+        episode.rests = last + RESTS_AFTER;
+        episode.arrange(episode.rests, Act::Rest);
+        episode.arrange(begin + MINUTE, Act::Evaluate);
+        episode.arrange(begin + BEATS_AT, Act::Beat);
+        episode
+    }
+
+    fn arrange(&mut self, at: Timestamp, act: Act) {
+        self.arranged += 1;
+        self.agenda.insert((at, self.arranged), act);
+    }
+
+    fn run(&mut self) {
+        let begin = self.region.now();
+        let (mut quiet_since, last) = (begin, self.rests + ENDS_AFTER);
+        while let Some((at, act)) = self.next() {
+            self.region.pass(at.duration_since(self.region.now()));
+            let batch = self.batch(act);
+            if self.take(batch, false) {
+                return;
+            }
+            if at < self.rests - RESTS_AFTER || self.is_something_open() {
+                quiet_since = at;
+            }
+            if at.duration_since(quiet_since) > CALM_AT_THE_END || at > last {
+                break;
+            }
+        }
+        self.take(Vec::new(), true);
+        let state = self.region.state.borrow();
+        self.played.tally.episodes = 1;
+        self.played.tally.calls = state.called as u64;
+        self.played.tally.notifications = state.topic.len() as u64;
+        self.played.tally.seconds = state.now.duration_since(begin).as_secs().unsigned_abs();
+    }
+
+    fn is_something_open(&self) -> bool {
+        self.region.state.borrow().book.all_latest().any(|incident| incident.stage.is_open())
+    }
+
+    /// `act`, with everything else of the same minute that is invoked at the
+    /// same time, if a line says so.
+    fn batch(&mut self, act: Act) -> Vec<Act> {
+        let mut batch = vec![act];
+        if self.order.is_none() || !batch.iter().all(Act::invokes) {
+            return batch;
+        }
+        let until = self.region.now() + BEATS_AT;
+        let soon: Vec<_> = self.agenda.range(..(until, 0)).map(|(key, _)| *key).collect();
+        for key in soon {
+            if self.agenda.get(&key).is_some_and(Act::invokes) {
+                batch.extend(self.remove(key));
+            }
+        }
+        batch
+    }
+
+    fn next(&mut self) -> Option<(Timestamp, Act)> {
+        let key = *self.agenda.first_key_value()?.0;
+        Some((key.0, self.remove(key)?))
+    }
+
+    /// Takes an act from the agenda; the heartbeat goes on.
+    fn remove(&mut self, key: (Timestamp, u64)) -> Option<Act> {
+        let act = self.agenda.remove(&key)?;
+        if matches!(act, Act::Beat) {
+            self.arrange(key.0 + MINUTE, Act::Beat);
+        }
+        Some(act)
+    }
+
+    /// Does what is to be done now. Gives whether a promise does not hold.
+    fn take(&mut self, acts: Vec<Act>, over: bool) -> bool {
+        let mut invoked = Vec::new();
+        for act in acts {
+            match act {
+                Act::Begin(number) => self.begins(number),
+                Act::End(number) => self.ends(number),
+                Act::Rest => self.region.come_to_rest(),
+                Act::Evaluate => self.evaluate(),
+                act => invoked.push(act),
+            }
+        }
+        let invoked = self.invoke(invoked);
+        self.write_down(&invoked);
+        let hints = self.region.take_hints();
+        if !self.is(|what| matches!(what, What::Delivery(Habit::HintsLost, _))) {
+            for hint in hints {
+                self.arrange(self.region.now() + HINT_TAKES, Act::Hint(hint));
+            }
+        }
+        self.count(&invoked);
+        let state = self.region.state.borrow();
+        let moment = Moment {
+            now: state.now,
+            state: &state,
+            invoked: &invoked,
+            meddled: &self.meddled,
+            over,
+        };
+        self.played.broken = self.promises.watch(&moment);
+        self.played.broken.is_some()
+    }
+
+    /// Whether a line is under way that is so.
+    fn is(&self, so: impl Fn(&What) -> bool) -> bool {
+        self.lasting().any(so)
+    }
+
+    fn lasting(&self) -> impl Iterator<Item = &What> {
+        self.under_way.iter().filter_map(|number| match self.script.lines.get(*number) {
+            Some(Line::Happens(_, what)) => Some(what),
+            _ => None,
+        })
+    }
+
+    fn what(&self, number: usize) -> Option<&'a What> {
+        match self.script.lines.get(number) {
+            Some(Line::Happens(_, what)) => Some(what),
+            _ => None,
+        }
+    }
+
+    fn begins(&mut self, number: usize) {
+        let Some(what) = self.what(number) else { return };
+        self.under_way.insert(number);
+        self.note(|_| Entry::World(what.to_string()));
+        *self.played.tally.faults.entry(what.kind()).or_default() += 1;
+        match what {
+            What::AtOnce(seed, _) => self.order = Some(Rng::with_seed(*seed)),
+            What::Broken(symptom, damage) => {
+                self.arrange(self.region.now(), Act::Break(*symptom, *damage));
+            }
+            _ => {}
+        }
+        for name in self.cast.begins(&self.region, what) {
+            self.meddled.insert(name, self.region.now());
+        }
+    }
+
+    fn ends(&mut self, number: usize) {
+        let Some(what) = self.what(number) else { return };
+        self.under_way.remove(&number);
+        self.note(|_| Entry::World(format!("over: {what}")));
+        if matches!(what, What::AtOnce(..)) {
+            self.order = None;
+        }
+        for name in self.cast.ends(&self.region, what) {
+            self.meddled.insert(name, self.region.now());
+        }
+    }
+
+    /// Every alarm is evaluated, and what changed is sent on its way.
+    fn evaluate(&mut self) {
+        let now = self.region.now();
+        self.arrange(now + MINUTE, Act::Evaluate);
+        let habits: Vec<Habit> = self
+            .lasting()
+            .filter_map(|what| match what {
+                What::Delivery(habit, _) => Some(*habit),
+                _ => None,
+            })
+            .collect();
+        for change in self.region.changes() {
+            self.delivered += 1;
+            self.note(|episode| {
+                let state = change.state.map_or("INSUFFICIENT_DATA", |state| match state {
+                    AlarmState::Alarm => "ALARM",
+                    AlarmState::Ok => "OK",
+                });
+                let name = episode.cast.name(&change.instance).unwrap_or("a new instance");
+                let (alarm, id) = (&change.alarm, &change.instance);
+                Entry::World(format!("alarm {alarm} goes to {state} for {name} ({id})"))
+            });
+            let mut arrives = now + DELIVERY_TAKES;
+            for habit in &habits {
+                match habit {
+                    Habit::Late(by) => arrives += *by,
+                    Habit::Reordered if self.delivered.is_multiple_of(2) => arrives += MINUTE * 2,
+                    Habit::Twice(after) => {
+                        self.arrange(arrives + *after, Act::Deliver(change.clone(), 1));
+                    }
+                    Habit::Reordered | Habit::HintsLost => {}
+                }
+            }
+            self.arrange(arrives, Act::Deliver(change, 1));
+        }
+    }
+
+    /// Invokes what is to be invoked, at once if it is more than one.
+    fn invoke(&mut self, mut acts: Vec<Act>) -> Vec<Invoked> {
+        acts.retain(|act| {
+            let comes = !self.is(|what| matches!(what, What::NoBeat(_)));
+            comes || !matches!(act, Act::Beat)
+        });
+        if acts.iter().any(|act| matches!(act, Act::Beat))
+            && self.is(|what| matches!(what, What::TwoBeats(_)))
+        {
+            acts.push(Act::Beat);
+        }
+        if acts.is_empty() {
+            return Vec::new();
+        }
+        self.played.tally.invocations += acts.len() as u64;
+        let ahead = self.lasting().fold(SignedDuration::ZERO, |ahead, what| match what {
+            What::Clock { ahead, .. } => *ahead,
+            _ => ahead,
+        });
+        let region = &self.region;
+        let mut futures: Vec<std::pin::Pin<Box<dyn Future<Output = Answered> + '_>>> = Vec::new();
+        for act in &acts {
+            futures.push(invocation(region, act, ahead));
+        }
+        let mut order = self.order.take();
+        let answers = together(region, futures, |left| match &mut order {
+            Some(order) => order.usize(..left),
+            None => 0,
+        });
+        self.order = order;
+        let mut effects = self.region.take_effects();
+        let mut invoked = Vec::new();
+        for (place, (act, answer)) in acts.into_iter().zip(answers).enumerate() {
+            let mine = effects.extract_if(.., |effect| effect.by == place).collect();
+            invoked.push(self.answered(act, answer, mine));
+        }
+        invoked
+    }
+
+    /// What an invocation came to. Lambda tries again what failed or died.
+    fn answered(
+        &mut self,
+        act: Act,
+        answer: Option<Answered>,
+        effects: Vec<crate::calls::Effect>,
+    ) -> Invoked {
+        let answer = match answer {
+            Some(Answered::Event(answer)) => Some(answer),
+            Some(Answered::Beat) | None => None,
+        };
+        let failed = !matches!(answer, Some(Ok(_)));
+        let cause = match act {
+            Act::Deliver(change, tries) => {
+                if failed && tries < TRIES_MAX {
+                    let again = self.region.now() + MINUTE * i32::try_from(tries).unwrap_or(1);
+                    self.arrange(again, Act::Deliver(change.clone(), tries + 1));
+                } else if failed {
+                    self.played.tally.dead_letters += 1;
+                }
+                self.played.tally.deliveries += 1;
+                Cause::Alarm(change)
+            }
+            Act::Break(_, damage) => Cause::Broken(damage),
+            _ => Cause::Beat,
+        };
+        Invoked { cause, answer, effects }
+    }
+
+    /// A word for the chronicle, if there is one.
+    fn note(&mut self, entry: impl FnOnce(&Self) -> Entry) {
+        if self.chronicle.is_some() {
+            let entry = (self.region.now(), entry(self));
+            self.chronicle.iter_mut().for_each(|chronicle| chronicle.entries.push(entry.clone()));
+        }
+    }
+
+    /// Writes down what was invoked and what it called, unless that was the
+    /// heartbeat with nothing to do.
+    fn write_down(&mut self, invoked: &[Invoked]) {
+        if self.chronicle.is_none() {
+            return;
+        }
+        let calls = self.region.take_calls();
+        if calls.len() < 2 && invoked.iter().all(|one| matches!(one.cause, Cause::Beat)) {
+            return;
+        }
+        for one in invoked {
+            self.note(|_| Entry::Function(one.cause.to_string()));
+        }
+        for call in calls {
+            self.note(|_| Entry::Call(call));
+        }
+        for one in invoked {
+            match &one.answer {
+                Some(Ok(answer)) => {
+                    for report in &answer.reports {
+                        let codes: Vec<&str> = report.because.iter().map(Reason::code).collect();
+                        let outcome = report.outcome.name();
+                        self.note(|_| Entry::Function(format!("{outcome}: {}", codes.join(", "))));
+                    }
+                }
+                Some(Err(error)) => self.note(|_| Entry::Function(format!("error: {error}"))),
+                None => {}
+            }
+        }
+    }
+
+    fn count(&mut self, invoked: &[Invoked]) {
+        let tally = &mut self.played.tally;
+        for one in invoked {
+            if let Some(Ok(answer)) = &one.answer {
+                for report in answer.reports.iter().filter(|it| it.outcome == Outcome::Held) {
+                    if let Some(reason) = report.because.first() {
+                        *tally.refusals.entry(reason.code()).or_default() += 1;
+                    }
+                }
+            }
+            let touches = one.effects.iter().filter(|it| it.verb.nature() == Nature::Touch);
+            for effect in touches.filter(|effect| effect.done) {
+                *tally.actions.entry(tally::action(effect.verb)).or_default() += 1;
+            }
+        }
+        let state = self.region.state.borrow();
+        if !invoked.is_empty() {
+            for incident in state.book.all_latest() {
+                if !self.opened.contains(&incident.id) {
+                    self.opened.insert(incident.id.clone());
+                    tally.incidents += 1;
+                }
+            }
+        }
+        let ended = state.book.ended();
+        for incident in ended.iter().skip(self.ended) {
+            *tally.ended.entry(tally::outcome(incident.stage)).or_default() += 1;
+            if incident.stage == Stage::Resolved {
+                tally.recovered_after(state.now.duration_since(incident.opened_at));
+            }
+        }
+        self.ended = ended.len();
+    }
+}
+
+impl Act {
+    /// Whether it invokes a function.
+    fn invokes(&self) -> bool {
+        matches!(self, Self::Beat | Self::Hint(_) | Self::Deliver(..) | Self::Break(..))
+    }
+}
+
+/// One invocation, yet to be made.
+fn invocation<'a>(
+    region: &'a Region,
+    act: &Act,
+    ahead: SignedDuration,
+) -> std::pin::Pin<Box<dyn Future<Output = Answered> + 'a>> {
+    let act = act.clone();
+    Box::pin(async move {
+        let event = |symptom, event: String| async move {
+            let function = Function { ahead, ..Function::new(symptom) };
+            Answered::Event(function.invoke(region, &event).await)
+        };
+        match act {
+            Act::Deliver(change, _) => event(change.symptom, change.event).await,
+            Act::Break(symptom, damage) => event(symptom, broken(region, symptom, damage)).await,
+            Act::Hint(instance) => {
+                let follow_up = FollowUp { ahead, ..FollowUp::default() };
+                let _seen = follow_up.invoke(region, Some(&instance)).await;
+                Answered::Beat
+            }
+            _ => {
+                let follow_up = FollowUp { ahead, ..FollowUp::default() };
+                let _seen = follow_up.invoke(region, None).await;
+                Answered::Beat
+            }
+        }
+    })
+}
+
+/// An alarm's event, broken.
+fn broken(region: &Region, symptom: Symptom, damage: Damage) -> String {
+    let state = region.state.borrow();
+    let Some(id) = state.hosts.keys().next() else { return String::new() };
+    let mut watch = Watch::new(symptom, id.clone(), state.now);
+    let whole = watch.evaluate(Some(99.0), state.now).map(|change| change.event);
+    let whole = whole.unwrap_or_default();
+    let mut value: serde_json::Value = serde_json::from_str(&whole).unwrap_or_default();
+    match damage {
+        Damage::CutOff => return whole.chars().take(whole.len() / 2).collect(),
+        Damage::Number(path) => {
+            if let Some(field) = value.pointer_mut(path) {
+                *field = 17.into();
+            }
+        }
+        Damage::Missing(path) => {
+            let (parent, name) = path.rsplit_once('/').unwrap_or_default();
+            if let Some(parent) = value.pointer_mut(parent).and_then(|it| it.as_object_mut()) {
+                parent.remove(name);
+            }
+        }
+    }
+    value.to_string()
+}

@@ -1,0 +1,16 @@
+//! The drill: Remedy in a world that means it no good, for as long as one
+//! likes. Many small regions are drawn from one seed, some hours of each are
+//! played with everything that can go wrong, and after every step the
+//! promises are watched. The same seed gives the same drill, on any number of
+//! threads.
+
+mod cast;
+mod chronicle;
+pub mod command;
+mod draw;
+mod episode;
+mod promises;
+mod run;
+mod script;
+mod shrink;
+mod tally;

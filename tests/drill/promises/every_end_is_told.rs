@@ -1,0 +1,116 @@
+//! 4. Every alarm ends in a report; every incident ends, and its end is told;
+//!    nothing is silently dropped (dead letters alarm).
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use remedy::ids::{IncidentId, InstanceId};
+use remedy::incident::Incident;
+use remedy::respond::RespondError;
+
+use super::{Cause, Invoked, Moment};
+
+/// An incident's end is told before it is written down, by whoever has the
+/// turn to do so: a minute, and another one if it died.
+const TOLD_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// What was told and what has ended so far.
+#[derive(Default)]
+pub(super) struct EveryEndIsTold {
+    /// Notifications that were looked at.
+    heard: usize,
+    /// When people heard of an incident last that it was over, or theirs.
+    told: BTreeMap<IncidentId, Timestamp>,
+    /// Rows of ended incidents that were looked at.
+    ended: usize,
+    /// The incidents that are open.
+    open: BTreeMap<InstanceId, IncidentId>,
+}
+
+impl EveryEndIsTold {
+    pub(super) fn watch(&mut self, moment: &Moment<'_>) -> Option<String> {
+        if let Some(how) = moment.invoked.iter().find_map(unanswered) {
+            return Some(how);
+        }
+        self.hear(moment);
+        let ended = moment.state.book.ended();
+        let news = ended.get(self.ended..).unwrap_or_default();
+        self.ended = ended.len();
+        for incident in news {
+            self.open.remove(&incident.instance_id);
+            let told = self.told.get(&incident.id);
+            if told.is_none_or(|at| moment.now.duration_since(*at) > TOLD_WITHIN) {
+                return Some(format!(
+                    "incident {} ended as {:?}, and nobody was told",
+                    incident.id, incident.stage
+                ));
+            }
+        }
+        self.vanished(moment).or_else(|| never_ends(moment))
+    }
+
+    /// Notes who heard what. A notification that does not say that something
+    /// was asked for says that it is resolved, held, or needs a person.
+    fn hear(&mut self, moment: &Moment<'_>) {
+        let ended = moment.state.book.ended().iter().skip(self.ended);
+        let latest = moment.state.book.all_latest();
+        for notification in moment.state.topic.iter().skip(self.heard) {
+            let acted = |(name, value): &(&str, String)| *name == "outcome" && value == "acted";
+            if notification.attributes.iter().any(acted) {
+                continue;
+            }
+            for incident in ended.clone().chain(latest.clone()) {
+                if notification.text.contains(incident.id.as_str()) {
+                    self.told.insert(incident.id.clone(), moment.now);
+                }
+            }
+        }
+        self.heard = moment.state.topic.len();
+    }
+
+    /// No incident is overwritten by the next one before it has ended.
+    fn vanished(&mut self, moment: &Moment<'_>) -> Option<String> {
+        for incident in moment.state.book.all_latest() {
+            let before = self.open.get(&incident.instance_id);
+            if let Some(before) = before.filter(|before| **before != incident.id) {
+                return Some(format!("incident {before} never ended; {} did", incident.id));
+            }
+            if before.is_none() && incident.stage.is_open() {
+                self.open.insert(incident.instance_id.clone(), incident.id.clone());
+            }
+        }
+        None
+    }
+}
+
+/// When nothing is due any more, nothing is open.
+fn never_ends(moment: &Moment<'_>) -> Option<String> {
+    let open = |incident: &&Incident| incident.stage.is_open();
+    let open = moment.state.book.all_latest().find(open).filter(|_| moment.over)?;
+    Some(format!("incident {} is still {:?}", open.id, open.stage))
+}
+
+/// An event has an answer, with something in it. What failed is tried again, and
+/// then kept among the dead letters.
+fn unanswered(invoked: &Invoked) -> Option<String> {
+    let Cause::Alarm(change) = &invoked.cause else { return None };
+    match invoked.answer.as_ref()? {
+        Ok(answer) if answer.reports.is_empty() && answer.ignored.is_empty() => {
+            Some(format!("alarm {} has no answer at all", change.alarm))
+        }
+        Ok(answer) => {
+            let about = |report: &remedy::report::Report| {
+                report.instance_id == change.instance
+                    && report.symptom == change.symptom
+                    && !report.because.is_empty()
+            };
+            let known = change.state.is_some();
+            (known && !answer.reports.iter().any(about))
+                .then(|| format!("alarm {} ended without a report", change.alarm))
+        }
+        Err(RespondError::LedgerUnreachable { .. }) => None,
+        Err(RespondError::Unreadable(error)) => {
+            Some(format!("alarm {} could not be read: {error}", change.alarm))
+        }
+    }
+}

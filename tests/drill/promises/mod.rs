@@ -1,0 +1,167 @@
+//! The promises, each watched in a file of its own. What is compared is the
+//! world's own truth: what the calls did and what stood there at that instant,
+//! never what Remedy says about itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use remedy::alarm::Unreadable;
+use remedy::respond::{Answer, RespondError};
+
+use super::script::Damage;
+use crate::calls::Effect;
+use crate::region::State;
+use crate::watch::Change;
+
+mod every_end_is_told;
+mod nothing_is_stuck;
+mod once;
+mod only_ours;
+mod unreadable;
+
+/// What was just found out may be this old when it is acted upon: an invocation
+/// lasts 60 seconds at most, and describe calls lag by 20. What changed more
+/// recently cannot be known, so nobody is blamed for acting on what was before.
+const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(80);
+
+/// A promise that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// Which one.
+    pub(crate) promise: Promise,
+    /// What happened instead, and when.
+    pub(crate) how: String,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// The promises, by their number in the design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Promise {
+    OnlyOurs,
+    Once,
+    EveryEndIsTold,
+    NothingIsStuck,
+    Unreadable,
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OnlyOurs => {
+                "1: no action on an instance that has not opted in, is not ours to touch, or is \
+                 muted, paused or stale"
+            }
+            Self::Once => {
+                "3: never two actions in flight on one instance; a reboot or replacement at most \
+                 once per attempt"
+            }
+            Self::EveryEndIsTold => {
+                "4: every alarm ends in a report; every incident ends, and its end is told"
+            }
+            Self::NothingIsStuck => {
+                "5: no instance stays in Standby, no lease outlives its owner, no claim is stuck"
+            }
+            Self::Unreadable => {
+                "6: an event we cannot read is an error that names the field, and changes nothing"
+            }
+        })
+    }
+}
+
+/// What invoked a function, as the world knows it.
+#[derive(Clone, Debug)]
+pub(crate) enum Cause {
+    /// An alarm's change of state.
+    Alarm(Change),
+    /// An event that was broken on purpose.
+    Broken(Damage),
+    /// The heartbeat or a hint.
+    Beat,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alarm(change) => {
+                let (symptom, instance) = (change.symptom, &change.instance);
+                write!(f, "the {symptom} function gets alarm {} of {instance}", change.alarm)
+            }
+            Self::Broken(damage) => write!(f, "a function gets an event {damage}"),
+            Self::Beat => f.write_str("the follow-up is invoked"),
+        }
+    }
+}
+
+/// One invocation.
+#[derive(Debug)]
+pub(crate) struct Invoked {
+    /// What caused it.
+    pub(crate) cause: Cause,
+    /// What a function that got an event answered; `None` if it died, and for
+    /// the follow-up.
+    pub(crate) answer: Option<Result<Answer, RespondError>>,
+    /// What its calls did, oldest first.
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Invoked {
+    /// The error of an event that could not be read.
+    fn unreadable(&self) -> Option<&Unreadable> {
+        match &self.answer {
+            Some(Err(RespondError::Unreadable(unreadable))) => Some(unreadable),
+            _ => None,
+        }
+    }
+}
+
+/// One instant, right after something happened.
+pub(crate) struct Moment<'a> {
+    /// The time.
+    pub(crate) now: Timestamp,
+    /// Everything in the region.
+    pub(crate) state: &'a State,
+    /// What was invoked, if something was: several, if they ran at once.
+    pub(crate) invoked: &'a [Invoked],
+    /// When somebody else changed an instance or a group last, by its name.
+    pub(crate) meddled: &'a BTreeMap<String, Timestamp>,
+    /// Whether the episode is over: nothing is due any more.
+    pub(crate) over: bool,
+}
+
+impl Moment<'_> {
+    /// Whether somebody else changed `what` so recently that it may not be
+    /// known yet.
+    fn is_news(&self, what: &str) -> bool {
+        self.meddled.get(what).is_some_and(|at| self.now.duration_since(*at) <= KNOWN_AFTER)
+    }
+
+    /// What calls did, with the invocation that made them, oldest first.
+    fn effects(&self) -> impl Iterator<Item = (&Invoked, &Effect)> {
+        self.invoked.iter().flat_map(|one| one.effects.iter().map(move |effect| (one, effect)))
+    }
+}
+
+/// Everything that is remembered to watch the promises.
+#[derive(Default)]
+pub(crate) struct Promises {
+    once: once::Once,
+    told: every_end_is_told::EveryEndIsTold,
+    stuck: nothing_is_stuck::NothingIsStuck,
+}
+
+impl Promises {
+    /// Looks whether every promise holds at this moment.
+    pub(crate) fn watch(&mut self, moment: &Moment<'_>) -> Option<Broken> {
+        let found = [
+            (Promise::OnlyOurs, only_ours::watch(moment)),
+            (Promise::Once, self.once.watch(moment)),
+            (Promise::EveryEndIsTold, self.told.watch(moment)),
+            (Promise::NothingIsStuck, self.stuck.watch(moment)),
+            (Promise::Unreadable, unreadable::watch(moment)),
+        ];
+        let broken = found.into_iter().find_map(|(promise, how)| Some((promise, how?)));
+        broken.map(|(promise, how)| Broken { promise, how, at: moment.now })
+    }
+}

@@ -1,0 +1,89 @@
+//! 1. No action on an instance that has not opted in, is not ours to touch, or
+//!    is muted, paused, stale.
+
+use jiff::SignedDuration;
+use remedy::alarm::AlarmState;
+use remedy::facts::OptIn;
+use remedy::policy::Policy;
+
+use super::{Cause, Invoked, Moment};
+use crate::calls::{Before, Effect, Nature, Verb};
+
+/// The functions' clocks and the alarm's may differ by so much.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
+
+/// Every call that was carried out on an instance had a right to be made.
+pub(super) fn watch(moment: &Moment<'_>) -> Option<String> {
+    let touches = moment.effects().filter(|(_, effect)| is_action(effect));
+    touches.into_iter().find_map(|(invoked, effect)| {
+        let before = effect.before.as_ref()?;
+        let why = not_opted_in(moment, before)
+            .or_else(|| not_ours(moment, effect, before))
+            .or_else(|| no_reason(invoked, effect))?;
+        Some(format!("{} of {}, {why}", effect.verb.name(), before.id))
+    })
+}
+
+/// Whoever has left service through us is brought back whatever has become of
+/// it: that ends an action and begins none.
+fn is_action(effect: &Effect) -> bool {
+    effect.done && effect.verb.nature() == Nature::Touch && effect.verb != Verb::ComeBack
+}
+
+/// The tags, as they were at that instant, of the instance and, for what only
+/// a group can do, of the group.
+fn not_opted_in(moment: &Moment<'_>, before: &Before) -> Option<String> {
+    let host = before.host.as_ref()?;
+    let tag = OptIn::of(&host.instance.tags);
+    if tag != OptIn::Enabled && !moment.is_news(before.id.as_str()) {
+        return Some(format!("whose tag says {tag:?}"));
+    }
+    None
+}
+
+/// What runs, and is not in the hands of its group or its owner.
+fn not_ours(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
+    let runs = before.host.as_ref().is_some_and(crate::host::Host::runs);
+    if !runs && !moment.is_news(before.id.as_str()) {
+        return Some("which does not run".to_owned());
+    }
+    if !matches!(effect.verb, Verb::LeaveService | Verb::Replace) {
+        return None;
+    }
+    let (name, group) = before.group.as_ref()?;
+    if moment.is_news(name.as_str()) {
+        return None;
+    }
+    if OptIn::of(&group.tags) != OptIn::Enabled {
+        return Some(format!("whose group {name} has not opted in"));
+    }
+    if group.refresh.is_some() {
+        return Some(format!("while an instance refresh moves the members of {name}"));
+    }
+    let needed: &[&str] = match effect.verb {
+        Verb::Replace => &["Launch", "Terminate", "ReplaceUnhealthy"],
+        _ => &["Launch"],
+    };
+    let suspended = needed.iter().find(|process| group.suspended.contains(**process))?;
+    Some(format!("while {suspended} of {name} is suspended"))
+}
+
+/// An alarm that calls for action: in ALARM, measured, not muted, and not too
+/// long ago.
+fn no_reason(invoked: &Invoked, effect: &Effect) -> Option<String> {
+    let change = match &invoked.cause {
+        Cause::Alarm(change) => change,
+        Cause::Beat => return None,
+        Cause::Broken(_) => return Some("because of an event nobody can read".to_owned()),
+    };
+    let age = effect.at.duration_since(change.at);
+    if change.muted {
+        Some("because of a muted alarm".to_owned())
+    } else if age > Policy::default().stale_after + CLOCKS_DIFFER {
+        Some(format!("because of an alarm that is {} s old", age.as_secs()))
+    } else if change.state != Some(AlarmState::Alarm) || change.percent.is_none() {
+        Some("because of an alarm that is not in ALARM".to_owned())
+    } else {
+        None
+    }
+}

@@ -1,0 +1,418 @@
+//! The script of an episode: who is there, and what happens to them when.
+//! Everything that chance decides stands in it, so an episode is played the
+//! same way each time, and any line can be left out.
+
+use std::fmt;
+
+use jiff::SignedDuration;
+use remedy::alarm::Symptom;
+
+use crate::calls::{Fault, Verb};
+use crate::host::Trouble;
+use crate::script::Script as Cleanup;
+
+/// A whole script.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Script {
+    /// Its lines: who is there, and what happens. In no order.
+    pub(crate) lines: Vec<Line>,
+}
+
+/// One line of a script.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Line {
+    /// A group is there.
+    Group(GroupLine),
+    /// A server is there that belongs to no group.
+    Server(String),
+    /// Something happens, so long after the beginning.
+    Happens(SignedDuration, What),
+}
+
+/// A group, as a script describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct GroupLine {
+    /// Its name. Its members are called `name/1`, `name/2` and so on.
+    pub(crate) name: String,
+    /// How many members it has, and wants.
+    pub(crate) size: u32,
+    /// The least capacity it may have.
+    pub(crate) min: u32,
+    /// The most capacity it may have.
+    pub(crate) max: u32,
+    /// What else there is to say about it.
+    pub(crate) traits: Vec<Trait>,
+}
+
+impl GroupLine {
+    /// Whether it is so.
+    pub(crate) fn is(&self, so: Trait) -> bool {
+        self.traits.contains(&so)
+    }
+}
+
+/// Something about a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trait {
+    /// A load balancer checks its members too.
+    LoadBalancer,
+    /// Its maintenance policy launches before it terminates.
+    LaunchesFirst,
+    /// One alarm watches all its members, instead of one for each.
+    FleetAlarm,
+    /// Its owner has not opted in.
+    NotOptedIn,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum What {
+    /// Trouble begins on a host.
+    Trouble(String, Trouble),
+    /// It ends by itself.
+    Recovers(String),
+    /// Whatever is launched from now on has this trouble too.
+    SickImage(Trouble),
+    /// The SSM agent dies, until the next boot.
+    AgentDies(String),
+    /// From now on a cleanup fares so on the host.
+    Cleanup(String, Cleanup),
+    /// From now on a boot takes so long; `None` if it never ends.
+    Boot(String, Option<SignedDuration>),
+    /// The host below fails its system status check.
+    Impaired(String, SignedDuration),
+    /// Its metrics stop coming.
+    Unmeasured(String, SignedDuration),
+    /// The owner changes the instance's tag; `None` removes it.
+    Tag(String, Option<&'static str>),
+    /// The owner removes the group's tag.
+    GroupTag(String, Option<&'static str>),
+    /// An operator stops the instance, and starts it again some time later.
+    Stops(String, SignedDuration),
+    /// An operator terminates the instance.
+    Terminates(String),
+    /// An operator works on the host.
+    LogsIn(String, SignedDuration),
+    /// An operator has the group's members refreshed.
+    Refreshes(String, SignedDuration),
+    /// An operator suspends one of the group's processes.
+    Suspends(String, &'static str, SignedDuration),
+    /// An alarm mute rule silences the host's alarms.
+    Mutes(String, SignedDuration),
+    /// What alarms send is delivered so.
+    Delivery(Habit, SignedDuration),
+    /// A call goes wrong whenever it is made.
+    Outage(Verb, Fault, SignedDuration),
+    /// The next call of its kind goes wrong.
+    Hiccup(Verb, Fault),
+    /// Describe calls show how things were up to so long ago.
+    Lag { behind: SignedDuration, lasts: SignedDuration },
+    /// The function that makes one of the next calls dies at it.
+    Death { calls: usize, takes_effect: bool },
+    /// The functions' clocks differ from the world's.
+    Clock { ahead: SignedDuration, lasts: SignedDuration },
+    /// The heartbeat does not come.
+    NoBeat(SignedDuration),
+    /// The heartbeat comes twice at once.
+    TwoBeats(SignedDuration),
+    /// What is invoked within the same minute runs at the same time, its calls
+    /// in the order that this seed draws.
+    AtOnce(u64, SignedDuration),
+    /// Somebody sends an event that is broken so.
+    Broken(Symptom, Damage),
+}
+
+/// How an alarm's event is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Habit {
+    /// A second time, so long after the first.
+    Twice(SignedDuration),
+    /// So much later.
+    Late(SignedDuration),
+    /// Each one later than the next, as far as `Late` by turns.
+    Reordered,
+    /// Hints that are only best effort do not come at all.
+    HintsLost,
+}
+
+/// How an event is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Damage {
+    /// It ends in the middle.
+    CutOff,
+    /// The field at this path, such as `/detail/state`, holds a number.
+    Number(&'static str),
+    /// The field at this path is missing.
+    Missing(&'static str),
+}
+
+impl Damage {
+    /// Every damage there is. What is missing or a number here is needed of
+    /// every alarm's event.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::CutOff,
+        Self::Number("/source"),
+        Self::Number("/detail"),
+        Self::Number("/detail/alarmName"),
+        Self::Number("/detail/state"),
+        Self::Number("/detail/state/timestamp"),
+        Self::Missing("/source"),
+        Self::Missing("/detail/state"),
+        Self::Missing("/detail/state/timestamp"),
+        Self::Missing("/detail/configuration"),
+    ];
+
+    /// The field that an error has to name.
+    pub(crate) fn field(self) -> String {
+        match self {
+            Self::CutOff => "event".to_owned(),
+            Self::Number(path) | Self::Missing(path) => {
+                path.trim_start_matches('/').replace('/', ".")
+            }
+        }
+    }
+}
+
+impl What {
+    /// How long it lasts, if it does.
+    pub(crate) fn lasts(&self) -> Option<SignedDuration> {
+        match self {
+            Self::Impaired(_, lasts)
+            | Self::Unmeasured(_, lasts)
+            | Self::Stops(_, lasts)
+            | Self::LogsIn(_, lasts)
+            | Self::Refreshes(_, lasts)
+            | Self::Suspends(_, _, lasts)
+            | Self::Mutes(_, lasts)
+            | Self::Delivery(_, lasts)
+            | Self::Outage(_, _, lasts)
+            | Self::Lag { lasts, .. }
+            | Self::Clock { lasts, .. }
+            | Self::NoBeat(lasts)
+            | Self::TwoBeats(lasts)
+            | Self::AtOnce(_, lasts) => Some(*lasts),
+            _ => None,
+        }
+    }
+
+    /// What kind of thing it is, for counting.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Trouble(..) => "trouble on a host",
+            Self::Recovers(_) => "host recovers by itself",
+            Self::SickImage(_) => "sick image",
+            Self::AgentDies(_) => "agent dies",
+            Self::Cleanup(..) => "cleanup goes wrong",
+            Self::Boot(..) => "boot slow or without end",
+            Self::Impaired(..) => "system impaired",
+            Self::Unmeasured(..) => "metrics stop",
+            Self::Tag(..) | Self::GroupTag(..) => "owner changes the tag",
+            Self::Stops(..) => "operator stops",
+            Self::Terminates(_) => "operator terminates",
+            Self::LogsIn(..) => "operator logs in",
+            Self::Refreshes(..) => "operator refreshes a group",
+            Self::Suspends(..) => "operator suspends a process",
+            Self::Mutes(..) => "operator mutes alarms",
+            Self::Delivery(Habit::Twice(_), _) => "alarms delivered twice",
+            Self::Delivery(Habit::Late(_), _) => "alarms delivered late",
+            Self::Delivery(Habit::Reordered, _) => "alarms out of order",
+            Self::Delivery(Habit::HintsLost, _) => "hints lost",
+            Self::Outage(..) => "call fails for minutes",
+            Self::Hiccup(..) => "call fails once",
+            Self::Lag { .. } => "describe calls lag",
+            Self::Death { .. } => "function dies at a call",
+            Self::Clock { .. } => "clocks differ",
+            Self::NoBeat(_) => "heartbeats missed",
+            Self::TwoBeats(_) => "heartbeats doubled",
+            Self::AtOnce(..) => "invocations at once",
+            Self::Broken(..) => "broken event",
+        }
+    }
+}
+
+/// A time since the beginning, as `1:02:03`.
+pub(crate) struct Clock(pub(crate) SignedDuration);
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        write!(f, "{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    }
+}
+
+/// A length of time, in the words of a person.
+struct Length(SignedDuration);
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            seconds if seconds >= 60 && seconds % 60 == 0 => write!(f, "{} min", seconds / 60),
+            seconds => write!(f, "{seconds} s"),
+        }
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines: Vec<&Line> = self.lines.iter().collect();
+        lines.sort_by_key(|line| match line {
+            Line::Group(_) | Line::Server(_) => SignedDuration::MIN,
+            Line::Happens(at, _) => *at,
+        });
+        lines.into_iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(group) => group.fmt(f),
+            Self::Server(name) => write!(f, "there is a server {name}"),
+            Self::Happens(at, what) => write!(f, "{}  {what}", Clock(*at)),
+        }
+    }
+}
+
+impl fmt::Display for GroupLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, size, min, max, .. } = self;
+        write!(f, "there is a group {name} of {size} (at least {min}, at most {max})")?;
+        for other in &self.traits {
+            f.write_str(match other {
+                Trait::LoadBalancer => ", behind a load balancer",
+                Trait::LaunchesFirst => ", which launches before it terminates",
+                Trait::FleetAlarm => ", watched by a fleet alarm",
+                Trait::NotOptedIn => ", not opted in",
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A trouble, as a script tells it.
+struct Told<'a>(&'a Trouble);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Trouble { symptom, percent, cleanup_helps, reboot_helps, comes_back_after } = self.0;
+        let helps = match (cleanup_helps, reboot_helps) {
+            (true, _) => "a cleanup helps",
+            (false, true) => "only a reboot helps",
+            (false, false) => "neither a cleanup nor a reboot helps",
+        };
+        write!(f, "{symptom} at {percent:.1} %, {helps}")?;
+        match comes_back_after {
+            Some(after) => write!(f, " for {}", Length(*after)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trouble(on, trouble) => write!(f, "{on} has {}", Told(trouble)),
+            Self::Recovers(on) => write!(f, "{on} recovers by itself"),
+            Self::SickImage(trouble) => {
+                write!(f, "whatever is launched from now on has {}", Told(trouble))
+            }
+            Self::AgentDies(on) => write!(f, "the agent on {on} dies"),
+            Self::Cleanup(on, script) => write!(f, "a cleanup on {on} {}", fares(*script)),
+            Self::Boot(on, Some(takes)) => write!(f, "a boot of {on} takes {}", Length(*takes)),
+            Self::Boot(on, None) => write!(f, "a boot of {on} never ends"),
+            Self::Impaired(on, lasts) => {
+                write!(f, "the host below {on} is impaired for {}", Length(*lasts))
+            }
+            Self::Unmeasured(on, lasts) => {
+                write!(f, "the metrics of {on} stop for {}", Length(*lasts))
+            }
+            Self::Tag(of, Some(value)) => write!(f, "the owner of {of} tags it {value}"),
+            Self::Tag(of, None) => write!(f, "the owner of {of} removes the tag"),
+            Self::GroupTag(of, Some(value)) => write!(f, "the owner of group {of} tags it {value}"),
+            Self::GroupTag(of, None) => write!(f, "the owner of group {of} removes the tag"),
+            Self::Stops(it, lasts) => write!(f, "an operator stops {it} for {}", Length(*lasts)),
+            Self::Terminates(it) => write!(f, "an operator terminates {it}"),
+            Self::LogsIn(to, lasts) => {
+                write!(f, "an operator works on {to} for {}", Length(*lasts))
+            }
+            Self::Refreshes(it, lasts) => {
+                write!(f, "an operator refreshes group {it} for {}", Length(*lasts))
+            }
+            Self::Suspends(of, process, lasts) => {
+                write!(f, "an operator suspends {process} of group {of} for {}", Length(*lasts))
+            }
+            Self::Mutes(of, lasts) => {
+                write!(f, "an operator mutes the alarms of {of} for {}", Length(*lasts))
+            }
+            Self::Delivery(habit, lasts) => write!(f, "for {} {habit}", Length(*lasts)),
+            Self::Outage(verb, fault, lasts) => {
+                write!(f, "{} {} for {}", verb.name(), fails(fault), Length(*lasts))
+            }
+            Self::Hiccup(verb, fault) => write!(f, "{} {} once", verb.name(), fails(fault)),
+            Self::Lag { behind, lasts } => {
+                write!(f, "for {} describe calls lag by {}", Length(*lasts), Length(*behind))
+            }
+            Self::Death { calls, takes_effect } => {
+                let when = if *takes_effect { "after" } else { "before" };
+                write!(f, "a function dies {when} call number {calls} from now")
+            }
+            Self::Clock { ahead, lasts } => write!(
+                f,
+                "for {} the functions' clocks are off by {} s",
+                Length(*lasts),
+                ahead.as_secs()
+            ),
+            Self::NoBeat(lasts) => write!(f, "for {} no heartbeat comes", Length(*lasts)),
+            Self::TwoBeats(lasts) => {
+                write!(f, "for {} each heartbeat comes twice", Length(*lasts))
+            }
+            Self::AtOnce(order, lasts) => {
+                write!(f, "for {} whatever is invoked runs at once (order {order})", Length(*lasts))
+            }
+            Self::Broken(symptom, damage) => {
+                write!(f, "the {symptom} function gets an event {damage}")
+            }
+        }
+    }
+}
+
+fn fares(script: Cleanup) -> &'static str {
+    match script {
+        Cleanup::Honest => "does its duty",
+        Cleanup::Boasts => "says that it helped and did not",
+        Cleanup::CannotStart => "cannot start",
+        Cleanup::Crashes => "crashes",
+        Cleanup::Skips => "finds another at work",
+        Cleanup::RunsTooLong => "runs too long",
+        Cleanup::IsCancelled => "is cancelled",
+    }
+}
+
+fn fails(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Refused(_) => "is throttled",
+        Fault::RequestLost => "never arrives",
+        Fault::AnswerLost => "gets no answer",
+    }
+}
+
+impl fmt::Display for Habit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Twice(after) => write!(f, "alarms are delivered again after {}", Length(*after)),
+            Self::Late(by) => write!(f, "alarms are delivered {} late", Length(*by)),
+            Self::Reordered => f.write_str("alarms are delivered in another order"),
+            Self::HintsLost => f.write_str("best-effort events are lost"),
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutOff => f.write_str("that is cut off"),
+            Self::Number(path) => write!(f, "with a number in {path}"),
+            Self::Missing(path) => write!(f, "without {path}"),
+        }
+    }
+}
