@@ -1,7 +1,9 @@
 //! The drill as a command, for whoever wants to see it.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
@@ -9,7 +11,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::run::{Plan, Ran};
-use super::{episode, shrink};
+use super::{episode, page, shrink};
 
 /// Plays Remedy in a hostile world, and watches its promises.
 ///
@@ -17,7 +19,7 @@ use super::{episode, shrink};
 /// (calls that fail, functions that die, events doubled, late or lost, operators
 /// at work), and looks after every step whether the promises hold. If one
 /// does not, it prints the shortest story it finds and fails.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Drill {
     /// How many incidents to play, at least
@@ -35,6 +37,11 @@ pub struct Drill {
     /// Play this one episode only, and tell everything that happens in it
     #[arg(long)]
     episode: Option<u64>,
+
+    /// Where the report goes, a page for a browser [default: drill-SEED.html in
+    /// the directory for temporary files]
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    report: Option<PathBuf>,
 }
 
 impl Drill {
@@ -45,11 +52,38 @@ impl Drill {
         let plan = Plan { incidents: self.incidents, seed: self.seed, threads };
         let (told, code) = match self.episode {
             Some(number) => (one(&plan, number), ExitCode::SUCCESS),
-            None => many(&plan),
+            None => self.many(&plan),
         };
         // Whoever closed the pipe has read enough.
         let _ = io::stdout().lock().write_all(told.as_bytes());
         code
+    }
+}
+
+impl Drill {
+    fn many(&self, plan: &Plan) -> (String, ExitCode) {
+        let ran = played(plan);
+        let mut told = format!("Seed {}\n\n{}\n", plan.seed, ran.tally);
+        let broken = story(plan, &ran);
+        let file = self
+            .report
+            .clone()
+            .unwrap_or_else(|| std::env::temp_dir().join(format!("drill-{}.html", plan.seed)));
+        let page = page::page(plan, &ran, broken.as_deref());
+        let written = fs::write(&file, page);
+        let (report, mut code) = match &written {
+            Ok(()) => (format!("The report is {}\n", file.display()), ExitCode::SUCCESS),
+            Err(error) => (
+                format!("The report cannot be written to {}: {error}\n", file.display()),
+                ExitCode::FAILURE,
+            ),
+        };
+        let _ = io::stderr().lock().write_all(report.as_bytes());
+        if broken.is_some() {
+            code = ExitCode::FAILURE;
+        }
+        told.push_str(&broken.unwrap_or_else(|| "Every promise held.\n".to_owned()));
+        (told, code)
     }
 }
 
@@ -61,7 +95,7 @@ fn one(plan: &Plan, number: u64) -> String {
     format!("{script}\n{}\n{}", chronicle.told(), broken.unwrap_or_default())
 }
 
-fn many(plan: &Plan) -> (String, ExitCode) {
+fn played(plan: &Plan) -> Ran {
     let bar = ProgressBar::new(plan.incidents);
     let style = "{wide_bar} {human_pos} of {human_len} incidents, {per_sec}, {eta} to go";
     if let Ok(style) = ProgressStyle::with_template(style) {
@@ -69,12 +103,7 @@ fn many(plan: &Plan) -> (String, ExitCode) {
     }
     let ran = plan.run(|incidents| bar.set_position(incidents));
     bar.finish_and_clear();
-    let mut told = format!("Seed {}\n\n{}", plan.seed, ran.tally);
-    let broken = story(plan, &ran);
-    let code = if broken.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-    told.push('\n');
-    told.push_str(&broken.unwrap_or_else(|| "Every promise held.\n".to_owned()));
-    (told, code)
+    ran
 }
 
 /// The shortest story of the promise that did not hold.

@@ -13,7 +13,8 @@ use remedy::report::Outcome;
 use remedy::respond::{Answer, RespondError};
 
 use super::cast::Cast;
-use super::chronicle::{Chronicle, Entry};
+use super::chronicle::{Chronicle, Entry, Mood};
+use super::past::Past;
 use super::promises::{Broken, Cause, Invoked, Moment, Promises};
 use super::script::{Damage, Habit, Line, Script, What};
 use super::tally::{self, Tally};
@@ -23,7 +24,7 @@ use crate::drive::{FollowUp, Function, together};
 use crate::watch::{Change, Watch};
 
 /// When every episode begins, in seconds since 1970: 2026-11-20T03:00:00Z.
-const BEGINS: i64 = 1_795_143_600;
+pub(crate) const BEGINS: i64 = 1_795_143_600;
 
 /// From an alarm's change until its event is delivered.
 const DELIVERY_TAKES: SignedDuration = SignedDuration::from_secs(5);
@@ -60,6 +61,8 @@ pub(crate) struct Played {
     pub(crate) tally: Tally,
     /// The first promise that did not hold.
     pub(crate) broken: Option<Broken>,
+    /// The incidents that ended, in the order they did.
+    pub(crate) past: Vec<Past>,
 }
 
 /// Something the episode has to do.
@@ -93,6 +96,7 @@ enum Answered {
 /// An episode under way.
 pub(crate) struct Episode<'a> {
     script: &'a Script,
+    begin: Timestamp,
     pub(crate) region: Region,
     pub(crate) cast: Cast,
     agenda: BTreeMap<(Timestamp, u64), Act>,
@@ -135,6 +139,7 @@ impl<'a> Episode<'a> {
         let cast = Cast::enters(script, &region);
         let mut episode = Self {
             script,
+            begin,
             region,
             cast,
             agenda: BTreeMap::new(),
@@ -172,8 +177,7 @@ impl<'a> Episode<'a> {
     }
 
     fn run(&mut self) {
-        let begin = self.region.now();
-        let (mut quiet_since, last) = (begin, self.rests + ENDS_AFTER);
+        let (mut quiet_since, last) = (self.begin, self.rests + ENDS_AFTER);
         while let Some((at, act)) = self.next() {
             self.region.pass(at.duration_since(self.region.now()));
             let batch = self.batch(act);
@@ -192,7 +196,7 @@ impl<'a> Episode<'a> {
         self.played.tally.episodes = 1;
         self.played.tally.calls = state.called as u64;
         self.played.tally.notifications = state.topic.len() as u64;
-        self.played.tally.seconds = state.now.duration_since(begin).as_secs().unsigned_abs();
+        self.played.tally.seconds = state.now.duration_since(self.begin).as_secs().unsigned_abs();
     }
 
     fn is_something_open(&self) -> bool {
@@ -244,6 +248,7 @@ impl<'a> Episode<'a> {
         }
         let invoked = self.invoke(invoked);
         self.write_down(&invoked);
+        self.look_around();
         let hints = self.region.take_hints();
         if !self.is(|what| matches!(what, What::Delivery(Habit::HintsLost, _))) {
             for hint in hints {
@@ -455,6 +460,19 @@ impl<'a> Episode<'a> {
         }
     }
 
+    /// Notes how every host is, and where every incident stands.
+    fn look_around(&mut self) {
+        let Some(chronicle) = &mut self.chronicle else { return };
+        let state = self.region.state.borrow();
+        for (id, host) in &state.hosts {
+            let member = state.group_of(id).and_then(|(_, group)| group.members.get(id));
+            chronicle.is(id, state.now, Mood::of(host, member));
+        }
+        for incident in state.book.all_latest() {
+            chronicle.stands(&incident.id, state.now, incident.stage);
+        }
+    }
+
     fn count(&mut self, invoked: &[Invoked]) {
         let tally = &mut self.played.tally;
         for one in invoked {
@@ -482,6 +500,10 @@ impl<'a> Episode<'a> {
         let ended = state.book.ended();
         for incident in ended.iter().skip(self.ended) {
             *tally.ended.entry(tally::outcome(incident.stage)).or_default() += 1;
+            let since = incident.opened_at.duration_since(self.begin);
+            let until = state.now.duration_since(self.begin);
+            let lines = self.script.under_way(since, until).count();
+            self.played.past.push(Past::of(incident, state.now, lines));
             if incident.stage == Stage::Resolved {
                 tally.recovered_after(state.now.duration_since(incident.opened_at));
             }

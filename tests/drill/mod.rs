@@ -9,6 +9,8 @@ mod chronicle;
 pub mod command;
 mod draw;
 mod episode;
+mod page;
+mod past;
 mod promises;
 mod run;
 mod script;

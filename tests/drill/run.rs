@@ -7,6 +7,7 @@ use std::thread;
 
 use super::draw::draw;
 use super::episode;
+use super::past::{Highlights, Past};
 use super::promises::Broken;
 use super::script::Script;
 use super::tally::Tally;
@@ -33,6 +34,16 @@ pub(super) struct Ran {
     pub(super) tally: Tally,
     /// The first promise that did not hold, and in which episode.
     pub(super) broken: Option<(u64, Broken)>,
+    /// The incidents worth a look.
+    pub(super) highlights: Highlights,
+}
+
+/// What came of one lot of episodes.
+#[derive(Debug, Default)]
+struct Lot {
+    tally: Tally,
+    broken: Option<(u64, Broken)>,
+    past: Vec<Past>,
 }
 
 impl Plan {
@@ -67,9 +78,12 @@ impl Plan {
                 {
                     waiting.insert(lot, played);
                 }
-                let Some(lot): Option<Ran> = waiting.remove(&wanted) else { break };
+                let Some(lot): Option<Lot> = waiting.remove(&wanted) else { break };
                 ran.tally.add(&lot.tally);
                 ran.broken = lot.broken;
+                for past in lot.past {
+                    ran.highlights.consider(past);
+                }
                 progress(ran.tally.incidents);
                 if ran.tally.incidents >= self.incidents || ran.broken.is_some() {
                     break;
@@ -82,11 +96,12 @@ impl Plan {
     }
 
     /// Plays one lot of episodes.
-    fn lot(&self, lot: u64) -> Ran {
-        let mut ran = Ran::default();
+    fn lot(&self, lot: u64) -> Lot {
+        let mut ran = Lot::default();
         for number in lot * LOT..(lot + 1) * LOT {
             let played = episode::play(&self.script(number));
             ran.tally.add(&played.tally);
+            ran.past.extend(played.past.into_iter().map(|past| Past { episode: number, ..past }));
             if let Some(broken) = played.broken {
                 ran.broken = Some((number, broken));
                 break;

@@ -18,6 +18,22 @@ pub(crate) struct Script {
     pub(crate) lines: Vec<Line>,
 }
 
+impl Script {
+    /// What is under way between two times since the beginning, and when it
+    /// begins and ends.
+    pub(crate) fn under_way(
+        &self,
+        since: SignedDuration,
+        until: SignedDuration,
+    ) -> impl Iterator<Item = (SignedDuration, SignedDuration, &What)> {
+        self.lines.iter().filter_map(move |line| {
+            let Line::Happens(at, what) = line else { return None };
+            let over = *at + what.lasts().unwrap_or_default();
+            (*at <= until && over >= since).then_some((*at, over, what))
+        })
+    }
+}
+
 /// One line of a script.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Line {
