@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Symptom;
 use remedy::ids::{GroupName, InstanceId};
+use remedy::pause::{Pause, Scope};
 use remedy::policy::OPT_IN_TAG;
 
-use super::script::{GroupLine, Line, Script, Trait, What};
+use super::script::{GroupLine, Line, PauseOf, Script, Trait, What};
 use crate::Region;
 use crate::group::Group;
 use crate::host::{AgentIs, Host};
@@ -98,8 +99,7 @@ impl Cast {
             | What::Cleanup(..)
             | What::Boot(..)
             | What::Impaired(..)
-            | What::Unmeasured(..)
-            | What::LogsIn(..) => {
+            | What::Unmeasured(..) => {
                 self.host_changes(region, what);
                 Vec::new()
             }
@@ -109,11 +109,26 @@ impl Cast {
             What::GroupTag(of, value) => self.group(of, |name| {
                 region.with_group(name, |group| tag(&mut group.tags, *value));
             }),
+            What::LogsIn(to, _) => self.host(to, |id| {
+                region.with_host(id, |host| {
+                    host.persons += 1;
+                    host.sessions += 1;
+                });
+            }),
             What::Stops(it, _) => self.host(it, |id| region.stop(id)),
             What::Terminates(it) => self.host(it, |id| region.terminate(id)),
             What::Mutes(of, _) => self.host(of, |id| {
                 region.with_watches(id, |watch| watch.muted = true);
             }),
+            What::Pauses(of, lasts) => {
+                if let Some(scope) = self.scope(of) {
+                    let pause = pause(scope, region.now(), *lasts);
+                    region.with_book(|book| {
+                        book.pause(&pause);
+                    });
+                }
+                Vec::new()
+            }
             What::Refreshes(it, _) => self.group(it, |name| {
                 region.with_group(name, |group| group.refresh = Some("InProgress".to_owned()));
             }),
@@ -144,10 +159,12 @@ impl Cast {
                 self.change(region, on, |host| host.measured = true);
                 Vec::new()
             }
-            What::LogsIn(to, _) => {
-                self.change(region, to, |host| host.persons = host.persons.saturating_sub(1));
-                Vec::new()
-            }
+            What::LogsIn(to, _) => self.host(to, |id| {
+                region.with_host(id, |host| {
+                    host.persons = host.persons.saturating_sub(1);
+                    host.sessions = host.sessions.saturating_sub(1);
+                });
+            }),
             What::Stops(it, _) => self.host(it, |id| region.start(id)),
             What::Mutes(of, _) => self.host(of, |id| {
                 region.with_watches(id, |watch| watch.muted = false);
@@ -190,8 +207,16 @@ impl Cast {
                 self.change(region, on, |host| host.status.system_impaired = true);
             }
             What::Unmeasured(on, _) => self.change(region, on, |host| host.measured = false),
-            What::LogsIn(to, _) => self.change(region, to, |host| host.persons += 1),
             _ => {}
+        }
+    }
+
+    fn scope(&self, of: &PauseOf) -> Option<Scope> {
+        match of {
+            PauseOf::All => Some(Scope::All),
+            PauseOf::Group(name) => self.groups.get(name).cloned().map(Scope::Group),
+            PauseOf::Host(name) => self.hosts.get(name).cloned().map(Scope::Instance),
+            PauseOf::Symptom(symptom) => Some(Scope::Symptom(*symptom)),
         }
     }
 
@@ -211,6 +236,16 @@ impl Cast {
         let name = self.groups.get(name);
         name.map(change);
         name.map(GroupName::to_string).into_iter().collect()
+    }
+}
+
+fn pause(scope: Scope, now: Timestamp, lasts: SignedDuration) -> Pause {
+    Pause {
+        scope,
+        reason: "we are working on it".to_owned(),
+        owner: "an operator".to_owned(),
+        since: now,
+        until: now + lasts,
     }
 }
 

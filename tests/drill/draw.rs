@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use remedy::alarm::Symptom;
 use remedy::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
-use super::script::{Damage, GroupLine, Habit, Line, Script, Trait, What};
+use super::script::{Damage, GroupLine, Habit, Line, PauseOf, Script, Trait, What};
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
 use crate::script::Script as Cleanup;
@@ -178,7 +178,8 @@ impl Pen {
     fn operator(&mut self) {
         let it = self.host();
         let lasts = self.minutes(1, 45);
-        let what = match (self.rng.u32(..16), self.group()) {
+        let what = match (self.rng.u32(..20), self.group()) {
+            (16..19, _) => What::Pauses(self.pause_of(), lasts),
             (0..3, _) => What::Tag(it, None),
             (3, _) => What::Tag(it, Some(OPT_IN_OBSERVE)),
             (4, _) => What::Tag(it, Some(OPT_IN_ENABLED)),
@@ -194,6 +195,15 @@ impl Pen {
             _ => What::Mutes(it, lasts),
         };
         self.happens(what);
+    }
+
+    fn pause_of(&mut self) -> PauseOf {
+        match (self.rng.u32(..6), self.group()) {
+            (0, _) => PauseOf::All,
+            (1, _) => PauseOf::Symptom(self.one(&Symptom::ALL).unwrap_or(Symptom::HighCpu)),
+            (2..4, Some(group)) => PauseOf::Group(group),
+            _ => PauseOf::Host(self.host()),
+        }
     }
 
     fn fault(&mut self) {

@@ -71,6 +71,7 @@ impl Plan {
                     }
                 });
             }
+            drop(send); // Whoever waits for a thread that is gone waits in vain.
             let mut waiting = BTreeMap::new();
             for wanted in 0.. {
                 while !waiting.contains_key(&wanted)

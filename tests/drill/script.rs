@@ -113,6 +113,8 @@ pub(crate) enum What {
     Refreshes(String, SignedDuration),
     /// An operator suspends one of the group's processes.
     Suspends(String, &'static str, SignedDuration),
+    /// An operator pauses Remedy for a while: everything, or what is named.
+    Pauses(PauseOf, SignedDuration),
     /// An alarm mute rule silences the host's alarms.
     Mutes(String, SignedDuration),
     /// What alarms send is delivered so.
@@ -136,6 +138,19 @@ pub(crate) enum What {
     AtOnce(u64, SignedDuration),
     /// Somebody sends an event that is broken so.
     Broken(Symptom, Damage),
+}
+
+/// What an operator pauses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PauseOf {
+    /// Everything.
+    All,
+    /// A group, by its name.
+    Group(String),
+    /// A host, by its name.
+    Host(String),
+    /// A symptom.
+    Symptom(Symptom),
 }
 
 /// How an alarm's event is delivered.
@@ -200,6 +215,7 @@ impl What {
             | Self::Refreshes(_, lasts)
             | Self::Suspends(_, _, lasts)
             | Self::Mutes(_, lasts)
+            | Self::Pauses(_, lasts)
             | Self::Delivery(_, lasts)
             | Self::Outage(_, _, lasts)
             | Self::Lag { lasts, .. }
@@ -229,6 +245,7 @@ impl What {
             Self::Refreshes(..) => "operator refreshes a group",
             Self::Suspends(..) => "operator suspends a process",
             Self::Mutes(..) => "operator mutes alarms",
+            Self::Pauses(..) => "operator pauses",
             Self::Delivery(Habit::Twice(_), _) => "alarms delivered twice",
             Self::Delivery(Habit::Late(_), _) => "alarms delivered late",
             Self::Delivery(Habit::Reordered, _) => "alarms out of order",
@@ -357,6 +374,9 @@ impl fmt::Display for What {
             Self::Suspends(of, process, lasts) => {
                 write!(f, "an operator suspends {process} of group {of} for {}", Length(*lasts))
             }
+            Self::Pauses(of, lasts) => {
+                write!(f, "an operator pauses {of} for {}", Length(*lasts))
+            }
             Self::Mutes(of, lasts) => {
                 write!(f, "an operator mutes the alarms of {of} for {}", Length(*lasts))
             }
@@ -388,6 +408,17 @@ impl fmt::Display for What {
             Self::Broken(symptom, damage) => {
                 write!(f, "the {symptom} function gets an event {damage}")
             }
+        }
+    }
+}
+
+impl fmt::Display for PauseOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("everything"),
+            Self::Group(name) => write!(f, "group {name}"),
+            Self::Host(name) => f.write_str(name),
+            Self::Symptom(symptom) => write!(f, "{symptom}"),
         }
     }
 }

@@ -48,6 +48,7 @@ pub(crate) fn outcome(stage: Stage) -> &'static str {
     match stage {
         Stage::HandedOver => "handed over to a person",
         Stage::Expired => "out of time, and handed over",
+        Stage::Withdrawn => "withdrawn, nothing was done",
         _ => "resolved",
     }
 }

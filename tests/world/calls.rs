@@ -102,8 +102,8 @@ impl Verb {
         Self::History,
     ];
 
-    /// Every call there is.
-    pub const ALL: [Self; 22] = [
+    /// Every call that a function of Remedy's makes by itself.
+    pub const ALL: [Self; 27] = [
         Self::Instance,
         Self::Status,
         Self::Agent,
@@ -111,7 +111,9 @@ impl Verb {
         Self::Group,
         Self::Refresh,
         Self::History,
-        Self::Replaced,
+        Self::Pool,
+        Self::Sessions,
+        Self::InstanceStore,
         Self::CommandOf,
         Self::Command,
         Self::Datapoints,
@@ -119,6 +121,9 @@ impl Verb {
         Self::Due,
         Self::Open,
         Self::Record,
+        Self::RecordWithLease,
+        Self::Release,
+        Self::NoteSick,
         Self::NoteReplacement,
         Self::Clean,
         Self::Reboot,

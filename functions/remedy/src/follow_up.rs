@@ -340,7 +340,8 @@ where
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(&ended, outcome, because, now);
     ended.note(report.entry());
-    if report.is_news() {
+    // Whoever heard that something was done hears of its end, whyever it ends.
+    if report.is_news() || !ended.attempts.is_empty() {
         notify::tell(&mut report, world).await;
         if !report.told && now < incident.expires_at + TOLD_LATE_MAX {
             // A later beat tells, and ends it then.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::ids::{IncidentId, InstanceId};
-use remedy::incident::Incident;
+use remedy::incident::{Incident, Stage};
 use remedy::respond::RespondError;
 
 use super::{Cause, Invoked, Moment};
@@ -38,6 +38,9 @@ impl EveryEndIsTold {
         self.ended = ended.len();
         for incident in news {
             self.open.remove(&incident.instance_id);
+            if incident.stage == Stage::Withdrawn {
+                continue; // Nothing was done, and nothing is left to do.
+            }
             let told = self.told.get(&incident.id);
             if told.is_none_or(|at| moment.now.duration_since(*at) > TOLD_WITHIN) {
                 return Some(format!(

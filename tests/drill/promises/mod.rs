@@ -1,4 +1,4 @@
-//! The promises, each watched in a file of its own. What is compared is the
+//! The six promises, each watched in a file of its own. What is compared is the
 //! world's own truth: what the calls did and what stood there at that instant,
 //! never what Remedy says about itself.
 
@@ -14,6 +14,7 @@ use crate::calls::Effect;
 use crate::region::State;
 use crate::watch::Change;
 
+mod budget;
 mod every_end_is_told;
 mod nothing_is_stuck;
 mod once;
@@ -28,7 +29,7 @@ const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(80);
 /// A promise that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// Which one.
+    /// Which of the six.
     pub(crate) promise: Promise,
     /// What happened instead, and when.
     pub(crate) how: String,
@@ -40,6 +41,7 @@ pub(crate) struct Broken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Promise {
     OnlyOurs,
+    Budget,
     Once,
     EveryEndIsTold,
     NothingIsStuck,
@@ -52,6 +54,9 @@ impl fmt::Display for Promise {
             Self::OnlyOurs => {
                 "1: no action on an instance that has not opted in, is not ours to touch, or is \
                  muted, paused or stale"
+            }
+            Self::Budget => {
+                "2: never more members of a group out through us than its budget, at any instant"
             }
             Self::Once => {
                 "3: never two actions in flight on one instance; a reboot or replacement at most \
@@ -146,6 +151,7 @@ impl Moment<'_> {
 /// Everything that is remembered to watch the promises.
 #[derive(Default)]
 pub(crate) struct Promises {
+    budget: budget::Budget,
     once: once::Once,
     told: every_end_is_told::EveryEndIsTold,
     stuck: nothing_is_stuck::NothingIsStuck,
@@ -156,6 +162,7 @@ impl Promises {
     pub(crate) fn watch(&mut self, moment: &Moment<'_>) -> Option<Broken> {
         let found = [
             (Promise::OnlyOurs, only_ours::watch(moment)),
+            (Promise::Budget, self.budget.watch(moment)),
             (Promise::Once, self.once.watch(moment)),
             (Promise::EveryEndIsTold, self.told.watch(moment)),
             (Promise::NothingIsStuck, self.stuck.watch(moment)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::ids::InstanceId;
+use remedy::pool::Lease;
 
 use super::Moment;
 use crate::calls::Verb;
@@ -38,7 +39,9 @@ impl NothingIsStuck {
                 _ => {}
             }
         }
-        self.stays_in_standby(moment).or_else(|| stuck_claim(moment))
+        self.stays_in_standby(moment)
+            .or_else(|| stuck_claim(moment))
+            .or_else(|| stuck_lease(moment))
     }
 
     /// Whoever is in Standby through us has an open incident that brings it
@@ -70,5 +73,18 @@ fn stuck_claim(moment: &Moment<'_>) -> Option<String> {
     Some(format!(
         "incident {} is {:?} though it was to end at {}",
         stuck.id, stuck.stage, stuck.expires_at
+    ))
+}
+
+/// Whoever holds a place in a budget has an open incident.
+fn stuck_lease(moment: &Moment<'_>) -> Option<String> {
+    let book = &moment.state.book;
+    let held = book.all_leases().filter(|lease| moment.now < lease.until);
+    let owned =
+        |lease: &&Lease| book.all_latest().any(|it| it.id == lease.incident && it.stage.is_open());
+    let stuck = held.into_iter().find(|lease| !owned(lease))?;
+    Some(format!(
+        "place {} of {} is held by {}, which has ended",
+        stuck.place, stuck.pool, stuck.incident
     ))
 }

@@ -6,7 +6,7 @@ use remedy::alarm::AlarmState;
 use remedy::facts::OptIn;
 use remedy::policy::Policy;
 
-use super::{Cause, Invoked, Moment};
+use super::{Cause, Invoked, KNOWN_AFTER, Moment};
 use crate::calls::{Before, Effect, Nature, Verb};
 
 /// The functions' clocks and the alarm's may differ by so much.
@@ -19,6 +19,7 @@ pub(super) fn watch(moment: &Moment<'_>) -> Option<String> {
         let before = effect.before.as_ref()?;
         let why = not_opted_in(moment, before)
             .or_else(|| not_ours(moment, effect, before))
+            .or_else(|| paused(moment, effect, before))
             .or_else(|| no_reason(invoked, effect))?;
         Some(format!("{} of {}, {why}", effect.verb.name(), before.id))
     })
@@ -66,6 +67,30 @@ fn not_ours(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<Str
     };
     let suspended = needed.iter().find(|process| group.suspended.contains(**process))?;
     Some(format!("while {suspended} of {name} is suspended"))
+}
+
+/// What a person has paused, and what a person works on: nothing new is begun
+/// there. What was begun before is finished.
+fn paused(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
+    let incident = before.incident.as_ref()?;
+    let attempt = incident.attempts.last()?;
+    let leaves_standby = effect.verb == Verb::Reboot && incident.standby.is_some();
+    if leaves_standby || attempt.asked_again > 0 {
+        return None;
+    }
+    let group = before.group.as_ref().map(|(name, _)| name);
+    let pauses = moment.state.book.pauses();
+    let pause = pauses.iter().find(|pause| {
+        let known = effect.at.duration_since(pause.since) > KNOWN_AFTER;
+        let holds = effect.at + CLOCKS_DIFFER < pause.until;
+        known && holds && pause.scope.covers(&before.id, group, incident.symptom)
+    });
+    if let Some(pause) = pause {
+        return Some(format!("though {} is paused", pause.scope));
+    }
+    let sessions = before.host.as_ref().map_or(0, |host| host.sessions);
+    (effect.verb != Verb::Clean && sessions > 0 && !moment.is_news(before.id.as_str()))
+        .then(|| "while somebody works on it".to_owned())
 }
 
 /// An alarm that calls for action: in ALARM, measured, not muted, and not too
