@@ -10,11 +10,11 @@ use crate::decide::Decision;
 use crate::facts::{
     DisruptionFact, Fact, Facts, Gap, Group, GroupFact, Instance, InstanceState, OptIn,
 };
-use crate::ids::{GroupName, InstanceId};
+use crate::ids::{GroupName, IncidentId, InstanceId};
 use crate::incident::{Found, Incident, Rung, Standby};
 use crate::pause::Pause;
 use crate::policy::{Mode, Policy};
-use crate::pool::{Lease, Pool, PoolBook};
+use crate::pool::{Pool, PoolBook};
 use crate::reason::Reason;
 
 /// What may be done, exactly: nothing is left to choose while acting. Only
@@ -53,8 +53,8 @@ impl Cleared {
         self.group.as_ref()
     }
 
-    /// The place in the pool's disruption budget that has to be taken first;
-    /// `None` for what disrupts nobody, and for an incident that has one.
+    /// The place in the pool's disruption budget that has to be taken with the
+    /// claim; `None` for what disrupts nobody.
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
     }
@@ -96,7 +96,7 @@ struct Case<'a> {
     observe: bool,
     found: Option<&'a Found>,
     rests_until: Option<Timestamp>,
-    lease: Option<&'a Lease>,
+    incident: Option<&'a IncidentId>,
 }
 
 impl Case<'_> {
@@ -168,7 +168,7 @@ fn case_of<'a>(
         observe: alarm.observe,
         found: None,
         rests_until: rests_until(facts, policy),
-        lease: None,
+        incident: None,
     }
 }
 
@@ -199,7 +199,7 @@ pub fn clear_climb(
         observe: false,
         found: incident.found.as_ref(),
         rests_until: incident.rests_until,
-        lease: incident.lease.as_ref(),
+        incident: Some(&incident.id),
     };
     let refused = GUARDS.iter().filter_map(|guard| guard(&case)).collect();
     // What we began is ours to hand over, whatever has become of the instance.
@@ -407,17 +407,20 @@ fn desired(case: &Case<'_>) -> Result<Option<u32>, Reason> {
 }
 
 /// The last guard: no more members are out of service through us than the pool's
-/// budget. Gives the free place that a disruption has to take, `None` if it
-/// needs none; the write that takes it has the last word.
+/// budget. Gives the place that a disruption has to take, the incident's own if
+/// it holds one, and `None` for what disrupts nobody. The write that takes it has
+/// the last word.
 fn free_place(case: &Case<'_>) -> Result<Option<Place>, Reason> {
-    if !case.is_disruptive() || case.lease.is_some() {
+    if !case.is_disruptive() {
         return Ok(None);
     }
     let book = pool_book(case)?;
     let desired = desired(case)?.unwrap_or(0);
     let Some(pool) = case.facts.pool() else { return Ok(None) };
     let budget = pool.budget(desired, case.policy);
-    match book.free_place(budget, case.facts.observed_at) {
+    let now = case.facts.observed_at;
+    let own = book.held(now).find(|lease| Some(&lease.incident) == case.incident);
+    match own.map(|lease| lease.place).or_else(|| book.free_place(budget, now)) {
         Some(number) => Ok(Some(Place { pool, number })),
         None => Err(Reason::BudgetSpent { pool, budget }),
     }

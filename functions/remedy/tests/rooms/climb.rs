@@ -6,9 +6,10 @@ use remedy::facts::{Fact, Facts, InstanceState};
 use remedy::guard::clear_climb;
 use remedy::incident::{Found, Incident, Rung};
 use remedy::policy::{Mode, Policy};
+use remedy::pool::Lease;
 use remedy::reason::Reason;
 
-use crate::given::{alone, facts, incident, instance, membership, policy, tags};
+use crate::given::{alone, facts, incident, instance, lease, membership, policy, pool, tags};
 
 type Change = fn(&mut Incident, &mut Facts, &mut Policy);
 
@@ -108,4 +109,25 @@ fn an_incident_without_a_rung_left_is_handed_over_whatever_became_of_the_instanc
         facts.instance = Fact::Known(None);
     };
     assert_eq!(refused(forgotten), (vec!["instance-missing", "not-in-group"], true));
+}
+
+#[test]
+fn an_incident_disrupts_on_a_place_it_holds_and_on_no_other() {
+    let place = |holds: bool, taken: bool| {
+        let (mut incident, mut facts) = (incident(HighCpu), facts());
+        let own = Lease { incident: incident.id.clone(), ..lease(0) };
+        incident.lease = Some(own.clone());
+        pool(&mut facts).leases = match (holds, taken) {
+            (true, _) => vec![own],
+            (false, true) => vec![lease(0)],
+            (false, false) => Vec::new(),
+        };
+        let decision = decide(incident.symptom, &incident.tried(), &facts, &policy());
+        let cleared = clear_climb(decision, &incident, &facts, &policy());
+        cleared.map(|cleared| cleared.place().map(|place| place.number)).map_err(|it| it.because)
+    };
+    assert_eq!(place(true, false), Ok(Some(0)), "its own, taken again with the claim");
+    assert_eq!(place(false, false), Ok(Some(0)), "it was given back, and is free");
+    let spent = place(false, true).unwrap_err();
+    assert_eq!(spent[0].code(), "budget-spent", "what it once held is another's now");
 }
