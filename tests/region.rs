@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::act::{CleanupOrder, Relief, Touch};
 use remedy::alarm::{Bad, Series, Symptom};
 use remedy::facts::Look;
-use remedy::ids::{IncidentId, MountPoint};
+use remedy::ids::MountPoint;
 use remedy::incident::{Incident, No, Stage, Standby};
 use remedy::ledger::Ledger;
 use serde_json::Value;
@@ -41,7 +41,7 @@ fn count(group: &Group, lifecycle: Lifecycle) -> usize {
 fn order(names: &Names) -> CleanupOrder {
     CleanupOrder {
         instance: names.web.clone(),
-        incident: IncidentId::new("an-incident").unwrap(),
+        comment: "an-incident".to_owned(),
         symptom: Symptom::DiskFull,
         relief: Relief::Disk { mount: MountPoint::root(), target_percent: 80 },
         evidence: None,
@@ -350,7 +350,7 @@ fn a_command_is_not_shown_at_once_and_is_found_by_its_incident() {
     let (region, names) = region();
     let order = order(&names);
     let id = finish(region.clean(&order)).unwrap();
-    let found = || finish(region.command_of(&order.incident, &names.web)).unwrap();
+    let found = || finish(region.command_of(&order.comment, &names.web)).unwrap();
     assert_eq!(found(), None);
     pass(&region, 2);
     assert_eq!(found(), Some(id.clone()));

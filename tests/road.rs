@@ -175,7 +175,7 @@ fn each_symptom_is_relieved_by_its_own_means() {
         let [command] = region.commands().try_into().unwrap();
         let incident = region.incident(&names.web).unwrap();
         assert_eq!(command.order.relief, relief);
-        assert_eq!((command.order.symptom, command.order.incident), (symptom, incident.id));
+        assert_eq!((command.order.symptom, command.order.comment), (symptom, incident.comment()));
         assert_eq!(incident.attempts[0].command_id, Some(command.id), "it can be found again");
     }
 }

@@ -159,7 +159,7 @@ fn who_cannot_be_rebooted_in_standby_comes_back_first() {
     let mut play = Play::grouped(Trouble::hopeless(HighCpu, 99.1));
     play.region.break_call(Verb::Reboot, Fault::RequestLost);
     assert_eq!(play.until_the_end(), Stage::Resolved);
-    let last = [Verb::Reboot, Verb::ComeBack, Verb::Replace];
+    let last = [Verb::Reboot, Verb::ComeBack, Verb::Gather, Verb::Replace];
     assert!(play.touches().ends_with(&last), "{:?}", play.touches());
     assert_eq!(play.asked(Verb::Reboot), 1);
 }
@@ -309,7 +309,85 @@ fn a_rung_that_is_held_back_is_told_once() {
         play.minutes(40);
         assert_eq!(play.told(), told, "{held_by}");
         assert!(play.last_reasons().contains(&held_by), "{:?}", play.last_reasons());
-        assert_eq!(play.touches(), [Verb::Clean], "{held_by}");
+        let acted: Vec<Verb> =
+            play.touches().into_iter().filter(|verb| *verb != Verb::Gather).collect();
+        assert_eq!(acted, [Verb::Clean], "{held_by}");
+    }
+}
+
+#[test]
+fn a_host_that_holds_back_a_rung_is_asked_again_and_lets_go_by_itself() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1)).with_host(|it| it.persons = 1);
+    play.minutes(32);
+    let asked = play.asked(Verb::Gather);
+    assert!((5..=6).contains(&asked), "every 5 minutes, not every beat: {asked}");
+    assert_eq!(play.asked(Verb::LeaveService), 0);
+    let mut play = play.with_host(|host| host.persons = 0);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.tried(), [Rung::Cleanup, Rung::Reboot]);
+}
+
+#[test]
+fn who_came_in_since_the_cleanup_is_found_before_the_reboot() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play = play.with_host(|host| host.script = Script::Boasts);
+    play.until(Stage::Watching);
+    let mut play = play.with_host(|host| {
+        host.persons = 1;
+        host.script = Script::Honest;
+    });
+    play.minutes(20);
+    assert_eq!(play.asked(Verb::LeaveService) + play.asked(Verb::Reboot), 0);
+    assert_eq!(play.incident().unwrap().found.unwrap().persons, Some(1));
+}
+
+#[test]
+fn evidence_is_off_the_host_before_every_disruption() {
+    let told = |play: &Play| {
+        play.region.topic().last().map(|notification| notification.text.clone()).unwrap()
+    };
+    // A cleanup's own evidence is fresh enough for what follows at once.
+    let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Rebooting);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::Reboot]);
+    let [uri] = play.region.bucket().try_into().unwrap();
+    assert!(uri.ends_with("/1-cleanup.txt") && told(&play).contains(&uri), "{uri}");
+
+    // When the metric has shown for a while that it did not help, there is news.
+    let boasts = |play: Play| play.with_host(|host| host.script = Script::Boasts);
+    let mut play = boasts(Play::standalone(Trouble::stubborn(HighCpu, 99.1)));
+    play.until(Stage::Rebooting);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::Gather, Verb::Reboot]);
+    let uri = play.region.bucket().pop().unwrap();
+    assert!(uri.ends_with("/1-gathered.txt") && told(&play).contains(&uri), "{uri}");
+
+    // Without a way to the bucket the output of a command is the way.
+    let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));
+    play = play.with_host(|host| host.reaches_bucket = false);
+    play.until(Stage::Rebooting);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::Gather, Verb::Reboot]);
+    let output = format!("in the output of SSM command {}", play.region.commands()[1].id);
+    assert!(told(&play).contains(&output), "{}", told(&play));
+
+    // No answer is no obstacle, and is told.
+    let mut play = boasts(Play::standalone(Trouble::stubborn(HighCpu, 99.1)));
+    play.until(Stage::Watching);
+    play.region.break_call(Verb::Gather, Fault::Refused("AccessDeniedException: no"));
+    play.until(Stage::Rebooting);
+    assert!(told(&play).contains("AccessDeniedException"), "{}", told(&play));
+}
+
+#[test]
+fn the_next_rung_does_not_wait_for_evidence_beyond_its_box() {
+    for fault in [Fault::RequestLost, Fault::AnswerLost] {
+        let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));
+        play = play.with_host(|host| host.script = Script::Boasts);
+        play.until(Stage::Watching);
+        play.region.break_call(Verb::Gather, fault.clone());
+        play.region.break_call(Verb::CommandOf, Fault::Refused("ThrottlingException"));
+        play.until(Stage::Gathering);
+        let waited = play.until(Stage::Rebooting);
+        assert!(waited <= 4, "{fault:?}: {waited} minutes");
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Verb {
     NoteReplacement,
     /// Sends a cleanup command.
     Clean,
+    /// Sends a command that only looks.
+    Gather,
     /// Reboots an instance.
     Reboot,
     /// Has a group replace an instance.
@@ -155,7 +157,7 @@ impl Verb {
             Self::NoteReplacement | Self::NoteSick | Self::Release | Self::Pause | Self::Lift => {
                 "dynamodb:UpdateItem"
             }
-            Self::Clean => "ssm:SendCommand",
+            Self::Clean | Self::Gather => "ssm:SendCommand",
             Self::Reboot => "ec2:RebootInstances",
             Self::Replace => "autoscaling:SetInstanceHealth",
             Self::LeaveService => "autoscaling:EnterStandby",
@@ -191,9 +193,12 @@ impl Verb {
             | Self::Pause
             | Self::Lift
             | Self::NoteReplacement => Nature::Write,
-            Self::Clean | Self::Reboot | Self::Replace | Self::LeaveService | Self::ComeBack => {
-                Nature::Touch
-            }
+            Self::Clean
+            | Self::Gather
+            | Self::Reboot
+            | Self::Replace
+            | Self::LeaveService
+            | Self::ComeBack => Nature::Touch,
             Self::Tell => Nature::Tell,
         }
     }

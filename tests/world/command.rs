@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::act::CleanupOrder;
 use remedy::facts;
 use remedy::ids::CommandId;
+use remedy::result::Mode;
 
 use crate::script::Ending;
 
@@ -31,6 +32,8 @@ pub struct Command {
     pub id: CommandId,
     /// What it asked for.
     pub order: CleanupOrder,
+    /// Whether it may change anything.
+    pub mode: Mode,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// What is left of the run.

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use remedy::alarm::{Invocation, Symptom};
 use remedy::facts::Gap;
 use remedy::follow_up::{self, Beat};
-use remedy::ids::InstanceId;
+use remedy::ids::{BucketName, InstanceId};
 use remedy::policy::{Mode, Policy};
 use remedy::respond::{self, Answer, RespondError};
 
@@ -33,7 +33,7 @@ pub struct Function {
 impl Function {
     /// The function of `symptom`, allowed to act and otherwise as it comes.
     pub fn new(symptom: Symptom) -> Self {
-        let policy = Policy { mode: Mode::Act, ..Policy::default() };
+        let policy = deployed();
         Self { symptom, policy, ahead: SignedDuration::ZERO }
     }
 
@@ -65,9 +65,15 @@ pub struct FollowUp {
 impl Default for FollowUp {
     /// The follow-up, allowed to act and otherwise as it comes.
     fn default() -> Self {
-        let policy = Policy { mode: Mode::Act, ..Policy::default() };
+        let policy = deployed();
         Self { policy, ahead: SignedDuration::ZERO }
     }
+}
+
+/// What the template makes of a deployment that may act.
+fn deployed() -> Policy {
+    let evidence_bucket = BucketName::new("remedy-evidence").ok();
+    Policy { mode: Mode::Act, evidence_bucket, ..Policy::default() }
 }
 
 impl FollowUp {

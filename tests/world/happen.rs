@@ -8,6 +8,7 @@ use remedy::act::CleanupOrder;
 use remedy::facts::InstanceState;
 use remedy::ids::{CommandId, GroupName, InstanceId};
 use remedy::incident::Rung;
+use remedy::result::Mode;
 
 use crate::command::Command;
 use crate::group::{Group, Lifecycle, Member, Step};
@@ -53,7 +54,11 @@ pub(crate) enum Due {
 /// What is asked of it.
 impl State {
     /// Has the agent of the order's host carry it out, some time from now.
-    pub(crate) fn send(&mut self, order: &CleanupOrder) -> Result<CommandId, &'static str> {
+    pub(crate) fn send(
+        &mut self,
+        order: &CleanupOrder,
+        mode: Mode,
+    ) -> Result<CommandId, &'static str> {
         let host = self.hosts.get(&order.instance);
         if host.is_none_or(|host| host.agent_at(self.now).is_none()) {
             return Err("InvalidInstanceId: no managed instance by that id");
@@ -65,6 +70,7 @@ impl State {
         self.commands.push(Command {
             id: id.clone(),
             order: order.clone(),
+            mode,
             sent_at: self.now,
             ending: None,
         });
@@ -235,9 +241,12 @@ impl State {
         let id = command.order.instance.clone();
         let host = self.hosts.get_mut(&id).filter(|host| host.obeys());
         let (cured, ending) = match host {
-            Some(host) => script::run(host, command.order.symptom, &command.id),
+            Some(host) => script::run(host, command),
             None => (false, Ending::not_delivered()),
         };
+        if let Some(destination) = command.order.evidence.as_ref().filter(|_| ending.uploaded) {
+            self.bucket.push(destination.to_string());
+        }
         command.ending = Some(ending);
         self.hints.push(id.clone());
         if cured {

@@ -83,6 +83,8 @@ pub struct Host {
     pub persons: u64,
     /// Session Manager sessions that are open on it.
     pub sessions: usize,
+    /// Whether it has a way to the evidence bucket.
+    pub reaches_bucket: bool,
     /// Whether its metrics are published.
     pub measured: bool,
     /// How often they are.
@@ -124,6 +126,7 @@ impl Host {
             script: Script::Honest,
             persons: 0,
             sessions: 0,
+            reaches_bucket: true,
             measured: true,
             period: SignedDuration::from_secs(60),
             boot_takes: Some(BOOT_TAKES),

@@ -2,19 +2,20 @@
 //! before it takes effect, so that other invocations may be first; its effect
 //! is one instant.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use remedy::act::{CleanupOrder, Refused, Touch};
 use remedy::alarm::{AlarmState, Series, Symptom};
 use remedy::console::Place;
 use remedy::facts::{
     Agent, Command, Datapoint, Gap, Group, History, Instance, Look, Membership, StatusChecks,
 };
-use remedy::ids::{CommandId, GroupName, IncidentId, InstanceId};
+use remedy::ids::{CommandId, GroupName, InstanceId};
 use remedy::incident::{Incident, Standby};
 use remedy::ledger::{Leased, Ledger, Recorded};
 use remedy::notify::{Notification, Tell};
 use remedy::pause::{Pause, Scope};
 use remedy::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::result::Mode;
 
 use crate::Region;
 use crate::calls::{self, Effect, Fault, Nature, Verb};
@@ -202,12 +203,12 @@ impl Look for Region {
 
     async fn command_of(
         &self,
-        incident: &IncidentId,
+        comment: &str,
         instance: &InstanceId,
     ) -> Result<Option<CommandId>, Gap> {
-        self.look(Verb::CommandOf, incident.as_str(), |state| {
+        self.look(Verb::CommandOf, comment, |state| {
             let order =
-                |order: &CleanupOrder| order.incident == *incident && order.instance == *instance;
+                |order: &CleanupOrder| order.comment == comment && order.instance == *instance;
             let mut newest_first = state.commands.iter().rev();
             let newest = newest_first.find(|it| order(&it.order) && it.is_shown(state.now));
             newest.map(|command| command.id.clone())
@@ -304,7 +305,17 @@ impl Ledger for Region {
 
 impl Touch for Region {
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, Refused> {
-        self.call(Verb::Clean, order.instance.as_str(), |state| state.send(order)).await
+        self.call(Verb::Clean, order.instance.as_str(), |state| state.send(order, Mode::Apply))
+            .await
+    }
+
+    async fn gather(
+        &self,
+        order: &CleanupOrder,
+        _within: SignedDuration,
+    ) -> Result<CommandId, Refused> {
+        self.call(Verb::Gather, order.instance.as_str(), |state| state.send(order, Mode::Report))
+            .await
     }
 
     async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {

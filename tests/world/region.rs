@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) groups: BTreeMap<GroupName, Group>,
     pub(crate) book: Book,
     pub(crate) topic: Vec<Notification>,
+    /// What hosts have put into the evidence bucket, by its address.
+    pub(crate) bucket: Vec<String>,
     pub(crate) calls: Vec<Call>,
     /// Whether calls are written down for people, which takes most of the time.
     pub(crate) transcribes: bool,
@@ -74,6 +76,7 @@ impl Region {
             groups: BTreeMap::new(),
             book: Book::default(),
             topic: Vec::new(),
+            bucket: Vec::new(),
             calls: Vec::new(),
             transcribes: true,
             called: 0,
@@ -303,6 +306,11 @@ impl Region {
     /// Every notification that was published, oldest first.
     pub fn topic(&self) -> Vec<Notification> {
         self.state.borrow().topic.clone()
+    }
+
+    /// What hosts have put into the evidence bucket, by its address.
+    pub fn bucket(&self) -> Vec<String> {
+        self.state.borrow().bucket.clone()
     }
 
     /// Every call so far, oldest first.

@@ -3,10 +3,10 @@
 
 use remedy::alarm::Symptom;
 use remedy::facts;
-use remedy::ids::CommandId;
-use remedy::result::MARKER;
+use remedy::result::{MARKER, Mode};
 use serde_json::json;
 
+use crate::command::Command;
 use crate::host::Host;
 
 /// How a cleanup script fares on a host.
@@ -31,6 +31,7 @@ pub enum Script {
 /// What an ended command left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ending {
+    pub(crate) uploaded: bool,
     pub(crate) status: &'static str,
     pub(crate) exit_code: Option<i32>,
     pub(crate) stdout: String,
@@ -38,7 +39,7 @@ pub(crate) struct Ending {
 
 impl Ending {
     fn silent(status: &'static str, exit_code: i32) -> Self {
-        Self { status, exit_code: Some(exit_code), stdout: String::new() }
+        Self { uploaded: false, status, exit_code: Some(exit_code), stdout: String::new() }
     }
 
     /// No agent fetched the command in time, so it never runs.
@@ -58,9 +59,11 @@ impl Ending {
     }
 }
 
-/// Runs the script of `symptom` on `host`. Gives whether it cures the trouble,
-/// and what is left of the run.
-pub(crate) fn run(host: &Host, symptom: Symptom, id: &CommandId) -> (bool, Ending) {
+/// Runs the command's script on `host`. Gives whether it cures the trouble, and
+/// what is left of the run.
+pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
+    let Command { order, mode, id, .. } = command;
+    let symptom = order.symptom;
     let trouble = host.trouble.filter(|trouble| trouble.symptom == symptom);
     let relieved = trouble.is_none_or(|trouble| trouble.cleanup_helps);
     let (status, reason, code) = match host.script {
@@ -69,6 +72,7 @@ pub(crate) fn run(host: &Host, symptom: Symptom, id: &CommandId) -> (bool, Endin
         Script::IsCancelled => return (false, Ending::silent("Cancelled", -1)),
         Script::Crashes => ("error", "line 210 failed", 5),
         Script::Skips => ("skipped", "another run holds the lock", 0),
+        _ if *mode == Mode::Report => ("report", "looked only", 0),
         Script::Boasts => ("ok", "relieved", 0),
         Script::Honest if trouble.is_none() => ("ok", "nothing to relieve", 0),
         Script::Honest if relieved => ("ok", "relieved", 0),
@@ -79,22 +83,33 @@ pub(crate) fn run(host: &Host, symptom: Symptom, id: &CommandId) -> (bool, Endin
         Symptom::MemoryPressure => "memory-relief",
         Symptom::HighCpu => "cpu-relief",
     };
+    // Who skips or crashes has not come so far as to keep anything.
+    let kept = code == 0 && status != "skipped";
+    let uploaded = kept && host.reaches_bucket && order.evidence.is_some();
     let line = json!({
         "v": 1,
         "action": action,
         "status": status,
         "reason": reason,
-        "mode": "apply",
+        "mode": mode,
         "preflight": {
             "boot_id": format!("boot-{}", host.boots),
             "persons": host.persons,
             "packages_busy": false,
             "fstab_ok": true,
         },
+        "evidence": if kept { json!({
+            "file": "/var/lib/remedy/evidence/1.txt",
+            "bytes": 4711,
+            "sha256": "0f",
+            "where": "disk",
+            "uploaded": order.evidence.as_ref().map(|_| uploaded),
+            "printed": *mode == Mode::Report && !uploaded,
+        }) } else { json!(null) },
         "seconds": 3,
     });
-    let cured = relieved && host.script == Script::Honest;
+    let cured = relieved && host.script == Script::Honest && *mode == Mode::Apply;
     let status = if code == 0 { "Success" } else { "Failed" };
     let stdout = format!("command {id}\n{MARKER}{line}\n");
-    (cured, Ending { status, exit_code: Some(code), stdout })
+    (cured, Ending { uploaded, status, exit_code: Some(code), stdout })
 }

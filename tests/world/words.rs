@@ -233,6 +233,7 @@ pub fn stage(stage: Stage) -> &'static str {
     match stage {
         Stage::Waiting => "waiting",
         Stage::Cleaning => "cleaning",
+        Stage::Gathering => "gathering",
         Stage::Draining => "draining",
         Stage::Rebooting => "rebooting",
         Stage::Returning => "returning",

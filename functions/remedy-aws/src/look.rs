@@ -13,7 +13,7 @@ use remedy::facts::{
     Agent, Command, Datapoint, Gap, Group, History, Instance, InstanceState, Look, Membership,
     Platform, ScheduledEvent, StatusChecks,
 };
-use remedy::ids::{CommandId, GroupName, IncidentId, InstanceId};
+use remedy::ids::{CommandId, GroupName, InstanceId};
 use remedy::pool::{Pool, PoolBook};
 
 use crate::clients::Aws;
@@ -214,7 +214,7 @@ impl Look for Aws {
 
     async fn command_of(
         &self,
-        incident: &IncidentId,
+        comment: &str,
         instance: &InstanceId,
     ) -> Result<Option<CommandId>, Gap> {
         const CALL: &str = "ssm:ListCommandInvocations";
@@ -229,7 +229,7 @@ impl Look for Aws {
         let ours = answer
             .command_invocations()
             .iter()
-            .find(|invocation| invocation.comment() == Some(incident.as_str()))
+            .find(|invocation| invocation.comment() == Some(comment))
             .and_then(ssm::CommandInvocation::command_id);
         ours.map(|id| {
             CommandId::new(id).map_err(|error| Gap { call: CALL, why: error.to_string() })

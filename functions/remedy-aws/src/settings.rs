@@ -24,6 +24,7 @@ use remedy::policy::{Mode, Policy};
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
 /// | `REMEDY_UNITS` | no | systemd units a cleanup may restart, separated by commas |
 /// | `REMEDY_EVIDENCE_BUCKET` | no | the S3 bucket for what hosts know before they are touched |
+/// | `REMEDY_EVIDENCE_SECONDS` | no | a host has so long to say what it knows (60; 20 to 120) |
 /// | `REMEDY_STALE_MINUTES` | no | an older alarm is not acted on (15; 1 to 360) |
 /// | `REMEDY_AGENT_SILENT_MINUTES` | no | a longer silence means no answer (15; 5 to 120) |
 /// | `REMEDY_CLAIM_MINUTES` | no | the longest an incident may take (180; 180 to 1440) |
@@ -142,6 +143,12 @@ fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsEr
         mode: mode(lookup("REMEDY_MODE").as_deref())?,
         units: units(lookup("REMEDY_UNITS"))?,
         evidence_bucket: bucket(lookup("REMEDY_EVIDENCE_BUCKET"))?,
+        gathering_takes: SignedDuration::from_secs(within(
+            "REMEDY_EVIDENCE_SECONDS",
+            lookup("REMEDY_EVIDENCE_SECONDS"),
+            20..=120,
+            default.gathering_takes.as_secs(),
+        )?),
         stale_after: minutes(
             "REMEDY_STALE_MINUTES",
             lookup("REMEDY_STALE_MINUTES"),
@@ -329,6 +336,7 @@ mod tests {
             ("REMEDY_MODE", "yes"),
             ("REMEDY_UNITS", "app.service, rm -rf"),
             ("REMEDY_EVIDENCE_BUCKET", "arn:aws:s3:::evidence"),
+            ("REMEDY_EVIDENCE_SECONDS", "121"),
             ("REMEDY_STALE_MINUTES", "0"),
             ("REMEDY_STALE_MINUTES", "soon"),
             ("REMEDY_AGENT_SILENT_MINUTES", "121"),
@@ -368,13 +376,15 @@ mod tests {
         let policy = read(&[
             ("REMEDY_UNITS", "app.service, web@1.service,"),
             ("REMEDY_EVIDENCE_BUCKET", "remedy-evidence-1x2y"),
+            ("REMEDY_EVIDENCE_SECONDS", "20"),
             ("REMEDY_STALE_MINUTES", "30"),
             ("REMEDY_DISK_TARGET_PERCENT", "70"),
         ])
         .unwrap()
         .policy;
         assert_eq!(policy.units.len(), 2);
-        assert_eq!(policy.evidence_bucket.unwrap().as_str(), "remedy-evidence-1x2y");
+        assert_eq!(policy.gathering_takes, SignedDuration::from_secs(20));
+        assert_eq!(policy.evidence_bucket.as_ref().unwrap().as_str(), "remedy-evidence-1x2y");
         assert_eq!(policy.stale_after, SignedDuration::from_mins(30));
         assert_eq!(policy.disk_target_percent, 70);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use jiff::SignedDuration;
 use lambda_runtime::tracing;
 use remedy::act::{CleanupOrder, Refused, Relief, Touch};
 use remedy::facts::Gap;
@@ -19,33 +20,20 @@ const DELIVERY_SECONDS: i32 = 60;
 
 impl Touch for Aws {
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, Refused> {
-        const CALL: &str = "ssm:SendCommand";
-        let document = self.documents.get(&order.symptom).ok_or_else(|| Refused {
-            gap: Gap { call: CALL, why: format!("no document for {} is set", order.symptom) },
-            no: Some(No::NotForUs),
-        })?;
-        let mut send = self
-            .ssm
-            .send_command()
-            .document_name(document)
-            .instance_ids(order.instance.as_str())
-            .timeout_seconds(DELIVERY_SECONDS)
-            .comment(order.incident.as_str());
-        for (name, value) in parameters(&order.relief) {
-            send = send.parameters(name, vec![value]);
-        }
-        if let Some(destination) = &order.evidence {
-            match self.signer.for_host(destination).await {
-                Ok(url) => send = send.parameters("EvidenceUrl", vec![url]),
-                // The host keeps it, then; the cleanup does not wait for that.
-                Err(unsigned) => tracing::warn!("{unsigned}"),
-            }
-        }
-        let answer = send.send().await.map_err(|error| refused(CALL, &error))?;
-        let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
-        // The command was taken, so an id we cannot read is a doubt, not a no.
-        CommandId::new(id)
-            .map_err(|error| Refused { gap: Gap { call: CALL, why: error.to_string() }, no: None })
+        self.send(order, vec![("Mode", "apply".to_owned())]).await
+    }
+
+    async fn gather(
+        &self,
+        order: &CleanupOrder,
+        within: SignedDuration,
+    ) -> Result<CommandId, Refused> {
+        let parameters = vec![
+            ("Mode", "report".to_owned()),
+            ("Deadline", within.as_secs().to_string()),
+            ("EvidenceOutput", "yes".to_owned()),
+        ];
+        self.send(order, parameters).await
     }
 
     async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {
@@ -119,6 +107,44 @@ impl Touch for Aws {
     }
 }
 
+impl Aws {
+    /// Sends the document of the order's symptom to its host.
+    async fn send(
+        &self,
+        order: &CleanupOrder,
+        mut parameters: Vec<(&'static str, String)>,
+    ) -> Result<CommandId, Refused> {
+        const CALL: &str = "ssm:SendCommand";
+        let document = self.documents.get(&order.symptom).ok_or_else(|| Refused {
+            gap: Gap { call: CALL, why: format!("no document for {} is set", order.symptom) },
+            no: Some(No::NotForUs),
+        })?;
+        let mut send = self
+            .ssm
+            .send_command()
+            .document_name(document)
+            .instance_ids(order.instance.as_str())
+            .timeout_seconds(DELIVERY_SECONDS)
+            .comment(&order.comment);
+        parameters.extend(relief(&order.relief));
+        for (name, value) in parameters {
+            send = send.parameters(name, vec![value]);
+        }
+        if let Some(destination) = &order.evidence {
+            match self.signer.for_host(destination).await {
+                Ok(url) => send = send.parameters("EvidenceUrl", vec![url]),
+                // The host keeps it, then; nothing waits for that.
+                Err(unsigned) => tracing::warn!("{unsigned}"),
+            }
+        }
+        let answer = send.send().await.map_err(|error| refused(CALL, &error))?;
+        let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
+        // The command was taken, so an id we cannot read is a doubt, not a no.
+        CommandId::new(id)
+            .map_err(|error| Refused { gap: Gap { call: CALL, why: error.to_string() }, no: None })
+    }
+}
+
 /// Auto Scaling without the SDK's own retries; see [`once`].
 fn unretried() -> aws_sdk_autoscaling::config::Builder {
     aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled())
@@ -146,17 +172,14 @@ where
     }
 }
 
-fn parameters(relief: &Relief) -> Vec<(&'static str, String)> {
-    let mut parameters = vec![("Mode", "apply".to_owned())];
+fn relief(relief: &Relief) -> Vec<(&'static str, String)> {
     match relief {
         Relief::Disk { mount, target_percent } => {
-            parameters.push(("MountPoint", mount.to_string()));
-            parameters.push(("TargetPercent", target_percent.to_string()));
+            vec![("MountPoint", mount.to_string()), ("TargetPercent", target_percent.to_string())]
         }
         Relief::Memory { units } | Relief::Cpu { units } => {
             let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
-            parameters.push(("Units", names.join(",")));
+            vec![("Units", names.join(","))]
         }
     }
-    parameters
 }

@@ -1,9 +1,11 @@
 //! The sixth room: the hands are told what to do, and only with a [`Claim`].
 
+use jiff::SignedDuration;
+
 use crate::alarm::Symptom;
 use crate::evidence::Destination;
 use crate::facts::Gap;
-use crate::ids::{CommandId, GroupName, IncidentId, InstanceId, MountPoint, UnitName};
+use crate::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
 use crate::incident::{Incident, No, RefusedCall, Standby};
 use crate::ledger::{Claim, Deed};
 use crate::policy::Policy;
@@ -13,6 +15,13 @@ use crate::reason::Reason;
 pub trait Touch {
     /// `ssm:SendCommand` with the function's own document to one instance.
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, Refused>;
+    /// The same document, told to look only and to give what it finds off the
+    /// host, within so much time.
+    async fn gather(
+        &self,
+        order: &CleanupOrder,
+        within: SignedDuration,
+    ) -> Result<CommandId, Refused>;
     /// `ec2:RebootInstances` of one instance. Never repeated on doubt.
     async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused>;
     /// `autoscaling:SetInstanceHealth`: the group replaces the instance the
@@ -30,18 +39,18 @@ pub trait Touch {
     async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), Refused>;
 }
 
-/// What a cleanup document is told.
+/// What the document of a symptom is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CleanupOrder {
-    /// The host to clean.
+    /// The host.
     pub instance: InstanceId,
-    /// Stands in the command's comment, so that the command can be found.
-    pub incident: IncidentId,
+    /// The command's comment, by which it can be found.
+    pub comment: String,
     /// Whose document to send.
     pub symptom: Symptom,
     /// What the document of the symptom needs to know.
     pub relief: Relief,
-    /// Where the host sends its evidence before it changes anything.
+    /// Where the host sends its evidence, before it changes anything.
     pub evidence: Option<Destination>,
 }
 
@@ -108,6 +117,9 @@ pub async fn act(claim: Claim, policy: &Policy, touch: &impl Touch) -> Acted {
     let (deed, mut incident) = claim.spend();
     let answer = call(deed, &incident, policy, touch).await;
     incident.version += 1;
+    if deed == Deed::Gather {
+        return Acted { incident: asked(incident, answer), failure: None };
+    }
     let attempt = incident.attempts.last_mut();
     let failure = match answer {
         Ok(None) => None,
@@ -130,6 +142,21 @@ pub async fn act(claim: Claim, policy: &Policy, touch: &impl Touch) -> Acted {
     Acted { incident, failure }
 }
 
+/// Notes what became of the question to the host. That it could not be asked
+/// fails nothing: it is evidence that is missing.
+fn asked(mut incident: Incident, answer: Result<Option<CommandId>, Refused>) -> Incident {
+    if let Some(gathering) = &mut incident.gathering {
+        match answer {
+            Ok(command_id) => gathering.command_id = command_id,
+            Err(refused) if refused.no.is_some() => {
+                gathering.refused = Some(refused.gap.to_string());
+            }
+            Err(_) => {} // It may have been sent, and is looked for.
+        }
+    }
+    incident
+}
+
 async fn call(
     deed: Deed,
     incident: &Incident,
@@ -138,15 +165,9 @@ async fn call(
 ) -> Result<Option<CommandId>, Refused> {
     let instance = &incident.instance_id;
     match (deed, &incident.group) {
-        (Deed::Clean, _) => {
-            let order = CleanupOrder {
-                instance: instance.clone(),
-                incident: incident.id.clone(),
-                symptom: incident.symptom,
-                relief: Relief::of(incident, policy),
-                evidence: incident.destination(policy.evidence_bucket.as_ref()),
-            };
-            touch.clean(&order).await.map(Some)
+        (Deed::Clean, _) => touch.clean(&order(incident, policy)).await.map(Some),
+        (Deed::Gather, _) => {
+            touch.gather(&order(incident, policy), policy.gathering_takes).await.map(Some)
         }
         (Deed::Reboot, _) => touch.reboot(instance).await.map(|()| None),
         (Deed::Replace, _) => touch.replace(instance).await.map(|()| None),
@@ -161,5 +182,15 @@ async fn call(
             },
             no: Some(No::NotForUs),
         }),
+    }
+}
+
+fn order(incident: &Incident, policy: &Policy) -> CleanupOrder {
+    CleanupOrder {
+        instance: incident.instance_id.clone(),
+        comment: incident.comment(),
+        symptom: incident.symptom,
+        relief: Relief::of(incident, policy),
+        evidence: incident.destination(policy.evidence_bucket.as_ref()),
     }
 }

@@ -118,6 +118,12 @@ fn did_not_last(rung: Rung, symptom: Symptom, facts: &Facts, policy: &Policy) ->
     (1 + repeats.len() >= policy.repeats && count > 0).then_some(count)
 }
 
+/// Whether the host itself can be asked something: its agent answers, on a
+/// platform that our scripts are written for.
+pub fn host_answers(facts: &Facts, policy: &Policy) -> bool {
+    matches!(cleanup(facts, policy), Available(_))
+}
+
 enum Availability {
     Available(Option<Standby>),
     Unavailable(Reason),

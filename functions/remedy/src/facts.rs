@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::alarm::{AlarmState, Series, Symptom};
-use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
+use crate::ids::{CommandId, GroupName, InstanceId};
 use crate::incident::{Found, Incident, Past};
 use crate::pause::Pause;
 use crate::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE, OPT_IN_TAG};
@@ -295,11 +295,11 @@ pub trait Look {
     async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap>;
     /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
     async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap>;
-    /// `ssm:ListCommandInvocations`: the newest command on `instance` whose
-    /// comment is the incident's id.
+    /// `ssm:ListCommandInvocations`: the newest command on `instance` with that
+    /// comment.
     async fn command_of(
         &self,
-        incident: &IncidentId,
+        comment: &str,
         instance: &InstanceId,
     ) -> Result<Option<CommandId>, Gap>;
     /// `cloudwatch:GetMetricData`: the values of `series` from `since` until

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::act::{self, Touch};
 use crate::decide;
 use crate::facts::{Facts, Gap, GroupFact, Look};
+use crate::gather;
 use crate::guard::{self, Refusal};
 use crate::ids::{GroupName, IncidentId, InstanceId};
 use crate::incident::{HeldBack, Incident, Rung, Stage};
@@ -169,6 +170,9 @@ where
         Step::CarryOn(deed, incident, reason) => {
             let claim = ledger::carry_on(world, deed, &incident, now, policy).await?;
             match claim {
+                Some(claim) if deed == Deed::Gather => {
+                    Ok(Some(asked(claim, None, vec![reason], now, policy, world).await))
+                }
                 Some(claim) => Ok(Some(carry_out(claim, vec![reason], now, policy, world).await)),
                 None => Ok(None),
             }
@@ -211,6 +215,7 @@ where
         facts.read_for_disruption(world, &incident.instance_id, incident.symptom).await;
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, policy);
+    let rung = decision.rung();
     let cleared = match guard::clear_climb(decision, incident, &facts, policy) {
         Ok(cleared) => cleared,
         Err(refusal) if refusal.handed_over => {
@@ -218,6 +223,9 @@ where
             because.extend(refusal.because);
             let ended = incident.moved_to(Stage::HandedOver, now);
             return ending(incident, ended, because, now, world).await;
+        }
+        Err(refusal) if gather::may_say_otherwise(&refusal, incident, &facts, policy) => {
+            return ask_host(incident, rung, refusal.because, now, policy, world).await;
         }
         Err(refusal) if !refusal.passes && incident.attempts.is_empty() => {
             let ended = incident.moved_to(Stage::Withdrawn, now);
@@ -231,8 +239,11 @@ where
         let refusal = Refusal::for_now(cleared.rung(), Reason::FactUnknown(gap));
         return hold_back(incident, reason, refusal, now, world).await;
     }
-    let mut because = vec![reason.clone()];
-    because.extend_from_slice(cleared.because());
+    if gather::comes_first(&cleared, Some(incident), &facts, policy) {
+        let first = Reason::EvidenceFirst { rung: cleared.rung() };
+        return ask_host(incident, rung, vec![reason, first], now, policy, world).await;
+    }
+    let because = [&led_here(&reason, &presence), cleared.because()].concat();
     match ledger::climb(world, &cleared, incident, now, policy).await? {
         Climbed::Claimed(claim) => Ok(Some(carry_out(*claim, because, now, policy, world).await)),
         Climbed::Outrun => Ok(None),
@@ -241,6 +252,66 @@ where
             hold_back(incident, reason, refusal, now, world).await
         }
     }
+}
+
+/// Why a rung is tried now. Where the evidence is says nothing about the
+/// symptom, so that is said again.
+fn led_here(reason: &Reason, presence: &Presence) -> Vec<Reason> {
+    let evidence = matches!(
+        reason,
+        Reason::EvidenceKept { .. }
+            | Reason::EvidenceInOutput { .. }
+            | Reason::EvidenceMissing { .. }
+    );
+    match presence {
+        Presence::There { what } if evidence => {
+            vec![Reason::StillThere { what: what.clone() }, reason.clone()]
+        }
+        _ => vec![reason.clone()],
+    }
+}
+
+/// Asks the host what it knows. The log hears of it; people hear of what comes
+/// after it.
+async fn ask_host<W>(
+    incident: &Incident,
+    rung: Option<Rung>,
+    because: Vec<Reason>,
+    now: Timestamp,
+    policy: &Policy,
+    world: &W,
+) -> Result<Option<Report>, Gap>
+where
+    W: Ledger + Touch,
+{
+    let Some(claim) = ledger::gather(world, incident, now, policy).await? else {
+        return Ok(None);
+    };
+    Ok(Some(asked(claim, rung, because, now, policy, world).await))
+}
+
+/// act -> record, for a question to the host.
+async fn asked<W>(
+    claim: Claim,
+    rung: Option<Rung>,
+    because: Vec<Reason>,
+    now: Timestamp,
+    policy: &Policy,
+    world: &W,
+) -> Report
+where
+    W: Ledger + Touch,
+{
+    let mut incident = act::act(claim, policy, world).await.incident;
+    if incident.gathering.as_ref().is_some_and(|asked| asked.refused.is_some()) {
+        incident.due_at = now; // The next beat goes on without it.
+    }
+    let mut report = Report::of(&incident, Outcome::Acted, because, now);
+    report.rung = rung;
+    incident.note(report.entry());
+    let problem = not_recorded(world.record(&incident).await);
+    report.because.extend(problem.map(Reason::NotRecorded));
+    report
 }
 
 /// A rung waits for its guards; a wait that lasts is told once.

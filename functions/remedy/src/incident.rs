@@ -58,6 +58,8 @@ pub enum Stage {
     Waiting,
     /// A cleanup is sent, or about to be.
     Cleaning,
+    /// The host is asked what it knows, before it is disrupted.
+    Gathering,
     /// The instance goes to Standby, so that its group does not replace it
     /// while it reboots.
     Draining,
@@ -82,9 +84,10 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Waiting,
         Self::Cleaning,
+        Self::Gathering,
         Self::Draining,
         Self::Rebooting,
         Self::Returning,
@@ -107,6 +110,9 @@ impl Stage {
             // 1 minute to be delivered, 2 for the script (it ends itself after
             // 1), and the answer is visible seconds later.
             Self::Cleaning => 10,
+            // 1 minute to be delivered, 2 for the script at most, and the
+            // answer is visible seconds later.
+            Self::Gathering => 4,
             // A target group drains for 5 minutes unless told otherwise. A
             // clean shutdown may take 4 minutes before EC2 forces it, and a
             // slow boot some more. Coming back takes registration and the
@@ -174,6 +180,24 @@ pub enum No {
 pub struct Standby {
     /// Whether the group's desired capacity was lowered meanwhile.
     pub decremented: bool,
+}
+
+/// A question to the host: what does it know?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gathering {
+    /// When the intent to ask was written.
+    pub asked_at: Timestamp,
+    /// The SSM command, once one is known to be sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<CommandId>,
+    /// Why it could not be asked, if AWS said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Whether the same question was sent again, as nothing showed the first.
+    #[serde(default)]
+    pub asked_again: bool,
+    /// Which question of the incident it is: 1 is the first.
+    pub count: u32,
 }
 
 /// What a host's own script found that matters before it is disrupted. `None`
@@ -249,6 +273,9 @@ pub struct Incident {
     /// The newest evidence of what the host knew, or why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Exhibit>,
+    /// The newest question to the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gathering: Option<Gathering>,
     /// Our Standby, while the instance may be in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby: Option<Standby>,
@@ -382,9 +409,32 @@ impl Incident {
         self.attempts.iter().map(|attempt| attempt.rung).collect()
     }
 
+    /// The question that the host is to answer now, if it is asked one.
+    pub fn asks(&self) -> Option<&Gathering> {
+        self.gathering.as_ref().filter(|_| self.stage == Stage::Gathering)
+    }
+
+    /// Whether the host has answered its question, or is known not to.
+    pub fn is_answered(&self) -> bool {
+        let at = self.evidence.as_ref().map(|exhibit| exhibit.at);
+        self.asks().is_some_and(|gathering| at == Some(gathering.asked_at))
+    }
+
+    /// The comment of the command that is sent in this stage, by which it is
+    /// found again.
+    pub fn comment(&self) -> String {
+        match self.asks() {
+            Some(gathering) => format!("{} evidence {}", self.id, gathering.count),
+            None => self.id.to_string(),
+        }
+    }
+
     /// Where what the host is asked for now goes, if there is a bucket.
     pub fn destination(&self, bucket: Option<&BucketName>) -> Option<Destination> {
-        let name = format!("{}-{}", self.attempts.len(), self.rung().map_or("none", Rung::name));
+        let name = match self.asks() {
+            Some(gathering) => format!("{}-gathered", gathering.count),
+            None => format!("{}-cleanup", self.attempts.len()),
+        };
         Some(Destination::of(bucket?, &self.instance_id, &self.id, &name))
     }
 

@@ -8,7 +8,7 @@ use crate::alarm::{Alarm, Seen, Symptom};
 use crate::facts::{Facts, Gap};
 use crate::guard::{self, Cleared, Place, Refusal};
 use crate::ids::{ActionId, GroupName};
-use crate::incident::{Attempt, HeldBack, Incident, Rung, Stage, Standby};
+use crate::incident::{Attempt, Gathering, HeldBack, Incident, Rung, Stage, Standby};
 use crate::pause::{Pause, Scope};
 use crate::policy::Policy;
 use crate::pool::{Lease, Pool, Sighting};
@@ -97,6 +97,8 @@ pub enum Leased {
 pub enum Deed {
     /// Send the cleanup document.
     Clean,
+    /// Ask the host what it knows, before it is disrupted.
+    Gather,
     /// Take the instance out of service, into Standby.
     LeaveService(Standby),
     /// Reboot the instance.
@@ -112,6 +114,7 @@ impl Deed {
     pub fn stage(self) -> Stage {
         match self {
             Self::Clean => Stage::Cleaning,
+            Self::Gather => Stage::Gathering,
             Self::LeaveService(_) => Stage::Draining,
             Self::Reboot => Stage::Rebooting,
             Self::ComeBack => Stage::Returning,
@@ -201,6 +204,22 @@ pub async fn claim(
     Ok(Claim { deed, incident })
 }
 
+/// Opens an incident with the intent to ask the host what it knows. What was
+/// cleared is not claimed by that: it is decided anew when the host has answered.
+pub async fn ask_first(
+    ledger: &impl Ledger,
+    cleared: &Cleared,
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Claim, NoClaim> {
+    let now = facts.observed_at;
+    let mut incident = opened(Stage::Gathering, alarm, facts, policy);
+    incident.gathering = Some(question(None, now));
+    open(ledger, &incident, Some(cleared.rung()), now).await?;
+    Ok(Claim { deed: Deed::Gather, incident })
+}
+
 /// Opens an incident that waits until what holds it back has passed. Nothing
 /// is claimed: the follow-up claims once the guards allow it.
 pub async fn wait(
@@ -235,6 +254,7 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
         attempts: Vec::new(),
         found: None,
         evidence: None,
+        gathering: None,
         standby: None,
         lease: None,
         rests_until: guard::rests_until(facts, policy),
@@ -333,12 +353,41 @@ pub async fn carry_on(
         // The stage's deadline counts from its first intent.
         next.stage_since = incident.stage_since;
     }
-    if let Some(attempt) = next.attempts.last_mut() {
+    if let (Deed::Gather, Some(gathering)) = (deed, &mut next.gathering) {
+        gathering.asked_again = true;
+        next.held_back = incident.held_back;
+    } else if let Some(attempt) = next.attempts.last_mut() {
         attempt.refused = None;
         attempt.asked_again = if again { attempt.asked_again + 1 } else { 0 };
     }
     next.due_at = now + policy.first_look_after;
     Ok(ledger.record(&next).await?.then_some(Claim { deed, incident: next }))
+}
+
+/// Writes the intent to ask the host what it knows. `None` if another writer
+/// was first.
+pub async fn gather(
+    ledger: &impl Ledger,
+    incident: &Incident,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<Option<Claim>, Gap> {
+    let mut next = incident.moved_to(Stage::Gathering, now);
+    // Who is asked while a rung is held back has not been let go.
+    next.held_back = incident.held_back;
+    next.gathering = Some(question(incident.gathering.as_ref(), now));
+    next.due_at = now + policy.first_look_after;
+    Ok(ledger.record(&next).await?.then_some(Claim { deed: Deed::Gather, incident: next }))
+}
+
+fn question(before: Option<&Gathering>, now: Timestamp) -> Gathering {
+    Gathering {
+        asked_at: now,
+        command_id: None,
+        refused: None,
+        asked_again: false,
+        count: before.map_or(1, |before| before.count + 1),
+    }
 }
 
 fn attempt(rung: Rung, now: Timestamp) -> Attempt {

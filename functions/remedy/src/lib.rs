@@ -51,6 +51,8 @@ pub mod ledger;
 
 pub mod act;
 
+pub mod gather;
+
 pub mod report;
 
 pub mod notify;

@@ -68,8 +68,14 @@ pub fn next(incident: &Incident, scene: &Scene, now: Timestamp, policy: &Policy)
     }
     match (incident.stage, scene) {
         (Stage::Waiting, Scene::Symptom(presence)) => waiting(incident, presence, now, policy),
-        (Stage::Cleaning, Scene::Cleanup { command_id, command }) => {
+        (Stage::Cleaning, Scene::Command { command_id, command }) => {
             cleaning(incident, command_id.as_ref(), command, now, policy)
+        }
+        (Stage::Gathering, Scene::Command { command_id, command }) => {
+            gathering(incident, command_id.as_ref(), command, now, policy)
+        }
+        (Stage::Gathering, Scene::Symptom(_)) => {
+            Step::Climb(incident.clone(), told_by_host(incident))
         }
         (Stage::Draining, Scene::Instance(facts)) => draining(incident, facts, now),
         (Stage::Rebooting, Scene::Instance(facts)) => rebooting(incident, facts, now),
@@ -215,6 +221,7 @@ fn cleaning(
         }
         _ if overdue(&incident, now) => {
             let why = "gave no result in time".to_owned();
+            exhibit(&mut incident, Kept::Missing { why: format!("the host's script {why}") });
             Step::Climb(incident, Reason::CleanupFailed { why })
         }
         // The script looks before it acts and takes a lock, so sending it a
@@ -231,6 +238,8 @@ fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp, policy: &Po
     let said = match verdict {
         Verdict::Said(said) => said,
         Verdict::Failed(failure) => {
+            // A host whose script fails is not asked a second time.
+            exhibit(&mut incident, Kept::Missing { why: format!("the host's script {failure}") });
             let why = failure.to_string();
             let reason = Reason::CleanupFailed { why };
             return match failure {
@@ -242,16 +251,10 @@ fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp, policy: &Po
             };
         }
     };
-    incident.found = said.preflight.as_ref().map(|preflight| Found {
-        persons: preflight.persons,
-        packages_busy: preflight.packages_busy,
-        fstab_ok: preflight.fstab_ok,
-        reboot_frees: said.disk.as_ref().map(reboot_frees),
-        boot_id: Some(preflight.boot_id.to_string()).filter(|id| !id.is_empty()),
-    });
-    if let Some(kept) = kept(&incident, &said, policy) {
-        let at = incident.attempts.last().map_or(incident.stage_since, |last| last.claimed_at);
-        incident.evidence = Some(Exhibit { at, kept });
+    incident.found = found(&said);
+    let command_id = incident.attempts.last().and_then(|attempt| attempt.command_id.clone());
+    if let Some(kept) = kept(&incident, command_id, &said, policy) {
+        exhibit(&mut incident, kept);
     }
     let why = said.reason.to_string();
     match said.status {
@@ -272,15 +275,106 @@ fn cleaned(mut incident: Incident, verdict: Verdict, now: Timestamp, policy: &Po
     }
 }
 
+/// Where the evidence is that was asked for with the last attempt.
+fn exhibit(incident: &mut Incident, kept: Kept) {
+    let at = incident.attempts.last().map_or(incident.stage_since, |last| last.claimed_at);
+    incident.evidence = Some(Exhibit { at, kept });
+}
+
+/// What a person, or a guard, must know of the host before it is disrupted.
+fn found(said: &HostResult) -> Option<Found> {
+    said.preflight.as_ref().map(|preflight| Found {
+        persons: preflight.persons,
+        packages_busy: preflight.packages_busy,
+        fstab_ok: preflight.fstab_ok,
+        reboot_frees: said.disk.as_ref().map(reboot_frees),
+        boot_id: Some(preflight.boot_id.to_string()).filter(|id| !id.is_empty()),
+    })
+}
+
+/// Besides the script's own time: to be delivered, and to be seen.
+const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(2);
+
+/// Who wrote the intent to ask is dead after the function's 60 seconds, and a
+/// command is shown within seconds. To ask twice harms nobody: it only reads.
+const ASKED_SHOWS: SignedDuration = SignedDuration::from_secs(60);
+
+/// How the question to the host goes. Whatever becomes of it, the rung that is
+/// due is tried then: evidence is never a condition.
+fn gathering(
+    incident: &Incident,
+    command_id: Option<&CommandId>,
+    command: &Fact<Option<Command>>,
+    now: Timestamp,
+    policy: &Policy,
+) -> Step {
+    let mut incident = incident.clone();
+    let Some(asked) = &mut incident.gathering else {
+        return Step::Climb(incident, Reason::EvidenceMissing { why: "nobody asked".to_owned() });
+    };
+    asked.command_id = command_id.cloned();
+    let asked = asked.clone();
+    let kept = match command {
+        _ if asked.refused.is_some() => Kept::Missing { why: asked.refused.unwrap_or_default() },
+        Fact::Known(Some(command)) if command.ended => {
+            let said =
+                result::parse(&command.stdout, &command.stderr, command.exit_code, &command.status);
+            gathered(&mut incident, said, policy)
+        }
+        _ if now.duration_since(asked.asked_at) >= policy.gathering_takes + ON_THE_WAY => {
+            Kept::Missing { why: "the host gave no answer in time".to_owned() }
+        }
+        Fact::Known(None)
+            if command_id.is_none()
+                && !asked.asked_again
+                && now.duration_since(asked.asked_at) >= ASKED_SHOWS =>
+        {
+            return Step::CarryOn(Deed::Gather, incident, Reason::NeverAsked);
+        }
+        _ => return wait(&incident, now),
+    };
+    incident.evidence = Some(Exhibit { at: asked.asked_at, kept });
+    let reason = told_by_host(&incident);
+    Step::Climb(incident, reason)
+}
+
+/// What the host found goes into the incident; where its evidence is comes back.
+fn gathered(incident: &mut Incident, verdict: Verdict, policy: &Policy) -> Kept {
+    let said = match verdict {
+        Verdict::Said(said) => said,
+        Verdict::Failed(failure) => {
+            return Kept::Missing { why: format!("the host's script {failure}") };
+        }
+    };
+    incident.found = found(&said).or(incident.found.take());
+    let command_id = incident.gathering.as_ref().and_then(|asked| asked.command_id.clone());
+    kept(incident, command_id, &said, policy)
+        .unwrap_or_else(|| Kept::Missing { why: format!("the host kept none: {}", said.reason) })
+}
+
+/// The reason that tells where the evidence is.
+fn told_by_host(incident: &Incident) -> Reason {
+    match incident.evidence.as_ref().map(|exhibit| exhibit.kept.clone()) {
+        Some(Kept::InBucket { uri }) => Reason::EvidenceKept { uri },
+        Some(Kept::InOutput { command_id }) => Reason::EvidenceInOutput { command_id },
+        Some(Kept::Missing { why }) => Reason::EvidenceMissing { why },
+        None => Reason::EvidenceMissing { why: "nobody asked".to_owned() },
+    }
+}
+
 /// Where the script's evidence is off the host, if it is.
-fn kept(incident: &Incident, said: &HostResult, policy: &Policy) -> Option<Kept> {
+fn kept(
+    incident: &Incident,
+    command_id: Option<CommandId>,
+    said: &HostResult,
+    policy: &Policy,
+) -> Option<Kept> {
     let evidence = said.evidence.as_ref()?;
     if evidence.uploaded == Some(true) {
         let destination = incident.destination(policy.evidence_bucket.as_ref())?;
         return Some(Kept::InBucket { uri: destination.to_string() });
     }
-    let command_id = incident.attempts.last()?.command_id.clone()?;
-    evidence.printed.then_some(Kept::InOutput { command_id })
+    command_id.filter(|_| evidence.printed).map(|command_id| Kept::InOutput { command_id })
 }
 
 /// Whether most of what fills the disk goes with a reboot: the largest file is

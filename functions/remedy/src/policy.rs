@@ -91,6 +91,9 @@ pub struct Policy {
     /// Where evidence goes before a host is cleaned or disrupted. None by
     /// default: then it stays in the output of a command.
     pub evidence_bucket: Option<BucketName>,
+    /// How long a host may take to say what it knows before it is disrupted. 60
+    /// seconds: the script takes some, and more on a host that is in trouble.
+    pub gathering_takes: SignedDuration,
 }
 
 impl Default for Policy {
@@ -114,6 +117,7 @@ impl Default for Policy {
             disk_target_percent: 80,
             units: Vec::new(),
             evidence_bucket: None,
+            gathering_takes: SignedDuration::from_mins(1),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::alarm::Symptom;
 use crate::facts::Gap;
-use crate::ids::{GroupName, IncidentId};
+use crate::ids::{CommandId, GroupName, IncidentId};
 use crate::incident::Rung;
 use crate::pause::Pause;
 use crate::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
@@ -147,6 +147,14 @@ pub enum Reason {
     LeftService,
     /// Members that replaced others show the same symptom.
     SubstitutesSickToo { count: usize },
+    /// The host is asked what it knows before it is disrupted.
+    EvidenceFirst { rung: Rung },
+    /// What the host knew is in the bucket.
+    EvidenceKept { uri: String },
+    /// What the host knew is in a command's output, cut short.
+    EvidenceInOutput { command_id: CommandId },
+    /// What the host knew is lost.
+    EvidenceMissing { why: String },
     /// The alarm went OK; the follow-up verifies that it stays so.
     FollowUpVerifies,
     /// The symptom was over when the next rung was about to be taken.
@@ -223,6 +231,10 @@ impl Reason {
             Self::NeverAsked => "never-asked",
             Self::LeftService => "left-service",
             Self::SubstitutesSickToo { .. } => "substitutes-sick-too",
+            Self::EvidenceFirst { .. } => "evidence-first",
+            Self::EvidenceKept { .. } => "evidence-kept",
+            Self::EvidenceInOutput { .. } => "evidence-in-output",
+            Self::EvidenceMissing { .. } => "evidence-missing",
             Self::FollowUpVerifies => "follow-up-verifies",
             Self::SymptomOver => "symptom-over",
             Self::NothingOpen => "nothing-open",
@@ -298,6 +310,10 @@ impl fmt::Display for Reason {
             | Self::RebootFailed { .. }
             | Self::NeverAsked
             | Self::LeftService
+            | Self::EvidenceFirst { .. }
+            | Self::EvidenceKept { .. }
+            | Self::EvidenceInOutput { .. }
+            | Self::EvidenceMissing { .. }
             | Self::FollowUpVerifies
             | Self::SymptomOver => self.about_a_course(f),
         }
@@ -499,6 +515,14 @@ impl Reason {
                 f.write_str("nothing shows that the call was made, so it is made now")
             }
             Self::LeftService => f.write_str("the instance has left service"),
+            Self::EvidenceFirst { rung } => {
+                write!(f, "the host is asked what it knows before a {rung} is tried")
+            }
+            Self::EvidenceKept { uri } => write!(f, "what the host knew is kept at {uri}"),
+            Self::EvidenceInOutput { command_id } => {
+                write!(f, "what the host knew is in the output of SSM command {command_id}")
+            }
+            Self::EvidenceMissing { why } => write!(f, "what the host knew is lost: {why}"),
             Self::FollowUpVerifies => {
                 f.write_str("the alarm is OK again; the follow-up verifies that it stays so")
             }

@@ -8,6 +8,7 @@ use crate::alarm::{self, Alarm, AlarmState, Evidence, Invocation, Seen, Unreadab
 use crate::decide::{self, Decision};
 use crate::facts::{Fact, Facts, Gap, Look};
 use crate::follow_up::record_and_tell;
+use crate::gather;
 use crate::guard::{self, Cleared, Refusal};
 use crate::incident::HeldBack;
 use crate::ledger::{self, Ledger, NoClaim};
@@ -116,7 +117,14 @@ where
         Err(refusal) => return refuse(alarm, &facts, policy, refusal, world).await,
     };
     let mut because = cleared.because().to_vec();
-    let claim = match ledger::claim(world, &cleared, alarm, &facts, policy).await {
+    let asks_first = gather::comes_first(&cleared, None, &facts, policy);
+    let claim = if asks_first {
+        because.insert(0, Reason::EvidenceFirst { rung: cleared.rung() });
+        ledger::ask_first(world, &cleared, alarm, &facts, policy).await
+    } else {
+        ledger::claim(world, &cleared, alarm, &facts, policy).await
+    };
+    let claim = match claim {
         Ok(claim) => claim,
         Err(NoClaim::Refused(refusal)) => {
             return refuse(alarm, &facts, policy, refusal, world).await;
@@ -137,6 +145,7 @@ where
     because.splice(0..0, acted.failure);
     let outcome = if refused { Outcome::Held } else { Outcome::Acted };
     let mut report = Report::of(&acted.incident, outcome, because, invocation.at);
+    report.rung = Some(cleared.rung());
     record_and_tell(&mut report, &acted.incident, Some(deed), world).await;
     Ok(report)
 }

@@ -12,8 +12,8 @@ use crate::incident::{Incident, Rung, Stage};
 /// What there is to see about an incident in its stage.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scene {
-    /// How the cleanup's command goes.
-    Cleanup {
+    /// How the command to the host goes.
+    Command {
         /// The command, if one is known.
         command_id: Option<CommandId>,
         /// Its state; `None` while there is none to see.
@@ -53,8 +53,14 @@ const NEWS_MAX: SignedDuration = SignedDuration::from_mins(15);
 pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Scene {
     let replacing = incident.rung() == Some(Rung::Replace);
     match incident.stage {
-        Stage::Cleaning => cleanup(incident, look).await,
+        Stage::Cleaning => command(incident, look).await,
         Stage::Waiting => Scene::Symptom(presence(incident, look, now).await),
+        // What was answered is not read twice, however long a guard holds the
+        // next rung back.
+        Stage::Gathering if incident.is_answered() => {
+            Scene::Symptom(presence(incident, look, now).await)
+        }
+        Stage::Gathering => command(incident, look).await,
         Stage::Watching if !replacing => Scene::Symptom(presence(incident, look, now).await),
         _ => {
             let mut facts = Facts::read(look, &incident.instance_id, now).await;
@@ -66,23 +72,26 @@ pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Scen
     }
 }
 
-async fn cleanup(incident: &Incident, look: &impl Look) -> Scene {
+async fn command(incident: &Incident, look: &impl Look) -> Scene {
     let instance = &incident.instance_id;
-    let known = incident.attempts.last().and_then(|attempt| attempt.command_id.clone());
+    let known = match incident.asks() {
+        Some(gathering) => gathering.command_id.clone(),
+        None => incident.attempts.last().and_then(|attempt| attempt.command_id.clone()),
+    };
     // Between the call and its record the function may have died: then the
     // command is found by its comment.
     let command_id = match known {
         Some(id) => Some(id),
-        None => match look.command_of(&incident.id, instance).await {
+        None => match look.command_of(&incident.comment(), instance).await {
             Ok(found) => found,
-            Err(gap) => return Scene::Cleanup { command_id: None, command: Fact::Unknown(gap) },
+            Err(gap) => return Scene::Command { command_id: None, command: Fact::Unknown(gap) },
         },
     };
     let command = match &command_id {
         Some(id) => look.command(id, instance).await.into(),
         None => Fact::Known(None),
     };
-    Scene::Cleanup { command_id, command }
+    Scene::Command { command_id, command }
 }
 
 /// Whether the symptom of `incident` is still there.

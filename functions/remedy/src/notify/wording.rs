@@ -56,6 +56,9 @@ pub(super) fn headline(report: &Report) -> String {
         (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Returning) => {
             "coming back into service".to_owned()
         }
+        (Outcome::Acted, Some(rung)) if report.stage == Some(Stage::Gathering) => {
+            format!("gathering evidence before a {rung}")
+        }
         (Outcome::Acted, Some(rung)) => format!("{rung} asked for"),
         (Outcome::Resolved, _) => "resolved".to_owned(),
         _ if report.handed_over => "needs a person".to_owned(),
@@ -100,6 +103,9 @@ fn done(report: &Report) -> String {
         }
         (Outcome::Acted, Some(Stage::Returning), _) => {
             "The instance was asked to come back into service.".to_owned()
+        }
+        (Outcome::Acted, Some(Stage::Gathering), Some(rung)) => {
+            format!("The host was asked what it knows, before a {rung} is tried.")
         }
         (Outcome::Acted, _, Some(Rung::Cleanup)) => match &report.command_id {
             Some(command) => format!("A cleanup was sent to the host: SSM command {command}."),

@@ -144,6 +144,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         attempts: vec![attempt(Rung::Cleanup)],
         found: None,
         evidence: None,
+        gathering: None,
         standby: None,
         lease: None,
         rests_until: None,

@@ -49,6 +49,7 @@ pub(crate) fn said(step: &Step) -> String {
         Step::CarryOn(deed, _, reason) => {
             let deed = match deed {
                 Deed::Clean => "clean",
+                Deed::Gather => "gather",
                 Deed::LeaveService(_) => "leave",
                 Deed::Reboot => "reboot",
                 Deed::ComeBack => "come back",
@@ -103,7 +104,7 @@ fn check(stage: Stage, change: fn(&mut Incident), rows: &[Row]) {
 fn as_it_is(_: &mut Incident) {}
 
 fn command(status: &str, exit_code: i32, stdout: &str) -> Scene {
-    Scene::Cleanup {
+    Scene::Command {
         command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok(),
         command: Fact::Known(Some(Command {
             ended: status != "InProgress",
@@ -229,7 +230,7 @@ fn a_reboot_frees_a_disk_that_tmp_or_deleted_files_fill() {
 
 #[test]
 fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
-    let unseen = |known: bool, command| Scene::Cleanup {
+    let unseen = |known: bool, command| Scene::Command {
         command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok().filter(|_| known),
         command,
     };

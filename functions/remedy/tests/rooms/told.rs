@@ -187,7 +187,14 @@ fn course() -> Vec<Report> {
         call: "ec2:RebootInstances",
         why: "UnauthorizedOperation: not allowed".to_owned(),
     };
+    let asked = |reason| step(Rung::Reboot, Stage::Gathering, vec![reason]);
+    let command_id = CommandId::new("3f1c0d8e-5a41-4f7e-9f5a-0a1b2c3d4e5f").unwrap();
+    let uri = "s3://remedy-evidence/evidence/i-0a1b2c3d4e5f60718/an-incident/1-gathered.txt";
     vec![
+        asked(Reason::EvidenceFirst { rung: Rung::Reboot }),
+        reboot(Reason::EvidenceKept { uri: uri.to_owned() }),
+        reboot(Reason::EvidenceInOutput { command_id }),
+        reboot(Reason::EvidenceMissing { why: "the host gave no answer in time".to_owned() }),
         watching(Rung::Cleanup, Reason::CleanupOk { why: why() }),
         reboot(Reason::CleanupInsufficient {
             why:
