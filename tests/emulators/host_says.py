@@ -99,3 +99,22 @@ OUTPUTS = {
     ),
     "rubbish": "Last login: Fri Nov 20 03:01:12 2026\n",
 }
+
+
+def spoken(name, parameters, reaches_bucket):
+    """What a script prints that was given these parameters: one that may only look
+    reports, and where its evidence went depends on what it was told and whether the
+    host has a way there."""
+    line = OUTPUTS[name]
+    marker, _, said = line.partition(" ")
+    if marker != "REMEDIATION_RESULT":
+        return line
+    said = json.loads(said)
+    looks_only = parameters.get("Mode") == ["report"]
+    if looks_only:
+        said |= {"mode": "report", "status": "report"}
+    uploaded = reaches_bucket if parameters.get("EvidenceUrl") else None
+    printed = parameters.get("EvidenceOutput") == ["yes"] and not uploaded
+    said["evidence"] = said["evidence"] | {"uploaded": uploaded, "printed": printed}
+    behind = "== load and pressure\n0.02 0.01 0.00 1/99 4711\n" if printed else ""
+    return f"{marker} {json.dumps(said, separators=(',', ':'))}\n{behind}"

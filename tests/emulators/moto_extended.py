@@ -41,7 +41,7 @@ from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ssm import models as ssm
 from moto.ssm.responses import SimpleSystemManagerResponse
 
-from host_says import OUTPUTS
+from host_says import spoken
 
 
 class AwsError(ServiceException):
@@ -305,7 +305,11 @@ def get_invocation(self, instance_id, plugin_name):
     status = "TimedOut" if details.endswith("Timed Out") else details
     ended = status not in ("Pending", "InProgress", "Delayed", "Cancelling")
     code = {"Success": 0, "Failed": 1}.get(status, -1)
-    output = OUTPUTS[tags["test:ssm-output"]] if ended and "test:ssm-output" in tags else ""
+    told = ended and "test:ssm-output" in tags
+    reaches_bucket = tags.get("test:ssm-upload", "yes") == "yes"
+    output = ""
+    if told:
+        output = spoken(tags["test:ssm-output"], self.parameters or {}, reaches_bucket)
     invocation = dict(_get_invocation(self, instance_id, plugin_name))
     invocation.update(
         Status=status, StatusDetails=details, ResponseCode=code, StandardOutputContent=output

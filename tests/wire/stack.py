@@ -69,6 +69,8 @@ class Stack:
             "REMEDY_TABLE": self.table,
             "REMEDY_TOPIC_ARN": self.topic,
             "REMEDY_MODE": "act",
+            # Signing a URL for it asks nobody; evidence.py has one to put into.
+            "REMEDY_EVIDENCE_BUCKET": f"{self.name}-evidence",
         }
         if name == FOLLOW_UP:
             names = {symptom: self.document(symptom) for symptom in SYMPTOMS}

@@ -28,6 +28,7 @@ MINUTES_PER_BEAT = 3
 
 RELIEVED = {"ssm_output": "cpu-ok"}
 NOT_ENOUGH = {"ssm_output": "cpu-insufficient"}
+NOWHERE_TO_PUT_IT = {"ssm_upload": "no"}
 SILENT = {"agent": "none"}
 IN_A_GROUP = {"in_a_group": True}
 
@@ -46,6 +47,12 @@ STEPS = {
         "disk-full",
         {"ssm_output": "disk-insufficient"} | IN_A_GROUP,
         [(2, None)],
+    ),
+    "a host is asked what it knows": ("high-cpu", NOT_ENOUGH | NOWHERE_TO_PUT_IT, [(2, None)]),
+    "what it knows leads to a reboot": (
+        "high-cpu",
+        NOT_ENOUGH | NOWHERE_TO_PUT_IT,
+        [(2, None), (2, None)],
     ),
     "a member in Standby is rebooted": ("high-cpu", SILENT | IN_A_GROUP, [(2, None)]),
     "a member leaves Standby": ("high-cpu", SILENT | IN_A_GROUP, [(2, None), (6, None)]),

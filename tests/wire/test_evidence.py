@@ -13,7 +13,10 @@ from botocore.credentials import Credentials
 import alarms
 import evidence
 import fleet
+import later
 from region import REGION
+from stack import FOLLOW_UP
+from test_follow_up import BAD, asked, beat, opened
 
 # What evidence.sh fills up to, and the URL is signed for.
 BYTES = 1024 * 1024
@@ -96,6 +99,21 @@ def test_a_url_is_worth_nothing_when_its_minutes_are_over(bucket, signed):
     expired = expired.replace(query["X-Amz-Signature"][0], botocore_signs(url, role, earlier))
     assert bucket.put(expired, CONTENT) == 403
     assert bucket.put(url, CONTENT) == 200
+
+
+def test_what_is_gathered_before_a_reboot_is_where_the_notification_says(region, stack, bucket):
+    """From the alarm to the reboot, with every piece but the host itself."""
+    role = evidence.session(region, stack.name)
+    instance = fleet.standalone(region, ssm_output="cpu-ok")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP, REMEDY_EVIDENCE_BUCKET=bucket.name, **role)
+    (call,) = asked(stack, follow_up, instance).actions
+    (url,) = json.loads(call.body)["Parameters"]["EvidenceUrl"]
+    assert bucket.put(url, CONTENT) == 200
+    later.measured(stack, instance, BAD)
+    report = beat(stack, follow_up).report
+    assert report["rung"] == "reboot" and bucket.get(report["evidence"]["uri"]) == CONTENT
+    assert report["evidence"]["uri"] in stack.notifications(2)[1]["Message"]
 
 
 def botocore_signs(url, role, at):

@@ -209,7 +209,7 @@ def test_a_symptom_that_stays_climbs_after_a_relieved_host(region, stack):
         later.measured(stack, instance, BAD)
         answers.append(follow_up.invoke(HEARTBEAT))
     assert "still-there" in codes(answers[-1]) and len(answers) == 5, "the metric lags 10 minutes"
-    assert [call.name for call in answers[-1].actions] == ["ec2:RebootInstances"]
+    assert stack.stage(instance) == "gathering"
 
 
 def test_an_alarm_that_is_still_in_alarm_objects(region, stack):
@@ -251,6 +251,106 @@ def test_a_series_that_vanished_proves_nothing(region, stack):
     assert answer.actions == []
     ended(stack, instance, "handed-over")
     assert sorted(outcomes(stack, 2)) == ["acted", "held"]
+
+
+# --- evidence before a disruption ------------------------------------------------
+
+
+def asked(stack, follow_up, instance):
+    """A relieved host whose metric stays bad, up to the question what it knows."""
+    beat(stack, follow_up)
+    for minutes in (2, 12):
+        later.passes(stack, minutes)
+        later.measured(stack, instance, BAD)
+        answer = follow_up.invoke(HEARTBEAT)
+    assert stack.stage(instance) == "gathering", answer.body
+    return answer
+
+
+def test_a_host_is_asked_what_it_knows_before_its_reboot(region, stack):
+    instance = fleet.standalone(region, ssm_output="cpu-ok")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP)
+    answer = asked(stack, follow_up, instance)
+    (call,) = answer.actions
+    sent = json.loads(call.body)
+    assert call.name == "ssm:SendCommand" and sent["DocumentName"] == stack.document("high-cpu")
+    told = {name: value for name, (value,) in sent["Parameters"].items()}
+    assert (told["Mode"], told["Deadline"], told["EvidenceOutput"]) == ("report", "60", "yes")
+    assert "/1-gathered.txt?" in told["EvidenceUrl"]
+    assert codes(answer) == ["still-there", "evidence-first"] and answer.report["told"] is False
+
+    later.measured(stack, instance, BAD)
+    answer = beat(stack, follow_up)
+    assert [call.name for call in answer.actions] == ["ec2:RebootInstances"], answer.story()
+    assert {"still-there", "evidence-kept"} <= set(codes(answer))
+    kept = answer.report["evidence"]
+    assert kept["uri"].startswith(f"s3://{stack.name}-evidence/evidence/{instance}/")
+    assert kept["uri"] in stack.notifications(2)[1]["Message"]
+
+
+def test_whoever_opted_out_meanwhile_is_left_alone(region, stack):
+    """The guards look once more, at what is then."""
+    instance = fleet.standalone(region, ssm_output="cpu-ok")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP)
+    asked(stack, follow_up, instance)
+    fleet.tag(region, instance, {"auto-remediation": "no"})
+    later.measured(stack, instance, BAD)
+    answer = beat(stack, follow_up)
+    assert answer.actions == [] and "not-opted-in" in codes(answer)
+
+
+def test_a_symptom_that_is_over_by_then_disrupts_nobody(region, stack):
+    instance = fleet.standalone(region, ssm_output="cpu-insufficient", ssm_upload="no")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP)
+    beat(stack, follow_up)
+    assert stack.stage(instance) == "gathering"
+    later.measured(stack, instance, GOOD)
+    answer = beat(stack, follow_up)
+    assert answer.actions == [] and stack.stage(instance) == "watching"
+
+
+def test_a_host_without_a_way_to_the_bucket_prints_what_it_knows(region, stack):
+    instance = fleet.standalone(region, ssm_output="cpu-insufficient", ssm_upload="no")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP)
+    (asked,) = beat(stack, follow_up).actions
+    answer = beat(stack, follow_up)
+    assert "evidence-in-output" in codes(answer) and answer.report["rung"] == "reboot"
+    command = json.loads(asked.answer)["Command"]["CommandId"]
+    told = stack.notifications(2)[1]["Message"]
+    assert f"in the output of SSM command {command}, cut short" in told
+    assert f"systems-manager/run-command/{command}/{instance}" in told
+
+
+@pytest.mark.parametrize("fault", [wire.DENIED, wire.BROKEN])
+def test_evidence_that_cannot_be_had_holds_up_nothing(region, stack, fault):
+    instance = fleet.standalone(region, ssm_output="cpu-ok")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP)
+    with region.proxy.fault("ssm", "SendCommand", fault):
+        asked(stack, follow_up, instance)
+    answers = []
+    while stack.stage(instance) == "gathering" and len(answers) < 4:
+        later.measured(stack, instance, BAD)
+        answers.append(beat(stack, follow_up))
+    assert stack.stage(instance) == "rebooting", answers[-1].body
+    assert len(calls_of(answers, "ec2:RebootInstances")) == 1
+
+
+def test_a_person_who_leaves_lets_the_reboot_go_on(region, stack):
+    instance = fleet.standalone(region, ssm_output="cpu-insufficient-with-a-person")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP)
+    assert beat(stack, follow_up).actions == [], "held by what the cleanup has just said"
+    answer = beat(stack, follow_up, minutes=4)
+    assert [call.name for call in answer.actions] == ["ssm:SendCommand"], "asked again"
+    assert "person-present" in codes(answer)
+    fleet.tag(region, instance, {"test:ssm-output": "cpu-insufficient"})
+    answer = beat(stack, follow_up)
+    assert [call.name for call in answer.actions] == ["ec2:RebootInstances"], answer.story()
 
 
 # --- a reboot ------------------------------------------------------------------

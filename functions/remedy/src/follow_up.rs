@@ -233,10 +233,10 @@ where
         }
         Err(refusal) => return hold_back(incident, reason, refusal, now, world).await,
     };
-    if let Presence::Unknown(gap) = presence
+    if let Presence::Unknown(gap) = &presence
         && cleared.rung().is_disruptive()
     {
-        let refusal = Refusal::for_now(cleared.rung(), Reason::FactUnknown(gap));
+        let refusal = Refusal::for_now(cleared.rung(), Reason::FactUnknown(gap.clone()));
         return hold_back(incident, reason, refusal, now, world).await;
     }
     if gather::comes_first(&cleared, Some(incident), &facts, policy) {
