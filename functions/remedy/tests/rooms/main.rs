@@ -11,6 +11,7 @@
 mod alarm;
 mod climb;
 mod decide;
+mod gather;
 mod given;
 mod guard;
 mod metrics;
