@@ -67,9 +67,7 @@ impl Reason {
             Self::NotSubstituted { .. } => Some("read the group's activity history"),
             Self::Refused { .. } => Some("mend the permission, if the text names one"),
             Self::OutOfTime { .. } => Some("look at the instance"),
-            Self::EvidenceMissing { .. } => {
-                Some("give the host a way to S3, or read why its command failed")
-            }
+            Self::EvidenceMissing { .. } => Some("let the host reach S3, or read its command"),
             Self::ActionFailed { .. } => Some("mend what the text names"),
             Self::NotRecorded(_) => Some("mend the permission or the quota of the ledger's table"),
             Self::LowestRung { .. }

@@ -53,14 +53,13 @@ const NEWS_MAX: SignedDuration = SignedDuration::from_mins(15);
 pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Scene {
     let replacing = incident.rung() == Some(Rung::Replace);
     match incident.stage {
-        Stage::Cleaning => command(incident, look).await,
         Stage::Waiting => Scene::Symptom(presence(incident, look, now).await),
         // What was answered is not read twice, however long a guard holds the
         // next rung back.
         Stage::Gathering if incident.is_answered() => {
             Scene::Symptom(presence(incident, look, now).await)
         }
-        Stage::Gathering => command(incident, look).await,
+        Stage::Cleaning | Stage::Gathering => command(incident, look).await,
         Stage::Watching if !replacing => Scene::Symptom(presence(incident, look, now).await),
         _ => {
             let mut facts = Facts::read(look, &incident.instance_id, now).await;

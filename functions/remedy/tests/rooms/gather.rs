@@ -15,18 +15,12 @@ use remedy::scene::Scene;
 use crate::given::{agent, ago, facts, incident, now, policy, silence};
 use crate::next::said;
 
-fn missing(minutes: i64) -> Option<Exhibit> {
-    Some(Exhibit { at: ago(minutes), kept: Kept::Missing { why: "no answer".to_owned() } })
+fn missing(minutes: i64) -> Exhibit {
+    Exhibit { at: ago(minutes), kept: Kept::Missing { why: "no answer".to_owned() } }
 }
 
-fn asked(minutes: i64, count: u32) -> Option<Gathering> {
-    Some(Gathering {
-        asked_at: ago(minutes),
-        command_id: None,
-        refused: None,
-        asked_again: false,
-        count,
-    })
+fn asked(minutes: i64, count: u32) -> Gathering {
+    Gathering { asked_at: ago(minutes), command_id: None, refused: None, asked_again: false, count }
 }
 
 type Change = fn(&mut Incident, &mut Facts);
@@ -47,8 +41,8 @@ fn is_asked(change: Change) -> bool {
 fn a_host_is_asked_before_it_is_disrupted() {
     let rows: [(&str, Change, bool); 9] = [
         ("a host that answers is asked", |_, _| {}, true),
-        ("one that told a moment ago is not", |it, _| it.evidence = missing(9), false),
-        ("what it told is not fresh for ever", |it, _| it.evidence = missing(10), true),
+        ("one that told a moment ago is not", |it, _| it.evidence = Some(missing(9)), false),
+        ("what it told is not fresh for ever", |it, _| it.evidence = Some(missing(10)), true),
         ("a silent one cannot be asked", |_, facts| silence(facts), false),
         ("nor one that never had an agent", |_, facts| facts.agent = Fact::Known(None), false),
         (
@@ -57,8 +51,8 @@ fn a_host_is_asked_before_it_is_disrupted() {
             false,
         ),
         ("nobody is asked for a cleanup", |it, _| it.attempts.clear(), false),
-        ("it was asked often", |it, _| it.gathering = asked(60, 23), true),
-        ("and not without end", |it, _| it.gathering = asked(60, 24), false),
+        ("it was asked often", |it, _| it.gathering = Some(asked(60, 23)), true),
+        ("and not without end", |it, _| it.gathering = Some(asked(60, 24)), false),
     ];
     for (rule, change, expected) in rows {
         assert_eq!(is_asked(change), expected, "{rule}");
@@ -75,7 +69,7 @@ fn a_host_whose_word_is_in_the_way_is_asked_again() {
             "a person may have left",
             |it, _| {
                 found(it).persons = Some(1);
-                it.evidence = missing(5);
+                it.evidence = Some(missing(5));
             },
             true,
         ),
@@ -83,7 +77,7 @@ fn a_host_whose_word_is_in_the_way_is_asked_again() {
             "but not at once",
             |it, _| {
                 found(it).persons = Some(1);
-                it.evidence = missing(4);
+                it.evidence = Some(missing(4));
             },
             false,
         ),
@@ -101,7 +95,7 @@ fn a_host_whose_word_is_in_the_way_is_asked_again() {
             "not without end",
             |it, _| {
                 found(it).persons = Some(1);
-                it.gathering = asked(60, 24);
+                it.gathering = Some(asked(60, 24));
             },
             false,
         ),
@@ -151,7 +145,7 @@ fn kept(how: &str) -> String {
 
 /// The step of a question that was asked so many minutes ago.
 fn step(minutes: i64, again: bool, scene: &Scene) -> Step {
-    let mut gathering = asked(minutes, 2).unwrap();
+    let mut gathering = asked(minutes, 2);
     gathering.asked_again = again;
     let found = Found { persons: Some(7), ..Found::default() };
     let incident = Incident {
@@ -230,7 +224,7 @@ fn a_question_is_told_apart_from_a_cleanup_and_from_other_questions() {
     let mut comments = vec![cleaning.comment()];
     let mut keys = vec![cleaning.destination(Some(&bucket)).unwrap().key];
     for count in 1..=24 {
-        asking.gathering = asked(1, count);
+        asking.gathering = Some(asked(1, count));
         comments.push(asking.comment());
         keys.push(asking.destination(Some(&bucket)).unwrap().key);
     }
