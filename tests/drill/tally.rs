@@ -57,6 +57,7 @@ pub(crate) fn outcome(stage: Stage) -> &'static str {
 pub(crate) fn action(verb: Verb) -> &'static str {
     match verb {
         Verb::Clean => "cleanup",
+        Verb::Gather => "question to the host",
         Verb::Reboot => "reboot",
         Verb::Replace => "replace",
         Verb::LeaveService => "into Standby",

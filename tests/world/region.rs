@@ -8,6 +8,7 @@ use remedy::console::Place;
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::Incident;
 use remedy::notify::Notification;
+use remedy::result::Mode;
 
 use crate::calls::{Before, Call, Death, Effect, Fault, Nature, Verb};
 use crate::command::{Command, CommandIs};
@@ -367,7 +368,9 @@ impl State {
         let group = self.group_of(&id).map(|(name, group)| (name.clone(), group.clone()));
         let host = self.hosts.get(&id).cloned();
         let incident = self.book.latest(&id).cloned();
-        let under_way = |it: &Command| it.order.instance == id && it.status() == CommandIs::Pending;
+        let under_way = |it: &Command| {
+            it.order.instance == id && it.mode == Mode::Apply && it.status() == CommandIs::Pending
+        };
         let cleaning = self.commands.iter().any(under_way);
         Some(Box::new(Before { id, host, group, incident, cleaning }))
     }

@@ -48,8 +48,12 @@ pub fn may_say_otherwise(
     let of_the_host = |reason: &Reason| {
         matches!(reason, Reason::PersonPresent { .. } | Reason::UnfitForReboot { .. })
     };
+    let in_the_way = || refusal.because.iter().filter(|reason| reason.passes());
     incident.found.as_ref().is_some_and(objects)
-        && refusal.because.iter().any(of_the_host)
+        // Of whatever else forbids it the host knows nothing.
+        && refusal.passes
+        && in_the_way().count() > 0
+        && in_the_way().all(of_the_host)
         && decide::host_answers(facts, policy)
         && !is_recent(incident.evidence.as_ref(), AGAIN_AFTER, facts.observed_at)
         && may_ask(incident)

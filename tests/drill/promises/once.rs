@@ -84,6 +84,7 @@ impl Once {
 fn unclaimed(effect: &Effect, before: &Before) -> Option<String> {
     let stage = match effect.verb {
         Verb::Clean => Stage::Cleaning,
+        Verb::Gather => Stage::Gathering,
         Verb::LeaveService => Stage::Draining,
         Verb::Reboot => Stage::Rebooting,
         Verb::ComeBack => Stage::Returning,

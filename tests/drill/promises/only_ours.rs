@@ -89,7 +89,8 @@ fn paused(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<Strin
         return Some(format!("though {} is paused", pause.scope));
     }
     let sessions = before.host.as_ref().map_or(0, |host| host.sessions);
-    (effect.verb != Verb::Clean && sessions > 0 && !moment.is_news(before.id.as_str()))
+    let disturbs = !matches!(effect.verb, Verb::Clean | Verb::Gather);
+    (disturbs && sessions > 0 && !moment.is_news(before.id.as_str()))
         .then(|| "while somebody works on it".to_owned())
 }
 

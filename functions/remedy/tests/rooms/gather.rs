@@ -64,7 +64,7 @@ fn a_host_whose_word_is_in_the_way_is_asked_again() {
     fn found(it: &mut Incident) -> &mut Found {
         it.found.get_or_insert_default()
     }
-    let rows: [(&str, Change, bool); 7] = [
+    let rows: [(&str, Change, bool); 8] = [
         (
             "a person may have left",
             |it, _| {
@@ -100,9 +100,18 @@ fn a_host_whose_word_is_in_the_way_is_asked_again() {
             false,
         ),
         (
-            "another guard is not the host's word",
-            |_, facts| {
+            "nobody is asked whose owner has opted out",
+            |it, facts| {
+                found(it).persons = Some(1);
                 crate::given::instance(facts).tags.clear();
+            },
+            false,
+        ),
+        (
+            "nor while another guard is in the way as well",
+            |it, _| {
+                found(it).persons = Some(1);
+                it.rests_until = Some(ago(-5));
             },
             false,
         ),
