@@ -24,7 +24,7 @@ const DELIVERIES_MAX: usize = 3;
 
 /// One alarm in so many is delivered twice from the start, which is what "at
 /// least once" means.
-const DOUBLED: usize = 20;
+const DOUBLED: usize = 10;
 
 /// What a process may grow by over the whole storm, in KB.
 const GROWTH_MAX: u64 = 2048;

@@ -29,8 +29,6 @@ pub struct Call {
     pub started: Instant,
     /// When its answer went out.
     pub ended: Instant,
-    /// Bytes of its body.
-    pub bytes: usize,
     /// Whether it was turned away unread.
     pub throttled: bool,
 }
@@ -99,8 +97,8 @@ impl Region {
             answers::answer(&mut held(&self.deeds), request)
         };
         let name = format!("{}:{}", request.service, request.operation);
-        let (bytes, ended) = (request.body.len(), Instant::now());
-        held(&self.calls).push(Call { name, started, ended, bytes, throttled });
+        let ended = Instant::now();
+        held(&self.calls).push(Call { name, started, ended, throttled });
         reply
     }
 }
@@ -123,4 +121,26 @@ pub fn round_trips(calls: &[Call]) -> usize {
 /// that such a panic could break.
 fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overlaps_is_one_round_trip() {
+        let zero = Instant::now();
+        let at = |second: u64| zero + Duration::from_secs(second);
+        let call = |started, ended| Call {
+            name: String::new(),
+            started: at(started),
+            ended: at(ended),
+            throttled: false,
+        };
+        let both = [call(0, 2), call(1, 3)];
+        assert_eq!(round_trips(&both), 1);
+        assert_eq!(round_trips(&[both.to_vec(), vec![call(3, 4), call(2, 5)]].concat()), 2);
+        assert_eq!(round_trips(&[call(4, 5), call(2, 3), call(0, 1)]), 3);
+        assert_eq!(round_trips(&[]), 0);
+    }
 }

@@ -20,11 +20,11 @@ use crate::connections;
 use crate::settings::Settings;
 
 /// One try of one call. AWS answers these calls in well under a second.
-const ATTEMPT: Duration = Duration::from_secs(4);
+const ATTEMPT: Duration = Duration::from_secs(3);
 
-/// All tries of one call, so that the four calls in sequence of the slowest
+/// All tries of one call, so that the five calls in sequence of the slowest
 /// road end within the function's 60 seconds.
-const OPERATION: Duration = Duration::from_secs(12);
+const OPERATION: Duration = Duration::from_secs(10);
 
 /// Tries of one call: a throttle or a lost connection is often over by the
 /// second, and what is not over by the third is told instead.
