@@ -131,3 +131,31 @@ def test_a_chat_topic_that_does_not_answer_is_said(region, stack):
     assert answer.report["outcome"] == "acted" and answer.report["told"] is False
     stack.notification()
     assert "people were not told" in function.tail()
+
+
+def test_a_storm_is_told_once_for_its_group_and_cause(region, stack):
+    """Eight members at once, in as many processes: who is first is settled by
+    the ledger's one atomic write."""
+    group = fleet.group(region, size=8)
+    functions = [stack.start("high-cpu", REMEDY_MODE="observe") for _ in group.members]
+    sent = [
+        function.send(alarms.alarm("high-cpu.state-change", member))
+        for function, member in zip(functions, group.members)
+    ]
+    reports = [function.receive(s).report for function, s in zip(functions, sent)]
+    assert [report["told"] for report in reports].count(True) == 1
+    assert all(report["untold"] is None for report in reports)
+    text = json.loads(stack.notification()["Message"])
+    assert text["repeats"]["counted_only"] is False
+    (row,) = [row for row in stack.incidents() if row["pk"] == f"repeats#group#{group.name}"]
+    assert [value for name, value in row.items() if name.startswith("n")] == [8]
+
+
+def test_another_cause_in_the_group_is_told_too(region, stack):
+    group = fleet.group(region, size=2)
+    observing = stack.start("high-cpu", REMEDY_MODE="observe")
+    acting = stack.start("high-cpu")
+    for function, member in zip((observing, acting), group.members):
+        function.invoke(alarms.alarm("high-cpu.state-change", member))
+    told = stack.notifications(2)
+    assert {n["MessageAttributes"]["outcome"]["Value"] for n in told} == {"held", "acted"}

@@ -57,6 +57,8 @@ pub enum Verb {
     Pause,
     /// Lifts a pause.
     Lift,
+    /// Counts a repeat.
+    Count,
     /// Notes that a member is being replaced.
     NoteReplacement,
     /// Sends a cleanup command.
@@ -154,9 +156,12 @@ impl Verb {
             Self::Due => "dynamodb:Query",
             Self::Open | Self::Record => "dynamodb:PutItem",
             Self::RecordWithLease => "dynamodb:TransactWriteItems",
-            Self::NoteReplacement | Self::NoteSick | Self::Release | Self::Pause | Self::Lift => {
-                "dynamodb:UpdateItem"
-            }
+            Self::NoteReplacement
+            | Self::Count
+            | Self::NoteSick
+            | Self::Release
+            | Self::Pause
+            | Self::Lift => "dynamodb:UpdateItem",
             Self::Clean | Self::Gather => "ssm:SendCommand",
             Self::Reboot => "ec2:RebootInstances",
             Self::Replace => "autoscaling:SetInstanceHealth",
@@ -192,6 +197,7 @@ impl Verb {
             | Self::NoteSick
             | Self::Pause
             | Self::Lift
+            | Self::Count
             | Self::NoteReplacement => Nature::Write,
             Self::Clean
             | Self::Gather

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Symptom;
+use remedy::fold::{Count, Fold};
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::Incident;
 use remedy::ledger::{Leased, Recorded};
@@ -19,6 +20,9 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// So many sick members of a pool are noted in one window at most.
 const SICK_MAX: usize = 64;
 
+/// Who was first in each window, and how many there were.
+type Windows = BTreeMap<Timestamp, (String, u64)>;
+
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Book {
@@ -28,6 +32,7 @@ pub struct Book {
     leases: BTreeMap<(Pool, u32), Lease>,
     sick: BTreeMap<(Pool, Symptom, i64), BTreeMap<InstanceId, Sighting>>,
     pauses: BTreeMap<Scope, Pause>,
+    repeats: BTreeMap<(Option<GroupName>, String), Windows>,
     rival: Option<Incident>,
 }
 
@@ -194,6 +199,17 @@ impl Book {
             }
         }
         won
+    }
+
+    /// Counts one more telling in its window.
+    pub(crate) fn count(&mut self, fold: &Fold) -> Count {
+        let cause = (fold.group.clone(), fold.cause.clone());
+        let windows = self.repeats.entry(cause).or_default();
+        let (first, here) = windows.entry(fold.window).or_insert((fold.by.clone(), 0));
+        *here += 1;
+        let (is_first, here) = (*first == fold.by, *here);
+        let before = windows.range(..fold.window).next_back().map_or(0, |(_, (_, n))| *n);
+        Count { is_first, here, before }
     }
 
     /// Notes that a member of `group` is being replaced. The same time twice

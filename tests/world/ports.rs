@@ -9,6 +9,7 @@ use remedy::console::Place;
 use remedy::facts::{
     Agent, Command, Datapoint, Gap, Group, History, Instance, Look, Membership, StatusChecks,
 };
+use remedy::fold::{Count, Fold};
 use remedy::ids::{CommandId, GroupName, InstanceId};
 use remedy::incident::{Incident, Standby};
 use remedy::ledger::{Leased, Ledger, Recorded};
@@ -284,6 +285,10 @@ impl Ledger for Region {
 
     async fn pauses(&self) -> Result<Vec<Pause>, Gap> {
         self.look(Verb::Pauses, "", |state| state.book.pauses()).await
+    }
+
+    async fn count(&self, fold: &Fold) -> Result<Count, Gap> {
+        self.look(Verb::Count, &fold.cause, |state| state.book.count(fold)).await
     }
 
     async fn note_replacement(

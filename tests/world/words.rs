@@ -4,6 +4,7 @@ use remedy::alarm::AlarmState;
 use remedy::facts::{
     Agent, Command, Datapoint, Group, History, Instance, Membership, OptIn, Platform, StatusChecks,
 };
+use remedy::fold::Count;
 use remedy::ids::CommandId;
 use remedy::incident::{Incident, Stage};
 use remedy::ledger::{Leased, Recorded};
@@ -219,6 +220,13 @@ impl Words for Leased {
 impl Words for Vec<Incident> {
     fn words(&self) -> String {
         format!("{} due", self.len())
+    }
+}
+
+impl Words for Count {
+    fn words(&self) -> String {
+        let what = if self.is_first { "the first" } else { "only counted" };
+        format!("{what}, {} in 10 minutes", self.here)
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `instance#<id>` | `incident` | the newest incident of the instance |
 //! | `instance#<id>` | `ended#<incident>` | an incident that has ended, kept for 90 days |
 //! | `group#<name>`, `standalone#<name>` | | a pool: see [`pool`](crate::pool) |
+//! | `repeats#<group>` | `<cause>#<day>` | repeats: see [`fold`](crate::fold) |
 //! | `pauses` | `pauses` | what people have paused: see [`pause`](crate::pause) |
 //!
 //! An incident stands in one attribute as JSON; beside it stand, as attributes
@@ -25,6 +26,7 @@ use aws_sdk_dynamodb::types::{
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Symptom;
 use remedy::facts::{Gap, History};
+use remedy::fold::{Count, Fold};
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::{Incident, UNENDED_MAX};
 use remedy::ledger::{Leased, Ledger, Recorded};
@@ -171,6 +173,10 @@ impl Ledger for Aws {
             }
             _ => Err(gap(PUT, &error)),
         }
+    }
+
+    async fn count(&self, fold: &Fold) -> Result<Count, Gap> {
+        self.count_repeat(fold).await
     }
 
     async fn note_replacement(

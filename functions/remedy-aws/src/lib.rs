@@ -6,6 +6,7 @@ mod bucket;
 mod clients;
 mod connections;
 mod failure;
+mod fold;
 mod ledger;
 mod look;
 mod pause;

@@ -69,7 +69,7 @@ pub struct Left {
     /// Its id.
     pub incident_id: IncidentId,
     /// What stood in the way.
-    pub why: String,
+    pub why: Gap,
 }
 
 /// Looks at what is due; with a hint, at that instance's incident instead,
@@ -105,7 +105,7 @@ where
             match followed {
                 Ok(report) => beat.reports.extend(report),
                 Err(gap) => {
-                    beat.left.push(Left { incident_id: id.clone(), why: gap.to_string() });
+                    beat.left.push(Left { incident_id: id.clone(), why: gap });
                 }
             }
         }
@@ -341,7 +341,7 @@ where
         return Ok(None);
     }
     if tell_now {
-        notify::tell(&mut report, world).await;
+        notify::tell_once(&mut report, held.id.to_string(), world).await;
     }
     Ok(Some(report))
 }
@@ -438,7 +438,8 @@ pub(crate) async fn record_and_tell(
     let incident = &incident;
     // Asked again once, the first asker may have died before it told anybody;
     // after that it is no news.
-    let news = incident.attempts.last().is_none_or(|last| last.asked_again <= 1);
+    let asked_again = incident.attempts.last().is_some_and(|last| last.asked_again > 1);
+    let news = !asked_again && !report.is_counted_only();
     let (recorded, told, noted) = future::join3(
         world.record(incident),
         async { if news { Some(world.tell(&notification).await) } else { None } },

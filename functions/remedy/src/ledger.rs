@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::alarm::{Alarm, Seen, Symptom};
 use crate::facts::{Facts, Gap};
+use crate::fold::{Count, Fold};
 use crate::guard::{self, Cleared, Place, Refusal};
 use crate::ids::{ActionId, GroupName};
 use crate::incident::{Attempt, Gathering, HeldBack, Incident, Rung, Stage, Standby};
@@ -56,6 +57,11 @@ pub trait Ledger {
 
     /// Every pause there is, those that have ended too.
     async fn pauses(&self) -> Result<Vec<Pause>, Gap>;
+
+    /// Counts one more telling in its window, atomically, and gives how many
+    /// there are. Counted again by the same it stays the window's first, if it
+    /// was.
+    async fn count(&self, fold: &Fold) -> Result<Count, Gap>;
 
     /// Notes that a member of `group` is being replaced for `symptom`.
     async fn note_replacement(

@@ -47,6 +47,8 @@ pub mod decide;
 
 pub mod guard;
 
+pub mod fold;
+
 pub mod ledger;
 
 pub mod act;

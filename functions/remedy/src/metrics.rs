@@ -170,6 +170,9 @@ impl Line {
     }
 }
 
+/// The call that tells people.
+const TELLS: &str = "sns:Publish";
+
 /// What an answer to an event counts.
 pub fn of_answer(answer: &Result<Answer, RespondError>, at: Timestamp) -> Vec<Line> {
     let reports = |answer: &Answer| answer.reports.iter().flat_map(of_report).collect();
@@ -191,6 +194,11 @@ pub fn of_beat(beat: &Beat, at: Timestamp) -> Vec<Line> {
         line.measure(Metric::FollowUpLag, SignedDuration::from_secs(lag).as_secs_f64());
         line.measure(Metric::Waiting, count(beat.reports.iter().filter(|r| waits(r)).count()));
         line.measure(Metric::LeftDue, count(beat.left.len()));
+        let unheard = beat.left.iter().filter(|left| left.why.call == TELLS).count();
+        if unheard > 0 {
+            // An end that nobody could be told of stays due until they hear.
+            line.measure(Metric::Untold, count(unheard));
+        }
         lines.push(line);
     }
     lines

@@ -15,6 +15,7 @@ pub use self::chat::{DESCRIPTION_UNITS_MAX, KEYWORD_UNITS_MAX, STEP_UNITS_MAX, T
 use self::wording::Wording;
 use crate::console::Place;
 use crate::facts::Gap;
+use crate::ledger::Ledger;
 use crate::report::Report;
 
 /// The longest subject SNS accepts is 99 characters (SNS API reference,
@@ -71,6 +72,17 @@ pub trait Tell {
 pub async fn tell(report: &mut Report, tell: &impl Tell) {
     let notification = render(report, tell.place());
     report.note_telling(tell.tell(&notification).await);
+}
+
+/// Tells people of something refused, once for its group and cause; repeats are
+/// only counted. A ledger that does not answer silences nobody.
+pub async fn tell_once<W: Ledger + Tell>(report: &mut Report, by: String, world: &W) {
+    if let Some(fold) = report.fold(by) {
+        report.repeats = world.count(&fold).await.ok().map(|count| fold.repeats(count));
+    }
+    if !report.is_counted_only() {
+        tell(report, world).await;
+    }
 }
 
 /// Renders what people get for `report`.

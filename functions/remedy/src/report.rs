@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::alarm::{Alarm, Seen, Symptom};
 use crate::evidence::Exhibit;
 use crate::facts::{Facts, Gap};
+use crate::fold::{Fold, Repeats};
 use crate::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use crate::incident::{Entry, Incident, Rung, Stage};
 use crate::reason::Reason;
@@ -97,6 +98,8 @@ pub struct Report {
     pub opened: Option<Opened>,
     /// The rung that was begun with this.
     pub begun: Option<Rung>,
+    /// What is said about its repeats, where they are counted.
+    pub repeats: Option<Repeats>,
     /// Whether people were told: `false` if that failed, and if there was
     /// nothing worth telling.
     pub told: bool,
@@ -197,6 +200,7 @@ impl Report {
             times: None,
             opened: None,
             begun: None,
+            repeats: None,
             told: false,
             untold: None,
         }
@@ -230,6 +234,7 @@ impl Report {
             begun: last
                 .filter(|last| outcome == Outcome::Acted && last.claimed_at == at)
                 .map(|last| last.rung),
+            repeats: None,
             told: false,
             untold: None,
         }
@@ -255,6 +260,21 @@ impl Report {
     /// The reasons' codes, in their order.
     pub fn codes(&self) -> Vec<&'static str> {
         self.because.iter().map(Reason::code).collect()
+    }
+
+    /// What this repeats, if it is refused: told `by` somebody. What asks a person
+    /// to look at one instance is never folded.
+    pub fn fold(&self, by: String) -> Option<Fold> {
+        let first = self.because.first()?;
+        let asks = self.handed_over || matches!(first, Reason::ActionFailed { .. });
+        let refused = self.outcome == Outcome::Held && !asks;
+        let group = self.group.as_ref();
+        refused.then(|| Fold::refused(group, self.symptom, first.code(), self.at, by))
+    }
+
+    /// Whether people were told of the same a moment ago.
+    pub fn is_counted_only(&self) -> bool {
+        self.repeats.is_some_and(|repeats| repeats.counted_only)
     }
 
     /// Notes what became of telling people.

@@ -7,6 +7,7 @@ use crate::act::{self, Touch};
 use crate::alarm::{self, Alarm, AlarmState, Evidence, Invocation, Seen, Unreadable};
 use crate::decide::{self, Decision};
 use crate::facts::{Fact, Facts, Gap, Look};
+use crate::fold::Fold;
 use crate::follow_up::record_and_tell;
 use crate::gather;
 use crate::guard::{self, Cleared, Refusal};
@@ -102,7 +103,7 @@ where
         // Nothing more is asked about what is refused whatever the answers.
         let nothing = Decision::Watch { because: Vec::new() };
         if let Err(refusal) = guard::clear(nothing, alarm, &facts, policy) {
-            return refuse(alarm, &facts, policy, refusal, world).await;
+            return refuse(alarm, invocation, &facts, policy, refusal, world).await;
         }
     }
     let mut presence = None;
@@ -114,7 +115,7 @@ where
         .and_then(|cleared| confirmed(cleared, presence));
     let cleared = match cleared {
         Ok(cleared) => cleared,
-        Err(refusal) => return refuse(alarm, &facts, policy, refusal, world).await,
+        Err(refusal) => return refuse(alarm, invocation, &facts, policy, refusal, world).await,
     };
     let mut because = cleared.because().to_vec();
     let asks_first = gather::comes_first(&cleared, None, &facts, policy);
@@ -127,7 +128,7 @@ where
     let claim = match claim {
         Ok(claim) => claim,
         Err(NoClaim::Refused(refusal)) => {
-            return refuse(alarm, &facts, policy, refusal, world).await;
+            return refuse(alarm, invocation, &facts, policy, refusal, world).await;
         }
         Err(NoClaim::Unreachable(gap)) => return Err(gap),
     };
@@ -139,13 +140,20 @@ where
             let _uncounted = note_sick(alarm, &facts, world).await;
         }
     };
-    let (acted, ()) = future::join(act::act(claim, policy, world), note).await;
+    let (group, by) = (cleared.group(), teller(alarm, invocation));
+    let fold = Fold::started(group, alarm.symptom, cleared.rung(), now, by);
+    let (acted, (), count) =
+        future::join3(act::act(claim, policy, world), note, world.count(&fold)).await;
 
+    let went_well = acted.failure.is_none();
     let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
     because.splice(0..0, acted.failure);
     let outcome = if refused { Outcome::Held } else { Outcome::Acted };
     let mut report = Report::of(&acted.incident, outcome, because, invocation.at);
     report.rung = Some(cleared.rung());
+    if went_well {
+        report.repeats = count.ok().map(|count| fold.repeats(count));
+    }
     record_and_tell(&mut report, &acted.incident, Some(deed), world).await;
     Ok(report)
 }
@@ -200,6 +208,7 @@ fn confirmed(cleared: Cleared, presence: Option<Presence>) -> Result<Cleared, Re
 /// Held: for good, or until what is in the way has passed.
 async fn refuse<W>(
     alarm: &Alarm,
+    invocation: &Invocation,
     facts: &Facts,
     policy: &Policy,
     refusal: Refusal,
@@ -209,7 +218,7 @@ where
     W: Ledger + Tell,
 {
     if !refusal.passes {
-        return Ok(held(alarm, facts, policy, refusal, world).await);
+        return Ok(held(alarm, invocation, facts, policy, refusal, world).await);
     }
     // An incident opened without its history would forget what was answered.
     if let Fact::Unknown(gap) = &facts.history {
@@ -221,15 +230,15 @@ where
     let incident = match ledger::wait(world, &refusal, told, alarm, facts, policy).await {
         Ok(incident) => incident,
         Err(NoClaim::Refused(refusal)) => {
-            return Ok(held(alarm, facts, policy, refusal, world).await);
+            return Ok(held(alarm, invocation, facts, policy, refusal, world).await);
         }
         Err(NoClaim::Unreachable(gap)) => return Err(gap),
     };
     let mut report = Report::of(&incident, Outcome::Held, refusal.because, facts.observed_at);
     report.rung = refusal.rung;
     if told {
-        notify::tell(&mut report, world).await;
-        if !report.told {
+        notify::tell_once(&mut report, teller(alarm, invocation), world).await;
+        if report.untold.is_some() {
             let mut untold = incident.waiting_until(incident.due_at);
             untold.held_back = Some(HeldBack { since: facts.observed_at, told: false });
             report.because.extend(world.record(&untold).await.err().map(Reason::NotRecorded));
@@ -268,12 +277,13 @@ where
     Ok(report)
 }
 
-async fn held(
+async fn held<W: Ledger + Tell>(
     alarm: &Alarm,
+    invocation: &Invocation,
     facts: &Facts,
     policy: &Policy,
     refusal: Refusal,
-    world: &impl Tell,
+    world: &W,
 ) -> Report {
     let mut report = Report {
         rung: refusal.rung,
@@ -292,7 +302,13 @@ async fn held(
         }
     }
     if report.is_news() {
-        notify::tell(&mut report, world).await;
+        notify::tell_once(&mut report, teller(alarm, invocation), world).await;
     }
     report
+}
+
+/// Who tells of an alarm: an invocation that Lambda repeats keeps its id, and
+/// one event can be about several instances.
+fn teller(alarm: &Alarm, invocation: &Invocation) -> String {
+    format!("{} {}", invocation.request_id, alarm.instance_id)
 }

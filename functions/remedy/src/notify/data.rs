@@ -10,6 +10,7 @@ use super::wording::{REASONS_MAX, Wording};
 use crate::alarm::Unit;
 use crate::console::Place;
 use crate::evidence::{Exhibit, Kept};
+use crate::fold::Repeats;
 use crate::ids::CommandId;
 use crate::incident::{Rung, Stage};
 use crate::report::{Report, Times};
@@ -33,6 +34,7 @@ struct Data<'a> {
     observe: bool,
     at: Timestamp,
     times: Option<Times>,
+    repeats: Option<Repeats>,
     seen: Measured,
     because: Vec<&'static str>,
     why: &'a [String],
@@ -74,6 +76,7 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
         observe: report.observe,
         at: report.at,
         times: report.times,
+        repeats: report.repeats,
         seen: Measured {
             alarm: quote(&seen.alarm),
             metric: quote(&seen.metric),

@@ -80,6 +80,11 @@ fn seen(report: &Report, place: &Place) -> String {
     }
     let _ = write!(said, " ({}, account {})", place.region, place.account);
     let _ = write!(said, ", since {}.", day_and_time(seen.changed_at));
+    let untold = report.repeats.map_or(0, |repeats| repeats.untold_before);
+    if untold > 0 {
+        let whose = whose(report);
+        let _ = write!(said, "\n{untold} more of the same {whose} were counted and not told.");
+    }
     if let Some(value) = seen.value {
         let _ = write!(said, "\n{}", quote(&seen.metric));
         if let Some(mount) = &seen.mount {
@@ -94,6 +99,14 @@ fn seen(report: &Report, place: &Place) -> String {
         let _ = write!(said, "\n{}", quote(&seen.reason));
     }
     said
+}
+
+/// Whose repeats are counted together.
+fn whose(report: &Report) -> String {
+    match &report.group {
+        Some(group) => format!("in group {}", quote(group.as_str())),
+        None => "on instances outside groups".to_owned(),
+    }
 }
 
 fn done(report: &Report) -> String {
@@ -162,12 +175,17 @@ fn next(report: &Report) -> String {
         }
         Outcome::Held => "Nothing, until the alarm changes its state again.",
     };
-    let Some(times) = &report.times else {
-        return next.to_owned();
-    };
-    let mut next = format!("{next}\nNext look: {}.", time(times.looks_at));
-    if report.outcome == Outcome::Acted {
+    let mut next = next.to_owned();
+    if let Some(repeats) = &report.repeats {
+        let (whose, until) = (whose(report), time(repeats.until));
         // Writing to a String cannot fail.
+        let _ = write!(next, "\nMore of the same {whose} is only counted until {until}.");
+    }
+    let Some(times) = &report.times else {
+        return next;
+    };
+    let _ = write!(next, "\nNext look: {}.", time(times.looks_at));
+    if report.outcome == Outcome::Acted {
         let _ = write!(next, " Next step at the latest: {}.", time(times.stage_ends_by));
     }
     let _ = write!(next, " The incident ends by {}.", time(times.ends_by));

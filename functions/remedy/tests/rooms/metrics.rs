@@ -159,7 +159,7 @@ fn beat() -> Beat {
         vec![Reason::PersonPresent { count: 1 }],
         now(),
     );
-    let left = Left { incident_id: waiting.incident_id.clone(), why: "throttled".to_owned() };
+    let left = Left { incident_id: waiting.incident_id.clone(), why: gap("dynamodb:PutItem") };
     Beat { reports: vec![waiting], looked_at: 2, left: vec![left], lag_seconds: Some(75) }
 }
 
@@ -174,6 +174,10 @@ fn a_heartbeat_counts_itself_and_a_hint_does_not() {
     ];
     assert_eq!(counted(&lines), expected);
     assert_eq!(of_beat(&Beat { lag_seconds: None, ..beat() }, now()), []);
+    let mut unheard = beat();
+    unheard.left[0].why = gap("sns:Publish");
+    let counted = counted(&of_beat(&unheard, now()));
+    assert!(counted.contains(&"Untold high-cpu 1.0".to_owned()), "an end nobody heard of");
 }
 
 /// Lines of every kind.

@@ -8,6 +8,7 @@ use remedy::alarm::{Seen, Symptom};
 use remedy::console::Place;
 use remedy::evidence::{Exhibit, Kept};
 use remedy::facts::Gap;
+use remedy::fold::Repeats;
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::{Rung, Stage};
 use remedy::notify::{
@@ -101,13 +102,17 @@ fn every_situation_is_told_in_every_rendering() {
             ),
         ),
     ];
+    let repeats = Repeats { counted_only: false, untold_before: 17, until: now() };
+    let storm = Report { repeats: Some(repeats), ..held(Reason::InstanceMissing) };
     let uri = "s3://remedy-evidence/evidence/i-0a1b2c3d4e5f60718/an-incident/1-cleanup.txt";
     let kept = Kept::InBucket { uri: uri.to_owned() };
     let with_evidence = Report {
         evidence: Some(Exhibit { at: now(), kept }),
         ..step(Rung::Reboot, Stage::Rebooting, vec![still(), lowest(Rung::Reboot)])
     };
-    for (name, report) in situations.into_iter().chain([("evidence", with_evidence)]) {
+    for (name, report) in
+        situations.into_iter().chain([("evidence", with_evidence), ("storm", storm)])
+    {
         insta::assert_snapshot!(name, renderings(&report));
     }
 }
@@ -338,6 +343,19 @@ fn a_filter_policy_can_choose_by_six_names() {
     assert_eq!(told(&report).attributes, all);
     let without = Report { rung: None, group: None, ..report };
     assert_eq!(told(&without).attributes, all[..4]);
+}
+
+#[test]
+fn only_what_is_refused_and_asks_nobody_is_folded() {
+    let fold = |report: &Report| report.fold("me".to_owned());
+    for reason in every_reason() {
+        let refused = reason.outcome == Outcome::Held && !reason.handed_over;
+        let failed = reason.codes().first() == Some(&"action-failed");
+        assert_eq!(fold(&reason).is_some(), refused && !failed, "{:?}", reason.codes());
+    }
+    let fold = fold(&held(Reason::InstanceMissing)).unwrap();
+    assert_eq!(fold.cause, "memory-pressure refused instance-missing");
+    assert_eq!((fold.window, fold.group), (crate::given::ago(4), None));
 }
 
 #[test]
