@@ -18,6 +18,7 @@ import later
 from deployment import Deployment, until
 
 GOOD = 5.0
+SEND = "ssm:SendCommand"
 PARAMETERS = {"ChatTopic": "yes"}
 # Its place in the budget is its own, whatever other tests have out of service.
 ALONE = fleet.OPTED_IN | {"auto-remediation-pool": "alone"}
@@ -325,9 +326,12 @@ def held_for(answer, call):
 @pytest.mark.parametrize(
     ("removed", "symptom", "agent", "call"),
     [
-        (("HighCpuFunction", "CleanupDocument"), "high-cpu", "Online", "ssm:SendCommand"),
-        (("HighCpuFunction", "CleanupInstance"), "high-cpu", "Online", "ssm:SendCommand"),
-        (("DiskFullFunction", "CleanupInstance"), "disk-full", "Online", "ssm:SendCommand"),
+        (("HighCpuFunction", "CleanupDocument"), "high-cpu", "Online", SEND),
+        (("HighCpuFunction", "CleanupInstance"), "high-cpu", "Online", SEND),
+        (("MemoryPressureFunction", "CleanupDocument"), "memory-pressure", "Online", SEND),
+        (("MemoryPressureFunction", "CleanupInstance"), "memory-pressure", "Online", SEND),
+        (("DiskFullFunction", "CleanupDocument"), "disk-full", "Online", SEND),
+        (("DiskFullFunction", "CleanupInstance"), "disk-full", "Online", SEND),
         (("RebootPolicy", "Reboot"), "high-cpu", "none", "ec2:RebootInstances"),
         (("RoadPolicy", "Look"), "high-cpu", "Online", "ec2:DescribeInstances"),
         (("RoadPolicy", "Verify"), "high-cpu", "none", "cloudwatch:GetMetricData"),
