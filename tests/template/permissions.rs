@@ -335,3 +335,22 @@ fn is_own_document(resource: &str) -> bool {
     let name = resource.rsplit_once(":document/${").and_then(|(_, name)| name.strip_suffix('}'));
     name.is_some_and(|name| name.ends_with("Document") && !name.contains('*'))
 }
+
+#[test]
+fn an_operator_can_look_every_permission_up() {
+    let template = Template::deployed();
+    let guide = crate::yaml::read("docs/operations.md");
+    let table = guide.split("## What each permission is for").nth(1).unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let quoted = table.split('`').skip(1).step_by(2).filter(|word| word.contains(':'));
+    let explained: BTreeSet<String> = quoted.map(str::to_owned).collect();
+    let functions = template.functions();
+    let given: BTreeSet<String> = functions
+        .keys()
+        .flat_map(|function| statements_of(&template, function))
+        .flat_map(|statement| {
+            statement.actions().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(explained, given, "docs/operations.md explains the permissions that are given");
+}

@@ -163,3 +163,21 @@ fn the_dashboard_shows_every_alarm_on_ourselves() {
         alarms(&template).iter().map(|(id, _)| format!("${{{id}.Arn}}")).collect();
     assert_eq!(shown, all.iter().map(String::as_str).collect());
 }
+
+#[test]
+fn an_operator_can_look_every_metric_and_alarm_up() {
+    let template = Template::deployed();
+    let guide = crate::yaml::read("docs/operations.md");
+    let chapter = guide.split("## Watching Remedy itself").nth(1).unwrap();
+    let chapter = chapter.split("\n## ").next().unwrap();
+    for metric in Metric::ALL {
+        assert!(
+            chapter.contains(&format!("`{}`", metric.name())),
+            "{} is not explained",
+            metric.name()
+        );
+    }
+    for (id, _) in alarms(&template) {
+        assert!(chapter.contains(&format!("| `{id}` |")), "{id} is not explained");
+    }
+}
