@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use remedy::alarm::Symptom;
 
 use stories::Story;
-use world::drill::command::Drill;
+use world::drill::command::{Drill, Play};
 
 mod stories;
 
@@ -48,6 +48,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Drill(Drill),
+    Play(Play),
 }
 
 fn symptom_names() -> impl TypedValueParser<Value = Symptom> {
@@ -65,8 +66,10 @@ const NO_ANSWER: u8 = 1;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(Command::Drill(drill)) = arguments.command {
-        return drill.run();
+    match arguments.command {
+        Some(Command::Drill(drill)) => return drill.run(),
+        Some(Command::Play(play)) => return play.run(),
+        None => {}
     }
     let (told, code) = match arguments.event {
         None => (play(arguments.story), ExitCode::SUCCESS),

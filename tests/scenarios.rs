@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -27,9 +28,9 @@ fn demo(arguments: &[&str]) -> Said {
     }
 }
 
-fn golden(name: &str, told: &str) {
+fn golden(folder: &str, name: &str, told: &str) {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("stories");
+    settings.set_snapshot_path(folder);
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, told));
@@ -52,17 +53,34 @@ fn every_story_is_told_as_before() {
         assert!(said.out.lines().count() <= STORY_LINES_MAX, "{story} is too long");
         let wide = said.out.lines().find(|line| line.chars().count() > COLUMNS_MAX);
         assert_eq!(wide, None, "{story}");
-        golden(story, &said.out);
+        golden("stories", story, &said.out);
         all.push(said.out);
     }
     assert_eq!(demo(&[]).out, all.join("\n\n"), "without arguments all of them are told");
+}
+
+/// The accidents of others, each as a story with what comes of it beside it.
+#[test]
+fn every_accident_ends_as_it_did_before() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("accidents");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut stories: Vec<PathBuf> =
+        files.filter(|file| file.extension().is_some_and(|end| end == "txt")).collect();
+    stories.sort();
+    assert_eq!(stories.len(), 14);
+    for story in stories {
+        let said = demo(&["play", story.to_str().unwrap()]);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", story.display());
+        assert!(said.out.ends_with("Every promise held.\n"), "{}", said.out);
+        golden("accidents", story.file_stem().unwrap().to_str().unwrap(), &said.out);
+    }
 }
 
 #[test]
 fn an_event_file_is_told_with_the_functions_answer() {
     let said = demo(&["events/disk-full.state-change.json"]);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
-    golden("event-file", &said.out);
+    golden("stories", "event-file", &said.out);
 }
 
 #[test]
@@ -100,8 +118,9 @@ fn an_event_that_cannot_be_read_is_an_error_that_names_the_field() {
 #[test]
 fn what_cannot_be_used_is_explained() {
     let event = "events/high-cpu.state-change.json";
-    let rows: [(&[&str], &str); 6] = [
+    let rows: [(&[&str], &str); 7] = [
         (&["--bogus"], "unexpected argument '--bogus'"),
+        (&["play", "nowhere.txt"], "cannot read the story 'nowhere.txt'"),
         (&["nowhere.json"], "cannot read the event file 'nowhere.json'"),
         (&["--story", "none"], "disk-full"),
         (&[event, "--function", "none"], "memory-pressure"),

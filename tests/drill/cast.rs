@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Symptom;
+use remedy::facts::ScheduledEvent;
 use remedy::ids::{GroupName, InstanceId};
 use remedy::pause::{Pause, Scope};
 use remedy::policy::OPT_IN_TAG;
@@ -89,6 +90,11 @@ impl Cast {
         self.hosts.iter().find(|(_, other)| *other == id).map(|(name, _)| name.as_str())
     }
 
+    /// The names of all instances, by their ids.
+    pub(crate) fn names(&self) -> BTreeMap<InstanceId, String> {
+        self.hosts.iter().map(|(name, id)| (id.clone(), name.clone())).collect()
+    }
+
     /// What a line says begins. Gives the instances and groups it changes in a
     /// way that Remedy has to respect.
     pub(crate) fn begins(&self, region: &Region, what: &What) -> Vec<String> {
@@ -99,6 +105,8 @@ impl Cast {
             | What::Cleanup(..)
             | What::Boot(..)
             | What::Impaired(..)
+            | What::Installs(..)
+            | What::Scheduled(..)
             | What::Unmeasured(..) => {
                 self.host_changes(region, what);
                 Vec::new()
@@ -155,6 +163,10 @@ impl Cast {
                 self.change(region, on, |host| host.status.system_impaired = false);
                 Vec::new()
             }
+            What::Installs(on, _) => {
+                self.change(region, on, |host| host.packages_busy = false);
+                Vec::new()
+            }
             What::Unmeasured(on, _) => {
                 self.change(region, on, |host| host.measured = true);
                 Vec::new()
@@ -207,6 +219,11 @@ impl Cast {
                 self.change(region, on, |host| host.status.system_impaired = true);
             }
             What::Unmeasured(on, _) => self.change(region, on, |host| host.measured = false),
+            What::Installs(on, _) => self.change(region, on, |host| host.packages_busy = true),
+            What::Scheduled(on, code) => self.change(region, on, |host| {
+                let not_before = Some(now + SignedDuration::from_hours(24));
+                host.status.scheduled = Some(ScheduledEvent { code: code.clone(), not_before });
+            }),
             _ => {}
         }
     }

@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use remedy::ids::{IncidentId, InstanceId};
 use remedy::incident::Stage;
+use remedy::reason::Reason;
+use remedy::report::Report;
 
-use crate::calls::Call;
+use crate::calls::{Call, Nature};
 use crate::group::{Lifecycle, Member};
 use crate::host::Host;
 
@@ -16,6 +18,8 @@ use crate::host::Host;
 pub(crate) struct Chronicle {
     /// When, and what.
     pub(crate) entries: Vec<(Timestamp, Entry)>,
+    /// What people call the instances.
+    pub(crate) names: BTreeMap<InstanceId, String>,
     /// How each host was, from when on.
     pub(crate) moods: BTreeMap<InstanceId, Vec<(Timestamp, Mood)>>,
     /// Where each incident stood, from when on.
@@ -75,6 +79,8 @@ pub(crate) enum Entry {
     Function(String),
     /// A call reached the region.
     Call(Call),
+    /// A function says what an alarm or an incident came to.
+    Report(Box<Report>),
 }
 
 impl Chronicle {
@@ -106,8 +112,63 @@ impl Chronicle {
                 Entry::Call(Call { verb, about, answer, .. }) => {
                     writeln!(text, "{at}      {:<41} {about}: {answer}", verb.name())
                 }
+                Entry::Report(report) => writeln!(text, "{at}    {}", came_to(report)),
             };
         }
         text
     }
+
+    /// The chronicle as an operator would have seen it: what happened, what was
+    /// decided and why, what was done, and what people heard.
+    pub(crate) fn in_short(&self) -> String {
+        let mut text = String::new();
+        let mut said: BTreeMap<IncidentId, String> = BTreeMap::new();
+        for (at, entry) in &self.entries {
+            let at = at.strftime("%H:%M:%S");
+            // Writing to a String cannot fail.
+            let _ = match entry {
+                Entry::World(what) => writeln!(text, "{at}  {what}"),
+                Entry::Report(report) => {
+                    // What holds a rung back is said once, not every minute.
+                    let said = said.entry(report.incident_id.clone()).or_default();
+                    let news = came_to(report);
+                    if *said == news {
+                        continue;
+                    }
+                    said.clone_from(&news);
+                    writeln!(text, "{at}    {news}")
+                }
+                Entry::Call(call) => match (call.verb.nature(), call.verb) {
+                    (Nature::Touch, verb) => {
+                        writeln!(text, "{at}      {} {}: {}", verb.name(), call.about, call.answer)
+                    }
+                    (Nature::Tell, _) => writeln!(text, "{at}      > {}", call.about),
+                    _ => Ok(()),
+                },
+                Entry::Function(what) if what.starts_with("error") => {
+                    writeln!(text, "{at}    {what}")
+                }
+                Entry::Function(_) => Ok(()),
+            };
+        }
+        let _ = writeln!(text, "\nIn the end");
+        for (id, moods) in &self.moods {
+            if let Some((_, mood)) = moods.last() {
+                let _ = writeln!(text, "  {id} is {}", mood.name());
+            }
+        }
+        for (id, name) in &self.names {
+            text = text.replace(&format!(" ({id})"), "").replace(id.as_str(), name);
+        }
+        text
+    }
+}
+
+/// What a report says, in a line: about whom, what came of it, and why.
+fn came_to(report: &Report) -> String {
+    let codes: Vec<&str> = report.because.iter().map(Reason::code).collect();
+    let (symptom, instance) = (report.symptom, &report.instance_id);
+    let stage = report.stage.map(|stage| format!(", {}", crate::stage(stage)));
+    let (outcome, stage) = (report.outcome.name(), stage.unwrap_or_default());
+    format!("{symptom} on {instance}: {outcome}{stage}: {}", codes.join(", "))
 }

@@ -11,7 +11,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::run::{Plan, Ran};
-use super::{episode, page, shrink};
+use super::{episode, page, read, shrink};
+
+/// For arguments that cannot be used, as for those clap refuses.
+const BAD_USAGE: u8 = 2;
 
 /// Plays Remedy in a hostile world, and watches its promises.
 ///
@@ -85,6 +88,57 @@ impl Drill {
         told.push_str(&broken.unwrap_or_else(|| "Every promise held.\n".to_owned()));
         (told, code)
     }
+}
+
+/// Plays a story: who is there, and what happens to them.
+///
+/// The file holds one line for each, in the words a drill prints; lines that
+/// begin with # are for people. tests/accidents holds some.
+#[derive(Clone, Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct Play {
+    /// The file with the story
+    story: PathBuf,
+}
+
+impl Play {
+    /// Plays the story. Fails if a promise does not hold in it.
+    pub fn run(self) -> ExitCode {
+        let file = self.story.display();
+        let told = match fs::read_to_string(&self.story) {
+            Ok(text) => played_story(&text),
+            Err(error) => Err(format!("cannot read the story '{file}': {error}")),
+        };
+        let (told, code) = match told {
+            Ok(told) => told,
+            Err(error) => {
+                let _ =
+                    writeln!(io::stderr(), "error: {error}\n\nFor more information, try '--help'.");
+                return ExitCode::from(BAD_USAGE);
+            }
+        };
+        // Whoever closed the pipe has read enough.
+        let _ = io::stdout().lock().write_all(told.as_bytes());
+        code
+    }
+}
+
+fn played_story(text: &str) -> Result<(String, ExitCode), String> {
+    let script = read::script(text).map_err(|unclear| {
+        format!("line {} of the story says nothing known: {}", unclear.number, unclear.line)
+    })?;
+    let words = text.lines().filter_map(|line| line.strip_prefix('#')).map(str::trim);
+    let mut told = words.collect::<Vec<_>>().join("\n");
+    let (played, chronicle) = episode::tell(&script);
+    // Writing to a String cannot fail.
+    let _ = write!(told, "\n\n{}\n", chronicle.in_short());
+    Ok(match played.broken {
+        None => (told + "Every promise held.\n", ExitCode::SUCCESS),
+        Some(broken) => {
+            let _ = writeln!(told, "A PROMISE DOES NOT HOLD\n{}\n{}", broken.promise, broken.how);
+            (told, ExitCode::FAILURE)
+        }
+    })
 }
 
 /// One episode, told in full.

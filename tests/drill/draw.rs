@@ -6,7 +6,9 @@ use jiff::SignedDuration;
 use remedy::alarm::Symptom;
 use remedy::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
-use super::script::{Damage, GroupLine, Habit, Line, PauseOf, Script, Trait, What};
+use super::script::{
+    CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Script, Trait, What,
+};
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
 use crate::script::Script as Cleanup;
@@ -27,8 +29,6 @@ const CLOCK_SECONDS_MAX: i64 = 45;
 
 /// No describe call lags by more.
 pub(crate) const LAG_SECONDS_MAX: i64 = 20;
-
-const THROTTLED: Fault = Fault::Refused("ThrottlingException: Rate exceeded");
 
 /// Draws the script of one episode.
 pub(crate) fn draw(seed: u64) -> Script {
@@ -152,19 +152,11 @@ impl Pen {
     /// What makes a host's trouble harder.
     fn condition(&mut self) {
         let on = self.host();
-        let what = match self.rng.u32(..20) {
+        let what = match self.rng.u32(..22) {
+            20 => What::Installs(on, self.minutes(5, 60)),
+            21 => What::Scheduled(on, "instance-reboot".to_owned()),
             0..6 => What::AgentDies(on),
-            6..11 => {
-                let fares = [
-                    Cleanup::Boasts,
-                    Cleanup::CannotStart,
-                    Cleanup::Crashes,
-                    Cleanup::Skips,
-                    Cleanup::RunsTooLong,
-                    Cleanup::IsCancelled,
-                ];
-                What::Cleanup(on, self.one(&fares).unwrap_or(Cleanup::Crashes))
-            }
+            6..11 => What::Cleanup(on, self.one(&CLEANUPS).unwrap_or(Cleanup::Crashes)),
             11..13 => What::Boot(on, Some(self.minutes(3, 12))),
             13 => What::Boot(on, None),
             14 => What::Impaired(on, self.minutes(5, 60)),
@@ -188,8 +180,7 @@ impl Pen {
             (7..9, _) => What::LogsIn(it, lasts),
             (9..11, Some(group)) => What::Refreshes(group, lasts),
             (11..13, Some(group)) => {
-                let processes = ["Launch", "Terminate", "ReplaceUnhealthy"];
-                What::Suspends(group, self.one(&processes).unwrap_or("Launch"), lasts)
+                What::Suspends(group, self.one(&PROCESSES).unwrap_or("Launch"), lasts)
             }
             (13, Some(group)) => What::GroupTag(group, None),
             _ => What::Mutes(it, lasts),
@@ -240,6 +231,6 @@ impl Pen {
     }
 
     fn fails(&mut self) -> Fault {
-        self.one(&[THROTTLED, Fault::RequestLost, Fault::AnswerLost]).unwrap_or(THROTTLED)
+        self.one(&FAULTS).unwrap_or(Fault::RequestLost)
     }
 }

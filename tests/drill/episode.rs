@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::{AlarmState, Symptom};
+use remedy::facts::Gap;
+use remedy::follow_up::Beat;
 use remedy::ids::{IncidentId, InstanceId};
 use remedy::incident::Stage;
-use remedy::reason::Reason;
 use remedy::report::Outcome;
 use remedy::respond::{Answer, RespondError};
 
@@ -89,8 +90,7 @@ enum Act {
 /// What an invocation answers.
 enum Answered {
     Event(Result<Answer, RespondError>),
-    /// The follow-up has no answer that counts: what it did is seen.
-    Beat,
+    Beat(Result<Beat, Gap>),
 }
 
 /// An episode under way.
@@ -128,7 +128,9 @@ pub(crate) fn tell(script: &Script) -> (Played, Chronicle) {
     let mut episode = Episode::new(script);
     episode.chronicle = Some(Chronicle::default());
     episode.run();
-    (episode.played, episode.chronicle.unwrap_or_default())
+    let mut chronicle = episode.chronicle.unwrap_or_default();
+    chronicle.names = episode.cast.names();
+    (episode.played, chronicle)
 }
 
 impl<'a> Episode<'a> {
@@ -399,9 +401,10 @@ impl<'a> Episode<'a> {
         answer: Option<Answered>,
         effects: Vec<crate::calls::Effect>,
     ) -> Invoked {
-        let answer = match answer {
-            Some(Answered::Event(answer)) => Some(answer),
-            Some(Answered::Beat) | None => None,
+        let (answer, beat) = match answer {
+            Some(Answered::Event(answer)) => (Some(answer), None),
+            Some(Answered::Beat(beat)) => (None, beat.ok()),
+            None => (None, None),
         };
         let failed = !matches!(answer, Some(Ok(_)));
         let cause = match act {
@@ -418,7 +421,7 @@ impl<'a> Episode<'a> {
             Act::Break(_, damage) => Cause::Broken(damage),
             _ => Cause::Beat,
         };
-        Invoked { cause, answer, effects }
+        Invoked { cause, answer, beat, effects }
     }
 
     /// A word for the chronicle, if there is one.
@@ -436,7 +439,8 @@ impl<'a> Episode<'a> {
             return;
         }
         let calls = self.region.take_calls();
-        if calls.len() < 2 && invoked.iter().all(|one| matches!(one.cause, Cause::Beat)) {
+        let idle = |one: &Invoked| matches!(one.cause, Cause::Beat) && one.reports().is_empty();
+        if calls.len() < 2 && invoked.iter().all(idle) {
             return;
         }
         for one in invoked {
@@ -446,16 +450,11 @@ impl<'a> Episode<'a> {
             self.note(|_| Entry::Call(call));
         }
         for one in invoked {
-            match &one.answer {
-                Some(Ok(answer)) => {
-                    for report in &answer.reports {
-                        let codes: Vec<&str> = report.because.iter().map(Reason::code).collect();
-                        let outcome = report.outcome.name();
-                        self.note(|_| Entry::Function(format!("{outcome}: {}", codes.join(", "))));
-                    }
-                }
-                Some(Err(error)) => self.note(|_| Entry::Function(format!("error: {error}"))),
-                None => {}
+            for report in one.reports() {
+                self.note(|_| Entry::Report(Box::new(report.clone())));
+            }
+            if let Some(Err(error)) = &one.answer {
+                self.note(|_| Entry::Function(format!("error: {error}")));
             }
         }
     }
@@ -536,13 +535,11 @@ fn invocation<'a>(
             Act::Break(symptom, damage) => event(symptom, broken(region, symptom, damage)).await,
             Act::Hint(instance) => {
                 let follow_up = FollowUp { ahead, ..FollowUp::default() };
-                let _seen = follow_up.invoke(region, Some(&instance)).await;
-                Answered::Beat
+                Answered::Beat(follow_up.invoke(region, Some(&instance)).await)
             }
             _ => {
                 let follow_up = FollowUp { ahead, ..FollowUp::default() };
-                let _seen = follow_up.invoke(region, None).await;
-                Answered::Beat
+                Answered::Beat(follow_up.invoke(region, None).await)
             }
         }
     })

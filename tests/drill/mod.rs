@@ -12,6 +12,7 @@ mod episode;
 mod page;
 mod past;
 mod promises;
+mod read;
 mod run;
 mod script;
 mod shrink;

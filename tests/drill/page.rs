@@ -148,6 +148,7 @@ fn excerpt(past: &Past, mut chronicle: Chronicle) -> Chronicle {
     chronicle.entries.retain(|(at, entry)| {
         let about = match entry {
             Entry::World(_) => true,
+            Entry::Report(report) => report.instance_id == past.instance,
             Entry::Function(what) => what.contains(past.instance.as_str()),
             Entry::Call(call) => {
                 call.about.contains(past.instance.as_str()) || call.about == past.id.as_str()

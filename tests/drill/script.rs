@@ -60,6 +60,22 @@ pub(crate) struct GroupLine {
     pub(crate) traits: Vec<Trait>,
 }
 
+impl Trait {
+    /// Everything there is to say about a group.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::LoadBalancer, Self::LaunchesFirst, Self::FleetAlarm, Self::NotOptedIn];
+
+    /// In words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::LoadBalancer => "behind a load balancer",
+            Self::LaunchesFirst => "which launches before it terminates",
+            Self::FleetAlarm => "watched by a fleet alarm",
+            Self::NotOptedIn => "not opted in",
+        }
+    }
+}
+
 impl GroupLine {
     /// Whether it is so.
     pub(crate) fn is(&self, so: Trait) -> bool {
@@ -97,6 +113,10 @@ pub(crate) enum What {
     Boot(String, Option<SignedDuration>),
     /// The host below fails its system status check.
     Impaired(String, SignedDuration),
+    /// Packages are being installed on it.
+    Installs(String, SignedDuration),
+    /// AWS is going to do this to it, such as `instance-retirement`.
+    Scheduled(String, String),
     /// Its metrics stop coming.
     Unmeasured(String, SignedDuration),
     /// The owner changes the instance's tag; `None` removes it.
@@ -210,6 +230,7 @@ impl What {
         match self {
             Self::Impaired(_, lasts)
             | Self::Unmeasured(_, lasts)
+            | Self::Installs(_, lasts)
             | Self::Stops(_, lasts)
             | Self::LogsIn(_, lasts)
             | Self::Refreshes(_, lasts)
@@ -238,6 +259,8 @@ impl What {
             Self::Boot(..) => "boot slow or without end",
             Self::Impaired(..) => "system impaired",
             Self::Unmeasured(..) => "metrics stop",
+            Self::Installs(..) => "packages installed",
+            Self::Scheduled(..) => "scheduled event",
             Self::Tag(..) | Self::GroupTag(..) => "owner changes the tag",
             Self::Stops(..) => "operator stops",
             Self::Terminates(_) => "operator terminates",
@@ -288,11 +311,18 @@ impl fmt::Display for Length {
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines: Vec<&Line> = self.lines.iter().collect();
-        lines.sort_by_key(|line| match line {
-            Line::Group(_) | Line::Server(_) => SignedDuration::MIN,
-            Line::Happens(at, _) => *at,
-        });
+        lines.sort_by_key(|line| line.order());
         lines.into_iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl Line {
+    /// Where it stands in a script: who is there first, and then by time.
+    pub(crate) fn order(&self) -> SignedDuration {
+        match self {
+            Self::Group(_) | Self::Server(_) => SignedDuration::MIN,
+            Self::Happens(at, _) => *at,
+        }
     }
 }
 
@@ -311,12 +341,7 @@ impl fmt::Display for GroupLine {
         let Self { name, size, min, max, .. } = self;
         write!(f, "there is a group {name} of {size} (at least {min}, at most {max})")?;
         for other in &self.traits {
-            f.write_str(match other {
-                Trait::LoadBalancer => ", behind a load balancer",
-                Trait::LaunchesFirst => ", which launches before it terminates",
-                Trait::FleetAlarm => ", watched by a fleet alarm",
-                Trait::NotOptedIn => ", not opted in",
-            })?;
+            write!(f, ", {}", other.words())?;
         }
         Ok(())
     }
@@ -356,6 +381,10 @@ impl fmt::Display for What {
             Self::Impaired(on, lasts) => {
                 write!(f, "the host below {on} is impaired for {}", Length(*lasts))
             }
+            Self::Installs(on, lasts) => {
+                write!(f, "packages are installed on {on} for {}", Length(*lasts))
+            }
+            Self::Scheduled(on, code) => write!(f, "AWS schedules {code} of {on}"),
             Self::Unmeasured(on, lasts) => {
                 write!(f, "the metrics of {on} stop for {}", Length(*lasts))
             }
@@ -382,9 +411,9 @@ impl fmt::Display for What {
             }
             Self::Delivery(habit, lasts) => write!(f, "for {} {habit}", Length(*lasts)),
             Self::Outage(verb, fault, lasts) => {
-                write!(f, "{} {} for {}", verb.name(), fails(fault), Length(*lasts))
+                write!(f, "the call {verb:?} {} for {}", fails(fault), Length(*lasts))
             }
-            Self::Hiccup(verb, fault) => write!(f, "{} {} once", verb.name(), fails(fault)),
+            Self::Hiccup(verb, fault) => write!(f, "the call {verb:?} {} once", fails(fault)),
             Self::Lag { behind, lasts } => {
                 write!(f, "for {} describe calls lag by {}", Length(*lasts), Length(*behind))
             }
@@ -423,7 +452,18 @@ impl fmt::Display for PauseOf {
     }
 }
 
-fn fares(script: Cleanup) -> &'static str {
+/// Every way a cleanup may fare.
+pub(crate) const CLEANUPS: [Cleanup; 7] = [
+    Cleanup::Honest,
+    Cleanup::Boasts,
+    Cleanup::CannotStart,
+    Cleanup::Crashes,
+    Cleanup::Skips,
+    Cleanup::RunsTooLong,
+    Cleanup::IsCancelled,
+];
+
+pub(crate) fn fares(script: Cleanup) -> &'static str {
     match script {
         Cleanup::Honest => "does its duty",
         Cleanup::Boasts => "says that it helped and did not",
@@ -435,7 +475,14 @@ fn fares(script: Cleanup) -> &'static str {
     }
 }
 
-fn fails(fault: &Fault) -> &'static str {
+/// Every way a call may go wrong.
+pub(crate) const FAULTS: [Fault; 3] =
+    [Fault::Refused("ThrottlingException: Rate exceeded"), Fault::RequestLost, Fault::AnswerLost];
+
+/// The processes of a group that somebody may suspend.
+pub(crate) const PROCESSES: [&str; 3] = ["Launch", "Terminate", "ReplaceUnhealthy"];
+
+pub(crate) fn fails(fault: &Fault) -> &'static str {
     match fault {
         Fault::Refused(_) => "is throttled",
         Fault::RequestLost => "never arrives",

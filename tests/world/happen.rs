@@ -27,6 +27,9 @@ const DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 /// From a launch until the new instance is in service.
 const LAUNCH_TAKES: SignedDuration = SignedDuration::from_secs(90);
 
+/// From the end of a launch until what is wrong with the image shows.
+const SICKENS_AFTER: SignedDuration = SignedDuration::from_mins(3);
+
 /// From a termination until the old instance is terminated and out of its
 /// group.
 const TERMINATION_TAKES: SignedDuration = SignedDuration::from_secs(60);
@@ -322,8 +325,10 @@ impl State {
             (watch.name, watch.fleet) = (name, true);
             self.watches.push(watch);
         }
-        let host = Host { trouble: self.launched_with, ..Host::healthy("eu-central-1b") };
-        self.hosts.insert(id.clone(), host);
+        self.hosts.insert(id.clone(), Host::healthy("eu-central-1b"));
+        if let Some(trouble) = self.launched_with {
+            self.arrange(LAUNCH_TAKES + SICKENS_AFTER, Due::ComesBack(id.clone(), trouble));
+        }
         self.arrange(LAUNCH_TAKES, Due::InService(name.clone(), id));
     }
 }

@@ -404,9 +404,6 @@ where
     if !world.record(&turn).await? {
         return Ok(None);
     }
-    if let Some(lease) = &turn.lease {
-        world.release(lease).await?;
-    }
     let mut ended = Incident { version: turn.version + 1, lease: None, ..ended };
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(&ended, outcome, because, now);
@@ -418,6 +415,10 @@ where
             // A later beat tells, and ends it then.
             return Err(Gap { call: "sns:Publish", why: "nobody heard of the end".to_owned() });
         }
+    }
+    // Not before it is told: until then it may go on, and holds its place.
+    if let Some(lease) = &turn.lease {
+        world.release(lease).await?;
     }
     let problem = not_recorded(world.record(&ended).await);
     report.because.extend(problem.map(Reason::NotRecorded));

@@ -7,6 +7,8 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Unreadable;
+use remedy::follow_up::Beat;
+use remedy::report::Report;
 use remedy::respond::{Answer, RespondError};
 
 use super::script::Damage;
@@ -107,11 +109,22 @@ pub(crate) struct Invoked {
     /// What a function that got an event answered; `None` if it died, and for
     /// the follow-up.
     pub(crate) answer: Option<Result<Answer, RespondError>>,
+    /// What the follow-up answered; `None` if it died, and for the others.
+    pub(crate) beat: Option<Beat>,
     /// What its calls did, oldest first.
     pub(crate) effects: Vec<Effect>,
 }
 
 impl Invoked {
+    /// What it came to, if it lived to say so.
+    pub(crate) fn reports(&self) -> &[Report] {
+        match (&self.answer, &self.beat) {
+            (Some(Ok(answer)), _) => &answer.reports,
+            (_, Some(beat)) => &beat.reports,
+            _ => &[],
+        }
+    }
+
     /// The error of an event that could not be read.
     fn unreadable(&self) -> Option<&Unreadable> {
         match &self.answer {
