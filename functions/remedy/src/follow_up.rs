@@ -408,8 +408,9 @@ where
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(&ended, outcome, because, now);
     ended.note(report.entry());
-    // Whoever heard that something was done hears of its end, whyever it ends.
-    if report.is_news() || !ended.attempts.is_empty() {
+    // Whoever heard that something was done, or is to take over, hears of the end,
+    // whyever it ends.
+    if report.is_news() || ended.stage != Stage::Withdrawn {
         notify::tell(&mut report, world).await;
         if !report.told && now < incident.expires_at + TOLD_LATE_MAX {
             // A later beat tells, and ends it then.
