@@ -164,7 +164,9 @@ impl Cast {
                 Vec::new()
             }
             What::Installs(on, _) => {
-                self.change(region, on, |host| host.packages_busy = false);
+                self.change(region, on, |host| {
+                    host.installations = host.installations.saturating_sub(1);
+                });
                 Vec::new()
             }
             What::Unmeasured(on, _) => {
@@ -219,7 +221,7 @@ impl Cast {
                 self.change(region, on, |host| host.status.system_impaired = true);
             }
             What::Unmeasured(on, _) => self.change(region, on, |host| host.measured = false),
-            What::Installs(on, _) => self.change(region, on, |host| host.packages_busy = true),
+            What::Installs(on, _) => self.change(region, on, |host| host.installations += 1),
             What::Scheduled(on, code) => self.change(region, on, |host| {
                 let not_before = Some(now + SignedDuration::from_hours(24));
                 host.status.scheduled = Some(ScheduledEvent { code: code.clone(), not_before });

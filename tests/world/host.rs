@@ -81,8 +81,8 @@ pub struct Host {
     pub script: Script,
     /// People who are logged in or in a session.
     pub persons: u64,
-    /// Whether packages are being installed on it.
-    pub packages_busy: bool,
+    /// Installations of packages that are under way on it.
+    pub installations: u64,
     /// Session Manager sessions that are open on it.
     pub sessions: usize,
     /// Whether it has a way to the evidence bucket.
@@ -127,7 +127,7 @@ impl Host {
             trouble: None,
             script: Script::Honest,
             persons: 0,
-            packages_busy: false,
+            installations: 0,
             sessions: 0,
             reaches_bucket: true,
             measured: true,

@@ -95,7 +95,7 @@ pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
         "preflight": {
             "boot_id": format!("boot-{}", host.boots),
             "persons": host.persons,
-            "packages_busy": host.packages_busy,
+            "packages_busy": host.installations > 0,
             "fstab_ok": true,
         },
         "evidence": if kept { json!({

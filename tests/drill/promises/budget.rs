@@ -19,6 +19,8 @@ use crate::region::State;
 #[derive(Default)]
 pub(super) struct Budget {
     out: BTreeMap<InstanceId, Out>,
+    /// Notifications that were looked at.
+    heard: usize,
 }
 
 /// One who is out.
@@ -33,6 +35,7 @@ struct Out {
 
 impl Budget {
     pub(super) fn watch(&mut self, moment: &Moment<'_>) -> Option<String> {
+        self.hand_over(moment.state);
         self.out.retain(|id, out| out.is_out(id, moment.state));
         for (_, effect) in moment.effects() {
             let takes_out =
@@ -55,6 +58,21 @@ impl Budget {
             }
         }
         None
+    }
+}
+
+impl Budget {
+    /// Whoever people were told of as theirs is no longer out through us.
+    fn hand_over(&mut self, state: &State) {
+        for notification in state.topic.iter().skip(self.heard) {
+            if notification.subject.ends_with("needs a person") {
+                self.out.retain(|_, out| {
+                    let id = out.incident.as_ref().map(IncidentId::as_str);
+                    !id.is_some_and(|id| notification.text.contains(id))
+                });
+            }
+        }
+        self.heard = state.topic.len();
     }
 }
 
