@@ -40,7 +40,7 @@ enum What {
         #[arg(long, default_value_t = 5000)]
         alarms: usize,
         /// Processes of each of the three functions.
-        #[arg(long, default_value_t = 40)]
+        #[arg(long, default_value_t = 12)]
         processes: usize,
         /// Of a thousand calls so many are turned away.
         #[arg(long, default_value_t = 100)]

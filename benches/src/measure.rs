@@ -151,10 +151,13 @@ impl Bench {
             Speed::Whole => None,
             _ => Some(Limit::new(SHARE_OF_128_MB)?),
         };
-        let process = self.start(subject, &api)?;
-        if let (Some(limit), Speed::SharedFromStart) = (&limit, speed) {
-            process.limit(limit)?;
-        }
+        let process = match &limit {
+            Some(limit) if speed == Speed::SharedFromStart => {
+                let variables = self.variables(&api);
+                Process::start_within(limit, &subject.program, &variables)?
+            }
+            _ => self.start(subject, &api)?,
+        };
         let ready = soon(api.asked.recv(), subject).await?;
         if let (Some(limit), Speed::Shared) = (&limit, speed) {
             process.limit(limit)?;
@@ -201,8 +204,11 @@ impl Bench {
     }
 
     fn start(&self, subject: &Subject, api: &RuntimeApi) -> Result<Process, Error> {
-        let variables = variables(&api.address, &self.endpoints, Some(&self.roots));
-        Process::start(&subject.program, &variables)
+        Process::start(&subject.program, &self.variables(api))
+    }
+
+    fn variables(&self, api: &RuntimeApi) -> Vec<(String, String)> {
+        variables(&api.address, &self.endpoints, Some(&self.roots))
     }
 
     async fn event(&mut self, subject: &Subject, api: &mut RuntimeApi) -> Result<Answered, Error> {

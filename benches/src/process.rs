@@ -35,6 +35,18 @@ impl Process {
         Ok(Self { child, started })
     }
 
+    /// Runs `program` with a share of one processor from its first moment on: a
+    /// shell joins the group and becomes the program.
+    pub fn start_within(
+        limit: &Limit,
+        program: &[PathBuf],
+        variables: &[(String, String)],
+    ) -> Result<Self, Error> {
+        let join = "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"";
+        let shell = ["/bin/sh", "-c", join].map(PathBuf::from);
+        Self::start(&[&shell[..], std::slice::from_ref(&limit.group), program].concat(), variables)
+    }
+
     /// Whether it has ended, which a function never does by itself.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
