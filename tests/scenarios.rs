@@ -51,7 +51,9 @@ fn every_story_is_told_as_before() {
         let said = demo(&["--story", story]);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{story}");
         assert!(said.out.lines().count() <= STORY_LINES_MAX, "{story} is too long");
-        let wide = said.out.lines().find(|line| line.chars().count() > COLUMNS_MAX);
+        // An address cannot be broken.
+        let mut breakable = said.out.lines().filter(|line| !line.contains("s3://"));
+        let wide = breakable.find(|line| line.chars().count() > COLUMNS_MAX);
         assert_eq!(wide, None, "{story}");
         golden("stories", story, &said.out);
         all.push(said.out);

@@ -31,7 +31,7 @@ pub(crate) struct Play {
     pub(crate) hints: bool,
     /// Invocations that died.
     pub(crate) deaths: usize,
-    /// What the beats reported.
+    /// What the functions reported.
     pub(crate) reports: Vec<Report>,
     undelivered: Vec<String>,
 }
@@ -106,7 +106,7 @@ impl Play {
             }
             let answer = finish_or_die(&self.region, self.function.invoke(&self.region, &event));
             if let Some(answer) = answer {
-                answer.unwrap();
+                self.reports.extend(answer.unwrap().reports);
             } else {
                 self.deaths += 1;
                 self.undelivered.push(event);

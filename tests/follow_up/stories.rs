@@ -378,6 +378,50 @@ fn evidence_is_off_the_host_before_every_disruption() {
 }
 
 #[test]
+fn the_console_speaks_for_a_host_that_does_not_answer() {
+    let told = |play: &Play| {
+        play.region.topic().last().map(|notification| notification.text.clone()).unwrap()
+    };
+    let begun = |change: fn(&mut Play)| {
+        let trouble = Trouble::slight(HighCpu, 99.1);
+        let mut play = Play::standalone(trouble).with_a_silent_agent();
+        change(&mut play);
+        play.until(Stage::Rebooting);
+        play
+    };
+    let play = begun(|_| {});
+    let [uri] = play.region.bucket().try_into().unwrap();
+    assert!(uri.ends_with("/1-console.txt") && told(&play).contains(&uri), "{uri}");
+
+    // Without a bucket, or a way to it, the log has its end.
+    for break_it in
+        [(|play: &mut Play| play.function.policy.evidence_bucket = None) as fn(&mut Play), |play| {
+            play.region.break_call(Verb::Keep, Fault::Refused("AccessDenied: no"));
+        }]
+    {
+        let play = begun(break_it);
+        assert!(told(&play).contains("the end of what its console showed is in the log"));
+        let report = play.reports.iter().find(|report| report.console.is_some()).unwrap();
+        assert!(report.console.as_ref().unwrap().contains("Killed process 4711"));
+    }
+
+    // No answer and no console is told too, and is no obstacle.
+    let play = begun(|play| play.region.with_host(&play.names.web, |host| host.console = None));
+    assert!(told(&play).contains("the host cannot answer; its console shows nothing"));
+    let play = begun(|play| {
+        play.region.break_call(Verb::ConsoleOutput, Fault::Refused("UnauthorizedOperation: no"));
+    });
+    assert!(told(&play).contains("ec2:GetConsoleOutput failed: UnauthorizedOperation"));
+
+    // A host that was asked in vain has a console too.
+    let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));
+    play = play.with_host(|host| host.script = Script::CannotStart);
+    play.until(Stage::Rebooting);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::Reboot]);
+    assert!(play.region.bucket().pop().unwrap().ends_with("/2-console.txt"));
+}
+
+#[test]
 fn the_next_rung_does_not_wait_for_evidence_beyond_its_box() {
     for fault in [Fault::RequestLost, Fault::AnswerLost] {
         let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));

@@ -10,7 +10,7 @@ both ways: CloudWatch). A fault in the wrong shape would be met by the SDK as
 import json
 import re
 import uuid
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import cbor2
 
@@ -19,6 +19,7 @@ PROTOCOLS = {
     "autoscaling": "query",
     "sns": "query",
     "sts": "query",
+    "s3": "ec2",
     "dynamodb": "json",
     "ssm": "json",
     "sqs": "json",
@@ -31,11 +32,12 @@ _NAMES = {"monitoring": "cloudwatch"}
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
-def signed_by(headers):
-    """The access key and the service in a SigV4 header. Who signs for which
+def signed_by(headers, path=""):
+    """The access key and the service in a SigV4 header, or in a signed URL. Who signs for which
     service is the only thing that tells callers and services apart when all of
     them talk to one address."""
-    match = _CREDENTIAL.search(headers.get("Authorization", ""))
+    signature = headers.get("Authorization") or unquote(path).replace("X-Amz-Credential", "Credential")
+    match = _CREDENTIAL.search(signature)
     if match is None:
         return None, None
     return match.group(1), match.group(3)

@@ -160,14 +160,14 @@ class Proxy:
                     return fault
         return None
 
-    def forward(self, call, path, headers, body):
+    def forward(self, call, method, path, headers, body):
         """Asks the emulator that plays the call's service."""
         port = self.emulators.get(call.service)
         if port is None:
             return 501, {}, f"nothing here plays {call.service}".encode()
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
-            connection.request("POST", path, body, headers)
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
             kept = {k: v for k, v in answer.getheaders() if k.lower() not in _HOP_BY_HOP}
             return answer.status, kept, answer.read()
@@ -189,12 +189,18 @@ class Requests(BaseHTTPRequestHandler):
     # 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
 
+    def do_PUT(self):
+        """S3's way: the object in the path, and the signature with it."""
+        self.do_POST()
+
     def do_POST(self):
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        caller, service = protocols.signed_by(self.headers)
+        caller, service = protocols.signed_by(self.headers, self.path)
         service = protocols.name_of(service or "?")
         operation = protocols.operation_of(self.path, self.headers, body)
+        if service == "s3":
+            operation = {"PUT": "PutObject"}.get(self.command, "?")
         text = body.decode("utf-8", "replace")
         call = Call(caller or "?", service, operation, text, time.monotonic())
         fault = proxy.open(call)
@@ -217,7 +223,9 @@ class Requests(BaseHTTPRequestHandler):
             status, headers, answer = _REFUSALS[fault.how](call.service)
         else:
             try:
-                status, headers, answer = proxy.forward(call, self.path, self._headers(), body)
+                status, headers, answer = proxy.forward(
+                    call, self.command, self.path, self._headers(), body
+                )
             except OSError as error:
                 status, headers, answer = 502, {}, f"the emulator is gone: {error}".encode()
         call.status, call.answer = status, answer.decode("utf-8", "replace")

@@ -14,6 +14,7 @@ import alarms
 import evidence
 import fleet
 import later
+import proxy as wire
 from region import REGION
 from stack import FOLLOW_UP
 from test_follow_up import BAD, asked, beat, opened
@@ -114,6 +115,51 @@ def test_what_is_gathered_before_a_reboot_is_where_the_notification_says(region,
     report = beat(stack, follow_up).report
     assert report["rung"] == "reboot" and bucket.get(report["evidence"]["uri"]) == CONTENT
     assert report["evidence"]["uri"] in stack.notifications(2)[1]["Message"]
+
+
+def silent(region, stack, bucket, **changed):
+    """A function that reboots a host whose agent never registered; its answer."""
+    role = evidence.session(region, stack.name)
+    function = stack.start("high-cpu", REMEDY_EVIDENCE_BUCKET=bucket.name, **role | changed)
+    instance = fleet.standalone(region, agent="none")
+    with region.proxy.delayed(0.25):
+        answer = function.invoke(alarms.alarm("high-cpu.state-change", instance))
+    assert answer.report["rung"] == "reboot" and answer.report["outcome"] == "acted"
+    return answer
+
+
+def test_the_console_of_a_silent_host_is_kept_while_it_is_rebooted(region, stack, bucket):
+    answer = silent(region, stack, bucket)
+    (put,) = answer.named("s3:PutObject")
+    (shown,) = answer.named("ec2:GetConsoleOutput")
+    assert put.status == 200 and "Latest=true" in shown.body, answer.story()
+    assert answer.round_trips <= 5, answer.story()
+    uri = answer.report["evidence"]["uri"]
+    assert uri.endswith("/1-console.txt") and uri in stack.notification()["Message"]
+    said = region.ec2.get_console_output(InstanceId=answer.report["instance_id"])["Output"]
+    assert said.strip() and bucket.get(uri).decode() == said
+
+
+@pytest.mark.parametrize(
+    "without",
+    [{"REMEDY_EVIDENCE_BUCKET": ""}, {"AWS_SECRET_ACCESS_KEY": "stolen"}],
+    ids=["no bucket", "a refused upload"],
+)
+def test_without_a_place_for_it_the_end_of_the_console_is_in_the_log(
+    region, stack, bucket, without
+):
+    answer = silent(region, stack, bucket, **without)
+    said = region.ec2.get_console_output(InstanceId=answer.report["instance_id"])["Output"]
+    assert 0 < len(answer.report["console"]) <= 2000
+    assert answer.report["console"].isascii() and said.rstrip()[-40:] in answer.report["console"]
+    assert "is in the log" in stack.notification()["Message"]
+
+
+def test_a_console_that_cannot_be_read_holds_up_nothing_and_is_told(region, stack, bucket):
+    with region.proxy.fault("ec2", "GetConsoleOutput", wire.DENIED):
+        answer = silent(region, stack, bucket)
+    assert "ec2:GetConsoleOutput failed" in answer.report["evidence"]["why"]
+    assert "ec2:GetConsoleOutput failed" in stack.notification()["Message"]
 
 
 def botocore_signs(url, role, at):

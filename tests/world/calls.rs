@@ -37,6 +37,8 @@ pub enum Verb {
     CommandOf,
     /// Reads how a command goes.
     Command,
+    /// Reads what a console showed.
+    ConsoleOutput,
     /// Reads a series.
     Datapoints,
     /// Reads an alarm's state.
@@ -65,6 +67,8 @@ pub enum Verb {
     Clean,
     /// Sends a command that only looks.
     Gather,
+    /// Puts a text into the evidence bucket.
+    Keep,
     /// Reboots an instance.
     Reboot,
     /// Has a group replace an instance.
@@ -151,6 +155,8 @@ impl Verb {
             Self::InstanceStore => "ec2:DescribeInstanceTypes",
             Self::CommandOf => "ssm:ListCommandInvocations",
             Self::Command => "ssm:GetCommandInvocation",
+            Self::ConsoleOutput => "ec2:GetConsoleOutput",
+            Self::Keep => "s3:PutObject",
             Self::Datapoints => "cloudwatch:GetMetricData",
             Self::AlarmState => "cloudwatch:DescribeAlarms",
             Self::Due => "dynamodb:Query",
@@ -187,6 +193,7 @@ impl Verb {
             | Self::Pauses
             | Self::CommandOf
             | Self::Command
+            | Self::ConsoleOutput
             | Self::Datapoints
             | Self::AlarmState
             | Self::Due => Nature::Look,
@@ -198,6 +205,7 @@ impl Verb {
             | Self::Pause
             | Self::Lift
             | Self::Count
+            | Self::Keep
             | Self::NoteReplacement => Nature::Write,
             Self::Clean
             | Self::Gather

@@ -85,6 +85,8 @@ pub struct Host {
     pub installations: u64,
     /// Session Manager sessions that are open on it.
     pub sessions: usize,
+    /// What its serial console showed last.
+    pub console: Option<String>,
     /// Whether it has a way to the evidence bucket.
     pub reaches_bucket: bool,
     /// Whether its metrics are published.
@@ -129,6 +131,7 @@ impl Host {
             persons: 0,
             installations: 0,
             sessions: 0,
+            console: Some("Out of memory: Killed process 4711 (java)\n".to_owned()),
             reaches_bucket: true,
             measured: true,
             period: SignedDuration::from_secs(60),

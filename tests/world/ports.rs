@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::act::{CleanupOrder, Refused, Touch};
 use remedy::alarm::{AlarmState, Series, Symptom};
 use remedy::console::Place;
+use remedy::evidence::Destination;
 use remedy::facts::{
     Agent, Command, Datapoint, Gap, Group, History, Instance, Look, Membership, StatusChecks,
 };
@@ -217,6 +218,13 @@ impl Look for Region {
         .await
     }
 
+    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, Gap> {
+        self.look(Verb::ConsoleOutput, id.as_str(), |state| {
+            state.hosts.get(id).and_then(|host| host.console.clone())
+        })
+        .await
+    }
+
     async fn datapoints(
         &self,
         series: &Series,
@@ -321,6 +329,15 @@ impl Touch for Region {
     ) -> Result<CommandId, Refused> {
         self.call(Verb::Gather, order.instance.as_str(), |state| state.send(order, Mode::Report))
             .await
+    }
+
+    async fn keep(&self, destination: &Destination, _text: &str) -> Result<(), Refused> {
+        let uri = destination.to_string();
+        self.call(Verb::Keep, &uri, |state| {
+            state.bucket.push(uri.clone());
+            Ok(())
+        })
+        .await
     }
 
     async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {

@@ -69,6 +69,13 @@ impl Words for Option<StatusChecks> {
     }
 }
 
+/// What a console showed.
+impl Words for Option<String> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "nothing", |text| format!("{} bytes", text.len()))
+    }
+}
+
 impl Words for Option<Agent> {
     fn words(&self) -> String {
         or_none(self.as_ref(), "no agent registered", |agent| {

@@ -6,22 +6,34 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_ec2::config::http::HttpRequest;
+use aws_sdk_ec2::error::DisplayErrorContext;
 use aws_sigv4::http_request::{
     PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings,
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
+use aws_smithy_types::body::SdkBody;
 use remedy::evidence::{Destination, HOST_BYTES};
+use remedy::facts::Gap;
 
 /// A signed URL is worth nothing after this: a command has a minute to be
 /// delivered and ends by itself after two at most.
 const LASTS: Duration = Duration::from_mins(5);
 
-/// What signing takes. Nothing is called for it.
+/// The act goes on beside it and takes as long at most; nobody waits longer for
+/// evidence.
+const TIME: Duration = Duration::from_secs(4);
+
+/// What putting something there takes. Nothing is called to sign a URL.
 #[derive(Clone, Debug)]
-pub(crate) struct Signer {
+pub(crate) struct Bucket {
+    connector: SharedHttpConnector,
     credentials: Option<SharedCredentialsProvider>,
     region: String,
+    /// Where the function itself finds S3, if not under its own name.
+    endpoint: Option<String>,
 }
 
 /// Why there is no signed URL.
@@ -35,9 +47,15 @@ impl Unsigned {
     }
 }
 
-impl Signer {
-    pub(crate) fn new(config: &SdkConfig) -> Self {
+impl Bucket {
+    pub(crate) fn new(
+        config: &SdkConfig,
+        connector: SharedHttpConnector,
+        endpoint: Option<String>,
+    ) -> Self {
         Self {
+            connector,
+            endpoint,
             credentials: config.credentials_provider(),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
         }
@@ -45,12 +63,40 @@ impl Signer {
 
     /// The URL to which a host sends its evidence with PUT: to this key, within
     /// minutes, and of exactly [`HOST_BYTES`], since the length is signed too.
-    pub(crate) async fn for_host(&self, destination: &Destination) -> Result<String, Unsigned> {
+    pub(crate) async fn url_for_host(&self, destination: &Destination) -> Result<String, Unsigned> {
+        self.signed(&self.address(destination), HOST_BYTES).await
+    }
+
+    /// Puts a text there, with a URL of the same kind.
+    pub(crate) async fn put(&self, destination: &Destination, text: &str) -> Result<(), Gap> {
+        let gap = |why: String| Gap { call: "s3:PutObject", why };
+        let address = match &self.endpoint {
+            Some(url) => {
+                let Destination { bucket, key } = destination;
+                format!("{}/{bucket}/{key}", url.trim_end_matches('/'))
+            }
+            None => self.address(destination),
+        };
+        let url = self.signed(&address, text.len()).await.map_err(|no| gap(no.to_string()))?;
+        let mut request = HttpRequest::new(SdkBody::from(text.to_owned()));
+        request.set_method("PUT").map_err(|no| gap(no.to_string()))?;
+        request.set_uri(url).map_err(|no| gap(no.to_string()))?;
+        request.headers_mut().insert("content-length", text.len().to_string());
+        let answer = tokio::time::timeout(TIME, self.connector.call(request)).await;
+        match answer {
+            Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
+            Ok(Ok(answer)) => Err(gap(format!("HTTP status {}", answer.status().as_u16()))),
+            Ok(Err(error)) => Err(gap(DisplayErrorContext(error).to_string())),
+            Err(_) => Err(gap("no answer in time".to_owned())),
+        }
+    }
+
+    /// Where AWS has the object.
+    fn address(&self, destination: &Destination) -> String {
         let suffix =
             if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         let Destination { bucket, key } = destination;
-        let url = format!("https://{bucket}.s3.{}.{suffix}/{key}", self.region);
-        self.signed(&url, HOST_BYTES).await
+        format!("https://{bucket}.s3.{}.{suffix}/{key}", self.region)
     }
 
     /// `url` with a signature for a PUT of `bytes` bytes.

@@ -9,13 +9,14 @@ use aws_config::environment::{
 use aws_config::meta::region::ProvideRegion as _;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use remedy::alarm::Symptom;
 use remedy::console::Place;
 
-use crate::bucket::Signer;
+use crate::bucket::Bucket;
 use crate::connections;
 use crate::settings::Settings;
 
@@ -39,7 +40,7 @@ pub struct Aws {
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
-    pub(crate) signer: Signer,
+    pub(crate) bucket: Bucket,
     pub(crate) table: String,
     pub(crate) topic_arn: String,
     pub(crate) chat_topic_arn: Option<String>,
@@ -50,7 +51,9 @@ pub struct Aws {
 impl Aws {
     /// Makes the clients. Nothing is called yet.
     pub async fn new(settings: &Settings) -> Self {
-        let config = config(settings).await;
+        let region = EnvironmentVariableRegionProvider::new().region().await;
+        let connector = connections::connector(settings, region.as_ref());
+        let config = config(connector.clone(), region);
         Self {
             autoscaling: aws_sdk_autoscaling::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
@@ -58,7 +61,7 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
-            signer: Signer::new(&config),
+            bucket: Bucket::new(&config, connector, named("AWS_ENDPOINT_URL", "S3")),
             table: settings.table.clone(),
             topic_arn: settings.topic_arn.clone(),
             chat_topic_arn: settings.chat_topic_arn.clone(),
@@ -71,11 +74,10 @@ impl Aws {
 /// Region, credentials and endpoints come from the environment, as Lambda sets
 /// it. Not by the SDK's loader: it can look for profile files, containers and
 /// metadata services too, and brings half a megabyte of code along for that.
-async fn config(settings: &Settings) -> SdkConfig {
-    let region = EnvironmentVariableRegionProvider::new().region().await;
+fn config(connector: SharedHttpConnector, region: Option<Region>) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .http_client(connections::http_client(settings, region.as_ref()))
+        .http_client(connections::http_client(connector))
         .region(region)
         .credentials_provider(SharedCredentialsProvider::new(
             EnvironmentVariableCredentialsProvider::new(),
@@ -106,8 +108,12 @@ impl Environment {
 impl LoadServiceConfig for Environment {
     /// `AWS_ENDPOINT_URL_AUTO_SCALING` before `AWS_ENDPOINT_URL`, and so on.
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
-        let service = key.service_id().to_uppercase().replace(' ', "_");
-        let names = [format!("{}_{service}", key.env()), key.env().to_owned()];
-        names.iter().find_map(|name| std::env::var(name).ok())
+        named(key.env(), key.service_id())
     }
+}
+
+fn named(variable: &str, service: &str) -> Option<String> {
+    let service = service.to_uppercase().replace(' ', "_");
+    let names = [format!("{variable}_{service}"), variable.to_owned()];
+    names.iter().find_map(|name| std::env::var(name).ok())
 }

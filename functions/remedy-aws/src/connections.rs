@@ -35,17 +35,21 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 /// their endpoints chain up to Amazon's roots.
 const ELSEWHERE: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-iso", "eusc-"];
 
-/// One HTTP client for all services. ring is ready at once: the SDK's default
+/// One connector for all services. ring is ready at once: the SDK's default
 /// provider spends 100 ms of processor time before its first handshake.
-pub(crate) fn http_client(settings: &Settings, region: Option<&Region>) -> SharedHttpClient {
+pub(crate) fn connector(settings: &Settings, region: Option<&Region>) -> SharedHttpConnector {
     let mut connector = Connector::builder()
         .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
         .tls_provider(Provider::Rustls(CryptoMode::Ring));
     if let Ok(context) = TlsContext::builder().with_trust_store(trust(settings, region)).build() {
         connector = connector.tls_context(context);
     }
-    // Made once: the SDK's own client would read the roots again for each service.
-    let connector = SharedHttpConnector::new(connector.build());
+    SharedHttpConnector::new(connector.build())
+}
+
+/// One HTTP client for all services. The SDK's own would make a connector, and
+/// read the roots, for each of them.
+pub(crate) fn http_client(connector: SharedHttpConnector) -> SharedHttpClient {
     http_client_fn(move |_, _| connector.clone())
 }
 

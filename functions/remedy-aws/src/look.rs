@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types as autoscaling;
 use aws_sdk_cloudwatch::types as cloudwatch;
+use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::types as ec2;
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationError;
 use aws_sdk_ssm::types as ssm;
+use aws_smithy_types::base64;
 use jiff::Timestamp;
 use remedy::alarm::{AlarmState, Bad, Series, Symptom};
 use remedy::facts::{
@@ -235,6 +237,23 @@ impl Look for Aws {
             CommandId::new(id).map_err(|error| Gap { call: CALL, why: error.to_string() })
         })
         .transpose()
+    }
+
+    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, Gap> {
+        const CALL: &str = "ec2:GetConsoleOutput";
+        let ask =
+            |latest| self.ec2.get_console_output().instance_id(id.as_str()).latest(latest).send();
+        let answer = match ask(true).await {
+            // Only Nitro has a live console (EC2 API reference).
+            Err(error) if error.code() == Some("UnsupportedOperation") => ask(false).await,
+            answer => answer,
+        };
+        let answer = answer.map_err(|error| gap(CALL, &error))?;
+        let encoded = answer.output().unwrap_or_default();
+        let bytes =
+            base64::decode(encoded).map_err(|error| Gap { call: CALL, why: error.to_string() })?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
     async fn datapoints(

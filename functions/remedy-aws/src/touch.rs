@@ -7,6 +7,7 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use jiff::SignedDuration;
 use lambda_runtime::tracing;
 use remedy::act::{CleanupOrder, Refused, Relief, Touch};
+use remedy::evidence::Destination;
 use remedy::facts::Gap;
 use remedy::ids::{CommandId, GroupName, InstanceId, UnitName};
 use remedy::incident::{No, Standby};
@@ -34,6 +35,13 @@ impl Touch for Aws {
             ("EvidenceOutput", "yes".to_owned()),
         ];
         self.send(order, parameters).await
+    }
+
+    async fn keep(&self, destination: &Destination, text: &str) -> Result<(), Refused> {
+        self.bucket.put(destination, text).await.map_err(|gap| {
+            tracing::warn!("the evidence stays in the log: {gap}");
+            Refused { gap, no: None }
+        })
     }
 
     async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {
@@ -131,7 +139,7 @@ impl Aws {
             send = send.parameters(name, vec![value]);
         }
         if let Some(destination) = &order.evidence {
-            match self.signer.for_host(destination).await {
+            match self.bucket.url_for_host(destination).await {
                 Ok(url) => send = send.parameters("EvidenceUrl", vec![url]),
                 // The host keeps it, then; nothing waits for that.
                 Err(unsigned) => tracing::warn!("{unsigned}"),

@@ -22,6 +22,8 @@ pub trait Touch {
         order: &CleanupOrder,
         within: SignedDuration,
     ) -> Result<CommandId, Refused>;
+    /// `s3:PutObject`: keeps a text as evidence.
+    async fn keep(&self, destination: &Destination, text: &str) -> Result<(), Refused>;
     /// `ec2:RebootInstances` of one instance. Never repeated on doubt.
     async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused>;
     /// `autoscaling:SetInstanceHealth`: the group replaces the instance the

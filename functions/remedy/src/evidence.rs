@@ -71,6 +71,13 @@ pub enum Kept {
         /// The command.
         command_id: CommandId,
     },
+    /// The host cannot answer: what its console showed is in the bucket.
+    Console {
+        /// The object, as `s3://bucket/key`.
+        uri: String,
+    },
+    /// What its console showed last stands in the report, and so in the log.
+    InLog,
     /// Nowhere.
     Missing {
         /// Why not.

@@ -302,6 +302,10 @@ pub trait Look {
         comment: &str,
         instance: &InstanceId,
     ) -> Result<Option<CommandId>, Gap>;
+    /// `ec2:GetConsoleOutput`: what the instance's serial console showed last, at
+    /// most 64 KB; `None` if nothing. Of instances that have no live console it
+    /// is what was kept of the last boot, by a second call.
+    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, Gap>;
     /// `cloudwatch:GetMetricData`: the values of `series` from `since` until
     /// `until`, oldest first.
     async fn datapoints(

@@ -13,9 +13,10 @@ use crate::act::{self, Touch};
 use crate::decide;
 use crate::facts::{Facts, Gap, GroupFact, Look};
 use crate::gather;
-use crate::guard::{self, Refusal};
+use crate::guard::{self, Cleared, Refusal};
 use crate::ids::{GroupName, IncidentId, InstanceId};
 use crate::incident::{HeldBack, Incident, Rung, Stage};
+use crate::last_words::{self, Heard, LastWords};
 use crate::ledger::{self, Claim, Climbed, Deed, Ledger};
 use crate::next::{Step, next, while_allowed};
 use crate::notify::{self, Tell};
@@ -173,7 +174,9 @@ where
                 Some(claim) if deed == Deed::Gather => {
                     Ok(Some(asked(claim, None, vec![reason], now, policy, world).await))
                 }
-                Some(claim) => Ok(Some(carry_out(claim, vec![reason], now, policy, world).await)),
+                Some(claim) => {
+                    Ok(Some(carry_out(claim, None, vec![reason], now, policy, world).await))
+                }
                 None => Ok(None),
             }
         }
@@ -244,8 +247,33 @@ where
         return ask_host(incident, rung, vec![reason, first], now, policy, world).await;
     }
     let because = [&led_here(&reason, &presence), cleared.because()].concat();
-    match ledger::climb(world, &cleared, incident, now, policy).await? {
-        Climbed::Claimed(claim) => Ok(Some(carry_out(*claim, because, now, policy, world).await)),
+    take(&cleared, incident, because, reason, now, policy, world).await
+}
+
+/// Claims what was cleared, and carries it out; what a host that cannot answer
+/// showed last is read meanwhile.
+async fn take<W>(
+    cleared: &Cleared,
+    incident: &Incident,
+    because: Vec<Reason>,
+    reason: Reason,
+    now: Timestamp,
+    policy: &Policy,
+    world: &W,
+) -> Result<Option<Report>, Gap>
+where
+    W: Look + Ledger + Touch + Tell,
+{
+    let evidence = incident.evidence.as_ref();
+    let (climbed, words) = future::join(
+        ledger::climb(world, cleared, incident, now, policy),
+        last_words::hear(world, cleared, &incident.instance_id, evidence, now),
+    )
+    .await;
+    match climbed? {
+        Climbed::Claimed(claim) => {
+            Ok(Some(carry_out(*claim, words, because, now, policy, world).await))
+        }
         Climbed::Outrun => Ok(None),
         Climbed::PlaceTaken => {
             let refusal = Refusal::for_now(cleared.rung(), Reason::PlaceTaken);
@@ -363,6 +391,7 @@ fn asks_again_after(incident: &Incident, refusal: &Refusal) -> SignedDuration {
 /// act -> record -> notify, for a step of an open incident.
 async fn carry_out<W>(
     claim: Claim,
+    words: Option<LastWords>,
     mut because: Vec<Reason>,
     now: Timestamp,
     policy: &Policy,
@@ -372,15 +401,21 @@ where
     W: Ledger + Touch + Tell,
 {
     let deed = claim.deed();
-    let acted = act::act(claim, policy, world).await;
+    let claimed = claim.incident().clone();
+    let (acted, heard) = future::join(
+        act::act(claim, policy, world),
+        last_words::keep(words, &claimed, now, policy, world),
+    )
+    .await;
     let mut incident = acted.incident;
+    let console = Heard::noted(heard, &mut incident);
     let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
     if refused {
         incident.due_at = now; // The next beat takes the next step.
     }
     because.splice(0..0, acted.failure);
     let outcome = if refused { Outcome::Held } else { Outcome::Acted };
-    let mut report = Report::of(&incident, outcome, because, now);
+    let mut report = Report { console, ..Report::of(&incident, outcome, because, now) };
     record_and_tell(&mut report, &incident, Some(deed), world).await;
     report
 }

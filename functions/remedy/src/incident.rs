@@ -438,6 +438,12 @@ impl Incident {
         Some(Destination::of(bucket?, &self.instance_id, &self.id, &name))
     }
 
+    /// Where what the console showed before the present attempt goes.
+    pub fn console_destination(&self, bucket: Option<&BucketName>) -> Option<Destination> {
+        let name = format!("{}-console", self.attempts.len());
+        Some(Destination::of(bucket?, &self.instance_id, &self.id, &name))
+    }
+
     /// How long the incident has been in its stage.
     pub fn in_stage_for(&self, now: Timestamp) -> SignedDuration {
         now.duration_since(self.stage_since)

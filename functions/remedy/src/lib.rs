@@ -55,6 +55,8 @@ pub mod act;
 
 pub mod gather;
 
+pub mod last_words;
+
 pub mod report;
 
 pub mod notify;

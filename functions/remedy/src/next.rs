@@ -355,7 +355,8 @@ fn gathered(incident: &mut Incident, verdict: Verdict, policy: &Policy) -> Kept 
 /// The reason that tells where the evidence is.
 fn told_by_host(incident: &Incident) -> Reason {
     match incident.evidence.as_ref().map(|exhibit| exhibit.kept.clone()) {
-        Some(Kept::InBucket { uri }) => Reason::EvidenceKept { uri },
+        Some(Kept::InBucket { uri } | Kept::Console { uri }) => Reason::EvidenceKept { uri },
+        Some(Kept::InLog) => Reason::EvidenceKept { uri: "the log".to_owned() },
         Some(Kept::InOutput { command_id }) => Reason::EvidenceInOutput { command_id },
         Some(Kept::Missing { why }) => Reason::EvidenceMissing { why },
         None => Reason::EvidenceMissing { why: "nobody asked".to_owned() },

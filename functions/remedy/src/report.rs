@@ -86,6 +86,9 @@ pub struct Report {
     /// What the host knew, and where that is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Exhibit>,
+    /// The end of what the console showed, where no bucket has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
     /// What the alarm said.
     pub seen: Seen,
     /// When the facts were read.
@@ -194,6 +197,7 @@ impl Report {
             group: None,
             command_id: None,
             evidence: None,
+            console: None,
             seen: Seen::of(alarm),
             at,
             stage: None,
@@ -226,6 +230,7 @@ impl Report {
             group: incident.group.clone(),
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
             evidence: incident.evidence.clone(),
+            console: None,
             seen: incident.seen.clone(),
             at,
             stage: Some(incident.stage),

@@ -12,7 +12,8 @@ use crate::follow_up::record_and_tell;
 use crate::gather;
 use crate::guard::{self, Cleared, Refusal};
 use crate::incident::HeldBack;
-use crate::ledger::{self, Ledger, NoClaim};
+use crate::last_words::{self, Heard, LastWords};
+use crate::ledger::{self, Claim, Deed, Ledger, NoClaim};
 use crate::notify::{self, Tell};
 use crate::policy::{Mode, Policy};
 use crate::pool::Sighting;
@@ -118,21 +119,17 @@ where
         Err(refusal) => return refuse(alarm, invocation, &facts, policy, refusal, world).await,
     };
     let mut because = cleared.because().to_vec();
-    let asks_first = gather::comes_first(&cleared, None, &facts, policy);
-    let claim = if asks_first {
-        because.insert(0, Reason::EvidenceFirst { rung: cleared.rung() });
-        ledger::ask_first(world, &cleared, alarm, &facts, policy).await
-    } else {
-        ledger::claim(world, &cleared, alarm, &facts, policy).await
-    };
-    let claim = match claim {
-        Ok(claim) => claim,
+    let (claim, words) = match claim(&cleared, alarm, &facts, policy, world).await {
+        Ok(claimed) => claimed,
         Err(NoClaim::Refused(refusal)) => {
             return refuse(alarm, invocation, &facts, policy, refusal, world).await;
         }
         Err(NoClaim::Unreachable(gap)) => return Err(gap),
     };
     let deed = claim.deed();
+    if deed == Deed::Gather {
+        because.insert(0, Reason::EvidenceFirst { rung: cleared.rung() });
+    }
     // Whether this one is counted matters to others only: a cleanup does not
     // wait for it.
     let note = async {
@@ -142,20 +139,50 @@ where
     };
     let (group, by) = (cleared.group(), teller(alarm, invocation));
     let fold = Fold::started(group, alarm.symptom, cleared.rung(), now, by);
-    let (acted, (), count) =
-        future::join3(act::act(claim, policy, world), note, world.count(&fold)).await;
+    let claimed = claim.incident().clone();
+    let (mut acted, heard, (), count) = future::join4(
+        act::act(claim, policy, world),
+        last_words::keep(words, &claimed, now, policy, world),
+        note,
+        world.count(&fold),
+    )
+    .await;
+    let console = Heard::noted(heard, &mut acted.incident);
 
     let went_well = acted.failure.is_none();
     let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
     because.splice(0..0, acted.failure);
     let outcome = if refused { Outcome::Held } else { Outcome::Acted };
     let mut report = Report::of(&acted.incident, outcome, because, invocation.at);
-    report.rung = Some(cleared.rung());
+    (report.rung, report.console) = (Some(cleared.rung()), console);
     if went_well {
         report.repeats = count.ok().map(|count| fold.repeats(count));
     }
     record_and_tell(&mut report, &acted.incident, Some(deed), world).await;
     Ok(report)
+}
+
+/// Claims what was cleared, or first a question to the host that is about to be
+/// disrupted; what a host that cannot answer showed last is read meanwhile.
+async fn claim<W>(
+    cleared: &Cleared,
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+    world: &W,
+) -> Result<(Claim, Option<LastWords>), NoClaim>
+where
+    W: Look + Ledger,
+{
+    if gather::comes_first(cleared, None, facts, policy) {
+        return Ok((ledger::ask_first(world, cleared, alarm, facts, policy).await?, None));
+    }
+    let (claim, words) = future::join(
+        ledger::claim(world, cleared, alarm, facts, policy),
+        last_words::hear(world, cleared, &alarm.instance_id, None, facts.observed_at),
+    )
+    .await;
+    Ok((claim?, words))
 }
 
 /// Asks what only a rung above a cleanup needs to know, all at once, and has the

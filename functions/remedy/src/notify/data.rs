@@ -103,6 +103,8 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
 fn exhibit(exhibit: &Exhibit) -> Exhibit {
     let kept = match &exhibit.kept {
         Kept::InBucket { uri } => Kept::InBucket { uri: quote(uri) },
+        Kept::Console { uri } => Kept::Console { uri: quote(uri) },
+        Kept::InLog => Kept::InLog,
         Kept::InOutput { command_id } => Kept::InOutput { command_id: command_id.clone() },
         Kept::Missing { why } => Kept::Missing { why: quote(why) },
     };

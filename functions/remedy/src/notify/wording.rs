@@ -139,14 +139,21 @@ fn done(report: &Report) -> String {
 
 /// What is left of what the host knew, as a line of its own.
 fn evidence(report: &Report) -> Option<String> {
-    let kept = match &report.evidence.as_ref()?.kept {
-        Kept::InBucket { uri } => format!("is kept at {}", quote(uri)),
+    let knew = "What the host knew before";
+    let told = match &report.evidence.as_ref()?.kept {
+        Kept::InBucket { uri } => format!("{knew} is kept at {}.", quote(uri)),
         Kept::InOutput { command_id } => {
-            format!("is in the output of SSM command {command_id}, cut short")
+            format!("{knew} is in the output of SSM command {command_id}, cut short.")
         }
-        Kept::Missing { why } => format!("could not be kept: {}", quote(why)),
+        Kept::Console { uri } => {
+            format!("The host gave no answer; what its console showed is kept at {}.", quote(uri))
+        }
+        Kept::InLog => {
+            "The host gave no answer; the end of what its console showed is in the log.".to_owned()
+        }
+        Kept::Missing { why } => format!("{knew} could not be kept: {}.", quote(why)),
     };
-    Some(format!("\nWhat the host knew before {kept}."))
+    Some(format!("\n{told}"))
 }
 
 fn why(report: &Report) -> Vec<String> {
@@ -224,8 +231,9 @@ fn pages(report: &Report, place: &Place) -> Vec<(&'static str, String)> {
     let group = report.group.as_ref().map(|group| place.group(group));
     let command = report.command_id.as_ref().map(|command| place.command(command, instance));
     let evidence = report.evidence.as_ref().and_then(|exhibit| match &exhibit.kept {
-        Kept::InBucket { uri } => place.object(uri),
+        Kept::InBucket { uri } | Kept::Console { uri } => place.object(uri),
         Kept::InOutput { command_id } => Some(place.command(command_id, instance)),
+        Kept::InLog => place.log(&report.incident_id),
         Kept::Missing { .. } => None,
     });
     [
