@@ -212,7 +212,7 @@ class Answer:
     @property
     def actions(self):
         """The calls that touch somebody's instance or group."""
-        return [c for c in self.changes if c.service not in ("dynamodb", "sns")]
+        return [c for c in self.changes if c.service not in ("dynamodb", "s3", "sns")]
 
     @property
     def round_trips(self):

@@ -120,7 +120,8 @@ def test_what_is_gathered_before_a_reboot_is_where_the_notification_says(region,
 def silent(region, stack, bucket, **changed):
     """A function that reboots a host whose agent never registered; its answer."""
     role = evidence.session(region, stack.name)
-    function = stack.start("high-cpu", REMEDY_EVIDENCE_BUCKET=bucket.name, **role | changed)
+    environment = {"REMEDY_EVIDENCE_BUCKET": bucket.name} | role | changed
+    function = stack.start("high-cpu", **environment)
     instance = fleet.standalone(region, agent="none")
     with region.proxy.delayed(0.25):
         answer = function.invoke(alarms.alarm("high-cpu.state-change", instance))
