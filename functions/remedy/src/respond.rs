@@ -130,20 +130,13 @@ where
     if deed == Deed::Gather {
         because.insert(0, Reason::EvidenceFirst { rung: cleared.rung() });
     }
-    // Whether this one is counted matters to others only: a cleanup does not
-    // wait for it.
-    let note = async {
-        if !beyond {
-            let _uncounted = note_sick(alarm, &facts, world).await;
-        }
-    };
     let (group, by) = (cleared.group(), teller(alarm, invocation));
     let fold = Fold::started(group, alarm.symptom, cleared.rung(), now, by);
     let claimed = claim.incident().clone();
     let (mut acted, heard, (), count) = future::join4(
         act::act(claim, policy, world),
         last_words::keep(words, &claimed, now, policy, world),
-        note,
+        note_late(beyond, alarm, &facts, world),
         world.count(&fold),
     )
     .await;
@@ -201,6 +194,14 @@ where
     .await;
     facts.learn_who_is_sick(sick);
     presence
+}
+
+/// Whether this one is counted matters to others only: a cleanup does not wait
+/// for it.
+async fn note_late(counted: bool, alarm: &Alarm, facts: &Facts, world: &impl Ledger) {
+    if !counted {
+        let _uncounted = note_sick(alarm, facts, world).await;
+    }
 }
 
 async fn note_sick(
