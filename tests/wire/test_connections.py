@@ -9,8 +9,8 @@ import fleet
 from doors import Doors
 from region import free_port
 
-# What a cleanup needs. EC2 is asked two questions at once.
-AHEAD = {"ec2": 2, "autoscaling": 1, "dynamodb": 1, "sns": 1, "ssm": 1}
+# What a cleanup needs. EC2 and DynamoDB have two calls at once.
+AHEAD = {"ec2": 2, "autoscaling": 1, "dynamodb": 2, "sns": 1, "ssm": 1}
 
 
 @pytest.fixture

@@ -81,11 +81,12 @@ impl Aws {
     /// wrong here goes wrong again, and is told, when it matters.
     pub(crate) async fn warm_up(&self) {
         let knocks = future::join4(
-            // Two, because EC2 is asked two questions at once.
+            // Two each for EC2 and DynamoDB, which have two calls at once.
             knock!(aws_sdk_ec2, self.ec2.describe_instances()),
             knock!(aws_sdk_ec2, self.ec2.describe_instance_status()),
             knock!(aws_sdk_autoscaling, self.autoscaling.describe_auto_scaling_instances()),
-            future::join3(
+            future::join4(
+                knock!(aws_sdk_dynamodb, self.dynamodb.update_item().table_name(&self.table)),
                 knock!(aws_sdk_dynamodb, self.dynamodb.update_item().table_name(&self.table)),
                 knock!(aws_sdk_sns, self.sns.publish()),
                 knock!(aws_sdk_ssm, self.ssm.describe_instance_information()),
