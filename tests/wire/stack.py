@@ -91,6 +91,13 @@ class Stack:
         items = self.region.dynamodb.scan(TableName=self.table, ConsistentRead=True)["Items"]
         return [{key: _plain(value) for key, value in item.items()} for item in items]
 
+    def forget_repeats(self):
+        """Whatever is told next is no repeat of what was told before."""
+        for row in self.incidents():
+            if row["pk"].startswith("repeats#"):
+                key = {name: {"S": row[name]} for name in ("pk", "sk")}
+                self.region.dynamodb.delete_item(TableName=self.table, Key=key)
+
     def row(self, pk, sk):
         """One row of the ledger, as plain values, or None."""
         answer = self.region.dynamodb.get_item(

@@ -99,6 +99,8 @@ class Crash:
         """An instance in trouble, the step before it, the step's function and event."""
         trouble = Trouble(self.region, self.symptom, **self.pretend)
         self.troubles.append(trouble)
+        # Each of them tells, and can die of it.
+        self.stack.forget_repeats()
         if not self.seen:
             return trouble, self.symptom, trouble.event
         self.function.invoke(trouble.event)
