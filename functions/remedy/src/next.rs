@@ -106,11 +106,13 @@ pub fn while_allowed(step: Step, facts: &Facts, now: Timestamp) -> Step {
         OptIn::Observe => Some(Reason::Observing { asked_by: "the instance's tag" }),
         OptIn::No(found) => Some(Reason::NotOptedIn { found }),
     };
-    // Who is on the way out already is not held up half-way.
-    let in_service = matches!(lifecycle(facts), Fact::Known(Some("InService")));
+    let lifecycle = lifecycle(facts);
+    let in_service = matches!(lifecycle, Fact::Known(Some("InService")));
+    // Who is known to be on the way out already is not held up half-way.
+    let may_be_in_service = in_service || matches!(lifecycle, Fact::Unknown(_));
     let again = match deed {
-        Deed::LeaveService(_) if in_service => decide::asks_again(Rung::Reboot, facts),
-        Deed::Replace if in_service => decide::asks_again(Rung::Replace, facts),
+        Deed::LeaveService(_) if may_be_in_service => decide::asks_again(Rung::Reboot, facts),
+        Deed::Replace if may_be_in_service => decide::asks_again(Rung::Replace, facts),
         _ => Ok(None),
     };
     match (because, again) {

@@ -604,7 +604,7 @@ type Carried = (Deed, Stage, fn(&mut Facts), &'static str);
 fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
     let standby = Standby { decremented: true };
     let leave = Deed::LeaveService(standby);
-    let rows: [Carried; 16] = [
+    let rows: [Carried; 18] = [
         (Deed::Clean, Stage::Cleaning, |_| {}, "clean: never-asked"),
         (Deed::Clean, Stage::Cleaning, untagged, "end HandedOver: not-opted-in"),
         (
@@ -653,6 +653,8 @@ fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
             "climb: group-not-opted-in",
         ),
         (Deed::Replace, Stage::Replacing, |it| it.group = GroupFact::NotRead, "wait"),
+        (Deed::Replace, Stage::Replacing, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+        (leave, Stage::Draining, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
         (Deed::ComeBack, Stage::Returning, untagged, "come back: never-asked"),
     ];
     for (deed, stage, change, expected) in rows {
