@@ -38,7 +38,7 @@ storm: functions
 # The functions as programs, against AWS emulators on this machine. Four of each at
 # once: most of a test is waiting for what a function waits for.
 wire: functions python
-	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" $(VENV)/python -m pytest -q tests/wire -n 4 --dist worksteal
+	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" $(VENV)/python -m pytest -q tests/wire -n 4 --dist loadgroup
 
 # The template, by the tools that deploy it and one that looks for what is
 # insecure. What no linter knows is a test of `thinking`: tests/template.

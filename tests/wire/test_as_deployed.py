@@ -17,6 +17,9 @@ import fleet
 import later
 from deployment import Deployment, until
 
+# One deployment serves all, so one worker runs them all.
+pytestmark = pytest.mark.xdist_group("deployment")
+
 GOOD = 5.0
 SEND = "ssm:SendCommand"
 PARAMETERS = {"ChatTopic": "yes"}
