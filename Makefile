@@ -1,16 +1,23 @@
 # make test: everything. Only Rust, Python 3 and make are needed before; what
-# else the tests need is installed into this checkout (.venv).
+# else the tests need is installed into this checkout (.venv, .venv-checkov), or
+# where VENVS says.
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
+VENVS ?= $(CURDIR)
+export VENVS
 
 FUNCTIONS := high-cpu memory-pressure disk-full follow-up
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
-VENV := .venv/bin
+VENV := $(VENVS)/.venv/bin
 
 .PHONY: test lint thinking functions storm wire template scripts python bench
 
-test: lint thinking functions storm wire template scripts
+# What builds, one after the other. Then what waits more than it works, side by
+# side; each part's lines come at its end.
+test: lint thinking storm
+	@echo "make: wire, template and scripts, side by side; a few minutes"
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target wire template scripts
 
 # The format and every lint. The functions are linted while they are built:
 # `cargo clippy` would compile the AWS SDKs a second time.
@@ -42,10 +49,10 @@ wire: functions python
 
 # The template, by the tools that deploy it and one that looks for what is
 # insecure. What no linter knows is a test of `thinking`: tests/template.
-template: python .venv-checkov/made
+template: python
 	$(VENV)/cfn-lint template.yaml docs/examples/*.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(VENV)/sam validate --lint --template template.yaml
-	.venv-checkov/bin/checkov --framework cloudformation --file template.yaml docs/examples/*.yaml --skip-download --compact --quiet
+	$(VENVS)/.venv-checkov/bin/checkov --framework cloudformation --file template.yaml docs/examples/*.yaml --skip-download --compact --quiet
 
 # The scripts that run on hosts, as root on a really full disk. Says so if this
 # machine cannot do that.
@@ -57,14 +64,6 @@ scripts:
 python:
 	tests/emulators/install
 
-# An environment of its own: checkov and the emulators want different versions of
-# boto3.
-.venv-checkov/made: tests/emulators/checkov.txt
-	$(or $(PYTHON),python3) -m venv --clear .venv-checkov
-	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	.venv-checkov/bin/python -m pip check
-	touch $@
-
 # What the functions cost, and what they do in a storm of 5,000 alarms: the
 # numbers of docs/performance.md. As root, for a share of a processor. Not part of
 # `make test`: it builds what ships, and times depend on the machine. The bench is
@@ -72,5 +71,5 @@ python:
 bench: python
 	cargo build --locked --release $(PACKAGES)
 	cargo build --locked --release -p benches
-	"$(CARGO_TARGET_DIR)/release/bench" measure
+	"$(CARGO_TARGET_DIR)/release/bench" measure --python "$(VENV)/python"
 	"$(CARGO_TARGET_DIR)/release/bench" storm
