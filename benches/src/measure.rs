@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::alarm::Alarms;
-use crate::function::{SERVICES, binary, variables};
+use crate::function::{FOLLOW_UP, SERVICES, SYMPTOMS, binary, variables};
 use crate::process::{Limit, Process, SHARE_OF_128_MB};
 use crate::runtime_api::{Answered, RuntimeApi, TIMEOUT};
 use crate::stub::{Address, Authority, Region, Throttle, round_trips, serve};
@@ -125,8 +125,23 @@ pub async fn measure(places: &Places, symptom: &str, rounds: usize) -> Result<St
         let (calls, trips) = bench.count(subject).await?;
         table += &row(subject, lives, calls, trips)?;
     }
-    table += &targets(&lives, &ours)?;
+    let (programs, largest) = programs(&places.functions)?;
+    table += &programs;
+    table += &targets(&lives, largest)?;
     Ok(table)
+}
+
+/// How large each function is, as a table, and the MB of the largest zip.
+fn programs(functions: &std::path::Path) -> Result<(String, f64), Error> {
+    let mut table = "\n| function | binary MB | zip MB |\n|---|---:|---:|\n".to_owned();
+    let mut largest: f64 = 0.0;
+    for name in SYMPTOMS.into_iter().chain([FOLLOW_UP]) {
+        let (binary, zip) = sizes(&binary(functions, name)?)?;
+        let row = format!("| {name} | {binary:.2} | {zip:.2} |\n");
+        table.push_str(&row);
+        largest = largest.max(zip);
+    }
+    Ok((table, largest))
 }
 
 impl Bench {
@@ -247,7 +262,7 @@ fn head() -> String {
         "cold ms",
         "warm ms",
         "processor ms",
-        "peak MB",
+        "peak MiB",
         "cold at 128 MB, ms",
         "... from the start, ms",
         "calls",
@@ -283,7 +298,7 @@ fn row(subject: &Subject, lives: &Lives, calls: usize, trips: usize) -> Result<S
 }
 
 /// What was promised, and what came of it.
-fn targets(lives: &[Lives], ours: &std::path::Path) -> Result<String, Error> {
+fn targets(lives: &[Lives], largest_zip: f64) -> Result<String, Error> {
     let [floor, own, python] = lives else {
         return Err("three subjects".into());
     };
@@ -296,9 +311,9 @@ fn targets(lives: &[Lives], ours: &std::path::Path) -> Result<String, Error> {
     let rows = [
         ("cold, times the floor", cold, "<=", 8.0),
         ("first ms", whole(own, |life| life.first), "<=", 4.0),
-        ("peak MB", whole(own, |life| life.memory), "<=", 10.0),
+        ("peak MiB", whole(own, |life| life.memory), "<=", 10.0),
         ("processor ms for a warm alarm", whole(own, |life| life.processor), "<=", 2.0),
-        ("zip MB", sizes(ours)?.1, "<=", 4.0),
+        ("largest zip MB", largest_zip, "<=", 4.0),
         ("cold at 128 MB, Python's by ours", shared, ">=", 25.0),
         ("... from the start", from_start, ">=", 25.0),
     ];

@@ -81,14 +81,12 @@ pub enum SettingsError {
 }
 
 /// The least grave line that is logged. Lambda sets the variable where its own
-/// logging configuration names a level.
+/// logging configuration names a level. Nothing below `INFO` is in the program.
 pub(crate) fn log_level() -> LevelFilter {
     match std::env::var("AWS_LAMBDA_LOG_LEVEL").as_deref() {
         // Lambda's `FATAL` is graver than any of ours.
         Ok("FATAL" | "ERROR") => LevelFilter::ERROR,
         Ok("WARN") => LevelFilter::WARN,
-        Ok("DEBUG") => LevelFilter::DEBUG,
-        Ok("TRACE") => LevelFilter::TRACE,
         _ => LevelFilter::INFO,
     }
 }
