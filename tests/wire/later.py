@@ -16,22 +16,35 @@ _TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)((?:\.\d+)?Z)$")
 
 def passes(stack, minutes, instance=None):
     """Time passes for every open incident of the stack, or for one instance's."""
-    seconds = round(minutes * 60)
-    for incident in stack.open():
-        if instance not in (None, incident["instance_id"]):
-            continue
-        older = _older(incident, seconds)
-        times = {name: _seconds(older[name]) for name in ("due_at", "expires_at")}
+    for row in stack.open_rows():
+        if instance in (None, row["pk"].removeprefix("instance#")):
+            while not _made_older(stack, row, round(minutes * 60)):
+                row = stack.row(row["pk"], row["sk"])
+                if not row["is_open"]:
+                    break
+
+
+def _made_older(stack, row, seconds):
+    """Whether the row was made older: not if a function, a heartbeat's perhaps, has
+    written it meanwhile, for what it wrote would be undone."""
+    older = _older(json.loads(row["incident"]), seconds)
+    times = {name: _seconds(older[name]) for name in ("due_at", "expires_at")}
+    try:
         stack.region.dynamodb.update_item(
             TableName=stack.table,
-            Key={"pk": {"S": f"instance#{incident['instance_id']}"}, "sk": {"S": "incident"}},
+            Key={name: {"S": row[name]} for name in ("pk", "sk")},
             UpdateExpression="SET incident = :json, due_at = :due, expires_at = :expires",
+            ConditionExpression="incident = :was",
             ExpressionAttributeValues={
+                ":was": {"S": row["incident"]},
                 ":json": {"S": json.dumps(older)},
                 ":due": {"N": times["due_at"]},
                 ":expires": {"N": times["expires_at"]},
             },
         )
+    except stack.region.dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
 
 
 def measured(stack, instance, value, ago=5):

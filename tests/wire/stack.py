@@ -110,10 +110,13 @@ class Stack:
         """The instance's newest incident, as it reads its own JSON."""
         return json.loads(self.row(f"instance#{instance}", "incident")["incident"])
 
+    def open_rows(self):
+        """The rows of the open incidents."""
+        return [row for row in self.incidents() if row["sk"] == "incident" and row["is_open"]]
+
     def open(self):
         """The open incidents."""
-        rows = [row for row in self.incidents() if row["sk"] == "incident" and row["is_open"]]
-        return [json.loads(row["incident"]) for row in rows]
+        return [json.loads(row["incident"]) for row in self.open_rows()]
 
     def stage(self, instance):
         return self.incident(instance)["stage"]
