@@ -270,8 +270,10 @@ fn a_claim_that_loses_to_another_incident_acts_on_nothing() {
     let (region, _) = answering();
     region.with_book(|book| book.rival(rival.clone()));
     let answer = run(&region, DiskFull, DISK_FULL);
-    assert_eq!(codes(only(&answer)), ["incident-open"]);
-    assert_eq!(only(&answer).incident_id, rival.id);
+    assert_eq!(codes(only(&answer)), ["queued"]);
+    let open = region.incident(&names.web).unwrap();
+    assert_eq!((open.id, open.queued.len()), (rival.id, 1));
+    assert_eq!(open.queued[0].id, only(&answer).incident_id);
     assert_eq!(region.touches(), 0);
 }
 
@@ -423,13 +425,66 @@ fn what_somebody_silenced_is_only_logged() {
 }
 
 #[test]
-fn an_alarm_during_another_incident_is_only_logged() {
-    let (region, _) = answering();
+fn an_alarm_about_other_trouble_waits_for_the_end_of_the_incident() {
+    let (region, names) = answering();
     let first = run(&region, DiskFull, DISK_FULL);
+    let before = region.incident(&names.web).unwrap();
+    let asked_before = asked(&region, Verb::History);
     let second = run(&region, HighCpu, HIGH_CPU);
-    assert_eq!(codes(only(&second)).first(), Some(&"incident-open"));
-    assert_eq!(only(&second).incident_id, only(&first).incident_id);
+    assert_eq!(codes(only(&second)), ["queued"]);
+    assert_eq!(asked(&region, Verb::History), asked_before + 1, "what is known is not read twice");
+    let open = region.incident(&names.web).unwrap();
+    assert_eq!(open.id, only(&first).incident_id);
+    assert_eq!((open.stage, open.due_at), (before.stage, before.due_at));
     assert_eq!((region.touches(), region.topic().len()), (1, 1));
+
+    let again = run(&region, HighCpu, HIGH_CPU);
+    assert_eq!(codes(only(&again)).first(), Some(&"duplicate-delivery"));
+    assert_eq!(region.incident(&names.web).unwrap(), open);
+}
+
+/// The recorded alarm as a later one about the same trouble.
+fn later(event: &str, by: &str) -> String {
+    event.replace("web-disk-used-high", by)
+}
+
+#[test]
+fn an_alarm_about_the_same_trouble_is_the_incidents() {
+    let (region, names) = answering();
+    run(&region, DiskFull, DISK_FULL);
+    let open = region.incident(&names.web).unwrap();
+    let other = later(DISK_FULL, "another-alarm");
+    assert_ne!(other, DISK_FULL);
+    let answer = run(&region, DiskFull, &other);
+    assert_eq!(codes(only(&answer)).first(), Some(&"incident-open"));
+    assert_eq!(region.incident(&names.web).unwrap(), open);
+}
+
+#[test]
+fn what_is_not_ours_is_not_queued() {
+    let (region, names) = answering();
+    run(&region, DiskFull, DISK_FULL);
+    let open = region.incident(&names.web).unwrap();
+    let answer = run(&region, HighCpu, include_str!("../events/high-cpu.muted.json"));
+    assert!(codes(only(&answer)).contains(&"muted"), "{answer:?}");
+    region.with_host(&names.web, |host| host.instance.tags.clear());
+    let answer = run(&region, HighCpu, HIGH_CPU);
+    assert!(codes(only(&answer)).contains(&"not-opted-in"), "{answer:?}");
+    assert_eq!(region.incident(&names.web).unwrap(), open);
+}
+
+#[test]
+fn an_alarm_in_the_moment_an_incident_ends_is_tried_again() {
+    let (region, names) = answering();
+    run(&region, DiskFull, DISK_FULL);
+    let until = region.now() + SignedDuration::from_mins(1);
+    region.with_book(|book| {
+        let open = book.latest(&names.web).unwrap().clone();
+        book.put(Incident { taken_until: Some(until), ..open });
+    });
+    let error = Function::new(HighCpu).run(&region, HIGH_CPU).unwrap_err();
+    assert!(error.to_string().contains("just ending"), "{error}");
+    assert_eq!(region.touches(), 1);
 }
 
 /// A region whose web server has an open disk-full incident.

@@ -105,6 +105,33 @@ def test_two_beats_at_once_take_one_step(region, stack):
     assert len(stack.incident(instance)["attempts"]) == 2
 
 
+def test_what_waits_behind_an_incident_is_taken_up_when_it_has_ended(region, stack):
+    instance = fleet.standalone(region, ssm_output="disk-ok")
+    opened(stack, "disk-full", instance)
+    queued = stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", instance))
+    assert codes(queued) == ["queued"]
+    first, follow_up = stack.incident(instance), stack.start(FOLLOW_UP)
+    for _ in range(12):
+        later.passes(stack, 2)
+        later.measured(stack, instance, GOOD)
+        follow_up.invoke(HEARTBEAT)
+        if stack.stage(instance) == "waiting":
+            break
+    second = stack.incident(instance)
+    assert second["id"] == queued.report["incident_id"] and second["attempts"] == []
+    kept = stack.row(f"instance#{instance}", f"ended#{first['id']}")
+    assert json.loads(kept["incident"])["stage"] == "resolved"
+    assert stack.due() == [instance]
+
+    later.passes(stack, 30)  # What was done in the first has had its time to show.
+    later.measured(stack, instance, BAD)
+    answer = follow_up.invoke(HEARTBEAT)
+    (report,) = answer.body["reports"]
+    assert (report["outcome"], report["rung"]) == ("acted", "cleanup"), answer.body
+    assert len(answer.named("ssm:SendCommand")) == 1
+    assert stack.stage(instance) == "cleaning"
+
+
 # --- a cleanup -----------------------------------------------------------------
 
 

@@ -191,12 +191,29 @@ def test_windows_is_not_sent_a_script_for_linux(region, stack):
     assert answer.named("ssm:SendCommand") == [], answer.story()
 
 
-def test_one_instance_has_one_incident_whatever_the_symptom(region, stack):
+def test_one_instance_has_one_incident_at_a_time_and_the_next_waits(region, stack):
     instance = fleet.standalone(region)
     first = stack.start("disk-full").invoke(alarms.alarm("disk-full.state-change", instance))
-    second = stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", instance))
-    held(second, "incident-open")
+    high_cpu, event = stack.start("high-cpu"), alarms.alarm("high-cpu.state-change", instance)
+    second = high_cpu.invoke(event)
+    held(second, "queued")
     assert first.report["incident_id"] in second.because()
+    assert [call.name for call in second.changes] == ["dynamodb:PutItem"], second.story()
+    assert second.round_trips == 2
+    again = high_cpu.invoke(event)
+    held(again, "duplicate-delivery")
+    assert again.changes == [], again.story()
+    open_incident = stack.incident(instance)
+    assert open_incident["id"] == first.report["incident_id"]
+    (queued,) = open_incident["queued"]
+    assert (queued["symptom"], queued["id"]) == ("high-cpu", second.report["incident_id"])
+
+
+def test_an_alarm_about_the_same_trouble_belongs_to_the_open_incident(region, stack):
+    instance, function = fleet.standalone(region), stack.start("disk-full")
+    function.invoke(alarms.alarm("disk-full.state-change", instance))
+    second = function.invoke(alarms.alarm("disk-full.state-change", instance))
+    held(second, "incident-open")
     assert second.changes == [], second.story()
 
 

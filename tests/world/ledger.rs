@@ -188,15 +188,22 @@ impl Book {
             .is_some_and(|old| old.id == incident.id && old.version + 1 == incident.version)
     }
 
-    /// Writes `incident` over the version before it, and over nothing else. If
-    /// that ends it, it stays as a row of its own too.
+    /// Writes `incident` over the version before it, and over nothing else.
     pub(crate) fn record(&mut self, incident: &Incident) -> bool {
         let won = self.is_next(incident);
         if won {
             self.put(incident.clone());
-            if !incident.stage.is_open() {
-                self.ended.push(incident.clone());
-            }
+        }
+        won
+    }
+
+    /// Ends an incident over the version before it: it stays as a row of its own,
+    /// and its successor takes its place.
+    pub(crate) fn end(&mut self, ended: &Incident, successor: Option<&Incident>) -> bool {
+        let won = self.is_next(ended);
+        if won {
+            self.put(successor.unwrap_or(ended).clone());
+            self.ended.push(ended.clone());
         }
         won
     }

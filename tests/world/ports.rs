@@ -259,6 +259,14 @@ impl Ledger for Region {
             .map(|written| written.is_some())
     }
 
+    async fn end(&self, ended: &Incident, successor: Option<&Incident>) -> Result<bool, Gap> {
+        let about = ended.id.to_string();
+        let written = words::Written { stage: ended.stage, version: ended.version };
+        self.look(Verb::Record, &about, |state| written.over(state.book.end(ended, successor)))
+            .await
+            .map(|written| written.is_some())
+    }
+
     async fn record_with_lease(&self, incident: &Incident, now: Timestamp) -> Result<Leased, Gap> {
         let about = incident.id.to_string();
         self.look(Verb::RecordWithLease, &about, |state| {

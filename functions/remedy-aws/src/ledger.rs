@@ -153,9 +153,6 @@ impl Ledger for Aws {
     }
 
     async fn record(&self, incident: &Incident) -> Result<bool, Gap> {
-        if !incident.stage.is_open() {
-            return self.end(incident).await;
-        }
         let put = self
             .put(incident)?
             .condition_expression(OVER_THE_VERSION_BEFORE)
@@ -172,6 +169,43 @@ impl Ledger for Aws {
                 Ok(other.as_ref() == Some(incident))
             }
             _ => Err(gap(PUT, &error)),
+        }
+    }
+
+    async fn end(&self, ended: &Incident, successor: Option<&Incident>) -> Result<bool, Gap> {
+        const CALL: &str = "dynamodb:PutItem";
+        let build = |error: BuildError| Gap { call: CALL, why: error.to_string() };
+        let latest = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(row(successor.unwrap_or(ended), "incident")?))
+            .condition_expression(OVER_THE_VERSION_BEFORE)
+            .expression_attribute_values(":incident_id", text(ended.id.as_str()))
+            .expression_attribute_values(":before", number(version_before(ended)))
+            .build()
+            .map_err(build)?;
+        let kept = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(row(ended, &format!("ended#{}", ended.id))?))
+            .build()
+            .map_err(build)?;
+        let write = self
+            .dynamodb
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(latest).build())
+            .transact_items(TransactWriteItem::builder().put(kept).build());
+        let Err(error) = write.send().await else {
+            return Ok(true);
+        };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(canceled))
+                if canceled
+                    .cancellation_reasons()
+                    .iter()
+                    .any(|reason| reason.code() == Some(CHECK_FAILED)) =>
+            {
+                Ok(false)
+            }
+            _ => Err(gap(CALL, &error)),
         }
     }
 
@@ -296,45 +330,6 @@ impl Aws {
                 Ok(Err(Cancelled::Place))
             }
             _ => Err(gap(TRANSACT, &error)),
-        }
-    }
-
-    /// Ends an incident: its row stops being open, and it stays as a row of
-    /// its own, both or neither.
-    async fn end(&self, incident: &Incident) -> Result<bool, Gap> {
-        const CALL: &str = "dynamodb:PutItem";
-        let build = |error: BuildError| Gap { call: CALL, why: error.to_string() };
-        let latest = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(row(incident, "incident")?))
-            .condition_expression(OVER_THE_VERSION_BEFORE)
-            .expression_attribute_values(":incident_id", text(incident.id.as_str()))
-            .expression_attribute_values(":before", number(version_before(incident)))
-            .build()
-            .map_err(build)?;
-        let kept = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(row(incident, &format!("ended#{}", incident.id))?))
-            .build()
-            .map_err(build)?;
-        let write = self
-            .dynamodb
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(latest).build())
-            .transact_items(TransactWriteItem::builder().put(kept).build());
-        let Err(error) = write.send().await else {
-            return Ok(true);
-        };
-        match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(canceled))
-                if canceled
-                    .cancellation_reasons()
-                    .iter()
-                    .any(|reason| reason.code() == Some(CHECK_FAILED)) =>
-            {
-                Ok(false)
-            }
-            _ => Err(gap(CALL, &error)),
         }
     }
 

@@ -87,6 +87,7 @@ impl Reason {
             | Self::PersonPresent { .. }
             | Self::DuplicateDelivery { .. }
             | Self::IncidentOpen { .. }
+            | Self::Queued { .. }
             | Self::CleanupOk { .. }
             | Self::StillThere { .. }
             | Self::NotQuiet { .. }

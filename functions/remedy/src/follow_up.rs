@@ -181,7 +181,7 @@ where
             }
         }
         Step::Climb(incident, reason) => climb(&incident, reason, &scene, now, policy, world).await,
-        Step::End(ended, because) => ending(incident, ended, because, now, world).await,
+        Step::End(ended, because) => ending(incident, ended, because, now, policy, world).await,
     }
 }
 
@@ -225,14 +225,14 @@ where
             let mut because = vec![reason];
             because.extend(refusal.because);
             let ended = incident.moved_to(Stage::HandedOver, now);
-            return ending(incident, ended, because, now, world).await;
+            return ending(incident, ended, because, now, policy, world).await;
         }
         Err(refusal) if gather::may_say_otherwise(&refusal, incident, &facts, policy) => {
             return ask_host(incident, rung, refusal.because, now, policy, world).await;
         }
         Err(refusal) if !refusal.passes && incident.attempts.is_empty() => {
             let ended = incident.moved_to(Stage::Withdrawn, now);
-            return ending(incident, ended, refusal.because, now, world).await;
+            return ending(incident, ended, refusal.because, now, policy, world).await;
         }
         Err(refusal) => return hold_back(incident, reason, refusal, now, world).await,
     };
@@ -428,6 +428,7 @@ async fn ending<W>(
     ended: Incident,
     because: Vec<Reason>,
     now: Timestamp,
+    policy: &Policy,
     world: &W,
 ) -> Result<Option<Report>, Gap>
 where
@@ -456,7 +457,8 @@ where
     if let Some(lease) = &turn.lease {
         world.release(lease).await?;
     }
-    let problem = not_recorded(world.record(&ended).await);
+    let successor = ledger::successor(&ended, now, policy);
+    let problem = not_recorded(world.end(&ended, successor.as_ref()).await);
     report.because.extend(problem.map(Reason::NotRecorded));
     Ok(Some(report))
 }

@@ -152,6 +152,23 @@ pub fn is_ours(alarm: &Alarm, facts: &Facts, policy: &Policy) -> bool {
     }
 }
 
+/// Whether the alarm is meant, but for an incident that holds its instance, and
+/// for where the instance is meanwhile.
+pub fn waits_its_turn(alarm: &Alarm, facts: &Facts, policy: &Policy) -> bool {
+    let nothing = Decision::Watch { because: Vec::new() };
+    clear(nothing, alarm, facts, policy).err().is_none_or(|refusal| {
+        refusal.because.iter().all(|reason| {
+            let by_the_other = matches!(
+                reason,
+                Reason::IncidentOpen { .. }
+                    | Reason::NotInService { .. }
+                    | Reason::NotRunning { .. }
+            );
+            by_the_other || reason.passes()
+        })
+    })
+}
+
 fn case_of<'a>(
     alarm: &'a Alarm,
     decision: &Decision,

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::alarm::{Seen, Symptom};
+use crate::alarm::{Alarm, Seen, Symptom};
 use crate::evidence::{Destination, Exhibit};
 use crate::ids::{ActionId, BucketName, CommandId, GroupName, IncidentId, InstanceId, MountPoint};
 use crate::pool::Lease;
@@ -232,6 +232,45 @@ pub struct Entry {
     pub because: Vec<String>,
 }
 
+/// An alarm about other trouble that came while an incident was open: `CloudWatch`
+/// tells of it once. It is taken up when the incident ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Queued {
+    /// The id its own incident will have.
+    pub id: IncidentId,
+    /// The occasion.
+    pub action_id: ActionId,
+    /// The trouble.
+    pub symptom: Symptom,
+    /// What the alarm said.
+    pub seen: Seen,
+    /// The file system, for disk alarms that name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<MountPoint>,
+}
+
+impl Queued {
+    /// What is to be kept of `alarm`.
+    pub fn of(alarm: &Alarm) -> Self {
+        Self {
+            id: alarm.incident_id(),
+            action_id: alarm.action_id(),
+            symptom: alarm.symptom,
+            seen: Seen::of(alarm),
+            mount: alarm.mount.clone(),
+        }
+    }
+
+    fn trouble(&self) -> (Symptom, MountPoint) {
+        trouble(self.symptom, self.mount.as_ref())
+    }
+}
+
+/// What tells one trouble of an instance from another.
+fn trouble(symptom: Symptom, mount: Option<&MountPoint>) -> (Symptom, MountPoint) {
+    (symptom, mount.cloned().unwrap_or_else(MountPoint::root))
+}
+
 /// Entries kept. The ladder has three rungs of some steps each.
 const ENTRIES_MAX: usize = 32;
 
@@ -292,6 +331,9 @@ pub struct Incident {
     /// Since when the next rung is held back, and whether people know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
+    /// Alarms about other trouble of the instance, in the order they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queued: Vec<Queued>,
     /// Until when others leave it alone, because a beat is about to end it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_until: Option<Timestamp>,
@@ -379,9 +421,27 @@ impl Incident {
         self.taken_until.is_some_and(|until| now < until)
     }
 
-    /// Whether this incident, or one before it, answered `action`.
+    /// Whether this incident, or one before it, answered `action`, or will be
+    /// followed by one that does.
     pub fn answers(&self, action: &ActionId) -> bool {
-        self.action_id == *action || self.answered.contains(action)
+        self.action_id == *action
+            || self.answered.contains(action)
+            || self.queued.iter().any(|queued| queued.action_id == *action)
+    }
+
+    /// Whether `alarm` is about the trouble that the incident is about.
+    pub fn is_about(&self, alarm: &Alarm) -> bool {
+        trouble(self.symptom, self.mount.as_ref()) == trouble(alarm.symptom, alarm.mount.as_ref())
+    }
+
+    /// The next state of this incident: with an alarm that waits for its end. A
+    /// newer one about the same trouble replaces an older.
+    #[must_use]
+    pub fn with_queued(&self, queued: Queued) -> Self {
+        let mut next = self.waiting_until(self.due_at);
+        next.queued.retain(|other| other.trouble() != queued.trouble());
+        next.queued.push(queued);
+        next
     }
 
     /// What the next incident of the instance remembers as answered.

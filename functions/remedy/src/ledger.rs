@@ -5,15 +5,18 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alarm::{Alarm, Seen, Symptom};
-use crate::facts::{Facts, Gap};
+use crate::facts::{Facts, Gap, Look};
 use crate::fold::{Count, Fold};
 use crate::guard::{self, Cleared, Place, Refusal};
 use crate::ids::{ActionId, GroupName};
-use crate::incident::{Attempt, Gathering, HeldBack, Incident, Rung, Stage, Standby};
+use crate::incident::{Attempt, Gathering, HeldBack, Incident, Queued, Rung, Stage, Standby};
 use crate::pause::{Pause, Scope};
 use crate::policy::Policy;
 use crate::pool::{Lease, Pool, Sighting};
 use crate::reason::Reason;
+
+/// The call that writes an incident down.
+const PUT: &str = "dynamodb:PutItem";
 
 /// Keeps incidents.
 pub trait Ledger {
@@ -26,10 +29,14 @@ pub trait Ledger {
     /// the same transaction: both, or neither.
     async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, Gap>;
 
-    /// Writes a later state of an incident in one conditional write, which
+    /// Writes a later state of an open incident in one conditional write, which
     /// succeeds only over the version before it. `false` if another writer won.
-    /// An incident that has ended also stays as a row of its own for 90 days.
     async fn record(&self, incident: &Incident) -> Result<bool, Gap>;
+
+    /// Ends an incident, under the same condition: it stays as a row of its own
+    /// for 90 days, and its successor, if there is one, takes its place. All of
+    /// it, or nothing.
+    async fn end(&self, ended: &Incident, successor: Option<&Incident>) -> Result<bool, Gap>;
 
     /// Like [`record`](Self::record), and takes the place of the incident's
     /// lease in the same transaction, if nobody holds it at `now`.
@@ -266,6 +273,7 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
         rests_until: guard::rests_until(facts, policy),
         past: facts.past(),
         held_back: None,
+        queued: left_behind(alarm, facts),
         taken_until: None,
         course: Vec::new(),
         opened_at: now,
@@ -273,6 +281,89 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
         expires_at: now + policy.claim_lasts,
         version: 1,
     }
+}
+
+/// What waits for the end of an incident that nobody ended and whose place this
+/// one takes.
+fn left_behind(alarm: &Alarm, facts: &Facts) -> Vec<Queued> {
+    let unended = facts.latest().filter(|latest| latest.stage.is_open());
+    let mut queued = unended.map(|latest| latest.queued.clone()).unwrap_or_default();
+    queued.retain(|queued| queued.action_id != alarm.action_id());
+    queued
+}
+
+/// How often it is tried to queue an alarm behind an incident that others write
+/// down meanwhile.
+const QUEUE_TRIES_MAX: usize = 3;
+
+/// Keeps an alarm until the incident that holds its instance has ended. `None` if
+/// the incident is about it anyway.
+pub async fn queue(
+    world: &(impl Ledger + Look),
+    alarm: &Alarm,
+    facts: &Facts,
+) -> Result<Option<Reason>, Gap> {
+    let now = facts.observed_at;
+    let mut seen = facts.latest().filter(|latest| latest.holds(now)).cloned();
+    for _ in 0..QUEUE_TRIES_MAX {
+        let latest = match seen.take() {
+            Some(seen) => Some(seen),
+            None => world.history(&alarm.instance_id).await?.latest,
+        };
+        let Some(open) = latest.filter(|latest| latest.holds(now)) else {
+            return Err(in_between("the incident before it has ended meanwhile"));
+        };
+        if open.answers(&alarm.action_id()) || open.is_about(alarm) {
+            return Ok(None);
+        }
+        if open.is_taken(now) {
+            return Err(in_between("the incident before it is just ending"));
+        }
+        if world.record(&open.with_queued(Queued::of(alarm))).await? {
+            return Ok(Some(Reason::Queued { behind: open.id, symptom: open.symptom }));
+        }
+    }
+    Err(in_between("another writer was first"))
+}
+
+/// An alarm that comes in between is delivered again, to what is then.
+fn in_between(why: &str) -> Gap {
+    Gap { call: PUT, why: why.to_owned() }
+}
+
+/// The incident of the alarm that waits first for the end of `ended`. It waits
+/// until the follow-up takes it up, like one that something holds back.
+pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<Incident> {
+    let (first, others) = ended.queued.split_first()?;
+    Some(Incident {
+        id: first.id.clone(),
+        action_id: first.action_id.clone(),
+        answered: ended.answered_so_far(),
+        instance_id: ended.instance_id.clone(),
+        symptom: first.symptom,
+        seen: first.seen.clone(),
+        group: ended.group.clone(),
+        mount: first.mount.clone(),
+        stage: Stage::Waiting,
+        stage_since: now,
+        quiet_since: None,
+        attempts: Vec::new(),
+        found: None,
+        evidence: None,
+        gathering: None,
+        standby: None,
+        lease: None,
+        rests_until: (!ended.attempts.is_empty()).then(|| now + policy.cooldown),
+        past: ended.past_so_far(now),
+        held_back: Some(HeldBack { since: now, told: false }),
+        queued: others.to_vec(),
+        taken_until: None,
+        course: Vec::new(),
+        opened_at: now,
+        due_at: now,
+        expires_at: now + policy.claim_lasts,
+        version: 1,
+    })
 }
 
 async fn open(

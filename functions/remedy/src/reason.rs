@@ -95,6 +95,8 @@ pub enum Reason {
     LoadNotFault { count: usize, of: Option<u32> },
     /// Another incident holds the instance.
     IncidentOpen { incident: IncidentId, symptom: Symptom },
+    /// Another incident holds the instance; the alarm waits for its end.
+    Queued { behind: IncidentId, symptom: Symptom },
     /// AWS refused the action: it did not happen.
     ActionFailed { call: &'static str, why: String },
     /// The action's answer was lost: it may have happened.
@@ -205,6 +207,7 @@ impl Reason {
             Self::CorrelatedFailure { .. } => "correlated-failure",
             Self::LoadNotFault { .. } => "load-not-fault",
             Self::IncidentOpen { .. } => "incident-open",
+            Self::Queued { .. } => "queued",
             Self::ActionFailed { .. } => "action-failed",
             Self::ActionUncertain { .. } => "action-uncertain",
             Self::NotRecorded(_) => "not-recorded",
@@ -286,6 +289,7 @@ impl fmt::Display for Reason {
             | Self::CorrelatedFailure { .. }
             | Self::LoadNotFault { .. }
             | Self::IncidentOpen { .. }
+            | Self::Queued { .. }
             | Self::PersonPresent { .. }
             | Self::UnfitForReboot { .. }
             | Self::NothingOpen => self.about_a_refusal(f),
@@ -460,6 +464,9 @@ impl Reason {
             ),
             Self::IncidentOpen { incident, symptom } => {
                 write!(f, "incident {incident} ({symptom}) is open on the instance")
+            }
+            Self::Queued { behind, symptom } => {
+                write!(f, "it waits for the end of incident {behind} ({symptom})")
             }
             Self::PersonPresent { count } => {
                 write!(f, "somebody works on the host ({count} logged in or in a session)")

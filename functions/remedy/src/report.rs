@@ -322,6 +322,7 @@ impl Report {
                 Reason::NotOptedIn { .. }
                     | Reason::DuplicateDelivery { .. }
                     | Reason::IncidentOpen { .. }
+                    | Reason::Queued { .. }
                     | Reason::Muted { .. }
                     | Reason::Suppressed { .. }
                     | Reason::NothingOpen

@@ -233,7 +233,7 @@ fn confirmed(cleared: Cleared, presence: Option<Presence>) -> Result<Cleared, Re
     }
 }
 
-/// Held: for good, or until what is in the way has passed.
+/// Held: for good, or until what is in the way has passed or ended.
 async fn refuse<W>(
     alarm: &Alarm,
     invocation: &Invocation,
@@ -243,8 +243,15 @@ async fn refuse<W>(
     world: &W,
 ) -> Result<Report, Gap>
 where
-    W: Ledger + Tell,
+    W: Look + Ledger + Tell,
 {
+    let another = |reason: &Reason| matches!(reason, Reason::IncidentOpen { .. });
+    if refusal.because.iter().any(another) && guard::waits_its_turn(alarm, facts, policy) {
+        let queued = ledger::queue(world, alarm, facts).await?;
+        let because = queued.map_or(refusal.because, |reason| vec![reason]);
+        let refusal = Refusal { because, passes: false, ..refusal };
+        return Ok(held(alarm, invocation, facts, policy, refusal, world).await);
+    }
     if !refusal.passes {
         return Ok(held(alarm, invocation, facts, policy, refusal, world).await);
     }
@@ -257,8 +264,10 @@ where
     let told = in_the_way.into_iter().any(|reason| !matches!(reason, Reason::FactUnknown(_)));
     let incident = match ledger::wait(world, &refusal, told, alarm, facts, policy).await {
         Ok(incident) => incident,
+        // Another delivery of the alarm, or another incident: that one is asked.
         Err(NoClaim::Refused(refusal)) => {
-            return Ok(held(alarm, invocation, facts, policy, refusal, world).await);
+            let met = Box::pin(refuse(alarm, invocation, facts, policy, refusal, world));
+            return met.await;
         }
         Err(NoClaim::Unreachable(gap)) => return Err(gap),
     };

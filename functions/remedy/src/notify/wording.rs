@@ -9,6 +9,7 @@ use super::quote::quote;
 use crate::console::Place;
 use crate::evidence::Kept;
 use crate::incident::{Rung, Stage};
+use crate::reason::Reason;
 use crate::report::{Outcome, Report};
 
 /// No notification tells more reasons than this; the log has all of them.
@@ -179,6 +180,9 @@ fn next(report: &Report) -> String {
         Outcome::Held if report.handed_over => "Nothing more is done to this instance.",
         Outcome::Held if report.times.is_some() => {
             "The follow-up asks again every minute, until the incident runs out of time."
+        }
+        Outcome::Held if report.because.iter().any(|why| matches!(why, Reason::Queued { .. })) => {
+            "When that incident has ended the follow-up takes this alarm up."
         }
         Outcome::Held => "Nothing, until the alarm changes its state again.",
     };

@@ -150,6 +150,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         rests_until: None,
         past: Vec::new(),
         held_back: None,
+        queued: Vec::new(),
         taken_until: None,
         course: Vec::new(),
         opened_at: ago(30),

@@ -173,6 +173,7 @@ fn refused() -> Vec<Report> {
         held(Reason::FactUnknown(gap("ec2:DescribeInstances"))),
         held(Reason::DuplicateDelivery { incident: other() }),
         held(Reason::IncidentOpen { incident: other(), symptom }),
+        held(Reason::Queued { behind: other(), symptom }),
         held(Reason::NothingOpen),
         Report { stage: Some(Stage::Watching), ..held(Reason::FollowUpVerifies) },
     ]
