@@ -17,7 +17,7 @@ VENV := $(VENVS)/.venv/bin
 # side; each part's lines come at its end.
 test: lint thinking storm
 	@echo "make: wire, template and scripts, side by side; a few minutes"
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target wire template scripts
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target BUILT=yes wire template scripts
 
 # The format and every lint. The functions are linted while they are built:
 # `cargo clippy` would compile the AWS SDKs a second time.
@@ -44,7 +44,7 @@ storm: functions
 
 # The functions as programs, against AWS emulators on this machine. Four of each at
 # once: most of a test is waiting for what a function waits for.
-wire: functions python
+wire: $(if $(BUILT),,functions) python
 	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" $(VENV)/python -m pytest -q tests/wire -n 4 --dist loadgroup
 
 # The template, by the tools that deploy it and one that looks for what is
