@@ -52,8 +52,8 @@ const CALM_AT_THE_END: SignedDuration = SignedDuration::from_mins(12);
 const RESTS_AFTER: SignedDuration = SignedDuration::from_mins(30);
 
 /// No episode lasts longer after its last line: an incident takes 3 hours, and
-/// one that began in the last minute of trouble is over by then.
-const ENDS_AFTER: SignedDuration = SignedDuration::from_hours(5);
+/// those about an instance's two other troubles may wait behind it.
+const ENDS_AFTER: SignedDuration = SignedDuration::from_hours(11);
 
 /// What became of an episode.
 #[derive(Debug, Default)]

@@ -682,3 +682,16 @@ fn an_alarm_about_other_trouble_is_taken_up_when_the_incident_has_ended() {
     });
     assert_eq!(ended, [(DiskFull, Stage::Resolved), (HighCpu, Stage::Resolved)]);
 }
+
+#[test]
+fn a_replaced_instance_takes_its_other_troubles_along() {
+    let (play, function) = two_troubles();
+    play.region.pass(minutes(1));
+    assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
+    let now = play.region.now();
+    let policy = remedy::policy::Policy::default();
+    let mut ended = play.incident().unwrap().moved_to(Stage::Resolved, now);
+    assert!(remedy::ledger::successor(&ended, now, &policy).is_some());
+    ended.attempts.last_mut().unwrap().rung = Rung::Replace;
+    assert_eq!(remedy::ledger::successor(&ended, now, &policy), None);
+}

@@ -332,8 +332,12 @@ fn in_between(why: &str) -> Gap {
 }
 
 /// The incident of the alarm that waits first for the end of `ended`. It waits
-/// until the follow-up takes it up, like one that something holds back.
+/// until the follow-up takes it up, like one that something holds back. An
+/// instance that was replaced has taken its other troubles along.
 pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<Incident> {
+    if ended.stage == Stage::Resolved && ended.rung() == Some(Rung::Replace) {
+        return None;
+    }
     let (first, others) = ended.queued.split_first()?;
     Some(Incident {
         id: first.id.clone(),
