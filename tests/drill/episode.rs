@@ -53,7 +53,7 @@ const RESTS_AFTER: SignedDuration = SignedDuration::from_mins(30);
 
 /// No episode lasts longer after its last line: an incident takes 3 hours, and
 /// those about an instance's two other troubles may wait behind it.
-const ENDS_AFTER: SignedDuration = SignedDuration::from_hours(11);
+const ENDS_AFTER: SignedDuration = SignedDuration::from_hours(5);
 
 /// What became of an episode.
 #[derive(Debug, Default)]

@@ -695,3 +695,17 @@ fn a_replaced_instance_takes_its_other_troubles_along() {
     ended.attempts.last_mut().unwrap().rung = Rung::Replace;
     assert_eq!(remedy::ledger::successor(&ended, now, &policy), None);
 }
+
+#[test]
+fn who_waits_for_an_instance_that_is_gone_does_not_wait_for_its_time_to_end() {
+    let (mut play, function) = two_troubles();
+    play.region.pass(minutes(1));
+    assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
+    play.region.terminate(&play.names.web);
+    play.until(Stage::Waiting);
+    assert_eq!(play.until_the_end(), Stage::Withdrawn);
+    assert_eq!(play.last_reasons(), ["instance-gone"]);
+    let waited = play.incident().unwrap().in_stage_for(play.region.now());
+    assert!(waited <= minutes(1), "{waited:#}");
+    assert_eq!(play.touches(), [Verb::Clean]);
+}

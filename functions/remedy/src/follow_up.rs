@@ -18,7 +18,7 @@ use crate::ids::{GroupName, IncidentId, InstanceId};
 use crate::incident::{HeldBack, Incident, Rung, Stage};
 use crate::last_words::{self, Heard, LastWords};
 use crate::ledger::{self, Claim, Climbed, Deed, Ledger};
-use crate::next::{Step, next, while_allowed};
+use crate::next::{Step, next, while_allowed, while_there};
 use crate::notify::{self, Tell};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -153,6 +153,14 @@ where
             facts.read_group_named(world, name.as_ref()).await;
         }
         step = while_allowed(step, &facts, now);
+    }
+    if incident.stage == Stage::Waiting
+        && matches!(scene, Scene::Symptom(Presence::Unseen { .. }))
+        && matches!(step, Step::Wait(_))
+        // Who cannot be asked about is waited for.
+        && let Ok(instance) = world.instance(&incident.instance_id).await
+    {
+        step = while_there(step, instance.as_ref(), now);
     }
     match step {
         Step::Wait(waiting) => {

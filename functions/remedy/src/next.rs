@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::decide;
 use crate::evidence::{Exhibit, Kept};
-use crate::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState, OptIn};
+use crate::facts::{Command, Fact, Facts, Group, GroupFact, Instance, InstanceState, OptIn};
 use crate::ids::CommandId;
 use crate::incident::{Found, Incident, No, RefusedCall, Rung, Stage};
 use crate::ledger::Deed;
@@ -128,6 +128,19 @@ pub fn while_allowed(step: Step, facts: &Facts, now: Timestamp) -> Step {
             end(&incident, Stage::HandedOver, now, vec![because])
         }
     }
+}
+
+/// The step, unless it is to wait for an instance that is gone: no datapoint
+/// will ever tell that its symptom is over, and another incident about it may be
+/// in the queue.
+pub fn while_there(step: Step, instance: Option<&Instance>, now: Timestamp) -> Step {
+    let Step::Wait(incident) = step else { return step };
+    let state = match instance.map(|instance| &instance.state) {
+        Some(InstanceState::Running) => return Step::Wait(incident),
+        Some(InstanceState::Not(state)) => state.clone(),
+        None => "no longer there".to_owned(),
+    };
+    end(&incident, Stage::Withdrawn, now, vec![Reason::Gone { state }])
 }
 
 fn wait(incident: &Incident, now: Timestamp) -> Step {
