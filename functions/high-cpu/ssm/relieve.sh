@@ -9,7 +9,10 @@ still_there() {
   process "${OFFENDER% *}" && [ "$START" = "${OFFENDER#* }" ]
 }
 
-look_again() { # sets CPU_AFTER for the offender
+# Sets CPU_AFTER for the offender. What was used before now is another matter: a change takes a while
+# on a busy host.
+look_again() {
+  sample
   bounded 5 sleep "$SAMPLE_SECONDS"
   sample
   sum_up_host
@@ -63,7 +66,6 @@ restart_and_verify() {
   still_there || finish ok 0 "$COMM has ended by itself"
   restart_unit "$UNIT" || finish failed 0 "$REPLY"
   ACTED+=(restart)
-  sample
   look_again
   for key in "${!NEWEST[@]}"; do
     [ "${NEWEST[$key]}" -ge "$SSM_CpuPercent" ] || continue
