@@ -19,23 +19,22 @@ test: lint thinking storm
 	@echo "make: wire, template and scripts, side by side; a few minutes"
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target BUILT=yes wire template scripts
 
-# The format and every lint. The functions are linted while they are built:
-# `cargo clippy` would compile the AWS SDKs a second time.
+# The format and the lints, but for those of the functions.
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets -p benches -- -D warnings
-	CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" \
-	  RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" \
-	  cargo build --locked -p remedy-aws $(PACKAGES)
 
 # All thinking, in seconds and without an AWS SDK.
 thinking:
 	cargo test --locked
 
-# The functions, as programs.
+# The functions, as programs. They are linted while they are built: `cargo clippy`
+# would compile the AWS SDKs a second time.
 functions:
-	cargo build --locked $(PACKAGES)
+	CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" \
+	  RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" \
+	  cargo build --locked -p remedy-aws $(PACKAGES)
 	cargo test --locked -p remedy-aws
 
 # Two hundred alarms at once, through the functions and a stub of AWS.
