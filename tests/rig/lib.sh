@@ -130,14 +130,16 @@ process_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # Never under `set -e`: whatever was half done must still be unmounted, or loop devices leak.
 rig_down() {
-  local nspawn directory
+  local nspawn one directory
   set +e
-  nspawn=$(cat "$RIG/nspawn.pid" 2>/dev/null)
+  nspawn=$(cat "$RIG/nspawn.pid" 2>/dev/null) one=$(pid_one)
   if [ -n "$nspawn" ]; then
     kill -TERM "$nspawn" 2>/dev/null # nspawn makes an orderly shutdown of it
     wait_until "${SHUTDOWN_SECONDS:-15}" process_gone "$nspawn" || kill -KILL "$nspawn" 2>/dev/null
     wait "$nspawn" 2>/dev/null
   fi
+  # A host that shuts down stops whatever still runs in it, and who entered it stops too, for ever.
+  [ -z "$one" ] || pkill -KILL -f "^nsenter -t $one "
   wait_until 10 unmounted "$RIG/view"
   wait_until 10 unmounted "$ROOT"
   while IFS= read -r directory; do
@@ -160,6 +162,10 @@ leaks() { # prints each
   losetup -a | grep -F "$RIG_BASE"
   grep -F "$RIG_BASE" /proc/self/mountinfo
   pgrep -a -f "$RIG_BASE/(disk|race|load|host)|remedy-rig-" | sed 's/^/process /'
+  rig_groups
+}
+
+rig_groups() { # of all hosts there are
   find /sys/fs/cgroup -maxdepth 2 -type d -name 'remedy-rig-*'
 }
 
