@@ -5,4 +5,5 @@
 mod crash;
 mod guards;
 mod play;
+mod queue;
 mod stories;

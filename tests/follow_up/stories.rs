@@ -4,10 +4,9 @@ use jiff::SignedDuration;
 use remedy::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
 use remedy::facts::InstanceState;
 use remedy::incident::{Incident, Rung, Stage};
-use remedy::reason::Reason;
 use remedy::report::Report;
 use world::calls::{Fault, Verb};
-use world::drive::{Function, finish, interleave};
+use world::drive::{finish, interleave};
 use world::group::Lifecycle;
 use world::host::Trouble;
 use world::script::Script;
@@ -635,77 +634,4 @@ fn an_incident_that_expires_in_standby_comes_back_first() {
     assert_eq!(play.until_the_end(), Stage::Expired);
     let group = play.region.group(&play.names.group).unwrap();
     assert_eq!(group.members[&play.names.web].lifecycle, Lifecycle::InService);
-}
-
-/// A host whose disk was full, and whose processor burns before that is over.
-fn two_troubles() -> (Play, Function) {
-    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
-    play.until(Stage::Watching);
-    let play = play.with_host(|host| host.trouble = Some(Trouble::slight(HighCpu, 99.1)));
-    play.region.add_watch(Watch::new(HighCpu, play.names.web.clone(), play.region.now()));
-    (play, Function::new(HighCpu))
-}
-
-/// The alarms about the other trouble go to their own function.
-fn deliver(play: &Play, function: &Function) -> Vec<Report> {
-    let events = play.region.transitions();
-    let events = events.iter().filter(|event| event.contains("web-cpu-high"));
-    events.flat_map(|event| function.run(&play.region, event).unwrap().reports).collect()
-}
-
-fn codes(report: &Report) -> Vec<&'static str> {
-    report.because.iter().map(Reason::code).collect()
-}
-
-#[test]
-fn an_alarm_about_other_trouble_is_taken_up_when_the_incident_has_ended() {
-    let (mut play, function) = two_troubles();
-    let first = play.incident().unwrap();
-    play.region.pass(minutes(1));
-    let report = deliver(&play, &function).pop().unwrap();
-    assert_eq!((codes(&report), report.told), (vec!["queued"], false));
-    let open = play.incident().unwrap();
-    assert_eq!((open.id.clone(), open.queued.len()), (first.id, 1));
-    assert_eq!(open.due_at, first.due_at, "it is looked at as if nothing had come");
-
-    play.until(Stage::Waiting);
-    let second = play.incident().unwrap();
-    assert_eq!((second.symptom, second.opened_at), (HighCpu, play.region.now()));
-    assert_eq!(second.id, report.incident_id);
-    assert!(second.queued.is_empty() && second.answers(&open.action_id));
-    assert_eq!(play.last_reasons(), ["stayed-gone"], "the first is told like any other");
-    assert_eq!(play.until_the_end(), Stage::Resolved);
-    assert_eq!(play.touches(), [Verb::Clean, Verb::Clean]);
-    let mut ended = Vec::new();
-    play.region.with_book(|book| {
-        ended.extend(book.ended().iter().map(|ended| (ended.symptom, ended.stage)));
-    });
-    assert_eq!(ended, [(DiskFull, Stage::Resolved), (HighCpu, Stage::Resolved)]);
-}
-
-#[test]
-fn a_replaced_instance_takes_its_other_troubles_along() {
-    let (play, function) = two_troubles();
-    play.region.pass(minutes(1));
-    assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
-    let now = play.region.now();
-    let policy = remedy::policy::Policy::default();
-    let mut ended = play.incident().unwrap().moved_to(Stage::Resolved, now);
-    assert!(remedy::ledger::successor(&ended, now, &policy).is_some());
-    ended.attempts.last_mut().unwrap().rung = Rung::Replace;
-    assert_eq!(remedy::ledger::successor(&ended, now, &policy), None);
-}
-
-#[test]
-fn who_waits_for_an_instance_that_is_gone_does_not_wait_for_its_time_to_end() {
-    let (mut play, function) = two_troubles();
-    play.region.pass(minutes(1));
-    assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
-    play.region.terminate(&play.names.web);
-    play.until(Stage::Waiting);
-    assert_eq!(play.until_the_end(), Stage::Withdrawn);
-    assert_eq!(play.last_reasons(), ["instance-gone"]);
-    let waited = play.incident().unwrap().in_stage_for(play.region.now());
-    assert!(waited <= minutes(1), "{waited:#}");
-    assert_eq!(play.touches(), [Verb::Clean]);
 }
