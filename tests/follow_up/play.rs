@@ -140,7 +140,7 @@ impl Play {
         self.incident().unwrap().stage
     }
 
-    fn until_it(&mut self, what: &str, is: impl Fn(&Incident) -> bool) -> usize {
+    pub(crate) fn until_it(&mut self, what: &str, is: impl Fn(&Incident) -> bool) -> usize {
         for minutes in 0..MINUTES_MAX {
             if self.incident().is_some_and(|incident| is(&incident)) {
                 return minutes;

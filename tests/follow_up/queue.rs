@@ -2,11 +2,12 @@
 
 use jiff::SignedDuration;
 use remedy::alarm::Symptom::{DiskFull, HighCpu};
-use remedy::incident::{Rung, Stage};
+use remedy::incident::{Incident, No, RefusedCall, Rung, Stage};
+use remedy::ledger::{self, Ledger as _};
 use remedy::reason::Reason;
 use remedy::report::Report;
 use world::calls::Verb;
-use world::drive::Function;
+use world::drive::{Function, finish};
 use world::host::Trouble;
 use world::watch::Watch;
 
@@ -68,9 +69,9 @@ fn a_replaced_instance_takes_its_other_troubles_along() {
     let now = play.region.now();
     let policy = remedy::policy::Policy::default();
     let mut ended = play.incident().unwrap().moved_to(Stage::Resolved, now);
-    assert!(remedy::ledger::successor(&ended, now, &policy).is_some());
+    assert!(ledger::successor(&ended, now, &policy).is_some());
     ended.attempts.last_mut().unwrap().rung = Rung::Replace;
-    assert_eq!(remedy::ledger::successor(&ended, now, &policy), None);
+    assert_eq!(ledger::successor(&ended, now, &policy), None);
 }
 
 #[test]
@@ -85,4 +86,54 @@ fn who_waits_for_an_instance_that_is_gone_does_not_wait_for_its_time_to_end() {
     let waited = play.incident().unwrap().in_stage_for(play.region.now());
     assert!(waited <= MINUTE, "{waited:#}");
     assert_eq!(play.touches(), [Verb::Clean]);
+}
+
+#[test]
+fn what_became_of_a_call_is_kept_though_an_alarm_was_queued_meanwhile() {
+    let (play, function) = two_troubles();
+    let claimed = play.incident().unwrap();
+    play.region.pass(MINUTE);
+    assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
+    let mut outcome = claimed.waiting_until(claimed.due_at);
+    outcome.attempts[0].refused =
+        Some(RefusedCall { no: No::NotForUs, why: "AccessDenied".to_owned() });
+    assert!(finish(ledger::record_outcome(&play.region, &outcome)).unwrap());
+    let kept = play.incident().unwrap();
+    assert_eq!((&kept.attempts, kept.queued.len()), (&outcome.attempts, 1));
+
+    let moved = kept.moved_to(Stage::Rebooting, play.region.now());
+    assert!(finish(play.region.record(&moved)).unwrap());
+    let late = finish(ledger::record_outcome(&play.region, &outcome));
+    assert!(!late.unwrap(), "it went on, and that stands");
+    assert_eq!(play.incident().unwrap(), moved);
+}
+
+#[test]
+fn the_same_trouble_again_keeps_an_incident_from_ending() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    play.until_it("is quiet", |incident| incident.quiet_since.is_some());
+    let quiet = play.incident().unwrap();
+    play.region.pass(MINUTE);
+    let id = play.names.web.clone();
+    play.region.with_host(&id, |host| host.trouble = Some(Trouble::slight(DiskFull, 97.0)));
+    play.region.add_watch(Watch::new(DiskFull, id, play.region.now()));
+    play.deliver();
+    let loud = play.incident().unwrap();
+    assert_eq!((loud.id.clone(), loud.quiet_since), (quiet.id.clone(), None));
+    let ends = quiet.moved_to(Stage::Resolved, play.region.now());
+    assert!(!finish(play.region.record(&ends)).unwrap(), "who saw it quiet is late");
+}
+
+#[test]
+fn whoever_waited_untouched_hands_on_the_rest_that_was_due() {
+    let (play, function) = two_troubles();
+    play.region.pass(MINUTE);
+    assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
+    let (now, policy) = (play.region.now(), remedy::policy::Policy::default());
+    let mut ended = play.incident().unwrap().moved_to(Stage::Resolved, now);
+    let rests = |ended: &Incident| ledger::successor(ended, now, &policy).unwrap().rests_until;
+    assert_eq!(rests(&ended), Some(now + policy.cooldown));
+    ended.attempts.clear();
+    ended.rests_until = Some(now + MINUTE);
+    assert_eq!(rests(&ended), Some(now + MINUTE));
 }

@@ -175,6 +175,4 @@ def _plain(value):
         return {key: _plain(part) for key, part in inner.items()}
     if kind == "L":
         return [_plain(part) for part in inner]
-    if kind == "NS":
-        return sorted(float(number) for number in inner)
     return float(inner) if kind == "N" else inner

@@ -495,11 +495,13 @@ def test_a_group_whose_substitutes_fall_sick_too_gets_no_third(region, stack):
     answer = function.invoke(alarms.alarm("disk-full.state-change", group.members[0]))
     assert answer.report["rung"] == "replace", answer.because()
     (first,) = stack.row(f"group#{group.name}", "replaced#disk-full")["replaced"]
+    second, _, member = first.partition(" ")
+    assert member == group.members[0]
     region.dynamodb.update_item(
         TableName=stack.table,
         Key={"pk": {"S": f"group#{group.name}"}, "sk": {"S": "replaced#disk-full"}},
         UpdateExpression="ADD replaced :before",
-        ExpressionAttributeValues={":before": {"NS": [str(int(first) - 3600)]}},
+        ExpressionAttributeValues={":before": {"SS": [f"{int(second) - 3600} {member}"]}},
     )
     (substitute,) = set(group.ids()) - set(group.members)
     fleet.tag(region, substitute, {"test:ssm": "none"})

@@ -1,6 +1,9 @@
 """What the ledger guards: pauses, the disruption budget and correlated failure,
 with real conditional writes and processes that race."""
 
+import json
+from datetime import datetime, timedelta
+
 import pytest
 
 import alarms
@@ -99,6 +102,47 @@ def test_what_three_of_five_show_is_not_mended_one_by_one(region, stack):
     answer = function.invoke(high_cpu(group.members[3]))
     assert answer.actions == [] and "load-not-fault" in codes(answer), answer.because()
     assert answer.report["stage"] == "waiting"
+
+
+def sightings(region, stack, group, member):
+    """The rows that note the member as sick, and when it was seen in each."""
+    rows = region.dynamodb.query(
+        TableName=stack.table,
+        KeyConditionExpression="pk = :pool AND begins_with(sk, :sick)",
+        ExpressionAttributeValues={
+            ":pool": {"S": f"group#{group.name}"},
+            ":sick": {"S": "sick#high-cpu#"},
+        },
+    )["Items"]
+    return [(row, json.loads(row[member]["S"])) for row in rows if member in row]
+
+
+def test_who_is_held_back_and_still_sick_is_noted_again(region, stack):
+    """Else the others would be no reason any more after ten minutes."""
+    group = fleet.group(region, size=5)
+    held = group.members[3]
+    fleet.tag(region, held, {"test:ssm": "none"})
+    function = stack.start("high-cpu")
+    for member in group.members[:4]:
+        function.invoke(high_cpu(member))
+    assert stack.stage(held) == "waiting"
+    ((row, seen),) = sightings(region, stack, group, held)
+    long_ago = datetime.fromisoformat(seen["at"]) - timedelta(minutes=2)
+    region.dynamodb.update_item(
+        TableName=stack.table,
+        Key={"pk": row["pk"], "sk": row["sk"]},
+        UpdateExpression="SET #member = :older",
+        ExpressionAttributeNames={"#member": held},
+        ExpressionAttributeValues={
+            ":older": {"S": json.dumps(seen | {"at": long_ago.isoformat()})}
+        },
+    )
+    later.passes(stack, 2, held)
+    later.measured(stack, held, 99.0)
+    answer = stack.start(FOLLOW_UP).invoke(HEARTBEAT)
+    assert answer.actions == [], answer.story()
+    newest = max(again["at"] for _, again in sightings(region, stack, group, held))
+    assert datetime.fromisoformat(newest) >= datetime.fromisoformat(seen["at"])
 
 
 def test_an_open_session_is_not_torn_down(region, stack):

@@ -28,7 +28,7 @@ type Windows = BTreeMap<Timestamp, (String, u64)>;
 pub struct Book {
     latest: BTreeMap<InstanceId, Incident>,
     ended: Vec<Incident>,
-    replaced: BTreeMap<(GroupName, Symptom), BTreeSet<Timestamp>>,
+    replaced: BTreeMap<(GroupName, Symptom), BTreeSet<(Timestamp, InstanceId)>>,
     leases: BTreeMap<(Pool, u32), Lease>,
     sick: BTreeMap<(Pool, Symptom, i64), BTreeMap<InstanceId, Sighting>>,
     pauses: BTreeMap<Scope, Pause>,
@@ -55,7 +55,7 @@ impl Book {
     /// When members of `group` were replaced for `symptom`, oldest first.
     pub fn replaced(&self, group: &GroupName, symptom: Symptom) -> Vec<Timestamp> {
         let replaced = self.replaced.get(&(group.clone(), symptom));
-        replaced.into_iter().flatten().copied().collect()
+        replaced.into_iter().flatten().map(|(at, _)| *at).collect()
     }
 
     /// The leases of `pool`, void ones too.
@@ -156,7 +156,8 @@ impl Book {
         }
     }
 
-    /// Notes a sick member, once in each window, and gives who is noted in it.
+    /// Notes a sick member, in each window by its newest sighting, and gives who is
+    /// noted in it.
     pub(crate) fn note_sick(
         &mut self,
         pool: &Pool,
@@ -164,8 +165,8 @@ impl Book {
         sighting: &Sighting,
     ) -> Vec<Sighting> {
         let row = self.sick.entry((pool.clone(), symptom, window(sighting.at))).or_default();
-        if row.len() < SICK_MAX {
-            row.entry(sighting.instance.clone()).or_insert_with(|| sighting.clone());
+        if row.len() < SICK_MAX || row.contains_key(&sighting.instance) {
+            row.insert(sighting.instance.clone(), sighting.clone());
         }
         row.values().cloned().collect()
     }
@@ -219,10 +220,17 @@ impl Book {
         Count { is_first, here, before }
     }
 
-    /// Notes that a member of `group` is being replaced. The same time twice
-    /// is noted once.
-    pub(crate) fn note_replacement(&mut self, group: &GroupName, symptom: Symptom, at: Timestamp) {
-        self.replaced.entry((group.clone(), symptom)).or_default().insert(at);
+    /// Notes that a member of `group` is being replaced. The same member at the
+    /// same time is noted once.
+    pub(crate) fn note_replacement(
+        &mut self,
+        group: &GroupName,
+        symptom: Symptom,
+        instance: &InstanceId,
+        at: Timestamp,
+    ) {
+        let replaced = self.replaced.entry((group.clone(), symptom)).or_default();
+        replaced.insert((at, instance.clone()));
     }
 
     /// The index of open incidents: those due at `now`, longest due first.

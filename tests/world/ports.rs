@@ -311,10 +311,11 @@ impl Ledger for Region {
         &self,
         group: &GroupName,
         symptom: Symptom,
+        instance: &InstanceId,
         at: Timestamp,
     ) -> Result<(), Gap> {
         self.look(Verb::NoteReplacement, group.as_str(), |state| {
-            state.book.note_replacement(group, symptom, at);
+            state.book.note_replacement(group, symptom, instance, at);
         })
         .await
     }

@@ -217,6 +217,7 @@ impl Ledger for Aws {
         &self,
         group: &GroupName,
         symptom: Symptom,
+        instance: &InstanceId,
         at: Timestamp,
     ) -> Result<(), Gap> {
         const CALL: &str = "dynamodb:UpdateItem";
@@ -228,7 +229,7 @@ impl Ledger for Aws {
             .update_expression("ADD replaced :at SET forgotten_at = :forgotten_at")
             .expression_attribute_values(
                 ":at",
-                AttributeValue::Ns(vec![at.as_second().to_string()]),
+                AttributeValue::Ss(vec![format!("{} {instance}", at.as_second())]),
             )
             .expression_attribute_values(":forgotten_at", number((at + KEPT).as_second()))
             .send()

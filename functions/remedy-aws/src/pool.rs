@@ -5,12 +5,13 @@
 //! |---|---|
 //! | `leases` | `holder_<n>` and `until_<n>` for each place that is held |
 //! | `sick#<symptom>#<window>` | one for each sick member, by its id, and `n`, their count |
-//! | `replaced#<symptom>` | `replaced`, a set of times |
+//! | `replaced#<symptom>` | `replaced`, a set of seconds, each with the member's id |
 //!
 //! Every row is bounded: places by the budget, sick members by their count in
 //! one window of 10 minutes.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Update,
 };
@@ -36,6 +37,9 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// So many sick members are noted in one window: more than any decision asks
 /// for, and a row of some 10 KB at most.
 const SICK_MAX: usize = 64;
+
+/// Who is still sick after this long is noted again.
+const RENEWED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Rows about the sick stay this long, for people who look back.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -88,36 +92,59 @@ impl Aws {
         Ok(book)
     }
 
-    /// Notes `sighting`, once in its window, and gives all of that window.
+    /// Notes `sighting`, a member once in its window with its newest, and gives all
+    /// of that window.
     pub(crate) async fn note_sighting(
         &self,
         pool: &Pool,
         symptom: Symptom,
         sighting: &Sighting,
     ) -> Result<Vec<Sighting>, Gap> {
-        let sort = sick_row(symptom, window(sighting.at));
-        Ok(sick(&self.note(&partition(pool), &sort, sighting).await?))
-    }
-
-    /// One conditional write, which answers with the row as it then is.
-    async fn note(&self, partition: &str, sort: &str, sighting: &Sighting) -> Result<Row, Gap> {
-        let json = serde_json::to_string(sighting)
-            .map_err(|error| Gap { call: UPDATE, why: error.to_string() })?;
         let write = self
-            .dynamodb
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", text(partition))
-            .key("sk", text(sort))
+            .noting(pool, symptom, sighting)?
             .update_expression("SET #instance = :sighting, forgotten_at = :forgotten_at ADD n :one")
             .condition_expression(
                 "attribute_not_exists(#instance) AND (attribute_not_exists(n) OR n < :max)",
             )
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":max", number(i64::try_from(SICK_MAX).unwrap_or(64)));
+        let noted = sick(&self.note(write).await?);
+        let older = noted.iter().any(|other| {
+            other.instance == sighting.instance
+                && sighting.at.duration_since(other.at) >= RENEWED_AFTER
+        });
+        if !older {
+            return Ok(noted);
+        }
+        let renew = self
+            .noting(pool, symptom, sighting)?
+            .update_expression("SET #instance = :sighting, forgotten_at = :forgotten_at")
+            .condition_expression("attribute_exists(#instance)");
+        Ok(sick(&self.note(renew).await?))
+    }
+
+    fn noting(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        sighting: &Sighting,
+    ) -> Result<UpdateItemFluentBuilder, Gap> {
+        let json = serde_json::to_string(sighting)
+            .map_err(|error| Gap { call: UPDATE, why: error.to_string() })?;
+        Ok(self
+            .dynamodb
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(&partition(pool)))
+            .key("sk", text(&sick_row(symptom, window(sighting.at))))
             .expression_attribute_names("#instance", sighting.instance.as_str())
             .expression_attribute_values(":sighting", text(&json))
-            .expression_attribute_values(":forgotten_at", number((sighting.at + KEPT).as_second()))
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":max", number(i64::try_from(SICK_MAX).unwrap_or(64)))
+            .expression_attribute_values(":forgotten_at", number((sighting.at + KEPT).as_second())))
+    }
+
+    /// A conditional write, which answers with the row as it then is.
+    async fn note(&self, write: UpdateItemFluentBuilder) -> Result<Row, Gap> {
+        let write = write
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -199,7 +226,8 @@ fn sick(row: &Row) -> Vec<Sighting> {
 }
 
 fn replaced(row: &Row) -> Vec<Timestamp> {
-    let seconds = row.get("replaced").and_then(|value| value.as_ns().ok());
-    let times = seconds.into_iter().flatten();
-    times.filter_map(|second| Timestamp::from_second(second.parse().ok()?).ok()).collect()
+    let noted = row.get("replaced").and_then(|value| value.as_ss().ok());
+    let second = |noted: &String| noted.split_once(' ')?.0.parse().ok();
+    let seconds = noted.into_iter().flatten().filter_map(second);
+    seconds.filter_map(|second| Timestamp::from_second(second).ok()).collect()
 }

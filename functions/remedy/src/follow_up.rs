@@ -155,7 +155,7 @@ where
         step = while_allowed(step, &facts, now);
     }
     if incident.stage == Stage::Waiting
-        && matches!(scene, Scene::Symptom(Presence::Unseen { .. }))
+        && matches!(scene, Scene::Symptom(Presence::Unseen { .. } | Presence::Unknown(_)))
         && matches!(step, Step::Wait(_))
         // Who cannot be asked about is waited for.
         && let Ok(instance) = world.instance(&incident.instance_id).await
@@ -223,7 +223,7 @@ where
     facts.found.clone_from(&incident.found);
     let tried = incident.tried();
     if decide::looks_beyond_cleanup(incident.symptom, &tried, &facts, policy) {
-        facts.read_for_disruption(world, &incident.instance_id, incident.symptom).await;
+        look_beyond(incident, &presence, &mut facts, world).await;
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, policy);
     let rung = decision.rung();
@@ -244,10 +244,10 @@ where
         }
         Err(refusal) => return hold_back(incident, reason, refusal, now, world).await,
     };
-    if let Presence::Unknown(gap) = &presence
+    if let Some(doubt) = presence.doubt()
         && cleared.rung().is_disruptive()
     {
-        let refusal = Refusal::for_now(cleared.rung(), Reason::FactUnknown(gap.clone()));
+        let refusal = Refusal::for_now(cleared.rung(), doubt);
         return hold_back(incident, reason, refusal, now, world).await;
     }
     if gather::comes_first(&cleared, Some(incident), &facts, policy) {
@@ -256,6 +256,23 @@ where
     }
     let because = [&led_here(&reason, &presence), cleared.because()].concat();
     take(&cleared, incident, because, reason, now, policy, world).await
+}
+
+/// Asks what only a rung above a cleanup needs to know. Who is still sick counts
+/// for the others of the pool, however long it lasts.
+async fn look_beyond<W>(incident: &Incident, presence: &Presence, facts: &mut Facts, world: &W)
+where
+    W: Look + Ledger,
+{
+    let (id, symptom, before) = (&incident.instance_id, incident.symptom, facts.clone());
+    let note = async {
+        match presence {
+            Presence::There { .. } => ledger::note_sick(world, symptom, id, &before).await,
+            _ => Ok(Vec::new()),
+        }
+    };
+    let (sick, ()) = future::join(note, facts.read_for_disruption(world, id, symptom)).await;
+    facts.learn_who_is_sick(sick);
 }
 
 /// Claims what was cleared, and carries it out; what a host that cannot answer
@@ -318,7 +335,7 @@ async fn ask_host<W>(
     world: &W,
 ) -> Result<Option<Report>, Gap>
 where
-    W: Ledger + Touch,
+    W: Look + Ledger + Touch,
 {
     let Some(claim) = ledger::gather(world, incident, now, policy).await? else {
         return Ok(None);
@@ -336,7 +353,7 @@ async fn asked<W>(
     world: &W,
 ) -> Report
 where
-    W: Ledger + Touch,
+    W: Look + Ledger + Touch,
 {
     let mut incident = act::act(claim, policy, world).await.incident;
     if incident.gathering.as_ref().is_some_and(|asked| asked.refused.is_some()) {
@@ -345,7 +362,7 @@ where
     let mut report = Report::of(&incident, Outcome::Acted, because, now);
     report.rung = rung;
     incident.note(report.entry());
-    let problem = not_recorded(world.record(&incident).await);
+    let problem = not_recorded(ledger::record_outcome(world, &incident).await);
     report.because.extend(problem.map(Reason::NotRecorded));
     report
 }
@@ -406,7 +423,7 @@ async fn carry_out<W>(
     world: &W,
 ) -> Report
 where
-    W: Ledger + Touch + Tell,
+    W: Look + Ledger + Touch + Tell,
 {
     let deed = claim.deed();
     let claimed = claim.incident().clone();
@@ -477,7 +494,7 @@ pub(crate) async fn record_and_tell(
     report: &mut Report,
     incident: &Incident,
     deed: Option<Deed>,
-    world: &(impl Ledger + Tell),
+    world: &(impl Look + Ledger + Tell),
 ) {
     let notification = notify::render(report, world.place());
     let mut incident = incident.clone();
@@ -488,7 +505,7 @@ pub(crate) async fn record_and_tell(
     let asked_again = incident.attempts.last().is_some_and(|last| last.asked_again > 1);
     let news = !asked_again && !report.is_counted_only();
     let (recorded, told, noted) = future::join3(
-        world.record(incident),
+        ledger::record_outcome(world, incident),
         async { if news { Some(world.tell(&notification).await) } else { None } },
         async {
             match deed {
@@ -522,7 +539,8 @@ async fn note_replacement(incident: &Incident, world: &impl Ledger) -> Result<()
     let asked = last.filter(|last| last.rung == Rung::Replace && last.refused.is_none());
     match (&incident.group, asked) {
         (Some(group), Some(asked)) => {
-            world.note_replacement(group, incident.symptom, asked.claimed_at).await
+            let (symptom, instance) = (incident.symptom, &incident.instance_id);
+            world.note_replacement(group, symptom, instance, asked.claimed_at).await
         }
         _ => Ok(()),
     }

@@ -189,12 +189,15 @@ fn case_of<'a>(
     }
 }
 
-/// Until when the instance is left alone after its last incident, if anything
-/// was done in it.
+/// Until when the instance is left alone after the last incident in which
+/// anything was done.
 pub(crate) fn rests_until(facts: &Facts, policy: &Policy) -> Option<Timestamp> {
-    let latest = facts.latest().filter(|latest| !latest.attempts.is_empty())?;
+    let latest = facts.latest()?;
     if latest.holds(facts.observed_at) {
         return None; // It has not ended.
+    }
+    if latest.attempts.is_empty() {
+        return latest.rests_until;
     }
     Some(latest.ended_at().unwrap_or(latest.expires_at) + policy.cooldown)
 }

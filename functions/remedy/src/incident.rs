@@ -429,6 +429,21 @@ impl Incident {
             || self.queued.iter().any(|queued| queued.action_id == *action)
     }
 
+    /// Whether nothing but a look, or an alarm that waits, came since `other` was
+    /// written: the same call is still awaited.
+    pub(crate) fn is_at_the_step_of(&self, other: &Self) -> bool {
+        let step = |incident: &Self| {
+            let last = incident.attempts.last();
+            let asked = incident.gathering.as_ref();
+            (
+                (incident.id.clone(), incident.stage, incident.stage_since, incident.taken_until),
+                (incident.attempts.len(), last.map(|last| (last.claimed_at, last.asked_again))),
+                asked.map(|asked| (asked.asked_at, asked.asked_again)),
+            )
+        };
+        step(self) == step(other)
+    }
+
     /// Whether `alarm` is about the trouble that the incident is about.
     pub fn is_about(&self, alarm: &Alarm) -> bool {
         trouble(self.symptom, self.mount.as_ref()) == trouble(alarm.symptom, alarm.mount.as_ref())

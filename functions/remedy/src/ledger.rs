@@ -8,7 +8,7 @@ use crate::alarm::{Alarm, Seen, Symptom};
 use crate::facts::{Facts, Gap, Look};
 use crate::fold::{Count, Fold};
 use crate::guard::{self, Cleared, Place, Refusal};
-use crate::ids::{ActionId, GroupName};
+use crate::ids::{ActionId, GroupName, InstanceId};
 use crate::incident::{Attempt, Gathering, HeldBack, Incident, Queued, Rung, Stage, Standby};
 use crate::pause::{Pause, Scope};
 use crate::policy::Policy;
@@ -70,11 +70,12 @@ pub trait Ledger {
     /// was.
     async fn count(&self, fold: &Fold) -> Result<Count, Gap>;
 
-    /// Notes that a member of `group` is being replaced for `symptom`.
+    /// Notes that the member `instance` of `group` is being replaced for `symptom`.
     async fn note_replacement(
         &self,
         group: &GroupName,
         symptom: Symptom,
+        instance: &InstanceId,
         at: Timestamp,
     ) -> Result<(), Gap>;
 
@@ -313,17 +314,61 @@ pub async fn queue(
         let Some(open) = latest.filter(|latest| latest.holds(now)) else {
             return Err(in_between("the incident before it has ended meanwhile"));
         };
-        if open.answers(&alarm.action_id()) || open.is_about(alarm) {
+        if open.answers(&alarm.action_id()) {
             return Ok(None);
         }
         if open.is_taken(now) {
             return Err(in_between("the incident before it is just ending"));
+        }
+        if open.is_about(alarm) {
+            // It is not over, whatever a beat that is about to end it has seen.
+            let again = Incident { quiet_since: None, ..open.waiting_until(open.due_at) };
+            if open.quiet_since.is_none() || world.record(&again).await? {
+                return Ok(None);
+            }
+            continue;
         }
         if world.record(&open.with_queued(Queued::of(alarm))).await? {
             return Ok(Some(Reason::Queued { behind: open.id, symptom: open.symptom }));
         }
     }
     Err(in_between("another writer was first"))
+}
+
+/// Writes down what became of a call. An alarm that was queued since the claim, or
+/// an OK that had the incident looked at sooner, does not undo what was done. `false`
+/// if it went on meanwhile.
+pub async fn record_outcome(world: &(impl Ledger + Look), outcome: &Incident) -> Result<bool, Gap> {
+    let mut next = outcome.clone();
+    for _ in 0..QUEUE_TRIES_MAX {
+        if world.record(&next).await? {
+            return Ok(true);
+        }
+        let latest = world.history(&outcome.instance_id).await?.latest;
+        let Some(latest) = latest.filter(|latest| latest.is_at_the_step_of(outcome)) else {
+            return Ok(false);
+        };
+        next = Incident {
+            queued: latest.queued,
+            due_at: outcome.due_at.min(latest.due_at),
+            version: latest.version + 1,
+            ..outcome.clone()
+        };
+    }
+    Ok(false)
+}
+
+/// Notes that `instance` shows `symptom`, and gives who else of its pool does.
+pub async fn note_sick(
+    ledger: &impl Ledger,
+    symptom: Symptom,
+    instance: &InstanceId,
+    facts: &Facts,
+) -> Result<Vec<Sighting>, Gap> {
+    match (facts.pool(), facts.sighting(instance)) {
+        (Some(pool), Some(sighting)) => ledger.note_sick(&pool, symptom, &sighting).await,
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// An alarm that comes in between is delivered again, to what is then.
@@ -335,7 +380,10 @@ fn in_between(why: &str) -> Gap {
 /// until the follow-up takes it up, like one that something holds back. An
 /// instance that was replaced has taken its other troubles along.
 pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<Incident> {
-    if ended.stage == Stage::Resolved && ended.rung() == Some(Rung::Replace) {
+    let replaced = ended.attempts.last().is_some_and(|last| {
+        last.rung == Rung::Replace && last.refused.is_none() && last.failed.is_none()
+    });
+    if replaced && ended.stage == Stage::Resolved {
         return None;
     }
     let (first, others) = ended.queued.split_first()?;
@@ -357,7 +405,10 @@ pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<In
         gathering: None,
         standby: None,
         lease: None,
-        rests_until: (!ended.attempts.is_empty()).then(|| now + policy.cooldown),
+        rests_until: match ended.attempts.as_slice() {
+            [] => ended.rests_until,
+            _ => Some(now + policy.cooldown),
+        },
         past: ended.past_so_far(now),
         held_back: Some(HeldBack { since: now, told: false }),
         queued: others.to_vec(),

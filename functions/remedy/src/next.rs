@@ -161,15 +161,30 @@ fn waiting(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
     let reason = match presence {
         Presence::Gone => return watched(incident, presence, now, policy),
         Presence::There { what } => Reason::StillThere { what: what.clone() },
-        // It was gone when it was last seen.
-        _ if incident.quiet_since.is_some() => return wait(incident, now),
-        _ if now.duration_since(incident.seen.changed_at) > policy.stale_after => {
-            return wait(incident, now);
+        // It was gone when it was last seen, or is an old story by now.
+        _ if incident.quiet_since.is_some()
+            || now.duration_since(incident.seen.changed_at) > policy.stale_after =>
+        {
+            return unseen(incident, presence, now);
         }
         Presence::Unknown(gap) => Reason::FactUnknown(gap.clone()),
-        Presence::Unseen { why } => Reason::Unverified { why: why.clone() },
+        Presence::Unseen { why, .. } | Presence::Disputed { what: why } => {
+            Reason::Unverified { why: why.clone() }
+        }
     };
     Step::Climb(loudly(incident), reason)
+}
+
+/// Nothing tells whether the symptom is there. It is waited for as long as
+/// after a rung, and then a person's.
+fn unseen(incident: &Incident, presence: &Presence, now: Timestamp) -> Step {
+    let why = match presence {
+        _ if incident.in_stage_for(now) < Stage::Watching.lasts() => return wait(incident, now),
+        Presence::Unknown(gap) => gap.to_string(),
+        Presence::Unseen { why, .. } | Presence::Disputed { what: why } => why.clone(),
+        Presence::Gone | Presence::There { .. } => return wait(incident, now),
+    };
+    end(incident, Stage::HandedOver, now, vec![Reason::Unverified { why }])
 }
 
 /// Where a call leads that AWS did not carry out.
@@ -568,7 +583,10 @@ fn substitute(incident: &Incident, facts: &Facts, now: Timestamp, policy: &Polic
         Some(group) => Presence::There {
             what: format!("{} of {} are healthy", group.healthy_in_service, group.desired),
         },
-        None => Presence::Unseen { why: "the group cannot be read".to_owned() },
+        None => {
+            let why = "the group cannot be read".to_owned();
+            Presence::Unseen { why, alarm_stands: true }
+        }
     };
     watched(incident, &presence, now, policy)
 }
@@ -606,15 +624,8 @@ fn watched(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
             Step::Climb(loudly(incident), reason)
         }
         Presence::There { .. } => loud(incident, now),
-        Presence::Unseen { why } if overdue(incident, now) => {
-            let reason = Reason::Unverified { why: why.clone() };
-            end(incident, Stage::HandedOver, now, vec![reason])
-        }
-        Presence::Unknown(gap) if overdue(incident, now) => {
-            let reason = Reason::Unverified { why: gap.to_string() };
-            end(incident, Stage::HandedOver, now, vec![reason])
-        }
-        Presence::Unseen { .. } | Presence::Unknown(_) => wait(incident, now),
+        Presence::Disputed { .. } => unseen(&loudly(incident), presence, now),
+        Presence::Unseen { .. } | Presence::Unknown(_) => unseen(incident, presence, now),
     }
 }
 

@@ -16,7 +16,6 @@ use crate::last_words::{self, Heard, LastWords};
 use crate::ledger::{self, Claim, Deed, Ledger, NoClaim};
 use crate::notify::{self, Tell};
 use crate::policy::{Mode, Policy};
-use crate::pool::Sighting;
 use crate::reason::Reason;
 use crate::report::{Outcome, Report};
 use crate::scene::{self, Presence};
@@ -187,7 +186,7 @@ where
     let seen = Seen::of(alarm);
     let before = facts.clone();
     let (sick, (), presence) = future::join3(
-        note_sick(alarm, &before, world),
+        ledger::note_sick(world, alarm.symptom, &alarm.instance_id, &before),
         facts.read_for_disruption(world, &alarm.instance_id, alarm.symptom),
         scene::presence_since(alarm.changed_at, &seen, world, before.observed_at),
     )
@@ -200,18 +199,7 @@ where
 /// for it.
 async fn note_late(counted: bool, alarm: &Alarm, facts: &Facts, world: &impl Ledger) {
     if !counted {
-        let _uncounted = note_sick(alarm, facts, world).await;
-    }
-}
-
-async fn note_sick(
-    alarm: &Alarm,
-    facts: &Facts,
-    world: &impl Ledger,
-) -> Result<Vec<Sighting>, Gap> {
-    match (facts.pool(), facts.sighting(&alarm.instance_id)) {
-        (Some(pool), Some(sighting)) => world.note_sick(&pool, alarm.symptom, &sighting).await,
-        _ => Ok(Vec::new()),
+        let _uncounted = ledger::note_sick(world, alarm.symptom, &alarm.instance_id, facts).await;
     }
 }
 
@@ -219,17 +207,18 @@ async fn note_sick(
 /// disrupted for what is over. A new alarm comes if it is not.
 fn confirmed(cleared: Cleared, presence: Option<Presence>) -> Result<Cleared, Refusal> {
     let rung = cleared.rung();
-    match presence {
-        Some(Presence::Gone) if rung.is_disruptive() => Err(Refusal {
+    let Some(presence) = presence.filter(|_| rung.is_disruptive()) else { return Ok(cleared) };
+    if presence == Presence::Gone {
+        return Err(Refusal {
             rung: Some(rung),
             because: vec![Reason::SymptomOver],
             handed_over: false,
             passes: false,
-        }),
-        Some(Presence::Unknown(gap)) if rung.is_disruptive() => {
-            Err(Refusal::for_now(rung, Reason::FactUnknown(gap)))
-        }
-        _ => Ok(cleared),
+        });
+    }
+    match presence.doubt() {
+        Some(doubt) => Err(Refusal::for_now(rung, doubt)),
+        None => Ok(cleared),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::alarm::{AlarmState, Seen};
 use crate::facts::{Command, Datapoint, Fact, Facts, Gap, Look};
 use crate::ids::CommandId;
 use crate::incident::{Incident, Rung, Stage};
+use crate::reason::Reason;
 
 /// What there is to see about an incident in its stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +43,30 @@ pub enum Presence {
     Unseen {
         /// Why not.
         why: String,
+        /// Whether the alarm at least is still in ALARM, or cannot be asked about
+        /// this instance alone.
+        alarm_stands: bool,
     },
+    /// The metric is beyond its threshold and the alarm, which may ask for more
+    /// than one datapoint or for their average, is OK.
+    Disputed {
+        /// What shows it.
+        what: String,
+    },
+}
+
+impl Presence {
+    /// What keeps a disruption from being based on it, if anything does.
+    pub fn doubt(&self) -> Option<Reason> {
+        match self {
+            Self::Unknown(gap) => Some(Reason::FactUnknown(gap.clone())),
+            Self::Unseen { why, alarm_stands: false } => {
+                Some(Reason::Unverified { why: format!("{why}, and the alarm is OK") })
+            }
+            Self::Disputed { what } => Some(Reason::Unverified { why: what.clone() }),
+            Self::Gone | Self::There { .. } | Self::Unseen { alarm_stands: true, .. } => None,
+        }
+    }
 }
 
 /// A datapoint older than this says nothing about now. The slowest metric
@@ -115,7 +139,8 @@ pub async fn presence_since(
     now: Timestamp,
 ) -> Presence {
     let Some(series) = &seen.series else {
-        return Presence::Unseen { why: "a request names no metric".to_owned() };
+        let why = "a request names no metric".to_owned();
+        return Presence::Unseen { why, alarm_stands: true };
     };
     let since = since.max(now - NEWS_MAX);
     let (datapoints, alarm) =
@@ -135,7 +160,8 @@ fn judge(
         (Ok(datapoints), Ok(alarm)) => (datapoints.last().copied(), alarm),
     };
     let Some(newest) = newest else {
-        return Presence::Unseen { why: format!("{} has no new datapoint", seen.metric) };
+        let why = format!("{} has no new datapoint", seen.metric);
+        return Presence::Unseen { why, alarm_stands: alarm != Some(AlarmState::Ok) };
     };
     let beyond = match (&seen.series, seen.threshold) {
         (Some(series), Some(threshold)) => Some(series.bad.beyond(newest.value, threshold)),
@@ -146,12 +172,20 @@ fn judge(
             let value = seen.measure(newest.value);
             let threshold = seen.measure(seen.threshold.unwrap_or_default());
             let what = format!("{} is {value}, the threshold {threshold}", seen.metric);
-            Presence::There { what }
+            match alarm {
+                Some(AlarmState::Ok) => {
+                    Presence::Disputed { what: format!("{what}, but the alarm is OK") }
+                }
+                _ => Presence::There { what },
+            }
         }
         (_, Some(AlarmState::Alarm)) => {
             Presence::There { what: "the alarm is still in ALARM".to_owned() }
         }
         (Some(false), _) | (None, Some(AlarmState::Ok)) => Presence::Gone,
-        (None, None) => Presence::Unseen { why: "the alarm told no threshold".to_owned() },
+        (None, None) => {
+            let why = "the alarm told no threshold".to_owned();
+            Presence::Unseen { why, alarm_stands: true }
+        }
     }
 }

@@ -478,13 +478,17 @@ fn there() -> Presence {
     Presence::There { what: "97 %".to_owned() }
 }
 
+fn disputed() -> Presence {
+    Presence::Disputed { what: "97 %, but the alarm is OK".to_owned() }
+}
+
 fn unseen() -> Presence {
-    Presence::Unseen { why: "no datapoint".to_owned() }
+    Presence::Unseen { why: "no datapoint".to_owned(), alarm_stands: true }
 }
 
 #[test]
 fn a_symptom_must_stay_gone() {
-    let rows: [(&str, i64, Option<i64>, Presence, &str); 13] = [
+    let rows: [(&str, i64, Option<i64>, Presence, &str); 16] = [
         ("it is gone", 1, None, gone(), "wait quiet"),
         ("it stays gone", 6, Some(4), gone(), "wait quiet"),
         ("it stayed gone", 6, Some(5), gone(), "end Resolved: stayed-gone"),
@@ -494,6 +498,15 @@ fn a_symptom_must_stay_gone() {
         ("it comes back", 9, Some(4), there(), "wait"),
         ("it comes and goes", 29, Some(4), there(), "wait"),
         ("it comes and goes on", 30, Some(4), there(), "climb: not-quiet"),
+        ("the alarm is OK with it", 10, None, disputed(), "wait"),
+        ("though that is not quiet", 20, Some(4), disputed(), "wait"),
+        (
+            "who is right is a person's to say",
+            30,
+            Some(4),
+            disputed(),
+            "end HandedOver: unverified",
+        ),
         ("nothing is seen", 29, None, unseen(), "wait"),
         ("nothing was ever seen", 30, None, unseen(), "end HandedOver: unverified"),
         ("quiet is no proof", 29, Some(20), unseen(), "wait quiet"),
@@ -707,6 +720,8 @@ fn what_waits_is_tried_again_while_something_shows_that_it_is_there() {
         ("though nobody can say", 14, None, unknown(), "climb: fact-unknown"),
         ("an old alarm is not", 16, None, unseen(), "wait"),
         ("whoever cannot say", 16, None, unknown(), "wait"),
+        ("it is a person's to find out", 30, None, unseen(), "end HandedOver: unverified"),
+        ("nor is one that is OK", 16, None, disputed(), "wait"),
         ("it was gone when it was last seen", 14, Some(2), unseen(), "wait quiet"),
     ];
     for (rule, minutes, quiet, presence, expected) in rows {
