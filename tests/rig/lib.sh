@@ -200,6 +200,11 @@ person_leaves() {
 
 # ---- the agent --------------------------------------------------------------------------------
 
+# The script, but for what RIG_WITHOUT, a sed expression, takes out of it.
+script_text() { # SYMPTOM
+  "$RIG_HERE/script" "$1" | sed -e "${RIG_WITHOUT-}"
+}
+
 # Runs a document's script as the agent does: joined into a file in a folder of its own on the host's
 # disk, started with `sh -c`, no HOME, outputs cut, time-out by SIGKILL. Leaves stdout, stderr, rc
 # and details in $OUT/CASE. A changed script from a FILE has the parameters of $SYMPTOM.
@@ -215,7 +220,7 @@ run_command() { # CASE SYMPTOM|FILE [NAME=VALUE...]
   mkdir -p "$case"
   : >"$case/stdout"
   : >"$case/stderr"
-  [ -f "$script" ] || { "$RIG_HERE/script" "$script" >"$case/script" && script=$case/script; }
+  [ -f "$script" ] || { script_text "$script" >"$case/script" && script=$case/script; }
   id=$(cat /proc/sys/kernel/random/uuid)
   folder=$ORCHESTRATION/$id/step
   # On a full or read-only disk the real agent fails here, with code 1 and not a word.

@@ -147,10 +147,12 @@ clean_files() {
   # Both times must be old: read or written lately means in use. Three times the age for /var/tmp,
   # which outlives a reboot on purpose; 10 and 30 days are systemd's own defaults. An emptied
   # directory still shows find the age it had before its files went.
+  # What was unpacked, copied or moved here keeps its old times but for the last.
   sweep tmp /tmp -- "${TMP_KEEP[@]}" -mmin "+$age" \
-    '(' -type f -links 1 -amin "+$age" -o -type d -empty ')'
-  sweep var_tmp /var/tmp -- "${TMP_KEEP[@]}" -mmin "+$((3 * age))" \
-    '(' -type f -links 1 -amin "+$((3 * age))" -o -type d -empty ')'
+    '(' -type f -links 1 -amin "+$age" -cmin "+$age" -o -type d -empty ')'
+  age=$((3 * age))
+  sweep var_tmp /var/tmp -- "${TMP_KEEP[@]}" -mmin "+$age" \
+    '(' -type f -links 1 -amin "+$age" -cmin "+$age" -o -type d -empty ')'
 }
 
 # ---- opt-ins: each loses something that somebody may want --------------------------------------

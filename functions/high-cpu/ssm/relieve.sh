@@ -13,7 +13,8 @@ still_there() {
 # on a busy host.
 look_again() {
   sample
-  bounded 5 sleep "$SAMPLE_SECONDS"
+  bounded 5 sleep "$SAMPLE_SECONDS" ||
+    finish failed 0 "deadline of $SSM_Deadline s reached before it was seen what that did"
   sample
   sum_up_host
   CPU_AFTER=${NEWEST[$OFFENDER]-0}
@@ -28,7 +29,9 @@ lower_priority() {
   for directory in "/proc/${OFFENDER% *}"/task/[0-9]*; do
     [ "${#threads[@]}" -ge 1000 ] || threads+=("${directory##*/}")
   done
-  bounded 5 renice -n "$POLITE_NICE" -p "${threads[@]}" >/dev/null 2>&1 || return 1
+  # It also fails for a thread that has ended meanwhile.
+  bounded 5 renice -n "$POLITE_NICE" -p "${threads[@]}" >/dev/null 2>&1
+  still_there && [ "$NICE" -eq "$POLITE_NICE" ] || return 1
   bounded 5 ionice -c 2 -n 7 -p "${threads[@]}" >/dev/null 2>&1
   ACTED+=(renice)
 }
@@ -40,14 +43,28 @@ quota_possible() {
   [ -e /sys/fs/cgroup/cpu/cpu.shares ]
 }
 
-# Half of what the process was using. Lasts until a reboot or until somebody sets `CPUQuota=`.
+# A quota holds all processes of a unit, so what counts is what all of them use.
+unit_share() { # sets REPLY
+  local key total=0
+  for key in "${!NEWEST[@]}"; do
+    [ "${NEWEST[$key]}" -gt 0 ] || continue
+    unit_of "${key% *}"
+    [ "$REPLY" != "$UNIT" ] || total=$((total + ${NEWEST[$key]}))
+  done
+  REPLY=$total
+}
+
+# Half of what the unit was using. Lasts until a reboot or until somebody sets `CPUQuota=`. An owner's
+# own quota would be lost with that.
 set_quota() {
   listed "$UNIT" && ! protected "$UNIT" && quota_possible || return 1
-  QUOTA_PERCENT=$((CPU_BEFORE / 2))
+  [ "$(bounded 5 systemctl show -p CPUQuotaPerSecUSec --value -- "$UNIT" 2>/dev/null)" = infinity ] ||
+    return 1
+  QUOTA_PERCENT=$((UNIT_BEFORE / 2))
   [ "$QUOTA_PERCENT" -ge 5 ] || QUOTA_PERCENT=5
   if ! bounded 10 systemctl set-property --runtime -- "$UNIT" "CPUQuota=$QUOTA_PERCENT%" \
     >/dev/null 2>&1; then
-    QUOTA_PERCENT=null
+    drop_quota # It may still take effect.
     return 1
   fi
   ACTED+=(quota)
@@ -85,11 +102,14 @@ relieve() {
     finish ok 0 "no process stayed above $SSM_CpuPercent % of a core"
   fi
   still_there || finish ok 0 "$COMM has ended by itself"
+  unit_share
+  UNIT_BEFORE=$REPLY
   if lower_priority; then look_again; else CPU_AFTER=$CPU_BEFORE; fi
   [ "$CPU_AFTER" -ge "$SSM_CpuPercent" ] || finish ok 0 "$COMM is down to $CPU_AFTER %"
   if set_quota; then
     look_again
-    [ $((CPU_AFTER * 4)) -gt $((CPU_BEFORE * 3)) ] ||
+    unit_share
+    [ $((REPLY * 4)) -gt $((UNIT_BEFORE * 3)) ] ||
       finish ok 0 "$UNIT is held at $QUOTA_PERCENT % of a core"
   fi
   restart_and_verify
