@@ -89,6 +89,35 @@ fn a_functions_rule_takes_its_fleet_alarm_and_the_function_understands_it() {
     }
 }
 
+/// Of the metrics that are understood, each name, and the symptom as it is written.
+fn understood() -> Vec<(String, String)> {
+    let source = read("functions/remedy/src/alarm/metric.rs");
+    let rows = source.lines().filter_map(|line| {
+        let (_, row) = line.trim().split_once(", \"")?;
+        let (name, rest) = row.split_once("\", Symptom::")?;
+        Some((name.to_owned(), rest.split_once(',')?.0.to_owned()))
+    });
+    rows.collect()
+}
+
+#[test]
+fn a_functions_rule_takes_every_metric_that_it_understands() {
+    let template = Template::deployed();
+    let metrics = understood();
+    assert!(metrics.len() > 20, "{metrics:?}");
+    for (name, symptom) in metrics {
+        let function = format!("{symptom}Function");
+        let names =
+            answered(&template, &function, "0/configuration/metrics/metricStat/metric/name");
+        assert!(names.iter().any(|it| **it == name), "{function} is not invoked for {name}");
+        // Of Windows counters an expression tells nothing: a fleet alarm is about Linux.
+        let wildcards = answered(&template, &function, "1/configuration/metrics/expression");
+        let mut words = wildcards.iter().map(|it| it["wildcard"].as_str().unwrap());
+        let taken = words.any(|word| name.contains(word.trim_matches('*')));
+        assert!(taken || name.contains(' '), "{function} is not invoked for a query of {name}");
+    }
+}
+
 /// The agent's configuration: its namespace, its metrics, and the dimensions each has.
 fn published() -> (String, BTreeSet<String>, impl Fn(&str) -> BTreeSet<String>) {
     let config: Value = serde_json::from_str(&read("docs/cloudwatch-agent.json")).unwrap();
