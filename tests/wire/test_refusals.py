@@ -195,7 +195,8 @@ def test_one_instance_has_one_incident_at_a_time_and_the_next_waits(region, stac
     instance = fleet.standalone(region)
     first = stack.start("disk-full").invoke(alarms.alarm("disk-full.state-change", instance))
     high_cpu, event = stack.start("high-cpu"), alarms.alarm("high-cpu.state-change", instance)
-    second = high_cpu.invoke(event)
+    with region.proxy.delayed(0.25):
+        second = high_cpu.invoke(event)
     held(second, "queued")
     assert first.report["incident_id"] in second.because()
     assert [call.name for call in second.changes] == ["dynamodb:PutItem"], second.story()
