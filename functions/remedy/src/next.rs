@@ -158,18 +158,23 @@ fn overdue(incident: &Incident, now: Timestamp) -> bool {
 /// What waits is tried again each time, while something shows that the symptom
 /// is there. Where nothing does, the alarm's own word counts while it is fresh.
 fn waiting(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Policy) -> Step {
+    // Unless it was gone when it was last seen, or is an old story by now.
+    let fresh = incident.quiet_since.is_none()
+        && now.duration_since(incident.seen.changed_at) <= policy.stale_after;
     let reason = match presence {
         Presence::Gone => return watched(incident, presence, now, policy),
         Presence::There { what } => Reason::StillThere { what: what.clone() },
-        // It was gone when it was last seen, or is an old story by now.
-        _ if incident.quiet_since.is_some()
-            || now.duration_since(incident.seen.changed_at) > policy.stale_after =>
-        {
-            return unseen(incident, presence, now);
-        }
-        Presence::Unknown(gap) => Reason::FactUnknown(gap.clone()),
-        Presence::Unseen { why, .. } | Presence::Disputed { what: why } => {
+        Presence::Unknown(gap) if fresh => Reason::FactUnknown(gap.clone()),
+        Presence::Unseen { why, .. } | Presence::Disputed { what: why } if fresh => {
             Reason::Unverified { why: why.clone() }
+        }
+        // A call that failed may answer the next time.
+        Presence::Unknown(_) => return wait(incident, now),
+        Presence::Disputed { .. } => return loud(incident, now),
+        // After it was gone a slow metric has no newer datapoint for minutes.
+        Presence::Unseen { why, .. } => {
+            let since = incident.quiet_since.unwrap_or(incident.stage_since);
+            return unseen(incident, since, why, now);
         }
     };
     Step::Climb(loudly(incident), reason)
@@ -177,14 +182,11 @@ fn waiting(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
 
 /// Nothing tells whether the symptom is there. It is waited for as long as
 /// after a rung, and then a person's.
-fn unseen(incident: &Incident, presence: &Presence, now: Timestamp) -> Step {
-    let why = match presence {
-        _ if incident.in_stage_for(now) < Stage::Watching.lasts() => return wait(incident, now),
-        Presence::Unknown(gap) => gap.to_string(),
-        Presence::Unseen { why, .. } | Presence::Disputed { what: why } => why.clone(),
-        Presence::Gone | Presence::There { .. } => return wait(incident, now),
-    };
-    end(incident, Stage::HandedOver, now, vec![Reason::Unverified { why }])
+fn unseen(incident: &Incident, since: Timestamp, why: &str, now: Timestamp) -> Step {
+    if now.duration_since(since) < Stage::Watching.lasts() {
+        return wait(incident, now);
+    }
+    end(incident, Stage::HandedOver, now, vec![Reason::Unverified { why: why.to_owned() }])
 }
 
 /// Where a call leads that AWS did not carry out.
@@ -624,8 +626,9 @@ fn watched(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
             Step::Climb(loudly(incident), reason)
         }
         Presence::There { .. } => loud(incident, now),
-        Presence::Disputed { .. } => unseen(&loudly(incident), presence, now),
-        Presence::Unseen { .. } | Presence::Unknown(_) => unseen(incident, presence, now),
+        Presence::Disputed { what } => unseen(&loudly(incident), incident.stage_since, what, now),
+        Presence::Unseen { why, .. } => unseen(incident, incident.stage_since, why, now),
+        Presence::Unknown(gap) => unseen(incident, incident.stage_since, &gap.to_string(), now),
     }
 }
 

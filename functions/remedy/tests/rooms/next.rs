@@ -721,7 +721,11 @@ fn what_waits_is_tried_again_while_something_shows_that_it_is_there() {
         ("an old alarm is not", 16, None, unseen(), "wait"),
         ("whoever cannot say", 16, None, unknown(), "wait"),
         ("it is a person's to find out", 30, None, unseen(), "end HandedOver: unverified"),
-        ("nor is one that is OK", 16, None, disputed(), "wait"),
+        ("nor is one that is OK", 40, None, disputed(), "wait"),
+        ("a peak is not quiet", 40, Some(4), disputed(), "wait"),
+        ("a call that fails once ends nothing", 40, None, unknown(), "wait"),
+        ("a slow metric is waited for", 40, Some(4), unseen(), "wait quiet"),
+        ("but not for ever", 70, Some(30), unseen(), "end HandedOver: unverified"),
         ("it was gone when it was last seen", 14, Some(2), unseen(), "wait quiet"),
     ];
     for (rule, minutes, quiet, presence, expected) in rows {
