@@ -88,6 +88,9 @@ boot() {
         for file in memory.limit_in_bytes memory.max; do
           [ ! -e "$directory/$file" ] || echo "$limit" >"$directory/$file"
         done
+        # What is measured on it must not depend on how busy the others are.
+        [ ! -e "$directory/cpu.shares" ] || echo 16384 >"$directory/cpu.shares"
+        [ ! -e "$directory/cpu.weight" ] || echo 1600 >"$directory/cpu.weight"
       fi
       echo $$ >"$directory/cgroup.procs"
     done <<<"$2"
