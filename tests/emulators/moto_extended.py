@@ -22,6 +22,7 @@ What a test wants of an instance it says with EC2 tags, which survive the wire:
     test:ssm-sessions     Session Manager sessions that are open (default 0)
     test:system-status    ok | impaired | insufficient-data | initializing
     test:instance-status  the same, for the instance's own check
+    test:application-status  the word of its application status checks (default: none)
 """
 
 import re
@@ -96,6 +97,15 @@ def status_check(tag):
 Instance.system_status = status_check("test:system-status")
 Instance.instance_status = status_check("test:instance-status")
 
+
+def application_status(self):
+    """The word of the owner's own checks; AWS says nothing of it where there are none."""
+    wanted = tags_of(self).get("test:application-status")
+    return {"Status": wanted} if wanted and self.state == "running" else None
+
+
+Instance.application_status = property(application_status)
+
 _reboot_instances = InstanceBackend.reboot_instances
 
 
@@ -113,16 +123,24 @@ def reboot_instances(self, instance_ids):
 _describe_instance_status = InstanceBackend.describe_instance_status
 
 
+# By which DescribeInstanceStatus filters (EC2 API reference). Not by instance id,
+# unlike DescribeInstances.
+STATUS_FILTERS = {
+    *("availability-zone", "availability-zone-id", "event.code", "event.description"),
+    *("event.instance-event-id", "event.not-after", "event.not-before"),
+    *("event.not-before-deadline", "instance-state-code", "instance-state-name"),
+    *("instance-status.reachability", "instance-status.status", "operator.managed"),
+    *("operator.principal", "system-status.reachability", "system-status.status"),
+    *("attached-ebs-status.status", "application-status.status"),
+}
+
+
 def describe_instance_status(self, instance_ids, include_all_instances, filters):
-    """AWS obeys a filter by instance id; moto answers with every instance."""
-    wanted = [f["values"] for f in filters or [] if f["name"] == "instance-id"]
-    if not wanted:
-        return _describe_instance_status(self, instance_ids, include_all_instances, filters)
-    others = [f for f in filters if f["name"] != "instance-id"]
-    ids = [i.id for i in self.all_instances() if all(i.id in values for values in wanted)]
-    if instance_ids:
-        ids = [instance_id for instance_id in ids if instance_id in instance_ids]
-    return _describe_instance_status(self, ids, include_all_instances, others) if ids else []
+    """AWS knows its filters; moto ignores a name that is none."""
+    for name in [f["name"] for f in filters or []]:
+        if name not in STATUS_FILTERS:
+            fail("InvalidParameterValue", f"The filter '{name}' is invalid")
+    return _describe_instance_status(self, instance_ids, include_all_instances, filters)
 
 
 InstanceBackend.reboot_instances = reboot_instances

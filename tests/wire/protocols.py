@@ -102,6 +102,30 @@ def broken(service):
     return _error(service, _BROKEN)
 
 
+# Where Systems Manager's answers have what was asked for (SSM API reference).
+_LISTS = {
+    "DescribeInstanceInformation": "InstanceInformationList",
+    "DescribeSessions": "Sessions",
+    "ListCommandInvocations": "CommandInvocations",
+}
+
+
+def empty_page(operation):
+    """A page of a filtered list before anything that passes the filter:
+    https://github.com/aws/aws-cli/issues/2626 shows one."""
+    headers = {"Content-Type": "application/x-amz-json-1.1"}
+    return 200, headers, json.dumps({_LISTS[operation]: [], "NextToken": "more"}).encode()
+
+
+def inconclusive(_operation):
+    """A query that CloudWatch could not answer, in an answer that is well (CloudWatch
+    API reference, MetricDataResult: "InternalError indicates that an error occurred")."""
+    result = {"Id": "series", "Label": "", "StatusCode": "InternalError"}
+    answer = {"MetricDataResults": [result | {"Timestamps": [], "Values": []}], "Messages": []}
+    headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+    return 200, headers, cbor2.dumps(answer)
+
+
 def _error(service, shapes):
     protocol = PROTOCOLS.get(service, "json")
     status, code, message = shapes.get(service) or shapes[protocol]

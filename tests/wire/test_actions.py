@@ -124,9 +124,10 @@ def test_a_silent_member_with_a_full_disk_is_replaced(region, stack):
     assert stack.notification()["MessageAttributes"]["rung"]["Value"] == "replace"
 
 
-def test_a_member_its_load_balancer_checks_leaves_service_first(region, stack):
+@pytest.mark.parametrize("checked", [{"health_check": "ELB"}, {"application_status": "ok"}])
+def test_a_member_whose_service_is_checked_leaves_service_first(region, stack, checked):
     """Its group would take the reboot for a death, and replace it as well."""
-    group = fleet.group(region, agent="none", health_check="ELB")
+    group = fleet.group(region, agent="none", **checked)
     member = group.members[0]
     answer = stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", member))
     assert (answer.report["outcome"], answer.report["rung"]) == ("acted", "reboot"), answer.because()

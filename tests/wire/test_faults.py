@@ -85,6 +85,44 @@ def test_a_read_that_is_throttled_once_is_repeated(region, stack, read):
     assert answer.report["outcome"] == "acted", answer.because()
 
 
+PAGED = {"ssm:DescribeInstanceInformation": "cleanup", "ssm:DescribeSessions": "reboot"}
+
+
+@pytest.mark.parametrize("read", PAGED)
+def test_an_empty_page_is_not_the_whole_list(region, stack, read):
+    function, event = situation(region, stack, PAGED[read])
+    with region.proxy.fault(*read.split(":"), wire.EMPTY_PAGE, times=2):
+        answer = function.invoke(event)
+    assert [json.loads(c.body).get("NextToken") for c in answer.named(read)] == [None, "more", "more"]
+    assert answer.report["rung"] == PAGED[read], answer.because()
+
+
+@pytest.mark.parametrize("read", PAGED)
+def test_empty_pages_without_an_end_are_a_refusal_that_names_the_read(region, stack, read):
+    function, event = situation(region, stack, PAGED[read])
+    with region.proxy.fault(*read.split(":"), wire.EMPTY_PAGE):
+        answer = function.invoke(event)
+    assert (answer.report["outcome"], answer.actions) == ("held", []), answer.because()
+    assert read in answer.because()
+
+
+def test_a_person_on_the_second_page_is_seen(region, stack):
+    instance = fleet.standalone(region, agent="none", ssm_sessions="1")
+    function, event = stack.start("high-cpu"), alarms.alarm("high-cpu.state-change", instance)
+    with region.proxy.fault("ssm", "DescribeSessions", wire.EMPTY_PAGE, times=1):
+        answer = function.invoke(event)
+    assert (answer.report["outcome"], answer.actions) == ("held", []), answer.because()
+    assert "session" in answer.because()
+
+
+def test_a_query_that_failed_is_no_word_on_the_symptom(region, stack):
+    function, event = situation(region, stack, "reboot")
+    with region.proxy.fault("cloudwatch", "GetMetricData", wire.INCONCLUSIVE):
+        answer = function.invoke(event)
+    assert (answer.report["outcome"], answer.actions) == ("held", []), answer.because()
+    assert "cloudwatch:GetMetricData" in answer.because() and "InternalError" in answer.because()
+
+
 @pytest.mark.parametrize("rung", ACTIONS)
 def test_an_action_that_is_refused_is_reported(region, stack, rung):
     function, event = situation(region, stack, rung)

@@ -209,17 +209,22 @@ def test_status_checks_are_as_the_instances_tags_say(region):
     assert status["InstanceStatus"]["Status"] == "ok"
 
 
-def test_status_checks_obey_a_filter_by_instance(region):
-    first, _ = fleet.standalone(region), fleet.standalone(region)
-    assert statuses(region, first) == [first]
-    assert statuses(region, "i-0123456789abcdef0") == []
+def test_status_checks_have_no_filter_by_instance(region):
+    instance = fleet.standalone(region)
+    for request, code in [
+        ({"Filters": [{"Name": "instance-id", "Values": [instance]}]}, "InvalidParameterValue"),
+        ({"InstanceIds": ["i-0123456789abcdef0"]}, "InvalidInstanceID.NotFound"),
+    ]:
+        with pytest.raises(ClientError) as error:
+            region.ec2.describe_instance_status(**request)
+        assert code_of(error) == code
 
 
-def statuses(region, instance):
-    answer = region.ec2.describe_instance_status(
-        Filters=[{"Name": "instance-id", "Values": [instance]}]
-    )
-    return [status["InstanceId"] for status in answer["InstanceStatuses"]]
+def test_an_application_status_is_told_where_there_is_one(region):
+    checked, unchecked = fleet.standalone(region, application_status="ok"), fleet.standalone(region)
+    answer = region.ec2.describe_instance_status(InstanceIds=[checked, unchecked])
+    told = {s["InstanceId"]: s.get("ApplicationStatus") for s in answer["InstanceStatuses"]}
+    assert told == {checked: {"Status": "ok"}, unchecked: None}
 
 
 def test_send_command_checks_document_parameters_and_instance(region, stack):

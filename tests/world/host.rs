@@ -123,6 +123,7 @@ impl Host {
             status: StatusChecks {
                 system_impaired: false,
                 instance_impaired: false,
+                application_impaired: None,
                 scheduled: None,
             },
             agent: AgentIs::Answering,

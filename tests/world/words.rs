@@ -64,7 +64,10 @@ impl Words for Option<StatusChecks> {
         or_none(self.as_ref(), "no status, it does not run", |status| {
             let (system, instance) =
                 (check(status.system_impaired), check(status.instance_impaired));
-            format!("system {system}, instance {instance}")
+            let application = status
+                .application_impaired
+                .map_or(String::new(), |impaired| format!(", application {}", check(impaired)));
+            format!("system {system}, instance {instance}{application}")
         })
     }
 }

@@ -43,13 +43,16 @@ impl Look for Aws {
 
     async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, Gap> {
         const CALL: &str = "ec2:DescribeInstanceStatus";
-        let answer = self
-            .ec2
-            .describe_instance_status()
-            .filters(ec2::Filter::builder().name("instance-id").values(id.as_str()).build())
-            .send()
-            .await
-            .map_err(|error| gap(CALL, &error))?;
+        // This call has no filter by instance. What it shows anyway is filtered for,
+        // because filtered calls have the larger request quota.
+        let running = ec2::Filter::builder().name("instance-state-name").values("running").build();
+        let ask =
+            self.ec2.describe_instance_status().instance_ids(id.as_str()).filters(running).send();
+        let answer = match ask.await {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => return Ok(None),
+            Err(error) => return Err(gap(CALL, &error)),
+        };
         let found = answer
             .instance_statuses()
             .iter()
@@ -57,6 +60,7 @@ impl Look for Aws {
         Ok(found.map(|status| StatusChecks {
             system_impaired: is_impaired(status.system_status()),
             instance_impaired: is_impaired(status.instance_status()),
+            application_impaired: status.application_status().and_then(application_impaired),
             scheduled: status.events().iter().find_map(scheduled),
         }))
     }
@@ -68,17 +72,15 @@ impl Look for Aws {
             .values(id.as_str())
             .build()
             .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
-        let answer = self
-            .ssm
-            .describe_instance_information()
-            .filters(filter)
-            .send()
-            .await
-            .map_err(|error| gap(CALL, &error))?;
-        let found = answer
-            .instance_information_list()
-            .iter()
-            .find(|information| information.instance_id() == Some(id.as_str()));
+        let call = self.ssm.describe_instance_information().filters(filter);
+        let ask = async |token| {
+            let answer = call.clone().set_next_token(token).send().await;
+            let answer = answer.map_err(|error| gap(CALL, &error))?;
+            Ok((answer.instance_information_list.unwrap_or_default(), answer.next_token))
+        };
+        let page = first_with_any(CALL, ask).await?;
+        let found =
+            page.iter().find(|information| information.instance_id() == Some(id.as_str()));
         Ok(found.map(agent))
     }
 
@@ -147,16 +149,15 @@ impl Look for Aws {
             .value(id.as_str())
             .build()
             .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
-        let answer = self
-            .ssm
-            .describe_sessions()
-            .state(ssm::SessionState::Active)
-            .filters(target)
-            .send()
-            .await
-            .map_err(|error| gap(CALL, &error))?;
+        let call =
+            self.ssm.describe_sessions().state(ssm::SessionState::Active).filters(target);
+        let ask = async |token| {
+            let answer = call.clone().set_next_token(token).send().await;
+            let answer = answer.map_err(|error| gap(CALL, &error))?;
+            Ok((answer.sessions.unwrap_or_default(), answer.next_token))
+        };
         // One page is enough to know that somebody is there.
-        Ok(answer.sessions().len())
+        Ok(first_with_any(CALL, ask).await?.len())
     }
 
     async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap> {
@@ -220,16 +221,19 @@ impl Look for Aws {
         instance: &InstanceId,
     ) -> Result<Option<CommandId>, Gap> {
         const CALL: &str = "ssm:ListCommandInvocations";
-        let answer = self
+        // The newest come first.
+        let call = self
             .ssm
             .list_command_invocations()
             .instance_id(instance.as_str())
-            .max_results(50) // The newest come first.
-            .send()
-            .await
-            .map_err(|error| gap(CALL, &error))?;
-        let ours = answer
-            .command_invocations()
+            .max_results(50);
+        let ask = async |token| {
+            let answer = call.clone().set_next_token(token).send().await;
+            let answer = answer.map_err(|error| gap(CALL, &error))?;
+            Ok((answer.command_invocations.unwrap_or_default(), answer.next_token))
+        };
+        let page = first_with_any(CALL, ask).await?;
+        let ours = page
             .iter()
             .find(|invocation| invocation.comment() == Some(comment))
             .and_then(ssm::CommandInvocation::command_id);
@@ -277,6 +281,14 @@ impl Look for Aws {
             .map_err(|error| gap(CALL, &error))?;
         let found = answer.metric_data_results().first();
         let found = found.ok_or_else(|| incomplete(CALL, "result"))?;
+        // A failure of one query is no failure of the call.
+        match found.status_code() {
+            None | Some(cloudwatch::StatusCode::Complete) => {}
+            Some(other) => {
+                let why = format!("the result is {}", other.as_str());
+                return Err(Gap { call: CALL, why });
+            }
+        }
         let values = found.timestamps().iter().zip(found.values());
         Ok(values
             .filter_map(|(at, value)| {
@@ -302,6 +314,26 @@ impl Look for Aws {
             _ => None,
         })
     }
+}
+
+/// Systems Manager may answer a filtered list with an empty page and a token: it
+/// has not looked at everything yet. After so many it counts as no answer.
+const EMPTY_PAGES_MAX: usize = 5;
+
+/// The first page that has anything, empty if the list is.
+async fn first_with_any<T>(
+    call: &'static str,
+    ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), Gap>,
+) -> Result<Vec<T>, Gap> {
+    let mut token = None;
+    for _ in 0..EMPTY_PAGES_MAX {
+        let (page, next) = ask(token).await?;
+        token = next.filter(|token| !token.is_empty());
+        if !page.is_empty() || token.is_none() {
+            return Ok(page);
+        }
+    }
+    Err(incomplete(call, "end, only empty pages"))
 }
 
 /// Values come every minute if the metric does, else as often as it does.
@@ -380,8 +412,10 @@ fn instance(found: &ec2::Instance) -> Result<Instance, Gap> {
         image: found.image_id().unwrap_or_default().to_owned(),
         instance_type: found.instance_type().map_or("", |kind| kind.as_str()).to_owned(),
         root_is_ebs: found.root_device_type() == Some(&ec2::DeviceType::Ebs),
-        platform: match found.platform() {
-            Some(ec2::PlatformValues::Windows) => Platform::Windows,
+        // `windows` or nothing; the SDK knows only `Windows` (EC2 API reference,
+        // `Instance`).
+        platform: match found.platform().map(ec2::PlatformValues::as_str) {
+            Some(platform) if platform.eq_ignore_ascii_case("windows") => Platform::Windows,
             _ => Platform::Linux,
         },
     })
@@ -391,6 +425,15 @@ fn instance(found: &ec2::Instance) -> Result<Instance, Gap> {
 /// nothing yet (EC2 API reference, `InstanceStatusSummary`).
 fn is_impaired(summary: Option<&ec2::InstanceStatusSummary>) -> bool {
     summary.and_then(ec2::InstanceStatusSummary::status) == Some(&ec2::SummaryStatus::Impaired)
+}
+
+/// The word of the application status checks that count, if any does (EC2 API
+/// reference, `ApplicationStatusSummary`).
+fn application_impaired(summary: &ec2::ApplicationStatusSummary) -> Option<bool> {
+    match summary.status() {
+        None | Some(ec2::SummaryStatus::NotApplicable) => None,
+        Some(status) => Some(*status == ec2::SummaryStatus::Impaired),
+    }
 }
 
 /// What is scheduled and not over: an event that is stays listed for up to a

@@ -131,6 +131,9 @@ impl Aws {
             .ssm
             .send_command()
             .document_name(document)
+            // What was deployed last. CloudFormation has been seen to leave an older
+            // version the default.
+            .document_version("$LATEST")
             .instance_ids(order.instance.as_str())
             .timeout_seconds(DELIVERY_SECONDS)
             .comment(&order.comment);
@@ -145,7 +148,12 @@ impl Aws {
                 Err(unsigned) => tracing::warn!("{unsigned}"),
             }
         }
-        let answer = send.send().await.map_err(|error| refused(CALL, &error))?;
+        let ask = || {
+            let unretried =
+                aws_sdk_ssm::config::Builder::new().retry_config(RetryConfig::disabled());
+            send.clone().customize().config_override(unretried).send()
+        };
+        let answer = once(ask).await.map_err(|error| refused(CALL, &error))?;
         let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
         // The command was taken, so an id we cannot read is a doubt, not a no.
         CommandId::new(id)
@@ -160,7 +168,7 @@ fn unretried() -> aws_sdk_autoscaling::config::Builder {
 
 /// Tries again only when AWS turned the call away unread. These calls have no
 /// client token, and the SDK's own retries would repeat one whose answer was
-/// lost: two reboots.
+/// lost: two reboots, or two runs of a script.
 async fn once<T, E, F>(call: impl Fn() -> F) -> Result<T, SdkError<E>>
 where
     E: ProvideErrorMetadata,

@@ -212,17 +212,24 @@ fn reboot(symptom: Symptom, facts: &Facts) -> Availability {
         Fact::Known(None) => Available(None),
         Fact::Known(Some(membership)) => match group(facts) {
             Err(stop) => stop,
-            Ok(group) if waits_for_reboots(group) => Available(None),
+            Ok(group) if waits_for_reboots(group, facts) => Available(None),
             Ok(group) => standby(group, membership, facts),
         },
     }
 }
 
 /// Whether the group leaves a rebooting member alone. EC2's own check waits
-/// some minutes for an impaired instance; the other kinds do not (Auto Scaling
-/// user guide, "Health checks for instances").
-fn waits_for_reboots(group: &Group) -> bool {
-    group.health_checks.iter().all(|check| matches!(check.as_str(), "EC2" | "EBS"))
+/// some minutes for an impaired instance; the other kinds do not, and neither
+/// does an application status check, which needs no setting of the group (Auto
+/// Scaling user guide, "Health checks for instances" and "Use application status
+/// checks with an Auto Scaling group").
+fn waits_for_reboots(group: &Group, facts: &Facts) -> bool {
+    let application = match &facts.status {
+        Fact::Known(Some(status)) => status.application_impaired.is_some(),
+        _ => false,
+    };
+    !application
+        && group.health_checks.iter().all(|check| matches!(check.as_str(), "EC2" | "EBS"))
 }
 
 /// The way out of service and back, so that the group does not take a reboot

@@ -143,6 +143,10 @@ pub struct StatusChecks {
     pub system_impaired: bool,
     /// The instance itself does not answer the check.
     pub instance_impaired: bool,
+    /// Whether the application on it fails the check its owner has set up;
+    /// `None` where no such check counts (EC2 user guide, "Application status
+    /// checks").
+    pub application_impaired: Option<bool>,
     /// What AWS is going to do to the instance, if it is not done.
     pub scheduled: Option<ScheduledEvent>,
 }

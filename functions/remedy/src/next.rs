@@ -502,8 +502,15 @@ fn not_back(incident: &Incident, facts: &Facts) -> Option<&'static str> {
         return Some("it may not have gone down yet");
     }
     match &facts.status {
-        Fact::Known(Some(status)) if !status.instance_impaired && !status.system_impaired => {}
-        Fact::Known(_) => return Some("its status checks fail"),
+        Fact::Known(Some(status)) if status.instance_impaired || status.system_impaired => {
+            return Some("its status checks fail");
+        }
+        // Its group would replace it the moment it is back in service.
+        Fact::Known(Some(status)) if status.application_impaired == Some(true) => {
+            return Some("its application status check fails");
+        }
+        Fact::Known(Some(_)) => {}
+        Fact::Known(None) => return Some("its status checks fail"),
         Fact::Unknown(_) => return Some("its status is unknown"),
     }
     match &facts.agent {

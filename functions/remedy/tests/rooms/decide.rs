@@ -242,6 +242,7 @@ fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
     facts.status = Fact::Known(Some(remedy::facts::StatusChecks {
         system_impaired,
         instance_impaired,
+        application_impaired: None,
         scheduled: None,
     }));
 }
@@ -646,6 +647,7 @@ fn what_aws_is_going_to_move_is_not_rebooted() {
     facts.status = Fact::Known(Some(StatusChecks {
         system_impaired: false,
         instance_impaired: false,
+        application_impaired: None,
         scheduled: Some(ScheduledEvent {
             code: "instance-retirement".to_owned(),
             not_before: None,

@@ -73,6 +73,7 @@ pub(crate) fn facts() -> Facts {
         status: Fact::Known(Some(StatusChecks {
             system_impaired: false,
             instance_impaired: false,
+            application_impaired: None,
             scheduled: None,
         })),
         agent: Fact::Known(Some(Agent {

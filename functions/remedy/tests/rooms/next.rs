@@ -86,8 +86,12 @@ fn lifecycle(facts: &mut Facts, lifecycle: &str) {
 }
 
 fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
-    facts.status =
-        Fact::Known(Some(StatusChecks { system_impaired, instance_impaired, scheduled: None }));
+    facts.status = Fact::Known(Some(StatusChecks {
+        system_impaired,
+        instance_impaired,
+        application_impaired: None,
+        scheduled: None,
+    }));
 }
 
 /// A rule, the minutes in the stage, what is seen, and the step.
