@@ -10,7 +10,7 @@ use remedy::alarm::Symptom;
 use remedy::fold::{Count, Fold};
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::Incident;
-use remedy::ledger::{Leased, Recorded};
+use remedy::ledger::{Due, Leased, Recorded};
 use remedy::pause::{Pause, Scope};
 use remedy::pool::{Lease, Pool, PoolBook, Sighting};
 
@@ -234,12 +234,12 @@ impl Book {
     }
 
     /// The index of open incidents: those due at `now`, longest due first.
-    pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Vec<Incident> {
+    pub(crate) fn due(&self, now: Timestamp, limit: usize) -> Due {
         let due = |incident: &&Incident| incident.stage.is_open() && incident.due_at <= now;
         let mut due: Vec<Incident> = self.latest.values().filter(due).cloned().collect();
         due.sort_by_key(|incident| incident.due_at);
         due.truncate(limit);
-        due
+        Due { incidents: due, ..Due::default() }
     }
 }
 

@@ -13,7 +13,7 @@ use remedy::facts::{
 use remedy::fold::{Count, Fold};
 use remedy::ids::{CommandId, GroupName, InstanceId};
 use remedy::incident::{Incident, Standby};
-use remedy::ledger::{Leased, Ledger, Recorded};
+use remedy::ledger::{Due, Leased, Ledger, Recorded};
 use remedy::notify::{Notification, Tell};
 use remedy::pause::{Pause, Scope};
 use remedy::pool::{Lease, Pool, PoolBook, Sighting};
@@ -320,7 +320,7 @@ impl Ledger for Region {
         .await
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Incident>, Gap> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, Gap> {
         self.look(Verb::Due, "", |state| state.book.due(now, limit)).await
     }
 }

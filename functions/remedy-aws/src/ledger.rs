@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -29,10 +29,11 @@ use remedy::facts::{Gap, History};
 use remedy::fold::{Count, Fold};
 use remedy::ids::{GroupName, InstanceId};
 use remedy::incident::{Incident, UNENDED_MAX};
-use remedy::ledger::{Leased, Ledger, Recorded};
+use remedy::ledger::{Due, Leased, Ledger, Recorded};
 use remedy::pause::{Pause, Scope};
 use remedy::pool::{Lease, Pool, Sighting};
 
+use crate::again::again_while;
 use crate::clients::Aws;
 use crate::failure::{gap, incomplete};
 use crate::{pause, pool};
@@ -193,20 +194,11 @@ impl Ledger for Aws {
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().put(latest).build())
             .transact_items(TransactWriteItem::builder().put(kept).build());
-        let Err(error) = write.send().await else {
+        let conflicts = |error: &SdkError<_>| cancelled_by(error, CONFLICT);
+        let Err(error) = again_while(conflicts, || write.clone().send()).await else {
             return Ok(true);
         };
-        match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(canceled))
-                if canceled
-                    .cancellation_reasons()
-                    .iter()
-                    .any(|reason| reason.code() == Some(CHECK_FAILED)) =>
-            {
-                Ok(false)
-            }
-            _ => Err(gap(CALL, &error)),
-        }
+        if cancelled_by(&error, CHECK_FAILED) { Ok(false) } else { Err(gap(CALL, &error)) }
     }
 
     async fn count(&self, fold: &Fold) -> Result<Count, Gap> {
@@ -238,7 +230,7 @@ impl Ledger for Aws {
         Ok(())
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Incident>, Gap> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, Gap> {
         let answer = self
             .dynamodb
             .query()
@@ -251,7 +243,14 @@ impl Ledger for Aws {
             .send()
             .await
             .map_err(|error| gap(QUERY, &error))?;
-        answer.items().iter().map(|row| incident_of(QUERY, row)).collect()
+        let mut due = Due::default();
+        for row in answer.items() {
+            match incident_of(QUERY, row) {
+                Ok(incident) => due.incidents.push(incident),
+                Err(gap) => due.unreadable.push(gap),
+            }
+        }
+        Ok(due)
     }
 }
 
@@ -343,6 +342,16 @@ impl Aws {
     }
 }
 
+/// Whether a part of a transaction was not carried out for the reason `code`.
+fn cancelled_by(error: &SdkError<TransactWriteItemsError>, code: &str) -> bool {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+            canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some(code))
+        }
+        _ => false,
+    }
+}
+
 fn row(incident: &Incident, sort: &str) -> Result<Row, Gap> {
     let json = serde_json::to_string(incident)
         .map_err(|error| Gap { call: PUT, why: error.to_string() })?;
@@ -388,12 +397,12 @@ fn partition(id: &InstanceId) -> String {
 }
 
 fn incident_of(call: &'static str, row: &Row) -> Result<Incident, Gap> {
-    let json = row
-        .get("incident")
-        .and_then(|value| value.as_s().ok())
-        .ok_or_else(|| incomplete(call, "attribute incident"))?;
-    serde_json::from_str(json)
-        .map_err(|error| Gap { call, why: format!("the row's incident cannot be read: {error}") })
+    let attribute = |name| row.get(name).and_then(|value| value.as_s().ok());
+    let json = attribute("incident").ok_or_else(|| incomplete(call, "attribute incident"))?;
+    serde_json::from_str(json).map_err(|error| {
+        let of = attribute("pk").map_or("a row", String::as_str);
+        Gap { call, why: format!("the incident of {of} cannot be read: {error}") }
+    })
 }
 
 pub(crate) fn text(value: &str) -> AttributeValue {

@@ -2,6 +2,7 @@
 //! ports of the thinking crate, one file each, and runs the road as a Lambda
 //! function.
 
+mod again;
 mod bucket;
 mod clients;
 mod connections;

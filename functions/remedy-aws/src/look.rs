@@ -79,8 +79,7 @@ impl Look for Aws {
             Ok((answer.instance_information_list.unwrap_or_default(), answer.next_token))
         };
         let page = first_with_any(CALL, ask).await?;
-        let found =
-            page.iter().find(|information| information.instance_id() == Some(id.as_str()));
+        let found = page.iter().find(|information| information.instance_id() == Some(id.as_str()));
         Ok(found.map(agent))
     }
 
@@ -149,8 +148,7 @@ impl Look for Aws {
             .value(id.as_str())
             .build()
             .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
-        let call =
-            self.ssm.describe_sessions().state(ssm::SessionState::Active).filters(target);
+        let call = self.ssm.describe_sessions().state(ssm::SessionState::Active).filters(target);
         let ask = async |token| {
             let answer = call.clone().set_next_token(token).send().await;
             let answer = answer.map_err(|error| gap(CALL, &error))?;
@@ -222,11 +220,8 @@ impl Look for Aws {
     ) -> Result<Option<CommandId>, Gap> {
         const CALL: &str = "ssm:ListCommandInvocations";
         // The newest come first.
-        let call = self
-            .ssm
-            .list_command_invocations()
-            .instance_id(instance.as_str())
-            .max_results(50);
+        let call =
+            self.ssm.list_command_invocations().instance_id(instance.as_str()).max_results(50);
         let ask = async |token| {
             let answer = call.clone().set_next_token(token).send().await;
             let answer = answer.map_err(|error| gap(CALL, &error))?;

@@ -10,6 +10,7 @@
 //! Every row is bounded: places by the budget, sick members by their count in
 //! one window of 10 minutes.
 
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -21,6 +22,7 @@ use remedy::facts::Gap;
 use remedy::ids::{IncidentId, InstanceId};
 use remedy::pool::{Lease, Pool, PoolBook, Sighting};
 
+use crate::again::again_while;
 use crate::clients::Aws;
 use crate::failure::gap;
 use crate::ledger::{Row, number, text};
@@ -195,10 +197,17 @@ impl Aws {
             .condition_expression("#holder = :incident")
             .expression_attribute_names("#holder", format!("holder_{}", lease.place))
             .expression_attribute_names("#until", format!("until_{}", lease.place))
-            .expression_attribute_values(":incident", text(lease.incident.as_str()))
-            .send()
-            .await;
-        let Err(error) = write else { return Ok(()) };
+            .expression_attribute_values(":incident", text(lease.incident.as_str()));
+        // Another member takes a place at the same moment.
+        let conflicts = |error: &SdkError<UpdateItemError>| {
+            matches!(
+                error.as_service_error(),
+                Some(UpdateItemError::TransactionConflictException(_))
+            )
+        };
+        let Err(error) = again_while(conflicts, || write.clone().send()).await else {
+            return Ok(());
+        };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
             _ => Err(gap(UPDATE, &error)),

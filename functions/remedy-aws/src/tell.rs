@@ -35,7 +35,12 @@ impl Tell for Aws {
             }
         })
         .await;
-        people.and(chat).inspect_err(|gap| tracing::error!("people were not told: {gap}"))
+        // Who reads the chat is told as well; that people were told hangs on their
+        // own topic.
+        if let Err(gap) = chat {
+            tracing::error!("the chat was not told: {gap}");
+        }
+        people.inspect_err(|gap| tracing::error!("people were not told: {gap}"))
     }
 }
 

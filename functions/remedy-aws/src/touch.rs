@@ -1,9 +1,6 @@
 //! Changes the world: one call for each verb.
 
-use std::time::Duration;
-
 use aws_config::retry::RetryConfig;
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use jiff::SignedDuration;
 use lambda_runtime::tracing;
 use remedy::act::{CleanupOrder, Refused, Relief, Touch};
@@ -12,7 +9,8 @@ use remedy::facts::Gap;
 use remedy::ids::{CommandId, GroupName, InstanceId, UnitName};
 use remedy::incident::{No, Standby};
 
-use crate::clients::{Aws, TRIES_MAX};
+use crate::again::again_while;
+use crate::clients::Aws;
 use crate::failure::{is_throttle, refused};
 
 /// The command never runs if the agent has not taken it within this time. An
@@ -56,7 +54,7 @@ impl Touch for Aws {
                 )
                 .send()
         };
-        once(reboot).await.map_err(|error| refused(CALL, &error))?;
+        again_while(is_throttle, reboot).await.map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
 
@@ -74,7 +72,7 @@ impl Touch for Aws {
                 .config_override(unretried())
                 .send()
         };
-        once(replace).await.map_err(|error| refused(CALL, &error))?;
+        again_while(is_throttle, replace).await.map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
 
@@ -95,7 +93,7 @@ impl Touch for Aws {
                 .config_override(unretried())
                 .send()
         };
-        once(ask).await.map_err(|error| refused(CALL, &error))?;
+        again_while(is_throttle, ask).await.map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
 
@@ -110,7 +108,7 @@ impl Touch for Aws {
                 .config_override(unretried())
                 .send()
         };
-        once(ask).await.map_err(|error| refused(CALL, &error))?;
+        again_while(is_throttle, ask).await.map_err(|error| refused(CALL, &error))?;
         Ok(())
     }
 }
@@ -153,7 +151,7 @@ impl Aws {
                 aws_sdk_ssm::config::Builder::new().retry_config(RetryConfig::disabled());
             send.clone().customize().config_override(unretried).send()
         };
-        let answer = once(ask).await.map_err(|error| refused(CALL, &error))?;
+        let answer = again_while(is_throttle, ask).await.map_err(|error| refused(CALL, &error))?;
         let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
         // The command was taken, so an id we cannot read is a doubt, not a no.
         CommandId::new(id)
@@ -161,31 +159,11 @@ impl Aws {
     }
 }
 
-/// Auto Scaling without the SDK's own retries; see [`once`].
+/// Auto Scaling without the SDK's own retries. The calls in here have no client
+/// token, and those would repeat one whose answer was lost: two reboots, or two
+/// runs of a script.
 fn unretried() -> aws_sdk_autoscaling::config::Builder {
     aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled())
-}
-
-/// Tries again only when AWS turned the call away unread. These calls have no
-/// client token, and the SDK's own retries would repeat one whose answer was
-/// lost: two reboots, or two runs of a script.
-async fn once<T, E, F>(call: impl Fn() -> F) -> Result<T, SdkError<E>>
-where
-    E: ProvideErrorMetadata,
-    F: Future<Output = Result<T, SdkError<E>>>,
-{
-    let mut tries = 1;
-    loop {
-        match call().await {
-            Err(error) if tries < TRIES_MAX && is_throttle(&error) => {
-                let ceiling = 400_u64 << tries;
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(ceiling / 2..ceiling)))
-                    .await;
-                tries += 1;
-            }
-            answer => return answer,
-        }
-    }
 }
 
 fn relief(relief: &Relief) -> Vec<(&'static str, String)> {

@@ -228,8 +228,7 @@ fn waits_for_reboots(group: &Group, facts: &Facts) -> bool {
         Fact::Known(Some(status)) => status.application_impaired.is_some(),
         _ => false,
     };
-    !application
-        && group.health_checks.iter().all(|check| matches!(check.as_str(), "EC2" | "EBS"))
+    !application && group.health_checks.iter().all(|check| matches!(check.as_str(), "EC2" | "EBS"))
 }
 
 /// The way out of service and back, so that the group does not take a reboot

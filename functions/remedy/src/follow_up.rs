@@ -17,7 +17,7 @@ use crate::guard::{self, Cleared, Refusal};
 use crate::ids::{GroupName, IncidentId, InstanceId};
 use crate::incident::{HeldBack, Incident, Rung, Stage};
 use crate::last_words::{self, Heard, LastWords};
-use crate::ledger::{self, Claim, Climbed, Deed, Ledger};
+use crate::ledger::{self, Claim, Climbed, Deed, Due, Ledger};
 use crate::next::{Step, next, while_allowed, while_there};
 use crate::notify::{self, Tell};
 use crate::policy::Policy;
@@ -59,6 +59,8 @@ pub struct Beat {
     pub looked_at: usize,
     /// What could not be looked at or written down, and stays due.
     pub left: Vec<Left>,
+    /// What is due and cannot be read.
+    pub unreadable: Vec<Gap>,
     /// For how many seconds what was due longest has been due; unknown where a
     /// hint named the incident.
     pub lag_seconds: Option<i64>,
@@ -84,14 +86,17 @@ pub async fn beat<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let mut due = match hint {
-        Some(instance) => world.history(instance).await?.latest.into_iter().collect(),
+    let Due { incidents: mut due, unreadable } = match hint {
+        Some(instance) => {
+            let incidents = world.history(instance).await?.latest.into_iter().collect();
+            Due { incidents, ..Due::default() }
+        }
         None => world.due(now, INCIDENTS_PER_BEAT_MAX).await?,
     };
     let lags = due.iter().map(|incident| now.duration_since(incident.due_at).as_secs());
     let lag_seconds = hint.is_none().then(|| lags.max().unwrap_or_default());
     due.retain(|incident| incident.stage.is_open() && !incident.is_taken(now));
-    let mut beat = Beat { looked_at: due.len(), lag_seconds, ..Beat::default() };
+    let mut beat = Beat { looked_at: due.len(), lag_seconds, unreadable, ..Beat::default() };
     let mut steps = stream::iter(queues(&due))
         .map(|queue| async move {
             let mut followed = Vec::new();

@@ -81,7 +81,17 @@ pub trait Ledger {
 
     /// The open incidents that are due at `now`, longest due first, at most
     /// `limit`: one query, which reads nothing that is not due.
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Incident>, Gap>;
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, Gap>;
+}
+
+/// What is due.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Due {
+    /// The incidents, longest due first.
+    pub incidents: Vec<Incident>,
+    /// What is due and cannot be read, such as what a newer version has written.
+    /// It stays due, and is nobody else's trouble.
+    pub unreadable: Vec<Gap>,
 }
 
 /// What became of a claim's write.

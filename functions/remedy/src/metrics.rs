@@ -193,7 +193,7 @@ pub fn of_beat(beat: &Beat, at: Timestamp) -> Vec<Line> {
         line.measure(Metric::Beats, 1.0);
         line.measure(Metric::FollowUpLag, SignedDuration::from_secs(lag).as_secs_f64());
         line.measure(Metric::Waiting, count(beat.reports.iter().filter(|r| waits(r)).count()));
-        line.measure(Metric::LeftDue, count(beat.left.len()));
+        line.measure(Metric::LeftDue, count(beat.left.len() + beat.unreadable.len()));
         let unheard = beat.left.iter().filter(|left| left.why.call == TELLS).count();
         if unheard > 0 {
             // An end that nobody could be told of stays due until they hear.

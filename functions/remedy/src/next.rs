@@ -209,7 +209,7 @@ fn refused(incident: &Incident, scene: &Scene, now: Timestamp) -> Option<Step> {
         // What the world shows decides: it may be back already.
         (Deed::ComeBack, _) => None,
         // Or leaving already, asked for by a call whose answer was lost.
-        (Deed::LeaveService(_), _) if is_leaving(scene) => None,
+        (Deed::LeaveService(_), _) if may_be_leaving(scene) => None,
         // It is in Standby, and must not stay there.
         (Deed::Reboot, no) if incident.standby.is_some() => {
             let failed = RefusedCall { no, why: refused.why.clone() };
@@ -439,9 +439,20 @@ fn lifecycle(facts: &Facts) -> Fact<Option<&str>> {
     }
 }
 
-fn is_leaving(scene: &Scene) -> bool {
+fn may_be_leaving(scene: &Scene) -> bool {
     let Scene::Instance(facts) = scene else { return false };
-    matches!(lifecycle(facts), Fact::Known(Some("EnteringStandby" | "Standby")))
+    matches!(lifecycle(facts), Fact::Known(Some("EnteringStandby" | "Standby")) | Fact::Unknown(_))
+}
+
+/// Its load balancer lets connections end first, for as long as the target
+/// group's deregistration delay says: at most an hour (Elastic Load Balancing user
+/// guides). A call to bring it back is refused until it is out.
+const DRAINING_MAX: SignedDuration = SignedDuration::from_mins(65);
+
+fn drains(incident: &Incident, lifecycle: &Fact<Option<&str>>, now: Timestamp) -> bool {
+    let asked_at = incident.attempts.last().map_or(incident.stage_since, |last| last.claimed_at);
+    matches!(lifecycle, Fact::Known(Some("EnteringStandby")))
+        && now.duration_since(asked_at) < DRAINING_MAX
 }
 
 fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
@@ -449,6 +460,7 @@ fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
     let after = incident.in_stage_for(now);
     match lifecycle(facts) {
         Fact::Known(Some("Standby")) => Step::CarryOn(Deed::Reboot, out, Reason::LeftService),
+        state if drains(incident, &state, now) => wait(incident, now),
         _ if overdue(incident, now) => {
             let why = "it did not leave service";
             Step::CarryOn(Deed::ComeBack, out, Reason::NotBack { after, why })
@@ -534,6 +546,11 @@ fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
                 }
                 Some(RefusedCall { why, .. }) => Step::Climb(back, Reason::RebootFailed { why }),
             }
+        }
+        // Its way back begins when it is out.
+        state if drains(incident, &state, now) => {
+            let waiting = incident.waiting_until(now + BEAT);
+            Step::Wait(Incident { stage_since: now, ..waiting })
         }
         _ if overdue(incident, now) => {
             let after = incident.in_stage_for(now);

@@ -251,6 +251,17 @@ fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
 fn a_reboot_in_standby_needs_a_way_out_and_back() {
     check(&[
         (
+            "a check of the application's own counts whatever the group's settings say",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                group(facts).health_checks = ["EC2".to_owned()].into();
+                let Fact::Known(Some(status)) = &mut facts.status else { panic!("no status") };
+                status.application_impaired = Some(false);
+            },
+            "standby with room below, reboot: lowest-rung agent-silent",
+        ),
+        (
             "at its minimum a group starts one more, if its maximum allows",
             HighCpu,
             |facts| {

@@ -151,7 +151,8 @@ fn an_event_without_an_answer_counts() {
     );
 }
 
-/// A heartbeat over two incidents: one waits, one could not be looked at.
+/// A heartbeat over three incidents: one waits, one could not be looked at, one
+/// could not be read.
 fn beat() -> Beat {
     let waiting = Report::of(
         &at(Rung::Cleanup, Stage::Watching),
@@ -160,7 +161,14 @@ fn beat() -> Beat {
         now(),
     );
     let left = Left { incident_id: waiting.incident_id.clone(), why: gap("dynamodb:PutItem") };
-    Beat { reports: vec![waiting], looked_at: 2, left: vec![left], lag_seconds: Some(75) }
+    let unreadable = vec![gap("dynamodb:Query")];
+    Beat {
+        reports: vec![waiting],
+        looked_at: 2,
+        left: vec![left],
+        unreadable,
+        lag_seconds: Some(75),
+    }
 }
 
 #[test]
@@ -170,7 +178,7 @@ fn a_heartbeat_counts_itself_and_a_hint_does_not() {
         "Beats high-cpu 1.0",
         "FollowUpLag high-cpu 75.0",
         "Waiting high-cpu 1.0",
-        "LeftDue high-cpu 1.0",
+        "LeftDue high-cpu 2.0",
     ];
     assert_eq!(counted(&lines), expected);
     assert_eq!(of_beat(&Beat { lag_seconds: None, ..beat() }, now()), []);

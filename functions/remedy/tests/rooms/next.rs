@@ -270,12 +270,6 @@ fn who_drains_is_rebooted_once_out_of_service() {
             ("it drains", 14, |it| lifecycle(it, "EnteringStandby"), "wait"),
             ("describing lags", 2, |_| {}, "wait"),
             ("it was never asked", 3, |_| {}, "leave: never-asked"),
-            (
-                "it does not get out",
-                15,
-                |it| lifecycle(it, "EnteringStandby"),
-                "come back: not-back",
-            ),
             ("it never left", 15, |_| {}, "come back: not-back"),
             ("nobody can say", 14, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
             ("nor later", 15, |it| it.membership = Fact::Unknown(gap("x")), "come back: not-back"),
@@ -290,14 +284,21 @@ fn who_drains_is_rebooted_once_out_of_service() {
     );
 }
 
+fn application_fails(facts: &mut Facts) {
+    back(facts);
+    let Fact::Known(Some(status)) = &mut facts.status else { panic!("it has a status") };
+    status.application_impaired = Some(true);
+}
+
 /// Answers that come from after a reboot.
 fn back(facts: &mut Facts) {
     agent(facts).last_ping = Some(now());
 }
 
-const REBOOTS: [Row; 8] = [
+const REBOOTS: [Row; 9] = [
     ("it may not be down yet", 3, back, "wait"),
     ("its agent has not pinged", 8, |it| agent(it).last_ping = Some(ago(5)), "wait"),
+    ("its application fails its check", 8, application_fails, "wait"),
     ("it fails its check", 8, |it| status(it, false, true), "wait"),
     ("the host under it fails", 8, |it| status(it, true, false), "wait"),
     ("its status is unknown", 8, |it| it.status = Fact::Unknown(gap("x")), "wait"),
@@ -357,7 +358,6 @@ fn who_returns_is_watched_once_in_service() {
             ("it waits for a hook", 14, |it| lifecycle(it, "Pending:Wait"), "wait"),
             ("describing lags", 2, |it| lifecycle(it, "Standby"), "wait"),
             ("it was never asked", 3, |it| lifecycle(it, "Standby"), "come back: never-asked"),
-            ("it still drains", 14, |it| lifecycle(it, "EnteringStandby"), "wait"),
             ("nobody can say", 14, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
             ("it is not back", 15, |it| lifecycle(it, "Standby"), "end HandedOver: not-back"),
             (
@@ -377,6 +377,22 @@ fn who_returns_is_watched_once_in_service() {
     );
     let step = next(&at(Stage::Returning, 1), &seen(|_| {}), now(), &policy());
     assert!(matches!(step, Step::Move(it, _) if it.standby.is_none()), "it is out of Standby");
+}
+
+#[test]
+fn who_drains_has_the_time_its_load_balancer_takes() {
+    let drains: fn(&mut Facts) = |it| lifecycle(it, "EnteringStandby");
+    let asked_then: fn(&mut Incident) = |it| it.attempts[0].claimed_at = it.stage_since;
+    for (stage, expected) in
+        [(Stage::Draining, "come back: not-back"), (Stage::Returning, "end HandedOver: not-back")]
+    {
+        let rows =
+            [("an hour at most", 64, drains, "wait"), ("and no longer", 65, drains, expected)];
+        check(stage, asked_then, &rows);
+    }
+    let drains = seen(drains);
+    let step = next(&at(Stage::Returning, 20), &drains, now(), &policy());
+    assert!(matches!(step, Step::Wait(it) if it.stage_since == now()), "its time begins when out");
 }
 
 #[test]
@@ -584,6 +600,8 @@ fn nobody_is_left_in_standby_by_a_call_that_was_turned_away() {
         if no != NotNow {
             let leaving = seen(|it| lifecycle(it, "EnteringStandby"));
             assert_eq!(step(&draining, &leaving), "wait", "{no:?}");
+            let unknown = seen(|it| it.membership = Fact::Unknown(gap("x")));
+            assert_eq!(step(&draining, &unknown), "wait", "{no:?}: it may be leaving");
             let out = seen(|it| lifecycle(it, "Standby"));
             assert_eq!(step(&draining, &out), "reboot: left-service", "{no:?}");
         }
