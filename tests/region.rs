@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::act::{CleanupOrder, Relief, Touch};
-use remedy::alarm::{Bad, Series, Symptom};
+use remedy::alarm::{Bad, Series, Statistic, Symptom};
 use remedy::facts::Look;
 use remedy::ids::MountPoint;
 use remedy::incident::{Incident, No, Stage, Standby};
@@ -328,6 +328,8 @@ fn a_metric_comes_late_and_stops_with_its_host() {
         dimensions: [("InstanceId".to_owned(), names.web.to_string())].into(),
         exact: true,
         bad: Bad::Up,
+        statistic: Statistic::Average,
+        period: 60,
     };
     let count = |seconds: i64| {
         pass(&region, seconds);
@@ -374,7 +376,7 @@ fn what_is_due_comes_longest_due_first_and_no_more_than_asked_for() {
         region.with_book(|book| book.put(other));
     }
     let due = |at, limit| {
-        let due = finish(region.due(at, limit)).unwrap();
+        let due = finish(region.due(at, limit)).unwrap().incidents;
         due.into_iter().map(|incident| incident.instance_id).collect::<Vec<_>>()
     };
     let [second, third] = names.others.clone();

@@ -6,8 +6,8 @@ use remedy::facts::{
 };
 use remedy::fold::Count;
 use remedy::ids::CommandId;
-use remedy::incident::{Incident, Stage};
-use remedy::ledger::{Leased, Recorded};
+use remedy::incident::Stage;
+use remedy::ledger::{Due, Leased, Recorded};
 use remedy::pause::Pause;
 use remedy::policy::OPT_IN_TAG;
 use remedy::pool::{PoolBook, Sighting};
@@ -227,9 +227,9 @@ impl Words for Leased {
     }
 }
 
-impl Words for Vec<Incident> {
+impl Words for Due {
     fn words(&self) -> String {
-        format!("{} due", self.len())
+        format!("{} due", self.incidents.len())
     }
 }
 

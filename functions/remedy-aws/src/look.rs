@@ -10,7 +10,7 @@ use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationError;
 use aws_sdk_ssm::types as ssm;
 use aws_smithy_types::base64;
 use jiff::Timestamp;
-use remedy::alarm::{AlarmState, Bad, Series, Symptom};
+use remedy::alarm::{AlarmState, Series, Statistic, Symptom};
 use remedy::facts::{
     Agent, Command, Datapoint, Gap, Group, History, Instance, InstanceState, Look, Membership,
     Platform, ScheduledEvent, StatusChecks,
@@ -353,24 +353,25 @@ fn query(series: &Series) -> cloudwatch::MetricDataQuery {
     let stat = cloudwatch::MetricStat::builder()
         .metric(metric)
         .period(PERIOD_SECONDS)
-        .stat(worst(series))
+        .stat(named(&series.statistic).0)
         .build();
     query.metric_stat(stat).build()
 }
 
-/// The statistic that shows the worst of a period.
-fn worst(series: &Series) -> &'static str {
-    match series.bad {
-        Bad::Up => "Maximum",
-        Bad::Down => "Minimum",
+/// The statistic's name, of a metric and as the function of a query.
+fn named(statistic: &Statistic) -> (&str, &str) {
+    match statistic {
+        Statistic::Average => ("Average", "AVG"),
+        Statistic::Maximum => ("Maximum", "MAX"),
+        Statistic::Minimum => ("Minimum", "MIN"),
+        Statistic::Sum => ("Sum", "SUM"),
+        // A query has no others.
+        Statistic::Extended(name) => (name, "AVG"),
     }
 }
 
 fn insights(series: &Series) -> String {
-    let function = match series.bad {
-        Bad::Up => "MAX",
-        Bad::Down => "MIN",
-    };
+    let (_, function) = named(&series.statistic);
     let quoted = |text: &str| text.replace('\'', "''");
     let conditions: Vec<String> = series
         .dimensions

@@ -311,7 +311,7 @@ pub trait Look {
     /// is what was kept of the last boot, by a second call.
     async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, Gap>;
     /// `cloudwatch:GetMetricData`: the values of `series` from `since` until
-    /// `until`, oldest first.
+    /// `until`, one a minute or as often as there are any, oldest first.
     async fn datapoints(
         &self,
         series: &Series,

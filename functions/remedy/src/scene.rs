@@ -4,7 +4,7 @@
 use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alarm::{AlarmState, Seen};
+use crate::alarm::{AlarmState, Seen, Series};
 use crate::facts::{Command, Datapoint, Fact, Facts, Gap, Look};
 use crate::ids::CommandId;
 use crate::incident::{Incident, Rung, Stage};
@@ -30,7 +30,7 @@ pub enum Scene {
 /// alarm's state together.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Presence {
-    /// The newest datapoint is within bounds, and the alarm does not object.
+    /// The newest period is within bounds, and the alarm does not object.
     Gone,
     /// It is not.
     There {
@@ -150,6 +150,16 @@ pub async fn presence_since(
     judge(seen, datapoints, alarm)
 }
 
+/// What the alarm would make of the newest of `minutes`: of as many as its period
+/// is long. A spike of one minute is not what an alarm on a mean waits for.
+fn newest(series: &Series, minutes: &[Datapoint]) -> Option<f64> {
+    let newest = minutes.last()?.at;
+    let period = SignedDuration::from_secs(series.period.into());
+    let in_period = |minute: &&Datapoint| newest.duration_since(minute.at) < period;
+    let of_period: Vec<f64> = minutes.iter().filter(in_period).map(|m| m.value).collect();
+    series.statistic.over(&of_period)
+}
+
 fn judge(
     seen: &Seen,
     datapoints: Result<Vec<Datapoint>, Gap>,
@@ -157,19 +167,21 @@ fn judge(
 ) -> Presence {
     let (newest, alarm) = match (datapoints, alarm) {
         (Err(gap), _) | (_, Err(gap)) => return Presence::Unknown(gap),
-        (Ok(datapoints), Ok(alarm)) => (datapoints.last().copied(), alarm),
+        (Ok(datapoints), Ok(alarm)) => {
+            (seen.series.as_ref().and_then(|series| newest(series, &datapoints)), alarm)
+        }
     };
     let Some(newest) = newest else {
         let why = format!("{} has no new datapoint", seen.metric);
         return Presence::Unseen { why, alarm_stands: alarm != Some(AlarmState::Ok) };
     };
     let beyond = match (&seen.series, seen.threshold) {
-        (Some(series), Some(threshold)) => Some(series.bad.beyond(newest.value, threshold)),
+        (Some(series), Some(threshold)) => Some(series.bad.beyond(newest, threshold)),
         _ => None,
     };
     match (beyond, alarm) {
         (Some(true), _) => {
-            let value = seen.measure(newest.value);
+            let value = seen.measure(newest);
             let threshold = seen.measure(seen.threshold.unwrap_or_default());
             let what = format!("{} is {value}, the threshold {threshold}", seen.metric);
             match alarm {
@@ -186,6 +198,98 @@ fn judge(
         (None, None) => {
             let why = "the alarm told no threshold".to_owned();
             Presence::Unseen { why, alarm_stands: true }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarm::{Bad, Statistic, Unit};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// An alarm above 90 %.
+    fn seen(statistic: Statistic, period: u32) -> Seen {
+        Seen {
+            alarm: "cpu".to_owned(),
+            metric: "AWS/EC2 CPUUtilization".to_owned(),
+            unit: Some(Unit::Percent),
+            mount: None,
+            value: Some(97.0),
+            threshold: Some(90.0),
+            changed_at: NOW,
+            reason: String::new(),
+            region: None,
+            watched: 1,
+            series: Some(Series {
+                namespace: "AWS/EC2".to_owned(),
+                name: "CPUUtilization".to_owned(),
+                dimensions: [].into(),
+                exact: true,
+                bad: Bad::Up,
+                statistic,
+                period,
+            }),
+        }
+    }
+
+    /// One value a minute, the newest last.
+    fn minutes(values: &[f64]) -> Vec<Datapoint> {
+        let at = |minute| NOW + SignedDuration::from_mins(minute);
+        (0..)
+            .zip(values)
+            .map(|(minute, value)| Datapoint { at: at(minute), value: *value })
+            .collect()
+    }
+
+    fn gap() -> Gap {
+        Gap { call: "cloudwatch:GetMetricData", why: "x".to_owned() }
+    }
+
+    #[test]
+    fn a_symptom_is_judged_by_what_the_alarm_makes_of_its_period() {
+        use Statistic::{Average, Extended, Maximum, Minimum};
+        let p95 = Extended("p95".to_owned());
+        for (statistic, period, values, there) in [
+            (Average, 60, &[10.0, 99.0][..], true),
+            (Average, 300, &[60.0, 60.0, 60.0, 60.0, 99.0], false),
+            (Average, 300, &[0.0, 95.0, 95.0, 95.0, 95.0, 95.0], true),
+            (Average, 300, &[99.0], true),
+            (Maximum, 300, &[99.0, 60.0, 60.0, 60.0, 60.0], true),
+            (Maximum, 300, &[99.0, 60.0, 60.0, 60.0, 60.0, 60.0], false),
+            (Minimum, 300, &[99.0, 99.0, 60.0, 99.0, 99.0], false),
+            (p95, 300, &[60.0, 60.0, 60.0, 60.0, 99.0], false),
+        ] {
+            let presence = judge(&seen(statistic.clone(), period), Ok(minutes(values)), Ok(None));
+            let found = matches!(presence, Presence::There { .. });
+            assert_eq!(found, there, "{statistic:?} of {period} s: {values:?}: {presence:?}");
+        }
+    }
+
+    #[test]
+    fn the_metric_and_the_alarm_are_heard_together() {
+        let seen = seen(Statistic::Average, 60);
+        let judged = |values: &[f64], alarm| match judge(&seen, Ok(minutes(values)), Ok(alarm)) {
+            Presence::Gone => "gone".to_owned(),
+            Presence::There { what } => format!("there: {what}"),
+            Presence::Unknown(gap) => format!("unknown: {gap}"),
+            Presence::Unseen { why, alarm_stands } => format!("unseen, {alarm_stands}: {why}"),
+            Presence::Disputed { what } => format!("disputed: {what}"),
+        };
+        let (alarm, ok) = (Some(AlarmState::Alarm), Some(AlarmState::Ok));
+        let beyond = "AWS/EC2 CPUUtilization is 99.0 %, the threshold 90.0 %";
+        assert_eq!(judged(&[99.0], alarm), format!("there: {beyond}"));
+        assert_eq!(judged(&[99.0], None), format!("there: {beyond}"));
+        assert_eq!(judged(&[99.0], ok), format!("disputed: {beyond}, but the alarm is OK"));
+        assert_eq!(judged(&[20.0], alarm), "there: the alarm is still in ALARM");
+        assert_eq!(judged(&[20.0], None), "gone");
+        assert_eq!(judged(&[20.0], ok), "gone");
+        let nothing = "AWS/EC2 CPUUtilization has no new datapoint";
+        assert_eq!(judged(&[], alarm), format!("unseen, true: {nothing}"));
+        assert_eq!(judged(&[], ok), format!("unseen, false: {nothing}"));
+        for (datapoints, alarm) in [(Err(gap()), Ok(ok)), (Ok(minutes(&[20.0])), Err(gap()))] {
+            assert_eq!(judge(&seen, datapoints, alarm), Presence::Unknown(gap()));
         }
     }
 }

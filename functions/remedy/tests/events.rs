@@ -81,9 +81,12 @@ fn details(alarm: &Alarm) -> Vec<String> {
         alarm.region.as_deref().unwrap_or("?"),
         alarm.account.as_deref().unwrap_or("?"),
     );
+    let read_again = alarm.series.as_ref().map_or(String::new(), |series| {
+        format!("{:?} of {} s of ", series.statistic, series.period)
+    });
     let mut details = vec![
         format!("{:?}: {place}", alarm.envelope),
-        format!("{} at {}", alarm.metric, alarm.changed_at),
+        format!("{read_again}{} at {}", alarm.metric, alarm.changed_at),
         evidence,
     ];
     details.extend(alarm.mount.iter().map(|mount| format!("mount {mount}")));

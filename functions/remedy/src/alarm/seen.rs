@@ -51,6 +51,61 @@ pub struct Series {
     pub exact: bool,
     /// The direction in which the metric is bad.
     pub bad: Bad,
+    /// What the alarm makes of the values of one period.
+    #[serde(default)]
+    pub statistic: Statistic,
+    /// The alarm's period, in seconds.
+    #[serde(default = "a_minute")]
+    pub period: u32,
+}
+
+fn a_minute() -> u32 {
+    60
+}
+
+/// What an alarm makes of the values of one period.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statistic {
+    /// Their mean. Also where an alarm does not say.
+    #[default]
+    Average,
+    /// The largest.
+    Maximum,
+    /// The smallest.
+    Minimum,
+    /// All together.
+    Sum,
+    /// Another one, as `CloudWatch` writes it, such as `p95` or `tm90`.
+    Extended(String),
+}
+
+impl Statistic {
+    /// The statistic that `name` names: of a metric, in SNS in capitals, or as the
+    /// function of a Metrics Insights query.
+    pub(super) fn named(name: &str) -> Self {
+        match name.to_ascii_uppercase().as_str() {
+            "AVERAGE" | "AVG" => Self::Average,
+            "MAXIMUM" | "MAX" => Self::Maximum,
+            "MINIMUM" | "MIN" => Self::Minimum,
+            "SUM" => Self::Sum,
+            _ => Self::Extended(name.to_owned()),
+        }
+    }
+
+    /// The statistic of a period, by that of its minutes. `None` of none.
+    pub fn over(&self, minutes: &[f64]) -> Option<f64> {
+        let sum = minutes.iter().sum::<f64>();
+        match (self, minutes.len()) {
+            (_, 0) => None,
+            (Self::Maximum, _) => minutes.iter().copied().reduce(f64::max),
+            (Self::Minimum, _) => minutes.iter().copied().reduce(f64::min),
+            (Self::Sum, _) => Some(sum),
+            (Self::Average | Self::Extended(_), count) => {
+                Some(sum / f64::from(u32::try_from(count).unwrap_or(u32::MAX)))
+            }
+        }
+    }
 }
 
 /// The direction in which a metric is bad.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::evidence::{Operator, Told};
 use super::field::{Field, quoted};
 use super::metric::Dimension;
+use super::state_change::period;
 use super::transition::{Transition, Watched, state};
 use super::{Alarm, Envelope, NoAlarm, NotOurs, Received, Symptom, Unreadable};
 
@@ -108,25 +109,30 @@ fn watched<'a>(trigger: &Field<'a>) -> Result<Vec<Watched<'a>>, Unreadable> {
         };
         let stat = trigger.text_of("Statistic")?;
         let extended = trigger.text_of("ExtendedStatistic")?;
-        return Ok(vec![metric(trigger, stat.or(extended))?]);
+        return Ok(vec![metric(trigger, stat.or(extended), period(trigger, "Period"))?]);
     };
     let item = |item: Field<'a>| {
         if let Some(expression) = item.text_of("Expression")? {
-            return Ok(Watched::Expression(expression));
+            return Ok(Watched::Expression { text: expression, period: period(&item, "Period") });
         }
         let stat = item.need("MetricStat", "a MetricStat or an Expression")?;
-        metric(&stat.object("Metric")?, stat.text_of("Stat")?)
+        metric(&stat.object("Metric")?, stat.text_of("Stat")?, period(&stat, "Period"))
     };
     metrics.list()?.into_iter().map(item).collect()
 }
 
-fn metric<'a>(field: &Field<'a>, stat: Option<&'a str>) -> Result<Watched<'a>, Unreadable> {
+fn metric<'a>(
+    field: &Field<'a>,
+    stat: Option<&'a str>,
+    period: Option<u32>,
+) -> Result<Watched<'a>, Unreadable> {
     let dimensions = field.get("Dimensions");
     let dimensions = dimensions.map(|field| Dimension::of_list(&field));
     Ok(Watched::Metric {
         namespace: field.needed_text("Namespace")?,
         name: field.needed_text("MetricName")?,
         stat,
+        period,
         dimensions: dimensions.transpose()?.unwrap_or_default(),
     })
 }

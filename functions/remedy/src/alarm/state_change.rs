@@ -86,9 +86,15 @@ pub(super) fn of_detail<'a>(
     })
 }
 
+/// A number of seconds, if there is one. Nothing hangs on it but how a metric is
+/// read again.
+pub(super) fn period(field: &Field<'_>, name: &str) -> Option<u32> {
+    field.get(name).and_then(|field| field.value().as_u64()?.try_into().ok())
+}
+
 fn watched<'a>(item: &Field<'a>) -> Result<Watched<'a>, Unreadable> {
     if let Some(expression) = item.text_of("expression")? {
-        return Ok(Watched::Expression(expression));
+        return Ok(Watched::Expression { text: expression, period: period(item, "period") });
     }
     let stat = item.need("metricStat", "a metricStat or an expression")?;
     let metric = stat.object("metric")?;
@@ -98,6 +104,7 @@ fn watched<'a>(item: &Field<'a>) -> Result<Watched<'a>, Unreadable> {
         namespace: metric.needed_text("namespace")?,
         name: metric.needed_text("name")?,
         stat: stat.text_of("stat")?,
+        period: period(&stat, "period"),
         dimensions: dimensions.transpose()?.unwrap_or_default(),
     })
 }

@@ -10,7 +10,8 @@ use super::expression::{self, Sense};
 use super::field::Field;
 use super::metric::{self, Dimension, Mount, Whose};
 use super::{
-    Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Series, Symptom, Unit,
+    Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Series, Statistic,
+    Symptom, Unit,
 };
 use crate::ids::{InstanceId, MountPoint};
 
@@ -27,9 +28,15 @@ pub(super) enum Watched<'a> {
         namespace: &'a str,
         name: &'a str,
         stat: Option<&'a str>,
+        /// In seconds.
+        period: Option<u32>,
         dimensions: Vec<Dimension<'a>>,
     },
-    Expression(&'a str),
+    Expression {
+        text: &'a str,
+        /// In seconds.
+        period: Option<u32>,
+    },
 }
 
 /// One alarm's change of state.
@@ -57,6 +64,8 @@ struct Source<'t> {
     meaning: Option<metric::Meaning>,
     /// Whether its values are not the metric's own.
     counts: bool,
+    statistic: Statistic,
+    period: Option<u32>,
     dimensions: Option<&'t [Dimension<'t>]>,
 }
 
@@ -139,15 +148,17 @@ impl Transition<'_> {
     /// The metrics among what the alarm watches, those inside queries included.
     fn sources(&self) -> Vec<Source<'_>> {
         let source = |watched| match watched {
-            &Watched::Metric { namespace, name, stat, ref dimensions } => Some(Source {
+            &Watched::Metric { namespace, name, stat, period, ref dimensions } => Some(Source {
                 label: format!("{namespace} {name}"),
                 namespace,
                 name,
                 meaning: metric::meaning(namespace, name),
                 counts: stat.is_some_and(metric::counts_datapoints),
+                statistic: stat.map(Statistic::named).unwrap_or_default(),
+                period,
                 dimensions: Some(dimensions),
             }),
-            Watched::Expression(text) if expression::is_query(text) => {
+            &Watched::Expression { text, period } if expression::is_query(text) => {
                 let query = expression::query(text)?;
                 Some(Source {
                     label: format!("{} {}", query.namespace, query.metric),
@@ -155,10 +166,12 @@ impl Transition<'_> {
                     name: query.metric,
                     meaning: metric::meaning(query.namespace, query.metric),
                     counts: query.function.eq_ignore_ascii_case("COUNT"),
+                    statistic: Statistic::named(query.function),
+                    period,
                     dimensions: None,
                 })
             }
-            Watched::Expression(_) => None,
+            Watched::Expression { .. } => None,
         };
         self.watched.iter().filter_map(source).collect()
     }
@@ -189,9 +202,10 @@ impl Transition<'_> {
             self.doubted_expression(meaning.bad)
         };
         // What an expression makes of its metrics may have another unit.
-        let plain = !self.watched.iter().any(
-            |watched| matches!(watched, Watched::Expression(text) if !expression::is_query(text)),
-        );
+        let plain = self.watched.iter().all(|watched| match watched {
+            Watched::Expression { text, .. } => expression::is_query(text),
+            Watched::Metric { .. } => true,
+        });
         let unit = plain.then_some(meaning.unit);
         Ok(Subject { metric: metric.clone(), unit, bad: meaning.bad, doubt })
     }
@@ -216,13 +230,17 @@ impl Transition<'_> {
             dimensions,
             exact,
             bad: subject.bad,
+            statistic: source.statistic.clone(),
+            period: source.period.unwrap_or(60),
         })
     }
 
     /// Why an expression's direction may not be its metrics' direction.
     fn doubted_expression(&self, bad: Bad) -> Option<&'static str> {
         let sense = |watched: &Watched<'_>| match watched {
-            Watched::Expression(text) if !expression::is_query(text) => expression::sense(text),
+            Watched::Expression { text, .. } if !expression::is_query(text) => {
+                expression::sense(text)
+            }
             _ => Sense::Rises,
         };
         // Nothing measured, taken for 0, looks like an empty disk, and like a

@@ -248,19 +248,23 @@ fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
 }
 
 #[test]
+fn a_check_of_the_applications_own_counts_whatever_the_group_says() {
+    check(&[(
+        "its group would take the reboot for a death",
+        HighCpu,
+        |facts| {
+            silence(facts);
+            group(facts).health_checks = ["EC2".to_owned()].into();
+            let Fact::Known(Some(status)) = &mut facts.status else { panic!("no status") };
+            status.application_impaired = Some(false);
+        },
+        "standby with room below, reboot: lowest-rung agent-silent",
+    )]);
+}
+
+#[test]
 fn a_reboot_in_standby_needs_a_way_out_and_back() {
     check(&[
-        (
-            "a check of the application's own counts whatever the group's settings say",
-            HighCpu,
-            |facts| {
-                silence(facts);
-                group(facts).health_checks = ["EC2".to_owned()].into();
-                let Fact::Known(Some(status)) = &mut facts.status else { panic!("no status") };
-                status.application_impaired = Some(false);
-            },
-            "standby with room below, reboot: lowest-rung agent-silent",
-        ),
         (
             "at its minimum a group starts one more, if its maximum allows",
             HighCpu,

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{Alarm, AlarmState, Bad, Envelope, Evidence, Seen, Series, Symptom, Unit};
+use remedy::alarm::{
+    Alarm, AlarmState, Bad, Envelope, Evidence, Seen, Series, Statistic, Symptom, Unit,
+};
 use remedy::facts::{
     Agent, DisruptionFact, Fact, Facts, Gap, Group, GroupFact, History, Instance, InstanceState,
     Membership, Platform, StatusChecks,
@@ -46,6 +48,8 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
             dimensions: BTreeMap::new(),
             exact: true,
             bad: Bad::Up,
+            statistic: Statistic::Average,
+            period: 60,
         }),
         evidence: Evidence::Measured { value: Some(96.4), threshold: Some(90.0) },
         reason: "Threshold Crossed".to_owned(),
