@@ -197,7 +197,7 @@ fn who_never_comes_back_is_told_of() {
         group.suspended.insert("Launch".to_owned());
     });
     assert_eq!(play.until_the_end(), Stage::HandedOver);
-    assert_eq!(play.last_reasons(), ["not-back"]);
+    assert_eq!(play.last_reasons(), ["not-back", "refused"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::yaml::{Template, all, none_of, root};
 
@@ -292,7 +292,10 @@ fn what_touches_an_instance_or_a_group_asks_for_its_tag() {
             }
             let tag = "/Condition/StringEquals/aws:ResourceTag~1auto-remediation";
             asked += 1;
-            if statement.body.pointer(tag).is_none_or(|value| value != "enabled") {
+            // The way back is not barred by an owner who wants no more to be begun.
+            let comes_back = statement.actions() == ["autoscaling:ExitStandby"];
+            let wanted = if comes_back { json!(["enabled", "observe"]) } else { json!("enabled") };
+            if statement.body.pointer(tag) != Some(&wanted) {
                 let place = template.place(&statement.pointer);
                 findings.push(format!("{place}: {} asks for no tag", statement.sid()));
             }

@@ -263,6 +263,23 @@ def test_iam_refuses_members_of_groups_that_are_not_opted_in(account, deployed, 
         assert attempt("DiskFullFunctionRole", "autoscaling", "set_instance_health", **call) == code
 
 
+@pytest.mark.parametrize(
+    ("tag", "code"), [("enabled", "done"), ("observe", "done"), (None, "AccessDenied")]
+)
+def test_iam_lets_a_member_come_back_whose_owner_wants_no_more(account, attempt, tag, code):
+    group = fleet.group(account)
+    member = {"InstanceIds": group.members[:1], "AutoScalingGroupName": group.name}
+    account.autoscaling.enter_standby(**member, ShouldDecrementDesiredCapacity=True)
+    named = {"ResourceId": group.name, "ResourceType": "auto-scaling-group"}
+    named |= {"Key": "auto-remediation"}
+    if tag:
+        tags = [named | {"Value": tag, "PropagateAtLaunch": False}]
+        account.autoscaling.create_or_update_tags(Tags=tags)
+    else:
+        account.autoscaling.delete_tags(Tags=[named])
+    assert attempt("FollowUpFunctionRole", "autoscaling", "exit_standby", **member) == code
+
+
 def test_the_roles_have_no_managed_policies_but_the_logs_and_our_own(account, deployed):
     ours = {deployed.ids["RoadPolicy"], deployed.ids["RebootPolicy"]}
     roles = [name for logical, name in deployed.ids.items() if logical.endswith("FunctionRole")]

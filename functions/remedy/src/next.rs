@@ -555,7 +555,10 @@ fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
         _ if overdue(incident, now) => {
             let after = incident.in_stage_for(now);
             let why = "its group did not take it back; it may still be in Standby";
-            end(incident, Stage::HandedOver, now, vec![Reason::NotBack { after, why }])
+            let mut because = vec![Reason::NotBack { after, why }];
+            let refused = incident.attempts.last().and_then(|attempt| attempt.refused.clone());
+            because.extend(refused.map(|refused| Reason::Refused { why: refused.why }));
+            end(incident, Stage::HandedOver, now, because)
         }
         // Asking again is safe: an instance that is back is refused.
         Fact::Known(Some("Standby")) if incident.in_stage_for(now) >= EFFECT_SHOWS => {

@@ -610,7 +610,7 @@ fn nobody_is_left_in_standby_by_a_call_that_was_turned_away() {
         assert_eq!(out, "come back: never-asked", "{no:?}");
         let late = turned_away(Stage::Returning, 15, no);
         let late = step(&late, &seen(|it| lifecycle(it, "Standby")));
-        assert_eq!(late, "end HandedOver: not-back", "{no:?}: told, at least");
+        assert_eq!(late, "end HandedOver: not-back refused", "{no:?}: told, and why");
     }
 }
 
