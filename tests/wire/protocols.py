@@ -102,6 +102,25 @@ def broken(service):
     return _error(service, _BROKEN)
 
 
+def conflict(operation):
+    """DynamoDB's word that a transaction is at work on the row (API reference,
+    TransactionConflictException and TransactionCanceledException)."""
+    if operation == "TransactWriteItems":
+        reasons = [{"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}]
+        answer = {
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "Message": "Transaction cancelled, please refer cancellation reasons for specific "
+            "reasons [TransactionConflict, None]",
+            "CancellationReasons": [*reasons, {"Code": "None"}],
+        }
+    else:
+        answer = {
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
+            "message": "Transaction is ongoing for the item",
+        }
+    return 400, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer).encode()
+
+
 # Where Systems Manager's answers have what was asked for (SSM API reference).
 _LISTS = {
     "DescribeInstanceInformation": "InstanceInformationList",

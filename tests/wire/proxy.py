@@ -26,6 +26,7 @@ BROKEN = "broken"
 DENIED = "denied"
 ANSWER_LOST = "answer lost"  # the call happens, then the connection breaks
 ANSWER_HELD = "answer held"  # the call happens, the answer waits for a release
+CONFLICT = "conflict"  # another transaction is at work on the row; DynamoDB only
 EMPTY_PAGE = "empty page"  # nothing yet, and a token for more; Systems Manager's lists only
 INCONCLUSIVE = "inconclusive"  # the call ends well and its one query does not; GetMetricData only
 CALL_HELD = "call held"  # the call waits for a release, and then never happens
@@ -36,8 +37,9 @@ _REFUSALS = {
     DENIED: protocols.denied,
 }
 
-# Answers that are well and say nothing.
-_NOTHING = {
+# Answers that are of one operation only.
+_SPECIAL = {
+    CONFLICT: protocols.conflict,
     EMPTY_PAGE: protocols.empty_page,
     INCONCLUSIVE: protocols.inconclusive,
 }
@@ -229,8 +231,8 @@ class Requests(BaseHTTPRequestHandler):
             return None
         if fault and fault.how in _REFUSALS:
             status, headers, answer = _REFUSALS[fault.how](call.service)
-        elif fault and fault.how in _NOTHING:
-            status, headers, answer = _NOTHING[fault.how](call.operation)
+        elif fault and fault.how in _SPECIAL:
+            status, headers, answer = _SPECIAL[fault.how](call.operation)
         else:
             try:
                 status, headers, answer = proxy.forward(

@@ -73,7 +73,8 @@ def ended(stack, instance, stage):
 @pytest.mark.parametrize("event", [{}, HEARTBEAT])
 def test_nothing_due_costs_one_call(stack, event):
     answer = stack.start(FOLLOW_UP).invoke(event)
-    assert answer.body == {"reports": [], "looked_at": 0, "left": [], "lag_seconds": 0}
+    nothing = {"reports": [], "looked_at": 0, "left": [], "unreadable": [], "lag_seconds": 0}
+    assert answer.body == nothing
     (call,) = answer.calls
     assert call.name == "dynamodb:Query" and json.loads(call.body)["IndexName"] == "due"
 
@@ -711,6 +712,53 @@ def test_an_incident_that_cannot_be_written_stays_due_and_holds_up_no_other(regi
     again = follow_up.invoke(HEARTBEAT)
     assert len(again.reports) >= 1
     assert [stack.stage(instance) for instance in instances] == ["watching"] * 2
+
+
+def test_a_row_that_cannot_be_read_stays_due_and_holds_up_no_other(region, stack):
+    """What a newer version has written, for one that was rolled back."""
+    instances = [fleet.standalone(region, ssm_output="disk-ok") for _ in range(2)]
+    function, follow_up = stack.start("disk-full"), stack.start(FOLLOW_UP)
+    for instance in instances:
+        function.invoke(alarms.alarm("disk-full.state-change", instance))
+    newer, other = instances
+    region.dynamodb.update_item(
+        TableName=stack.table,
+        Key={"pk": {"S": f"instance#{newer}"}, "sk": {"S": "incident"}},
+        UpdateExpression="SET incident = :json",
+        ExpressionAttributeValues={
+            ":json": {"S": json.dumps(stack.incident(newer) | {"stage": "of-tomorrow"})}
+        },
+    )
+    answer = beat(stack, follow_up)
+    (unreadable,) = answer.body["unreadable"]
+    assert newer in unreadable["why"] and "of-tomorrow" in unreadable["why"]
+    assert ("LeftDue", FOLLOW_UP, 1.0) in follow_up.metrics()
+    assert stack.stage(other) == "watching" and newer in stack.due()
+
+
+def test_an_end_does_not_wait_for_a_chat_that_cannot_be_told(region, stack):
+    instance = fleet.standalone(region, ssm_result="Cancelled")
+    opened(stack, "high-cpu", instance)
+    follow_up = stack.start(FOLLOW_UP, REMEDY_CHAT_TOPIC_ARN=f"{stack.topic}-that-was-deleted")
+    answer = beat(stack, follow_up)
+    assert answer.body["left"] == [] and answer.report["told"] is True
+    assert "the chat was not told" in follow_up.tail()
+    ended(stack, instance, "handed-over")
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "TransactWriteItems"])
+def test_an_end_is_written_although_another_member_takes_a_place(region, stack, operation):
+    """The place is given back by the first, the end is written by the second; a
+    transaction on one of their rows turns them away."""
+    instance = fleet.alone(region, agent="none")
+    with region.proxy.fault("ec2", "RebootInstances", wire.DENIED):
+        stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", instance))
+    with region.proxy.fault("dynamodb", operation, wire.CONFLICT, times=1) as fault:
+        answer = beat(stack, stack.start(FOLLOW_UP))
+    assert fault.hits == 1 and answer.body["left"] == [], answer.story()
+    ended(stack, instance, "handed-over")
+    leases = [row for row in stack.incidents() if row["sk"] == "leases"]
+    assert [key for row in leases for key in row if key.startswith("holder_")] == []
 
 
 def test_an_end_whose_notification_fails_is_told_by_the_next_beat(region, stack):

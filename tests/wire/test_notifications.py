@@ -128,9 +128,11 @@ def test_a_chat_topic_that_does_not_answer_is_said(region, stack):
     missing = stack.topic + "-missing"
     function = stack.start("high-cpu", REMEDY_CHAT_TOPIC_ARN=missing)
     answer = function.invoke(alarms.alarm("high-cpu.state-change", fleet.standalone(region)))
-    assert answer.report["outcome"] == "acted" and answer.report["told"] is False
+    assert answer.report["outcome"] == "acted" and answer.report["told"] is True
+    assert answer.report["untold"]["call"] == "sns:Publish"
+    assert ("Untold", "high-cpu", 1.0) in function.metrics()
     stack.notification()
-    assert "people were not told" in function.tail()
+    assert "the chat was not told" in function.tail()
 
 
 def test_a_storm_is_told_once_for_its_group_and_cause(region, stack):

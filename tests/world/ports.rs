@@ -17,6 +17,7 @@ use remedy::ledger::{Due, Leased, Ledger, Recorded};
 use remedy::notify::{Notification, Tell};
 use remedy::pause::{Pause, Scope};
 use remedy::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::report::Told;
 use remedy::result::Mode;
 
 use crate::Region;
@@ -379,11 +380,11 @@ impl Tell for Region {
         &self.place
     }
 
-    async fn tell(&self, notification: &Notification) -> Result<(), Gap> {
-        self.look(Verb::Tell, &notification.subject, |state| {
+    async fn tell(&self, notification: &Notification) -> Told {
+        let people = self.look(Verb::Tell, &notification.subject, |state| {
             state.topic.push(notification.clone());
-        })
-        .await
+        });
+        Told { people: people.await, chat: Ok(()) }
     }
 }
 

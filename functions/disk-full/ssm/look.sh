@@ -31,7 +31,7 @@ details() { # full|short
 }
 
 check_parameters() {
-  parameter Deadline 60 '^([2-9][0-9]|[12][0-9][0-9]|300)$' \
+  parameter Deadline 120 '^([2-9][0-9]|[12][0-9][0-9]|300)$' \
     'Seconds after which the script ends by itself.'
   parameter MountPoint / '^/[A-Za-z0-9._/-]{0,199}$' \
     'Where the file system of the alarm is mounted.'

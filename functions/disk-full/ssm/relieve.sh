@@ -8,7 +8,7 @@
 
 STEP_SECONDS=20
 SEARCH_SECONDS=6 # Kept for naming the largest files after the last step.
-OUT_OF_TIME=false
+OUT_OF_TIME=false IN_USE_KNOWN=true
 
 # Systemd's own files, sockets and locks that live in /tmp and look old.
 TMP_KEEP=(
@@ -241,10 +241,12 @@ conclude() {
   local left
   measure || finish failed 0 'the file system stopped answering'
   left="$USED_PERCENT % of bytes and $INODE_PERCENT % of inodes are in use"
-  if [ "$SSM_Mode" = report ]; then
-    finish report 0 "$left; $RECLAIMABLE bytes could go"
-  elif target_reached; then
+  if [ "$SSM_Mode" = apply ] && target_reached; then
     finish ok 0 "$left"
+  elif [ "$IN_USE_KNOWN" = false ]; then
+    finish failed 0 "which files are in use is not known, so none may go: $left"
+  elif [ "$SSM_Mode" = report ]; then
+    finish report 0 "$left; $RECLAIMABLE bytes could go"
   elif [ "$OUT_OF_TIME" = true ]; then
     finish failed 0 "deadline of $SSM_Deadline s reached: $left, target $SSM_TargetPercent %"
   fi
@@ -269,7 +271,7 @@ main() {
     prune_docker
     remove_old_kernels
   else
-    warn files_in_use:unknown
+    IN_USE_KNOWN=false
   fi
   find_deleted_open
   find_largest

@@ -87,6 +87,9 @@ async fn follow_up(
     for left in &beat.left {
         tracing::error!(incident_id = %left.incident_id, "it stays due: {}", left.why);
     }
+    for why in &beat.unreadable {
+        tracing::error!("what is due stays so: {why}");
+    }
     Ok(FollowedUp::Beat(beat))
 }
 

@@ -7,6 +7,7 @@ use lambda_runtime::tracing;
 use remedy::console::Place;
 use remedy::facts::Gap;
 use remedy::notify::{Notification, Tell};
+use remedy::report::Told;
 
 use crate::clients::Aws;
 use crate::failure::gap;
@@ -18,7 +19,7 @@ impl Tell for Aws {
         &self.place
     }
 
-    async fn tell(&self, notification: &Notification) -> Result<(), Gap> {
+    async fn tell(&self, notification: &Notification) -> Told {
         let people = self
             .publish(&self.topic_arn, notification)
             .subject(&notification.subject)
@@ -35,12 +36,13 @@ impl Tell for Aws {
             }
         })
         .await;
-        // Who reads the chat is told as well; that people were told hangs on their
-        // own topic.
-        if let Err(gap) = chat {
+        if let Err(gap) = &people {
+            tracing::error!("people were not told: {gap}");
+        }
+        if let Err(gap) = &chat {
             tracing::error!("the chat was not told: {gap}");
         }
-        people.inspect_err(|gap| tracing::error!("people were not told: {gap}"))
+        Told { people, chat }
     }
 }
 

@@ -346,6 +346,7 @@ fn gathering(
     };
     asked.command_id = command_id.cloned();
     let asked = asked.clone();
+    let booted_before = boot_before_reboot(&incident);
     let kept = match command {
         _ if asked.refused.is_some() => Kept::Missing { why: asked.refused.unwrap_or_default() },
         Fact::Known(Some(command)) if command.ended => {
@@ -366,8 +367,23 @@ fn gathering(
         _ => return wait(&incident, now),
     };
     incident.evidence = Some(Exhibit { at: asked.asked_at, kept });
+    let booted = incident.found.as_ref().and_then(|found| found.boot_id.as_ref());
+    if booted_before.is_some() && booted_before.as_ref() == booted {
+        // The call was lost: nothing else could tell that from a reboot.
+        let why = "the host still runs the boot it ran before".to_owned();
+        let failed = RefusedCall { no: No::NotThisInstance, why: why.clone() };
+        return Step::Climb(failing(incident, failed), Reason::RebootFailed { why });
+    }
     let reason = told_by_host(&incident);
     Step::Climb(incident, reason)
+}
+
+/// The boot that the host spoke from before the reboot that was tried last.
+fn boot_before_reboot(incident: &Incident) -> Option<String> {
+    let last = incident.attempts.last().filter(|last| last.rung == Rung::Reboot)?;
+    let spoke_at = incident.evidence.as_ref()?.at;
+    let found = incident.found.as_ref().filter(|_| spoke_at < last.claimed_at)?;
+    found.boot_id.clone()
 }
 
 /// What the host found goes into the incident; where its evidence is comes back.

@@ -14,9 +14,8 @@ use std::collections::BTreeMap;
 pub use self::chat::{DESCRIPTION_UNITS_MAX, KEYWORD_UNITS_MAX, STEP_UNITS_MAX, TITLE_UNITS_MAX};
 use self::wording::Wording;
 use crate::console::Place;
-use crate::facts::Gap;
 use crate::ledger::Ledger;
-use crate::report::Report;
+use crate::report::{Report, Told};
 
 /// The longest subject SNS accepts is 99 characters (SNS API reference,
 /// `Publish`: "must be less than 100 characters long").
@@ -64,7 +63,7 @@ pub trait Tell {
 
     /// `sns:Publish` to the notification topic and, if there is one, to the
     /// chat topic, at once.
-    async fn tell(&self, notification: &Notification) -> Result<(), Gap>;
+    async fn tell(&self, notification: &Notification) -> Told;
 }
 
 /// Tells people what became of an alarm, and notes in the report whether that

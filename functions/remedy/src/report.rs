@@ -106,7 +106,7 @@ pub struct Report {
     /// Whether people were told: `false` if that failed, and if there was
     /// nothing worth telling.
     pub told: bool,
-    /// Why telling people failed, if it did.
+    /// Why telling people, or their chat, failed, if it did.
     pub untold: Option<Gap>,
 }
 
@@ -180,6 +180,15 @@ pub struct LogLine {
     pub because: String,
     /// The report as JSON.
     pub report: String,
+}
+
+/// What became of telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// By the notification topic: whether people were told hangs on this.
+    pub people: Result<(), Gap>,
+    /// By the chat topic, if there is one.
+    pub chat: Result<(), Gap>,
 }
 
 impl Report {
@@ -283,9 +292,9 @@ impl Report {
     }
 
     /// Notes what became of telling people.
-    pub fn note_telling(&mut self, told: Result<(), Gap>) {
-        self.told = told.is_ok();
-        self.untold = told.err();
+    pub fn note_telling(&mut self, told: Told) {
+        self.told = told.people.is_ok();
+        self.untold = told.people.err().or(told.chat.err());
     }
 
     /// The report as a line of the log.

@@ -264,7 +264,7 @@ where
     report.rung = refusal.rung;
     if told {
         notify::tell_once(&mut report, teller(alarm, invocation), world).await;
-        if report.untold.is_some() {
+        if report.untold.is_some() && !report.told {
             let mut untold = incident.waiting_until(incident.due_at);
             untold.held_back = Some(HeldBack { since: facts.observed_at, told: false });
             report.because.extend(world.record(&untold).await.err().map(Reason::NotRecorded));

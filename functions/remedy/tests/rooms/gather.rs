@@ -7,12 +7,12 @@ use remedy::facts::{Command, Fact, Facts, Platform};
 use remedy::gather::{comes_first, may_say_otherwise};
 use remedy::guard::clear_climb;
 use remedy::ids::{BucketName, CommandId};
-use remedy::incident::{Found, Gathering, Incident, Stage};
+use remedy::incident::{Found, Gathering, Incident, Rung, Stage};
 use remedy::next::{Step, next};
 use remedy::policy::Policy;
 use remedy::scene::Scene;
 
-use crate::given::{agent, ago, facts, incident, now, policy, silence};
+use crate::given::{agent, ago, attempt, facts, incident, now, policy, silence};
 use crate::next::said;
 
 fn missing(minutes: i64) -> Exhibit {
@@ -223,6 +223,31 @@ fn what_a_host_says_now_outranks_what_it_said_before() {
     };
     assert_eq!(persons(&ended("Success", &kept("\"uploaded\":true"))), Some(2));
     assert_eq!(persons(&ended("Failed", "")), Some(7), "silence takes nothing back");
+}
+
+#[test]
+fn a_host_that_still_runs_its_old_boot_was_not_rebooted() {
+    let rows = [
+        ("the reboot was lost", Rung::Reboot, Some("b"), 40, "climb: reboot-failed"),
+        ("it booted", Rung::Reboot, Some("a"), 40, "climb: evidence-kept"),
+        ("nobody knows what it ran before", Rung::Reboot, None, 40, "climb: evidence-kept"),
+        ("what it said came after the reboot", Rung::Reboot, Some("b"), 20, "climb: evidence-kept"),
+        ("nobody asked for a reboot", Rung::Cleanup, Some("b"), 40, "climb: evidence-kept"),
+    ];
+    for (rule, rung, boot_id, spoke, expected) in rows {
+        let incident = Incident {
+            stage: Stage::Gathering,
+            gathering: Some(asked(1, 2)),
+            attempts: vec![attempt(rung)],
+            evidence: Some(missing(spoke)),
+            found: Some(Found { boot_id: boot_id.map(str::to_owned), ..Found::default() }),
+            ..incident(HighCpu)
+        };
+        let evidence_bucket = BucketName::new("remedy-evidence").ok();
+        let scene = ended("Success", &kept("\"uploaded\":true"));
+        let step = next(&incident, &scene, now(), &Policy { evidence_bucket, ..policy() });
+        assert_eq!(said(&step), expected, "{rule}");
+    }
 }
 
 #[test]

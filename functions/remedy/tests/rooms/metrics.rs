@@ -8,7 +8,7 @@ use remedy::follow_up::{Beat, Left};
 use remedy::incident::{Incident, Past, Rung, Stage};
 use remedy::metrics::{Line, Metric, of_answer, of_beat};
 use remedy::reason::Reason;
-use remedy::report::{Outcome, Report};
+use remedy::report::{Outcome, Report, Told};
 use remedy::respond::{Answer, RespondError};
 use serde_json::Value;
 
@@ -129,7 +129,7 @@ fn a_symptom_that_came_back_counts_by_the_rung_that_did_not_last() {
 #[test]
 fn a_message_that_reached_nobody_counts() {
     let mut report = step(Rung::Reboot, Stage::Rebooting, vec![Reason::LeftService]);
-    report.note_telling(Err(gap("sns:Publish")));
+    report.note_telling(Told { people: Err(gap("sns:Publish")), chat: Ok(()) });
     assert_eq!(counted(&answer(vec![report])), ["Untold high-cpu 1.0"]);
 }
 
@@ -193,7 +193,7 @@ fn every_line() -> Vec<Line> {
     let mut reports = every_reason();
     reports.push(opening(Rung::Replace, Stage::Replacing, Outcome::Acted));
     reports.push(after(vec![past(Symptom::MemoryPressure, Some(Rung::Reboot), 5)]));
-    reports[0].note_telling(Err(gap("sns:Publish")));
+    reports[0].note_telling(Told { people: Ok(()), chat: Err(gap("sns:Publish")) });
     let unreadable = Unreadable {
         field: "event".to_owned(),
         expected: "JSON".to_owned(),
