@@ -404,7 +404,26 @@ def test_an_instance_that_does_not_come_back_is_a_persons(region, stack):
     answers = [beat(stack, follow_up, minutes=5) for _ in range(3)]
     assert "not-back" in codes(answers[-1]) and answers[-1].report["handed_over"] is True
     assert calls_of(answers, "ec2:RebootInstances") == []
-    ended(stack, instance, "handed-over")
+    assert beat(stack, follow_up).reports == [], "it is told once"
+    beat(stack, follow_up, minutes=180)
+    ended(stack, instance, "expired")
+
+
+def test_while_one_does_not_come_back_no_other_of_its_pool_is_rebooted(region, stack):
+    pool = fleet.OPTED_IN | {"auto-remediation-pool": "batch"}
+    first, second = (fleet.standalone(region, tags=pool, agent="none") for _ in range(2))
+    opened(stack, "high-cpu", first)
+    fleet.tag(region, first, {"test:instance-status": "impaired"})
+    follow_up = stack.start(FOLLOW_UP)
+    for _ in range(4):
+        beat(stack, follow_up, minutes=5)
+    assert stack.stage(first) == "rebooting"
+    answer = stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", second))
+    assert answer.actions == [] and "budget" in answer.because(), answer.because()
+    fleet.tag(region, first, {"test:instance-status": "ok"})
+    later.passes(stack, 2, first)
+    follow_up.invoke(HEARTBEAT)
+    assert stack.stage(first) == "watching", "it is back after all"
 
 
 def balanced(region, **pretend):

@@ -235,8 +235,12 @@ where
     let cleared = match guard::clear_climb(decision, incident, &facts, policy) {
         Ok(cleared) => cleared,
         Err(refusal) if refusal.handed_over => {
+            let stays_out = matches!(reason, Reason::NotBack { .. }) && incident.group.is_none();
             let mut because = vec![reason];
             because.extend(refusal.because);
+            if stays_out {
+                return stay_out(incident, because, now, world).await;
+            }
             let ended = incident.moved_to(Stage::HandedOver, now);
             return ending(incident, ended, because, now, policy, world).await;
         }
@@ -401,6 +405,30 @@ where
     if tell_now {
         notify::tell_once(&mut report, held.id.to_string(), world).await;
     }
+    Ok(Some(report))
+}
+
+/// A standalone instance that did not come back from its reboot is a person's. No
+/// group counts it as out, so its incident goes on while it is, within its time,
+/// and keeps its place: what did this to one would do it to the next.
+async fn stay_out<W>(
+    incident: &Incident,
+    because: Vec<Reason>,
+    now: Timestamp,
+    world: &W,
+) -> Result<Option<Report>, Gap>
+where
+    W: Ledger + Tell,
+{
+    let mut out = incident.waiting_until(now + SignedDuration::from_mins(1));
+    out.held_back = Some(HeldBack { since: now, told: true });
+    let mut report = Report::of(&out, Outcome::Held, because, now);
+    report.handed_over = true;
+    out.note(report.entry());
+    if !world.record(&out).await? {
+        return Ok(None);
+    }
+    notify::tell(&mut report, world).await;
     Ok(Some(report))
 }
 

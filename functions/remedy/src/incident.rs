@@ -495,6 +495,13 @@ impl Incident {
         self.asks().is_some_and(|gathering| at == Some(gathering.asked_at))
     }
 
+    /// Whether it has told that its instance, which no group counts as out, did not
+    /// come back from its reboot, and goes on for as long as that lasts.
+    pub fn stays_out(&self) -> bool {
+        let told = self.held_back.is_some_and(|held_back| held_back.told);
+        self.stage == Stage::Rebooting && self.group.is_none() && told
+    }
+
     /// The comment of the command that is sent in this stage, by which it is
     /// found again.
     pub fn comment(&self) -> String {

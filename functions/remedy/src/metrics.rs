@@ -265,7 +265,9 @@ fn end(report: &Report) -> Option<&'static str> {
         (Outcome::Resolved, _) => Some("resolved"),
         (Outcome::Held, Some(Stage::Expired)) => Some("expired"),
         (Outcome::Held, Some(Stage::Withdrawn)) => Some("withdrawn"),
-        (Outcome::Held, _) if report.handed_over => Some("handed-over"),
+        (Outcome::Held, stage) if report.handed_over && !stage.is_some_and(Stage::is_open) => {
+            Some("handed-over")
+        }
         _ => None,
     }
 }

@@ -511,6 +511,8 @@ fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
             Step::CarryOn(Deed::ComeBack, incident.clone(), Reason::UpAgain)
         }
         None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain),
+        // A person has heard of it. It keeps its place meanwhile.
+        Some(_) if incident.stays_out() => wait(incident, now),
         Some(why) if overdue(incident, now) => {
             let reason = Reason::NotBack { after, why };
             if incident.standby.is_none() {

@@ -130,9 +130,10 @@ fn done(report: &Report) -> String {
             "The Auto Scaling group was asked to replace the instance.".to_owned()
         }
         (Outcome::Resolved, ..) => "The incident was closed.".to_owned(),
-        (Outcome::Held, ..) if report.handed_over => {
-            "Nothing more; the incident was closed.".to_owned()
-        }
+        (Outcome::Held, stage, _) if report.handed_over => match stage {
+            Some(stage) if stage.is_open() => "Nothing more.".to_owned(),
+            _ => "Nothing more; the incident was closed.".to_owned(),
+        },
         (Outcome::Held, _, Some(rung)) => format!("Nothing. A {rung} was held back."),
         _ => "Nothing.".to_owned(),
     }
@@ -177,6 +178,10 @@ fn next(report: &Report) -> String {
              closes the incident, if not it takes the next rung, and you hear of either."
         }
         Outcome::Resolved => "Nothing. The next alarm opens a new incident.",
+        Outcome::Held if report.handed_over && report.times.is_some() => {
+            "The follow-up looks every minute whether it is back, until the incident runs out of \
+             time, and it keeps its place in the disruption budget of its pool."
+        }
         Outcome::Held if report.handed_over => "Nothing more is done to this instance.",
         Outcome::Held if report.times.is_some() => {
             "The follow-up asks again every minute, until the incident runs out of time."

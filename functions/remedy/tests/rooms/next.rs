@@ -6,7 +6,7 @@ use remedy::alarm::Symptom::HighCpu;
 use remedy::evidence::Kept;
 use remedy::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState, StatusChecks};
 use remedy::ids::{BucketName, CommandId, GroupName};
-use remedy::incident::{Incident, No, RefusedCall, Rung, Stage, Standby};
+use remedy::incident::{HeldBack, Incident, No, RefusedCall, Rung, Stage, Standby};
 use remedy::ledger::Deed;
 use remedy::next::{Step, next, while_allowed};
 use remedy::policy::Policy;
@@ -330,6 +330,25 @@ fn who_reboots_in_place_is_watched_or_climbs() {
             ("its agent is not", 15, |it| agent(it).last_ping = Some(ago(12)), "climb: not-back"),
         ],
     );
+}
+
+#[test]
+fn who_stays_out_is_looked_at_and_told_of_once() {
+    let told: fn(&mut Incident) = |it| {
+        it.group = None;
+        it.held_back = Some(HeldBack { since: ago(5), told: true });
+    };
+    let still_out: fn(&mut Facts) = |it| status(it, false, true);
+    let rows = [
+        ("it is still out", 20, still_out, "wait"),
+        ("it is back after all", 20, back as fn(&mut Facts), "to Watching: up-again"),
+    ];
+    check(Stage::Rebooting, told, &rows);
+    let in_a_group: fn(&mut Incident) = |it| {
+        it.held_back = Some(HeldBack { since: ago(5), told: true });
+    };
+    let rows = [("a group may still replace it", 20, still_out, "climb: not-back")];
+    check(Stage::Rebooting, in_a_group, &rows);
 }
 
 #[test]

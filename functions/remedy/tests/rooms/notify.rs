@@ -10,7 +10,7 @@ use remedy::evidence::{Exhibit, Kept};
 use remedy::facts::Gap;
 use remedy::fold::Repeats;
 use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::{Rung, Stage};
+use remedy::incident::{Incident, Rung, Stage};
 use remedy::notify::{
     DESCRIPTION_UNITS_MAX, KEYWORD_UNITS_MAX, MESSAGE_BYTES_MAX, Notification, STEP_UNITS_MAX,
     SUBJECT_CHARS_MAX, TITLE_UNITS_MAX, render,
@@ -57,6 +57,14 @@ fn renderings(report: &Report) -> String {
     .concat()
 }
 
+/// A standalone instance did not come back from its reboot.
+fn stays_out() -> Report {
+    let why = "its SSM agent does not answer";
+    let because = vec![Reason::NotBack { after: jiff::SignedDuration::from_mins(15), why }];
+    let out = Incident { group: None, ..at(Rung::Reboot, Stage::Rebooting) };
+    Report { handed_over: true, ..Report::of(&out, Outcome::Held, because, now()) }
+}
+
 #[test]
 fn every_situation_is_told_in_every_rendering() {
     let lowest = |rung| Reason::LowestRung { rung, symptom: Symptom::MemoryPressure };
@@ -85,6 +93,7 @@ fn every_situation_is_told_in_every_rendering() {
             },
         ),
         ("handed-over", step(Rung::Replace, Stage::HandedOver, vec![still(), Reason::NotInGroup])),
+        ("stays-out", stays_out()),
         (
             "expired",
             step(
