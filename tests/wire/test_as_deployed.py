@@ -377,6 +377,43 @@ def test_without_its_permission_a_member_stays(
     assert group.ids() == group.members
 
 
+def followed_up(deployment, instance, call):
+    """What the follow-up says about the instance, once it names the call."""
+    for _ in range(8):
+        later.passes(deployment, 11, instance)
+        answer = ask(deployment, "FollowUpFunction", {"instance_id": instance})
+        for said in answer["reports"]:
+            if call in because(said):
+                return said
+    raise AssertionError(f"{call} is never named: {deployment.incident(instance)}")
+
+
+def test_without_its_permission_no_result_of_a_command_is_known(account, without):
+    instance = fleet.standalone(account, ssm_output="cpu-ok")
+    deployment = without("FollowUpFunction", "Commands")
+    report(deployment, "high-cpu", instance)
+    said = followed_up(deployment, instance, "ssm:GetCommandInvocation")
+    assert "AccessDenied" in because(said) and "cleanup-failed" in because(said)
+
+
+def test_without_its_permission_a_member_that_does_not_come_back_is_told_of(account, without):
+    group = fleet.group(account, agent="none", health_check="ELB")
+    member = group.members[0]
+    deployment = without("FollowUpFunction", "ComeBack")
+    report(deployment, "high-cpu", member)
+    said = followed_up(deployment, member, "autoscaling:ExitStandby")
+    assert said["outcome"] == "held" and "AccessDenied" in because(said)
+    assert group.lifecycle_of(member) == "Standby"
+
+
+@pytest.mark.parametrize(("sid", "kept"), [("KeepEvidence", "in-log"), ("ReadConsole", "missing")])
+def test_without_its_permission_evidence_holds_nothing_up(account, without, sid, kept):
+    instance = fleet.standalone(account, tags=ALONE, agent="none")
+    answer = report(without("RoadPolicy", sid), "high-cpu", instance)
+    assert (answer["outcome"], answer["rung"]) == ("acted", "reboot"), because(answer)
+    assert answer["evidence"]["kept"] == kept, answer["evidence"]
+
+
 def test_without_its_permission_nobody_is_told(account, without):
     instance = fleet.standalone(account)
     deployment = without("RoadPolicy", "Tell")

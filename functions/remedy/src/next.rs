@@ -252,7 +252,7 @@ fn cleaning(
             cleaned(incident, said, now, policy)
         }
         _ if overdue(&incident, now) => {
-            let why = "gave no result in time".to_owned();
+            let why = late("gave no result in time", command);
             exhibit(&mut incident, Kept::Missing { why: format!("the host's script {why}") });
             Step::Climb(incident, Reason::CleanupFailed { why })
         }
@@ -262,6 +262,14 @@ fn cleaning(
             Step::CarryOn(Deed::Clean, incident, Reason::NeverAsked)
         }
         _ => wait(&incident, now),
+    }
+}
+
+/// That a command's time is over; and why it is not known how it goes, if it is not.
+fn late(what: &str, command: &Fact<Option<Command>>) -> String {
+    match command {
+        Fact::Unknown(gap) => format!("{what}: {gap}"),
+        Fact::Known(_) => what.to_owned(),
     }
 }
 
@@ -355,7 +363,7 @@ fn gathering(
             gathered(&mut incident, said, policy)
         }
         _ if now.duration_since(asked.asked_at) >= policy.gathering_takes + ON_THE_WAY => {
-            Kept::Missing { why: "the host gave no answer in time".to_owned() }
+            Kept::Missing { why: late("the host gave no answer in time", command) }
         }
         Fact::Known(None)
             if command_id.is_none()
