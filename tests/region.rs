@@ -330,6 +330,7 @@ fn a_metric_comes_late_and_stops_with_its_host() {
         bad: Bad::Up,
         statistic: Statistic::Average,
         period: 60,
+        scope: None,
     };
     let count = |seconds: i64| {
         pass(&region, seconds);

@@ -72,7 +72,7 @@ impl Look for Aws {
             .values(id.as_str())
             .build()
             .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
-        let call = self.ssm.describe_instance_information().filters(filter);
+        let call = self.ssm.describe_instance_information().filters(filter).max_results(50);
         let ask = async |token| {
             let answer = call.clone().set_next_token(token).send().await;
             let answer = answer.map_err(|error| gap(CALL, &error))?;
@@ -262,6 +262,10 @@ impl Look for Aws {
         until: Timestamp,
     ) -> Result<Vec<Datapoint>, Gap> {
         const CALL: &str = "cloudwatch:GetMetricData";
+        // CloudWatch refuses a window of no seconds, in which nothing is to be seen.
+        if until.as_second() <= since.as_second() {
+            return Ok(Vec::new());
+        }
         let at =
             |time: Timestamp| aws_sdk_cloudwatch::primitives::DateTime::from_secs(time.as_second());
         let answer = self
@@ -290,6 +294,8 @@ impl Look for Aws {
                 let at = Timestamp::from_second(at.secs()).ok()?;
                 Some(Datapoint { at, value: *value })
             })
+            // The start of the window is rounded down to its minute.
+            .filter(|datapoint| datapoint.at >= since)
             .collect())
     }
 
@@ -311,9 +317,9 @@ impl Look for Aws {
     }
 }
 
-/// Systems Manager may answer a filtered list with an empty page and a token: it
-/// has not looked at everything yet. After so many it counts as no answer.
-const EMPTY_PAGES_MAX: usize = 5;
+/// Systems Manager may answer a filtered list with an empty page and a token: it cuts
+/// the page first and filters then. After so many it counts as no answer.
+const EMPTY_PAGES_MAX: usize = 20;
 
 /// The first page that has anything, empty if the list is.
 async fn first_with_any<T>(
@@ -370,18 +376,24 @@ fn named(statistic: &Statistic) -> (&str, &str) {
     }
 }
 
+/// The alarm's own query, for this instance's series alone (`CloudWatch` user guide,
+/// "Metrics Insights query components and syntax").
 fn insights(series: &Series) -> String {
     let (_, function) = named(&series.statistic);
-    let quoted = |text: &str| text.replace('\'', "''");
-    let conditions: Vec<String> = series
-        .dimensions
-        .iter()
-        .map(|(name, value)| format!("\"{}\" = '{}'", name.replace('"', ""), quoted(value)))
-        .collect();
+    let quoted = |text: &str, mark: char| {
+        let escaped = text.replace('\\', "\\\\").replace(mark, &format!("\\{mark}"));
+        format!("{mark}{escaped}{mark}")
+    };
+    let label = |(name, value): (&String, &String)| {
+        format!("{} = {}", quoted(name, '"'), quoted(value, '\''))
+    };
+    let mut conditions: Vec<String> = series.dimensions.iter().map(label).collect();
+    let scope = series.scope.as_ref();
+    conditions.extend(scope.and_then(|scope| scope.condition.clone()));
     format!(
-        "SELECT {function}(\"{}\") FROM \"{}\" WHERE {}",
-        series.name,
-        series.namespace,
+        "SELECT {function}({}) FROM {} WHERE {}",
+        quoted(&series.name, '"'),
+        scope.map_or_else(|| quoted(&series.namespace, '"'), |scope| scope.from.clone()),
         conditions.join(" AND ")
     )
 }
@@ -529,4 +541,40 @@ fn is_finished(status: &str) -> bool {
         status,
         "Successful" | "Failed" | "Cancelled" | "RollbackFailed" | "RollbackSuccessful"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use remedy::alarm::{Bad, Scope};
+
+    use super::*;
+
+    #[test]
+    fn a_query_for_one_instance_reads_what_the_alarms_own_query_reads() {
+        let mut series = Series {
+            namespace: "CWAgent".to_owned(),
+            name: "disk_used_percent".to_owned(),
+            dimensions: [("InstanceId".to_owned(), "i-0123abcd".to_owned())].into(),
+            exact: false,
+            bad: Bad::Up,
+            statistic: Statistic::Average,
+            period: 300,
+            scope: None,
+        };
+        assert_eq!(
+            insights(&series),
+            r#"SELECT AVG("disk_used_percent") FROM "CWAgent" WHERE "InstanceId" = 'i-0123abcd'"#
+        );
+        series.dimensions.insert("path".to_owned(), r"/it's\here".to_owned());
+        series.scope = Some(Scope {
+            from: "SCHEMA(CWAgent, InstanceId, path)".to_owned(),
+            condition: Some("fstype != 'tmpfs'".to_owned()),
+        });
+        assert_eq!(
+            insights(&series),
+            r#"SELECT AVG("disk_used_percent") FROM SCHEMA(CWAgent, InstanceId, path) WHERE "#
+                .to_owned()
+                + r#""InstanceId" = 'i-0123abcd' AND "path" = '/it\'s\\here' AND fstype != 'tmpfs'"#
+        );
+    }
 }

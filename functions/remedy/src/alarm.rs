@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::field::{Field, quoted};
-pub use self::seen::{Bad, Seen, Series, Statistic, Unit};
+pub use self::seen::{Bad, Scope, Seen, Series, Statistic, Unit};
 use crate::ids::{ActionId, IncidentId, InstanceId, MountPoint};
 
 /// What an alarm is about.

@@ -230,6 +230,7 @@ mod tests {
                 bad: Bad::Up,
                 statistic,
                 period,
+                scope: None,
             }),
         }
     }

@@ -52,6 +52,10 @@ pub(super) struct Query<'a> {
     pub(super) metric: &'a str,
     /// The metric's namespace.
     pub(super) namespace: &'a str,
+    /// Where its series are from, in the query's words: the namespace, or a schema.
+    pub(super) from: &'a str,
+    /// Which of them it reads, in the query's words, if not all.
+    pub(super) condition: Option<&'a str>,
 }
 
 /// Whether `text` is a Metrics Insights query rather than metric math.
@@ -62,7 +66,8 @@ pub(super) fn is_query(text: &str) -> bool {
 /// Reads `SELECT function(metric) FROM namespace ...` or `... FROM
 /// SCHEMA(namespace, label, ...) ...`.
 pub(super) fn query(text: &str) -> Option<Query<'_>> {
-    let tokens = tokens(text);
+    let pieces = pieces(text);
+    let tokens: Vec<Token<'_>> = pieces.iter().map(|(_, token)| *token).collect();
     let (Token::Word(function), rest) = tokens.get(1..)?.split_first()? else {
         return None;
     };
@@ -85,7 +90,27 @@ pub(super) fn query(text: &str) -> Option<Query<'_>> {
     let Some(Token::Word(namespace) | Token::Quoted(namespace)) = namespace else {
         return None;
     };
-    from.eq_ignore_ascii_case("FROM").then_some(Query { function, metric, namespace })
+    if !from.eq_ignore_ascii_case("FROM") {
+        return None;
+    }
+    // `SELECT function ( metric ) FROM`: six tokens and what follows them.
+    let clause = |names: &[&str]| {
+        let begins = |piece: &&(usize, Token<'_>)| match piece.1 {
+            Token::Word(word) => names.iter().any(|name| word.eq_ignore_ascii_case(name)),
+            _ => false,
+        };
+        pieces.iter().skip(6).find(begins).map_or(text.len(), |(at, _)| *at)
+    };
+    let ends = clause(&["GROUP", "ORDER", "LIMIT"]);
+    let condition_at = clause(&["WHERE"]).min(ends);
+    let condition = text.get(condition_at + "WHERE".len()..ends).map(str::trim);
+    Some(Query {
+        function,
+        metric,
+        namespace,
+        from: text.get(pieces.get(6)?.0..condition_at)?.trim(),
+        condition: condition.filter(|condition| !condition.is_empty()),
+    })
 }
 
 /// A piece of an expression.
@@ -100,6 +125,11 @@ enum Token<'a> {
 }
 
 fn tokens(text: &str) -> Vec<Token<'_>> {
+    pieces(text).into_iter().map(|(_, token)| token).collect()
+}
+
+/// The tokens, each with where it begins.
+fn pieces(text: &str) -> Vec<(usize, Token<'_>)> {
     let in_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
@@ -114,7 +144,7 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
         } else {
             (Token::Symbol(first), after)
         };
-        tokens.push(token);
+        tokens.push((text.len() - rest.len(), token));
         rest = remaining.trim_start();
     }
     tokens
@@ -174,11 +204,30 @@ mod tests {
             ("SELECT", None),
             ("SELECT MAX(a) FROM SCHEMA(", None),
         ] {
-            let query = query(text).map(|q| (q.function, q.metric, q.namespace));
-            assert_eq!(query, expected, "{text}");
+            let named = query(text).map(|q| (q.function, q.metric, q.namespace));
+            assert_eq!(named, expected, "{text}");
             assert!(is_query(text), "{text}");
         }
         assert!(!is_query("SELECTED + m1"));
         assert!(!is_query(""));
+    }
+
+    #[test]
+    fn a_query_says_which_series_it_reads() {
+        for (text, from, condition) in [
+            ("SELECT MAX(m) FROM \"CWAgent\" GROUP BY InstanceId", "\"CWAgent\"", None),
+            ("SELECT MAX(m) FROM CWAgent", "CWAgent", None),
+            (
+                "select max(m) from SCHEMA(\"AWS/EC2\", InstanceId)  where a = 'b' AND \
+                 \"c d\" != 'where' order by MAX() LIMIT 5",
+                "SCHEMA(\"AWS/EC2\", InstanceId)",
+                Some("a = 'b' AND \"c d\" != 'where'"),
+            ),
+            ("SELECT MAX(m) FROM \"group\" WHERE x='1'", "\"group\"", Some("x='1'")),
+            ("SELECT MAX(m) FROM a WHERE", "a", None),
+        ] {
+            let query = query(text).unwrap();
+            assert_eq!((query.from, query.condition), (from, condition), "{text}");
+        }
     }
 }

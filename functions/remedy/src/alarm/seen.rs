@@ -57,6 +57,19 @@ pub struct Series {
     /// The alarm's period, in seconds.
     #[serde(default = "a_minute")]
     pub period: u32,
+    /// Of a query's series: what else it says of those it reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+}
+
+/// Which series a Metrics Insights query reads, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The namespace or schema behind `FROM`.
+    pub from: String,
+    /// The condition behind `WHERE`, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
 }
 
 fn a_minute() -> u32 {

@@ -10,7 +10,7 @@ use super::expression::{self, Sense};
 use super::field::Field;
 use super::metric::{self, Dimension, Mount, Whose};
 use super::{
-    Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Series, Statistic,
+    Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Scope, Series, Statistic,
     Symptom, Unit,
 };
 use crate::ids::{InstanceId, MountPoint};
@@ -66,6 +66,7 @@ struct Source<'t> {
     counts: bool,
     statistic: Statistic,
     period: Option<u32>,
+    scope: Option<Scope>,
     dimensions: Option<&'t [Dimension<'t>]>,
 }
 
@@ -156,6 +157,7 @@ impl Transition<'_> {
                 counts: stat.is_some_and(metric::counts_datapoints),
                 statistic: stat.map(Statistic::named).unwrap_or_default(),
                 period,
+                scope: None,
                 dimensions: Some(dimensions),
             }),
             &Watched::Expression { text, period } if expression::is_query(text) => {
@@ -168,6 +170,10 @@ impl Transition<'_> {
                     counts: query.function.eq_ignore_ascii_case("COUNT"),
                     statistic: Statistic::named(query.function),
                     period,
+                    scope: Some(Scope {
+                        from: query.from.to_owned(),
+                        condition: query.condition.map(str::to_owned),
+                    }),
                     dimensions: None,
                 })
             }
@@ -232,6 +238,7 @@ impl Transition<'_> {
             bad: subject.bad,
             statistic: source.statistic.clone(),
             period: source.period.unwrap_or(60),
+            scope: source.scope.clone(),
         })
     }
 

@@ -50,6 +50,7 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
             bad: Bad::Up,
             statistic: Statistic::Average,
             period: 60,
+            scope: None,
         }),
         evidence: Evidence::Measured { value: Some(96.4), threshold: Some(90.0) },
         reason: "Threshold Crossed".to_owned(),
