@@ -145,6 +145,19 @@ fn a_group_that_checks_no_more_than_ec2_lets_its_members_reboot() {
 }
 
 #[test]
+fn a_reboot_in_standby_that_begins_late_has_its_own_time() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1)).with_host(|it| it.persons = 1);
+    play.minutes(110);
+    let mut play = play.with_host(|host| host.persons = 0);
+    play.until(Stage::Draining);
+    let incident = play.incident().unwrap();
+    let left = incident.expires_at.duration_since(play.region.now());
+    assert!(left >= SignedDuration::from_mins(105), "an hour to drain, and back: {left}");
+    assert!(incident.lease.unwrap().until > incident.expires_at, "its place outlasts it");
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+}
+
+#[test]
 fn who_cannot_leave_service_is_replaced() {
     let play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
     play.region.break_call(Verb::LeaveService, Fault::Refused("ValidationError: no"));

@@ -409,6 +409,18 @@ def test_an_instance_that_does_not_come_back_is_a_persons(region, stack):
     ended(stack, instance, "expired")
 
 
+def test_that_one_does_not_come_back_is_told_until_somebody_hears(region, stack):
+    instance = fleet.standalone(region, agent="none")
+    opened(stack, "high-cpu", instance)
+    fleet.tag(region, instance, {"test:instance-status": "impaired"})
+    follow_up = stack.start(FOLLOW_UP)
+    with region.proxy.fault("sns", "Publish", wire.DENIED):
+        answer = beat(stack, follow_up, minutes=16)
+    assert "not-back" in codes(answer) and answer.report["told"] is False
+    assert beat(stack, follow_up).report["told"] is True
+    assert beat(stack, follow_up).reports == []
+
+
 def test_while_one_does_not_come_back_no_other_of_its_pool_is_rebooted(region, stack):
     pool = fleet.OPTED_IN | {"auto-remediation-pool": "batch"}
     first, second = (fleet.standalone(region, tags=pool, agent="none") for _ in range(2))

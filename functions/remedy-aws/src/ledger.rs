@@ -47,6 +47,9 @@ const QUERY: &str = "dynamodb:Query";
 /// partition: a fleet has few incidents at a time.
 const DUE: &str = "due";
 
+/// Pages read of what is due, if the first have nothing that can be read.
+const PAGES_MAX: usize = 4;
+
 const OVER_THE_VERSION_BEFORE: &str = "incident_id = :incident_id AND version = :before";
 
 /// Rows stay this long after their incident no longer holds its instance, so
@@ -231,7 +234,7 @@ impl Ledger for Aws {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, Gap> {
-        let answer = self
+        let query = self
             .dynamodb
             .query()
             .table_name(&self.table)
@@ -239,15 +242,22 @@ impl Ledger for Aws {
             .key_condition_expression("due_shard = :due AND due_at <= :now")
             .expression_attribute_values(":due", text(DUE))
             .expression_attribute_values(":now", number(now.as_second()))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| gap(QUERY, &error))?;
-        let mut due = Due::default();
-        for row in answer.items() {
-            match incident_of(QUERY, row) {
-                Ok(incident) => due.incidents.push(incident),
-                Err(gap) => due.unreadable.push(gap),
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let (mut due, mut after) = (Due::default(), None);
+        for _ in 0..PAGES_MAX {
+            let page = query.clone().set_exclusive_start_key(after).send().await;
+            let page = page.map_err(|error| gap(QUERY, &error))?;
+            let read = due.incidents.len();
+            for row in page.items() {
+                match incident_of(QUERY, row) {
+                    Ok(incident) => due.incidents.push(incident),
+                    Err(gap) => due.unreadable.push(gap),
+                }
+            }
+            after = page.last_evaluated_key;
+            // A page of nothing but what cannot be read keeps nobody from its turn.
+            if after.is_none() || due.incidents.len() > read {
+                break;
             }
         }
         Ok(due)

@@ -420,16 +420,30 @@ async fn stay_out<W>(
 where
     W: Ledger + Tell,
 {
-    let mut out = incident.waiting_until(now + SignedDuration::from_mins(1));
-    out.held_back = Some(HeldBack { since: now, told: true });
+    let Some(turn) = take_turn(incident, now + TURN_LASTS, world).await? else {
+        return Ok(None);
+    };
+    let mut out = Incident { taken_until: None, ..turn.waiting_until(now + TURN_LASTS) };
     let mut report = Report::of(&out, Outcome::Held, because, now);
     report.handed_over = true;
-    out.note(report.entry());
-    if !world.record(&out).await? {
-        return Ok(None);
-    }
     notify::tell(&mut report, world).await;
+    // If nobody heard of it the next beat tells.
+    out.stays_out = report.told;
+    out.note(report.entry());
+    let problem = not_recorded(world.record(&out).await);
+    report.because.extend(problem.map(Reason::NotRecorded));
     Ok(Some(report))
+}
+
+/// Writes that this beat is about to tell of the incident, so that of two beats one
+/// tells. `None` if another was first.
+async fn take_turn(
+    incident: &Incident,
+    until: Timestamp,
+    world: &impl Ledger,
+) -> Result<Option<Incident>, Gap> {
+    let turn = Incident { taken_until: Some(until), ..incident.waiting_until(until) };
+    Ok(world.record(&turn).await?.then_some(turn))
 }
 
 /// When a rung that is held back is tried again. Those that a shared cause holds
@@ -494,10 +508,9 @@ where
 {
     // If nobody can be told it is tried again, ever more rarely.
     let until = now + (incident.in_stage_for(now) / 2).clamp(TURN_LASTS, TELLS_AGAIN_MAX);
-    let turn = Incident { taken_until: Some(until), ..incident.waiting_until(until) };
-    if !world.record(&turn).await? {
+    let Some(turn) = take_turn(incident, until, world).await? else {
         return Ok(None);
-    }
+    };
     let mut ended = Incident { version: turn.version + 1, lease: None, ..ended };
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(&ended, outcome, because, now);

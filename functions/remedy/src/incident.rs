@@ -107,8 +107,8 @@ impl Stage {
     /// The longest an incident stays in this stage.
     pub fn lasts(self) -> SignedDuration {
         SignedDuration::from_mins(match self {
-            // 1 minute to be delivered, 2 for the script (it ends itself after
-            // 1), and the answer is visible seconds later.
+            // 1 minute to be delivered, 2 for the script, which ends itself then,
+            // and the answer is visible seconds later.
             Self::Cleaning => 10,
             // 1 minute to be delivered, 2 for the script at most, and the
             // answer is visible seconds later.
@@ -331,6 +331,10 @@ pub struct Incident {
     /// Since when the next rung is held back, and whether people know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
+    /// Whether people have heard that its instance, which no group counts as out,
+    /// did not come back from its reboot. It goes on for as long as that lasts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stays_out: bool,
     /// Alarms about other trouble of the instance, in the order they came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queued: Vec<Queued>,
@@ -495,13 +499,6 @@ impl Incident {
         self.asks().is_some_and(|gathering| at == Some(gathering.asked_at))
     }
 
-    /// Whether it has told that its instance, which no group counts as out, did not
-    /// come back from its reboot, and goes on for as long as that lasts.
-    pub fn stays_out(&self) -> bool {
-        let told = self.held_back.is_some_and(|held_back| held_back.told);
-        self.stage == Stage::Rebooting && self.group.is_none() && told
-    }
-
     /// The comment of the command that is sent in this stage, by which it is
     /// found again.
     pub fn comment(&self) -> String {
@@ -539,6 +536,7 @@ impl Incident {
             stage_since: now,
             quiet_since: None,
             held_back: None,
+            stays_out: false,
             taken_until: None,
             due_at: now,
             version: self.version + 1,

@@ -284,6 +284,7 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
         rests_until: guard::rests_until(facts, policy),
         past: facts.past(),
         held_back: None,
+        stays_out: false,
         queued: left_behind(alarm, facts),
         taken_until: None,
         course: Vec::new(),
@@ -421,6 +422,7 @@ pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<In
         },
         past: ended.past_so_far(now),
         held_back: Some(HeldBack { since: now, told: false }),
+        stays_out: false,
         queued: others.to_vec(),
         taken_until: None,
         course: Vec::new(),
@@ -459,6 +461,11 @@ fn lease(place: &Place, incident: &Incident) -> Lease {
     }
 }
 
+/// The deadlines of a reboot in Standby, and some slack: 65 minutes of draining, 15
+/// until it is up, 15 until it is back. One that begins late has them all the same:
+/// while it is out its incident and its place must last.
+const STANDBY_TAKES: SignedDuration = SignedDuration::from_mins(110);
+
 /// Writes the intent to try the next rung of an open incident.
 pub async fn climb(
     ledger: &impl Ledger,
@@ -471,6 +478,9 @@ pub async fn climb(
     let mut next = incident.moved_to(deed.stage(), now);
     next.attempts.push(attempt(cleared.rung(), now));
     next.standby = cleared.standby();
+    if next.standby.is_some() {
+        next.expires_at = next.expires_at.max(now + STANDBY_TAKES);
+    }
     next.group = cleared.group().cloned().or(next.group);
     next.due_at = now + policy.first_look_after;
     let leased = match cleared.place() {

@@ -163,7 +163,9 @@ fn waiting(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
         && now.duration_since(incident.seen.changed_at) <= policy.stale_after;
     let reason = match presence {
         Presence::Gone => return watched(incident, presence, now, policy),
-        Presence::There { what } => Reason::StillThere { what: what.clone() },
+        Presence::There { what } | Presence::Lingering { what } => {
+            Reason::StillThere { what: what.clone() }
+        }
         Presence::Unknown(gap) if fresh => Reason::FactUnknown(gap.clone()),
         Presence::Unseen { why, .. } | Presence::Disputed { what: why } if fresh => {
             Reason::Unverified { why: why.clone() }
@@ -355,11 +357,17 @@ fn gathering(
     asked.command_id = command_id.cloned();
     let asked = asked.clone();
     let booted_before = boot_before_reboot(&incident);
+    let mut not_rebooted = false;
     let kept = match command {
         _ if asked.refused.is_some() => Kept::Missing { why: asked.refused.unwrap_or_default() },
         Fact::Known(Some(command)) if command.ended => {
             let said =
                 result::parse(&command.stdout, &command.stderr, command.exit_code, &command.status);
+            let booted = match &said {
+                Verdict::Said(said) => found(said).and_then(|found| found.boot_id),
+                Verdict::Failed(_) => None,
+            };
+            not_rebooted = booted.is_some() && booted == booted_before;
             gathered(&mut incident, said, policy)
         }
         _ if now.duration_since(asked.asked_at) >= policy.gathering_takes + ON_THE_WAY => {
@@ -375,8 +383,7 @@ fn gathering(
         _ => return wait(&incident, now),
     };
     incident.evidence = Some(Exhibit { at: asked.asked_at, kept });
-    let booted = incident.found.as_ref().and_then(|found| found.boot_id.as_ref());
-    if booted_before.is_some() && booted_before.as_ref() == booted {
+    if not_rebooted {
         // The call was lost: nothing else could tell that from a reboot.
         let why = "the host still runs the boot it ran before".to_owned();
         let failed = RefusedCall { no: No::NotThisInstance, why: why.clone() };
@@ -473,10 +480,9 @@ fn may_be_leaving(scene: &Scene) -> bool {
 /// guides). A call to bring it back is refused until it is out.
 const DRAINING_MAX: SignedDuration = SignedDuration::from_mins(65);
 
-fn drains(incident: &Incident, lifecycle: &Fact<Option<&str>>, now: Timestamp) -> bool {
+fn may_drain(incident: &Incident, now: Timestamp) -> bool {
     let asked_at = incident.attempts.last().map_or(incident.stage_since, |last| last.claimed_at);
-    matches!(lifecycle, Fact::Known(Some("EnteringStandby")))
-        && now.duration_since(asked_at) < DRAINING_MAX
+    now.duration_since(asked_at) < DRAINING_MAX
 }
 
 fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
@@ -484,10 +490,15 @@ fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
     let after = incident.in_stage_for(now);
     match lifecycle(facts) {
         Fact::Known(Some("Standby")) => Step::CarryOn(Deed::Reboot, out, Reason::LeftService),
-        state if drains(incident, &state, now) => wait(incident, now),
+        // Whoever may still be draining is not given up for a call that failed.
+        Fact::Unknown(_) | Fact::Known(Some("EnteringStandby")) if may_drain(incident, now) => {
+            wait(incident, now)
+        }
         _ if overdue(incident, now) => {
             let why = "it did not leave service";
-            Step::CarryOn(Deed::ComeBack, out, Reason::NotBack { after, why })
+            let failed = RefusedCall { no: No::NotThisInstance, why: why.to_owned() };
+            let reason = Reason::NotBack { after, why };
+            Step::CarryOn(Deed::ComeBack, failing(out, failed), reason)
         }
         Fact::Known(Some("InService")) if after >= EFFECT_SHOWS => match incident.standby {
             Some(standby) => Step::CarryOn(Deed::LeaveService(standby), out, Reason::NeverAsked),
@@ -520,7 +531,7 @@ fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
         }
         None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain),
         // A person has heard of it. It keeps its place meanwhile.
-        Some(_) if incident.stays_out() => wait(incident, now),
+        Some(_) if incident.stays_out => wait(incident, now),
         Some(why) if overdue(incident, now) => {
             let reason = Reason::NotBack { after, why };
             if incident.standby.is_none() {
@@ -544,7 +555,9 @@ fn not_back(incident: &Incident, facts: &Facts) -> Option<&'static str> {
             return Some("its status checks fail");
         }
         // Its group would replace it the moment it is back in service.
-        Fact::Known(Some(status)) if status.application_impaired == Some(true) => {
+        Fact::Known(Some(status))
+            if status.application_impaired == Some(true) && incident.group.is_some() =>
+        {
             return Some("its application status check fails");
         }
         Fact::Known(Some(_)) => {}
@@ -574,7 +587,7 @@ fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
             }
         }
         // Its way back begins when it is out.
-        state if drains(incident, &state, now) => {
+        Fact::Known(Some("EnteringStandby")) if may_drain(incident, now) => {
             let waiting = incident.waiting_until(now + BEAT);
             Step::Wait(Incident { stage_since: now, ..waiting })
         }
@@ -678,7 +691,10 @@ fn watched(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
             };
             Step::Climb(loudly(incident), reason)
         }
-        Presence::There { .. } => loud(incident, now),
+        Presence::Lingering { what } if after >= Stage::Watching.lasts() => {
+            Step::Climb(loudly(incident), Reason::StillThere { what: what.clone() })
+        }
+        Presence::There { .. } | Presence::Lingering { .. } => loud(incident, now),
         Presence::Disputed { what } => unseen(&loudly(incident), incident.stage_since, what, now),
         Presence::Unseen { why, .. } => unseen(incident, incident.stage_since, why, now),
         Presence::Unknown(gap) => unseen(incident, incident.stage_since, &gap.to_string(), now),

@@ -48,7 +48,8 @@ pub struct Policy {
     pub agent_silent_after: SignedDuration,
     /// The longest an incident may take, and so the longest a claim holds its
     /// instance if nobody closes it. Every rung taken to its deadline, Standby
-    /// included, takes 2 h 45 min: 180 minutes.
+    /// included, takes 2 h 45 min: 180 minutes. A reboot in Standby that begins
+    /// late, or whose load balancer takes an hour to drain, has its own time.
     pub claim_lasts: SignedDuration,
     /// When the follow-up first looks at what was done. 60 seconds: a command
     /// takes some seconds, and the heartbeat comes every minute.

@@ -516,7 +516,7 @@ impl Reason {
             }
             Self::BackInService => f.write_str("the instance is back in service"),
             Self::UpAgain => f.write_str("the instance is up again after its reboot"),
-            Self::RebootFailed { why } => write!(f, "the reboot did not help: {why}"),
+            Self::RebootFailed { why } => write!(f, "the reboot failed: {why}"),
             Self::Refused { why } => write!(f, "AWS did not carry it out: {why}"),
             Self::NeverAsked => {
                 f.write_str("nothing shows that the call was made, so it is made now")

@@ -1,6 +1,7 @@
 //! The road, drawn once. The only place that knows every room.
 
 use futures_util::future;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::act::{self, Touch};
@@ -188,11 +189,17 @@ where
     let (sick, (), presence) = future::join3(
         ledger::note_sick(world, alarm.symptom, &alarm.instance_id, &before),
         facts.read_for_disruption(world, &alarm.instance_id, alarm.symptom),
-        scene::presence_since(alarm.changed_at, &seen, world, before.observed_at),
+        scene::presence_since(period_begins(alarm), &seen, world, before.observed_at),
     )
     .await;
     facts.learn_who_is_sick(sick);
     presence
+}
+
+/// Nothing was done yet, so the period that the alarm is about counts whole.
+fn period_begins(alarm: &Alarm) -> Timestamp {
+    let period = alarm.series.as_ref().map_or(0, |series| series.period);
+    alarm.changed_at - SignedDuration::from_secs(period.into())
 }
 
 /// Whether this one is counted matters to others only: a cleanup does not wait

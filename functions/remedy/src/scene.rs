@@ -4,7 +4,7 @@
 use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alarm::{AlarmState, Seen, Series};
+use crate::alarm::{AlarmState, Seen, Series, Statistic};
 use crate::facts::{Command, Datapoint, Fact, Facts, Gap, Look};
 use crate::ids::CommandId;
 use crate::incident::{Incident, Rung, Stage};
@@ -47,6 +47,12 @@ pub enum Presence {
         /// this instance alone.
         alarm_stands: bool,
     },
+    /// The metric is within bounds and the alarm, which may ask for several periods of
+    /// that, still in ALARM.
+    Lingering {
+        /// What shows it.
+        what: String,
+    },
     /// The metric is beyond its threshold and the alarm, which may ask for more
     /// than one datapoint or for their average, is OK.
     Disputed {
@@ -64,7 +70,10 @@ impl Presence {
                 Some(Reason::Unverified { why: format!("{why}, and the alarm is OK") })
             }
             Self::Disputed { what } => Some(Reason::Unverified { why: what.clone() }),
-            Self::Gone | Self::There { .. } | Self::Unseen { alarm_stands: true, .. } => None,
+            Self::Gone
+            | Self::There { .. }
+            | Self::Lingering { .. }
+            | Self::Unseen { alarm_stands: true, .. } => None,
         }
     }
 }
@@ -156,6 +165,13 @@ fn newest(series: &Series, minutes: &[Datapoint]) -> Option<f64> {
     let newest = minutes.last()?.at;
     let period = SignedDuration::from_secs(series.period.into());
     let in_period = |minute: &&Datapoint| newest.duration_since(minute.at) < period;
+    // A sum over less than the period is not the alarm's.
+    let whole = minutes.first().is_some_and(|oldest| {
+        newest.duration_since(oldest.at) + SignedDuration::from_mins(1) >= period
+    });
+    if series.statistic == Statistic::Sum && !whole {
+        return None;
+    }
     let of_period: Vec<f64> = minutes.iter().filter(in_period).map(|m| m.value).collect();
     series.statistic.over(&of_period)
 }
@@ -191,7 +207,12 @@ fn judge(
                 _ => Presence::There { what },
             }
         }
-        (_, Some(AlarmState::Alarm)) => {
+        (Some(false), Some(AlarmState::Alarm)) => {
+            let value = seen.measure(newest);
+            let what = format!("{} is {value}, but the alarm is still in ALARM", seen.metric);
+            Presence::Lingering { what }
+        }
+        (None, Some(AlarmState::Alarm)) => {
             Presence::There { what: "the alarm is still in ALARM".to_owned() }
         }
         (Some(false), _) | (None, Some(AlarmState::Ok)) => Presence::Gone,
@@ -205,7 +226,7 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alarm::{Bad, Statistic, Unit};
+    use crate::alarm::{Bad, Unit};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -250,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_symptom_is_judged_by_what_the_alarm_makes_of_its_period() {
-        use Statistic::{Average, Extended, Maximum, Minimum};
+        use Statistic::{Average, Extended, Maximum, Minimum, Sum};
         let p95 = Extended("p95".to_owned());
         for (statistic, period, values, there) in [
             (Average, 60, &[10.0, 99.0][..], true),
@@ -260,6 +281,8 @@ mod tests {
             (Maximum, 300, &[99.0, 60.0, 60.0, 60.0, 60.0], true),
             (Maximum, 300, &[99.0, 60.0, 60.0, 60.0, 60.0, 60.0], false),
             (Minimum, 300, &[99.0, 99.0, 60.0, 99.0, 99.0], false),
+            (Sum, 300, &[30.0, 30.0, 30.0, 30.0], false),
+            (Sum, 300, &[30.0, 30.0, 30.0, 30.0, 0.0], true),
             (p95, 300, &[60.0, 60.0, 60.0, 60.0, 99.0], false),
         ] {
             let presence = judge(&seen(statistic.clone(), period), Ok(minutes(values)), Ok(None));
@@ -277,13 +300,15 @@ mod tests {
             Presence::Unknown(gap) => format!("unknown: {gap}"),
             Presence::Unseen { why, alarm_stands } => format!("unseen, {alarm_stands}: {why}"),
             Presence::Disputed { what } => format!("disputed: {what}"),
+            Presence::Lingering { what } => format!("lingering: {what}"),
         };
         let (alarm, ok) = (Some(AlarmState::Alarm), Some(AlarmState::Ok));
         let beyond = "AWS/EC2 CPUUtilization is 99.0 %, the threshold 90.0 %";
         assert_eq!(judged(&[99.0], alarm), format!("there: {beyond}"));
         assert_eq!(judged(&[99.0], None), format!("there: {beyond}"));
         assert_eq!(judged(&[99.0], ok), format!("disputed: {beyond}, but the alarm is OK"));
-        assert_eq!(judged(&[20.0], alarm), "there: the alarm is still in ALARM");
+        let still = "AWS/EC2 CPUUtilization is 20.0 %, but the alarm is still in ALARM";
+        assert_eq!(judged(&[20.0], alarm), format!("lingering: {still}"));
         assert_eq!(judged(&[20.0], None), "gone");
         assert_eq!(judged(&[20.0], ok), "gone");
         let nothing = "AWS/EC2 CPUUtilization has no new datapoint";

@@ -244,9 +244,11 @@ fn a_host_that_still_runs_its_old_boot_was_not_rebooted() {
             ..incident(HighCpu)
         };
         let evidence_bucket = BucketName::new("remedy-evidence").ok();
+        let policy = Policy { evidence_bucket, ..policy() };
         let scene = ended("Success", &kept("\"uploaded\":true"));
-        let step = next(&incident, &scene, now(), &Policy { evidence_bucket, ..policy() });
-        assert_eq!(said(&step), expected, "{rule}");
+        assert_eq!(said(&next(&incident, &scene, now(), &policy)), expected, "{rule}");
+        let silent = said(&next(&incident, &ended("Failed", ""), now(), &policy));
+        assert_eq!(silent, "climb: evidence-missing", "{rule}: silence says nothing of a boot");
     }
 }
 

@@ -156,6 +156,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         rests_until: None,
         past: Vec::new(),
         held_back: None,
+        stays_out: false,
         queued: Vec::new(),
         taken_until: None,
         course: Vec::new(),

@@ -271,8 +271,6 @@ fn who_drains_is_rebooted_once_out_of_service() {
             ("describing lags", 2, |_| {}, "wait"),
             ("it was never asked", 3, |_| {}, "leave: never-asked"),
             ("it never left", 15, |_| {}, "come back: not-back"),
-            ("nobody can say", 14, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
-            ("nor later", 15, |it| it.membership = Fact::Unknown(gap("x")), "come back: not-back"),
             (
                 "its group ends it",
                 1,
@@ -336,7 +334,7 @@ fn who_reboots_in_place_is_watched_or_climbs() {
 fn who_stays_out_is_looked_at_and_told_of_once() {
     let told: fn(&mut Incident) = |it| {
         it.group = None;
-        it.held_back = Some(HeldBack { since: ago(5), told: true });
+        it.stays_out = true;
     };
     let still_out: fn(&mut Facts) = |it| status(it, false, true);
     let rows = [
@@ -344,11 +342,11 @@ fn who_stays_out_is_looked_at_and_told_of_once() {
         ("it is back after all", 20, back as fn(&mut Facts), "to Watching: up-again"),
     ];
     check(Stage::Rebooting, told, &rows);
-    let in_a_group: fn(&mut Incident) = |it| {
+    let held_back: fn(&mut Incident) = |it| {
         it.held_back = Some(HeldBack { since: ago(5), told: true });
     };
-    let rows = [("a group may still replace it", 20, still_out, "climb: not-back")];
-    check(Stage::Rebooting, in_a_group, &rows);
+    let rows = [("what was held back is tried again", 20, still_out, "climb: not-back")];
+    check(Stage::Rebooting, held_back, &rows);
 }
 
 #[test]
@@ -401,6 +399,7 @@ fn who_returns_is_watched_once_in_service() {
 #[test]
 fn who_drains_has_the_time_its_load_balancer_takes() {
     let drains: fn(&mut Facts) = |it| lifecycle(it, "EnteringStandby");
+    let unknown: fn(&mut Facts) = |it| it.membership = Fact::Unknown(gap("x"));
     let asked_then: fn(&mut Incident) = |it| it.attempts[0].claimed_at = it.stage_since;
     for (stage, expected) in
         [(Stage::Draining, "come back: not-back"), (Stage::Returning, "end HandedOver: not-back")]
@@ -409,6 +408,11 @@ fn who_drains_has_the_time_its_load_balancer_takes() {
             [("an hour at most", 64, drains, "wait"), ("and no longer", 65, drains, expected)];
         check(stage, asked_then, &rows);
     }
+    let rows = [
+        ("nobody can say", 64, unknown, "wait"),
+        ("nor later", 65, unknown, "come back: not-back"),
+    ];
+    check(Stage::Draining, asked_then, &rows);
     let drains = seen(drains);
     let step = next(&at(Stage::Returning, 20), &drains, now(), &policy());
     assert!(matches!(step, Step::Wait(it) if it.stage_since == now()), "its time begins when out");
