@@ -35,7 +35,7 @@ pub enum Metric {
     CameBackWithin1h,
     /// The same, within a day.
     CameBackWithin24h,
-    /// Messages that reached nobody.
+    /// Messages that did not reach people, or did not reach the chat.
     Untold,
     /// Events that could not be read.
     UnreadableEvents,
