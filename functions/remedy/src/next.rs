@@ -163,9 +163,7 @@ fn waiting(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
         && now.duration_since(incident.seen.changed_at) <= policy.stale_after;
     let reason = match presence {
         Presence::Gone => return watched(incident, presence, now, policy),
-        Presence::There { what } | Presence::Lingering { what } => {
-            Reason::StillThere { what: what.clone() }
-        }
+        Presence::There { what } => Reason::StillThere { what: what.clone() },
         Presence::Unknown(gap) if fresh => Reason::FactUnknown(gap.clone()),
         Presence::Unseen { why, .. } | Presence::Disputed { what: why } if fresh => {
             Reason::Unverified { why: why.clone() }
@@ -691,10 +689,7 @@ fn watched(incident: &Incident, presence: &Presence, now: Timestamp, policy: &Po
             };
             Step::Climb(loudly(incident), reason)
         }
-        Presence::Lingering { what } if after >= Stage::Watching.lasts() => {
-            Step::Climb(loudly(incident), Reason::StillThere { what: what.clone() })
-        }
-        Presence::There { .. } | Presence::Lingering { .. } => loud(incident, now),
+        Presence::There { .. } => loud(incident, now),
         Presence::Disputed { what } => unseen(&loudly(incident), incident.stage_since, what, now),
         Presence::Unseen { why, .. } => unseen(incident, incident.stage_since, why, now),
         Presence::Unknown(gap) => unseen(incident, incident.stage_since, &gap.to_string(), now),

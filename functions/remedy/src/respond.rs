@@ -199,7 +199,8 @@ where
 /// Nothing was done yet, so the period that the alarm is about counts whole.
 fn period_begins(alarm: &Alarm) -> Timestamp {
     let period = alarm.series.as_ref().map_or(0, |series| series.period);
-    alarm.changed_at - SignedDuration::from_secs(period.into())
+    let period = SignedDuration::from_secs(period.into());
+    alarm.changed_at.checked_sub(period).unwrap_or(alarm.changed_at)
 }
 
 /// Whether this one is counted matters to others only: a cleanup does not wait

@@ -47,14 +47,8 @@ pub enum Presence {
         /// this instance alone.
         alarm_stands: bool,
     },
-    /// The metric is within bounds and the alarm, which may ask for several periods of
-    /// that, still in ALARM.
-    Lingering {
-        /// What shows it.
-        what: String,
-    },
-    /// The metric is beyond its threshold and the alarm, which may ask for more
-    /// than one datapoint or for their average, is OK.
+    /// The metric and the alarm disagree: an alarm may ask for several periods
+    /// before it is in ALARM, or before it is OK again.
     Disputed {
         /// What shows it.
         what: String,
@@ -70,10 +64,7 @@ impl Presence {
                 Some(Reason::Unverified { why: format!("{why}, and the alarm is OK") })
             }
             Self::Disputed { what } => Some(Reason::Unverified { why: what.clone() }),
-            Self::Gone
-            | Self::There { .. }
-            | Self::Lingering { .. }
-            | Self::Unseen { alarm_stands: true, .. } => None,
+            Self::Gone | Self::There { .. } | Self::Unseen { alarm_stands: true, .. } => None,
         }
     }
 }
@@ -191,8 +182,11 @@ fn judge(
         let why = format!("{} has no new datapoint", seen.metric);
         return Presence::Unseen { why, alarm_stands: alarm != Some(AlarmState::Ok) };
     };
+    // Without a unit the threshold is an expression's, and not the metric's.
     let beyond = match (&seen.series, seen.threshold) {
-        (Some(series), Some(threshold)) => Some(series.bad.beyond(newest, threshold)),
+        (Some(series), Some(threshold)) if seen.unit.is_some() => {
+            Some(series.bad.beyond(newest, threshold))
+        }
         _ => None,
     };
     match (beyond, alarm) {
@@ -210,14 +204,14 @@ fn judge(
         (Some(false), Some(AlarmState::Alarm)) => {
             let value = seen.measure(newest);
             let what = format!("{} is {value}, but the alarm is still in ALARM", seen.metric);
-            Presence::Lingering { what }
+            Presence::Disputed { what }
         }
         (None, Some(AlarmState::Alarm)) => {
             Presence::There { what: "the alarm is still in ALARM".to_owned() }
         }
         (Some(false), _) | (None, Some(AlarmState::Ok)) => Presence::Gone,
         (None, None) => {
-            let why = "the alarm told no threshold".to_owned();
+            let why = "the alarm told no threshold of the metric".to_owned();
             Presence::Unseen { why, alarm_stands: true }
         }
     }
@@ -300,7 +294,6 @@ mod tests {
             Presence::Unknown(gap) => format!("unknown: {gap}"),
             Presence::Unseen { why, alarm_stands } => format!("unseen, {alarm_stands}: {why}"),
             Presence::Disputed { what } => format!("disputed: {what}"),
-            Presence::Lingering { what } => format!("lingering: {what}"),
         };
         let (alarm, ok) = (Some(AlarmState::Alarm), Some(AlarmState::Ok));
         let beyond = "AWS/EC2 CPUUtilization is 99.0 %, the threshold 90.0 %";
@@ -308,12 +301,16 @@ mod tests {
         assert_eq!(judged(&[99.0], None), format!("there: {beyond}"));
         assert_eq!(judged(&[99.0], ok), format!("disputed: {beyond}, but the alarm is OK"));
         let still = "AWS/EC2 CPUUtilization is 20.0 %, but the alarm is still in ALARM";
-        assert_eq!(judged(&[20.0], alarm), format!("lingering: {still}"));
+        assert_eq!(judged(&[20.0], alarm), format!("disputed: {still}"));
         assert_eq!(judged(&[20.0], None), "gone");
         assert_eq!(judged(&[20.0], ok), "gone");
         let nothing = "AWS/EC2 CPUUtilization has no new datapoint";
         assert_eq!(judged(&[], alarm), format!("unseen, true: {nothing}"));
         assert_eq!(judged(&[], ok), format!("unseen, false: {nothing}"));
+        let of_expression = Seen { unit: None, ..seen.clone() };
+        let still = Presence::There { what: "the alarm is still in ALARM".to_owned() };
+        assert_eq!(judge(&of_expression, Ok(minutes(&[20.0])), Ok(alarm)), still);
+        assert_eq!(judge(&of_expression, Ok(minutes(&[99.0])), Ok(ok)), Presence::Gone);
         for (datapoints, alarm) in [(Err(gap()), Ok(ok)), (Ok(minutes(&[20.0])), Err(gap()))] {
             assert_eq!(judge(&seen, datapoints, alarm), Presence::Unknown(gap()));
         }
