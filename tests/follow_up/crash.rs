@@ -47,7 +47,7 @@ const STORIES: [Story; 10] = [
         name: "a silent agent, and a reboot at once",
         begin: || Play::standalone(Trouble::slight(HighCpu, 99.1)).with_a_silent_agent(),
         ends: Stage::Resolved,
-        without_the_reboot: Stage::Expired,
+        without_the_reboot: Stage::HandedOver,
     },
     Story {
         name: "a reboot in Standby helps",

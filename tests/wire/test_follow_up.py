@@ -417,7 +417,7 @@ def test_that_one_does_not_come_back_is_told_until_somebody_hears(region, stack)
     with region.proxy.fault("sns", "Publish", wire.DENIED):
         answer = beat(stack, follow_up, minutes=16)
     assert "not-back" in codes(answer) and answer.report["told"] is False
-    assert beat(stack, follow_up).report["told"] is True
+    assert beat(stack, follow_up, minutes=10).report["told"] is True
     assert beat(stack, follow_up).reports == []
 
 
@@ -428,7 +428,10 @@ def test_while_one_does_not_come_back_no_other_of_its_pool_is_rebooted(region, s
     fleet.tag(region, first, {"test:instance-status": "impaired"})
     follow_up = stack.start(FOLLOW_UP)
     for _ in range(4):
-        beat(stack, follow_up, minutes=5)
+        later.passes(stack, 5)
+        # The hypervisor goes on measuring a host that hangs in its boot.
+        later.measured(stack, first, GOOD)
+        follow_up.invoke(HEARTBEAT)
     assert stack.stage(first) == "rebooting"
     answer = stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", second))
     assert answer.actions == [] and "budget" in answer.because(), answer.because()
@@ -765,6 +768,20 @@ def test_a_row_that_cannot_be_read_stays_due_and_holds_up_no_other(region, stack
     assert newer in unreadable["why"] and "of-tomorrow" in unreadable["why"]
     assert ("LeftDue", FOLLOW_UP, 1.0) in follow_up.metrics()
     assert stack.stage(other) == "watching" and newer in stack.due()
+
+
+def test_rows_that_cannot_be_read_keep_nobody_from_its_turn(region, stack):
+    """More of them than a page has, all due before the one that can be."""
+    instance = fleet.standalone(region, ssm_output="disk-ok")
+    opened(stack, "disk-full", instance)
+    for number in range(51):
+        row = {"pk": f"instance#i-{number:08x}", "sk": "incident", "due_shard": "due"}
+        item = {name: {"S": value} for name, value in row.items()}
+        item |= {"due_at": {"N": str(number)}, "incident": {"S": "{}"}, "is_open": {"BOOL": False}}
+        region.dynamodb.put_item(TableName=stack.table, Item=item)
+    answer = beat(stack, stack.start(FOLLOW_UP))
+    assert len(answer.body["unreadable"]) == 51
+    assert stack.stage(instance) == "watching"
 
 
 def test_an_end_does_not_wait_for_a_chat_that_cannot_be_told(region, stack):

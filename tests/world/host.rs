@@ -167,10 +167,14 @@ impl Host {
         self.runs() && !self.down && self.agent == AgentIs::Answering
     }
 
-    /// What the metric of `symptom` says, in percent; `None` while nothing
-    /// runs that could measure it.
+    /// What the metric of `symptom` says, in percent; `None` while nothing could
+    /// measure it.
     pub fn percent(&self, symptom: Symptom) -> Option<f64> {
-        self.is_measured().then(|| match self.trouble {
+        let by_itself = self.is_measured();
+        // Its processors the hypervisor measures, also while it hangs in its boot.
+        let from_outside = symptom == Symptom::HighCpu && self.runs() && self.measured;
+        (by_itself || from_outside).then(|| match self.trouble {
+            _ if self.down => AT_REST,
             Some(trouble) if trouble.symptom == symptom => trouble.percent,
             _ => AT_REST,
         })

@@ -387,7 +387,9 @@ fn insights(series: &Series) -> String {
     let label = |(name, value): (&String, &String)| {
         format!("{} = {}", quoted(name, '"'), quoted(value, '\''))
     };
-    let mut conditions: Vec<String> = series.dimensions.iter().map(label).collect();
+    // What CloudWatch calls a label that the series does not have.
+    let labels = series.dimensions.iter().filter(|(_, value)| *value != "Other");
+    let mut conditions: Vec<String> = labels.map(label).collect();
     let scope = series.scope.as_ref();
     conditions.extend(scope.and_then(|scope| scope.condition.clone()));
     format!(
@@ -565,6 +567,7 @@ mod tests {
             insights(&series),
             r#"SELECT AVG("disk_used_percent") FROM "CWAgent" WHERE "InstanceId" = 'i-0123abcd'"#
         );
+        series.dimensions.insert("device".to_owned(), "Other".to_owned());
         series.dimensions.insert("path".to_owned(), r"/it's\here".to_owned());
         series.scope = Some(Scope {
             from: "SCHEMA(CWAgent, InstanceId, path)".to_owned(),

@@ -151,6 +151,13 @@ pub struct StatusChecks {
     pub scheduled: Option<ScheduledEvent>,
 }
 
+impl StatusChecks {
+    /// Whether the instance and its host pass.
+    pub fn pass(&self) -> bool {
+        !self.system_impaired && !self.instance_impaired
+    }
+}
+
 /// Something AWS is going to do to an instance: reboot, stop or retire it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduledEvent {

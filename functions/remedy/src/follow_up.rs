@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::act::{self, Touch};
 use crate::decide;
-use crate::facts::{Facts, Gap, GroupFact, Look};
+use crate::facts::{Fact, Facts, Gap, GroupFact, Look};
 use crate::gather;
 use crate::guard::{self, Cleared, Refusal};
 use crate::ids::{GroupName, IncidentId, InstanceId};
@@ -218,7 +218,9 @@ where
     };
     let facts = Facts::read(world, &incident.instance_id, now);
     let (presence, mut facts) = future::join(presence, facts).await;
-    if presence == Presence::Gone && incident.stage != Stage::Watching {
+    let is_down = is_down(incident, &reason, &facts);
+    // A host that hangs in its boot is quiet too.
+    if presence == Presence::Gone && incident.stage != Stage::Watching && !is_down {
         let mut moved = incident.moved_to(Stage::Watching, now);
         let because = vec![reason, Reason::SymptomOver];
         let report = Report::of(&moved, Outcome::Acted, because, now);
@@ -235,10 +237,9 @@ where
     let cleared = match guard::clear_climb(decision, incident, &facts, policy) {
         Ok(cleared) => cleared,
         Err(refusal) if refusal.handed_over => {
-            let stays_out = matches!(reason, Reason::NotBack { .. }) && incident.group.is_none();
             let mut because = vec![reason];
             because.extend(refusal.because);
-            if stays_out {
+            if is_down {
                 return stay_out(incident, because, now, world).await;
             }
             let ended = incident.moved_to(Stage::HandedOver, now);
@@ -408,6 +409,13 @@ where
     Ok(Some(report))
 }
 
+/// Whether it did not come back from its reboot and is no part of a group, which
+/// would count it as out. One whose agent alone is silent is up.
+fn is_down(incident: &Incident, reason: &Reason, facts: &Facts) -> bool {
+    let passes = matches!(&facts.status, Fact::Known(Some(status)) if status.pass());
+    matches!(reason, Reason::NotBack { .. }) && incident.group.is_none() && !passes
+}
+
 /// A standalone instance that did not come back from its reboot is a person's. No
 /// group counts it as out, so its incident goes on while it is, within its time,
 /// and keeps its place: what did this to one would do it to the next.
@@ -420,19 +428,27 @@ async fn stay_out<W>(
 where
     W: Ledger + Tell,
 {
-    let Some(turn) = take_turn(incident, now + TURN_LASTS, world).await? else {
+    let until = tells_again(incident, now);
+    let Some(turn) = take_turn(incident, until, world).await? else {
         return Ok(None);
     };
-    let mut out = Incident { taken_until: None, ..turn.waiting_until(now + TURN_LASTS) };
+    let mut out = Incident { taken_until: None, ..turn.waiting_until(until) };
     let mut report = Report::of(&out, Outcome::Held, because, now);
     report.handed_over = true;
     notify::tell(&mut report, world).await;
-    // If nobody heard of it the next beat tells.
-    out.stays_out = report.told;
-    out.note(report.entry());
+    if report.told {
+        out.stays_out = true;
+        out.note(report.entry());
+        out.due_at = now + TURN_LASTS;
+    }
     let problem = not_recorded(world.record(&out).await);
     report.because.extend(problem.map(Reason::NotRecorded));
     Ok(Some(report))
+}
+
+/// When what nobody could be told of is tried again: ever more rarely.
+fn tells_again(incident: &Incident, now: Timestamp) -> Timestamp {
+    now + (incident.in_stage_for(now) / 2).clamp(TURN_LASTS, TELLS_AGAIN_MAX)
 }
 
 /// Writes that this beat is about to tell of the incident, so that of two beats one
@@ -506,8 +522,7 @@ async fn ending<W>(
 where
     W: Ledger + Tell,
 {
-    // If nobody can be told it is tried again, ever more rarely.
-    let until = now + (incident.in_stage_for(now) / 2).clamp(TURN_LASTS, TELLS_AGAIN_MAX);
+    let until = tells_again(incident, now);
     let Some(turn) = take_turn(incident, until, world).await? else {
         return Ok(None);
     };

@@ -528,8 +528,14 @@ fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
             Step::CarryOn(Deed::ComeBack, incident.clone(), Reason::UpAgain)
         }
         None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain),
-        // A person has heard of it. It keeps its place meanwhile.
-        Some(_) if incident.stays_out => wait(incident, now),
+        // A person has heard of it, and it keeps its place for as long as it is out. An
+        // agent that stays silent does not keep it out.
+        Some(_) if incident.stays_out => match &facts.status {
+            Fact::Known(Some(status)) if status.pass() => {
+                Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain)
+            }
+            _ => wait(incident, now),
+        },
         Some(why) if overdue(incident, now) => {
             let reason = Reason::NotBack { after, why };
             if incident.standby.is_none() {
@@ -549,9 +555,7 @@ fn not_back(incident: &Incident, facts: &Facts) -> Option<&'static str> {
         return Some("it may not have gone down yet");
     }
     match &facts.status {
-        Fact::Known(Some(status)) if status.instance_impaired || status.system_impaired => {
-            return Some("its status checks fail");
-        }
+        Fact::Known(Some(status)) if !status.pass() => return Some("its status checks fail"),
         // Its group would replace it the moment it is back in service.
         Fact::Known(Some(status))
             if status.application_impaired == Some(true) && incident.group.is_some() =>
@@ -598,7 +602,9 @@ fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
             end(incident, Stage::HandedOver, now, because)
         }
         // Asking again is safe: an instance that is back is refused.
-        Fact::Known(Some("Standby")) if incident.in_stage_for(now) >= EFFECT_SHOWS => {
+        Fact::Known(Some("Standby")) | Fact::Unknown(_)
+            if incident.in_stage_for(now) >= EFFECT_SHOWS =>
+        {
             Step::CarryOn(Deed::ComeBack, incident.clone(), Reason::NeverAsked)
         }
         Fact::Known(Some("Standby" | "EnteringStandby")) | Fact::Unknown(_) => wait(incident, now),

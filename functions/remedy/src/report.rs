@@ -45,7 +45,7 @@ pub enum Severity {
     Info,
     /// Something keeps Remedy from acting, and a person can mend it.
     Warning,
-    /// A person has the instance now: Remedy does nothing more to it.
+    /// A person has the instance now: Remedy does nothing more to it as it is.
     Critical,
 }
 

@@ -196,10 +196,13 @@ where
     presence
 }
 
+/// An alarm changes its state some minutes after the period it is about.
+const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(3);
+
 /// Nothing was done yet, so the period that the alarm is about counts whole.
 fn period_begins(alarm: &Alarm) -> Timestamp {
     let period = alarm.series.as_ref().map_or(0, |series| series.period);
-    let period = SignedDuration::from_secs(period.into());
+    let period = SignedDuration::from_secs(period.into()) + EVALUATED_WITHIN;
     alarm.changed_at.checked_sub(period).unwrap_or(alarm.changed_at)
 }
 

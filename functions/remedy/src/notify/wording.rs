@@ -179,8 +179,8 @@ fn next(report: &Report) -> String {
         }
         Outcome::Resolved => "Nothing. The next alarm opens a new incident.",
         Outcome::Held if report.handed_over && report.times.is_some() => {
-            "The follow-up looks every minute whether it is back, until the incident runs out of \
-             time, and it keeps its place in the disruption budget of its pool."
+            "The follow-up looks every minute whether it is back, and then goes on; until then, or \
+             until the incident runs out of time, it keeps its place in its pool's budget."
         }
         Outcome::Held if report.handed_over => "Nothing more is done to this instance.",
         Outcome::Held if report.times.is_some() => {

@@ -340,6 +340,12 @@ fn who_stays_out_is_looked_at_and_told_of_once() {
     let rows = [
         ("it is still out", 20, still_out, "wait"),
         ("it is back after all", 20, back as fn(&mut Facts), "to Watching: up-again"),
+        (
+            "its agent alone is silent",
+            20,
+            |it| agent(it).last_ping = Some(ago(30)),
+            "to Watching: up-again",
+        ),
     ];
     check(Stage::Rebooting, told, &rows);
     let held_back: fn(&mut Incident) = |it| {
@@ -375,7 +381,13 @@ fn who_returns_is_watched_once_in_service() {
             ("it waits for a hook", 14, |it| lifecycle(it, "Pending:Wait"), "wait"),
             ("describing lags", 2, |it| lifecycle(it, "Standby"), "wait"),
             ("it was never asked", 3, |it| lifecycle(it, "Standby"), "come back: never-asked"),
-            ("nobody can say", 14, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+            ("nobody can say", 2, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+            (
+                "nobody can say, and it may be out",
+                3,
+                |it| it.membership = Fact::Unknown(gap("x")),
+                "come back: never-asked",
+            ),
             ("it is not back", 15, |it| lifecycle(it, "Standby"), "end HandedOver: not-back"),
             (
                 "nor known to be",
