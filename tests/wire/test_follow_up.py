@@ -774,11 +774,14 @@ def test_rows_that_cannot_be_read_keep_nobody_from_its_turn(region, stack):
     """More of them than a page has, all due before the one that can be."""
     instance = fleet.standalone(region, ssm_output="disk-ok")
     opened(stack, "disk-full", instance)
+    rows = []
     for number in range(51):
         row = {"pk": f"instance#i-{number:08x}", "sk": "incident", "due_shard": "due"}
         item = {name: {"S": value} for name, value in row.items()}
         item |= {"due_at": {"N": str(number)}, "incident": {"S": "{}"}, "is_open": {"BOOL": False}}
-        region.dynamodb.put_item(TableName=stack.table, Item=item)
+        rows.append({"PutRequest": {"Item": item}})
+    for some in (rows[:25], rows[25:50], rows[50:]):
+        region.dynamodb.batch_write_item(RequestItems={stack.table: some})
     answer = beat(stack, stack.start(FOLLOW_UP))
     assert len(answer.body["unreadable"]) == 51
     assert stack.stage(instance) == "watching"
