@@ -8,7 +8,8 @@
     reason = "helpers of tests are tests"
 )]
 
-use remedy::result::{Failure, HostText, Verdict, parse};
+use remedy::result::{Code, Failure, HostText, Status, Verdict, parse};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -117,6 +118,30 @@ fn hostile_texts_pass_through_the_line_unharmed() {
     assert_eq!(through_the_line(&[b'"'; 500]).as_str(), "\"".repeat(120));
     for byte in 1..=255_u8 {
         through_the_line(&[b'a', byte, b'\\', byte]);
+    }
+}
+
+/// The codes in the table of docs/host-scripts.md, and the status each comes with.
+fn documented_codes() -> BTreeMap<String, String> {
+    let docs = std::fs::read_to_string(root().join("docs/host-scripts.md")).unwrap();
+    let (_, table) = docs.split_once("| code | status | meaning |\n").expect("a table of codes");
+    let row = |line: &str| {
+        let mut cells = line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned());
+        (cells.nth(1).unwrap(), cells.next().unwrap())
+    };
+    table.lines().skip(1).take_while(|line| line.starts_with('|')).map(row).collect()
+}
+
+#[test]
+fn every_documented_code_is_read() {
+    let codes = documented_codes();
+    assert!(codes.len() > 20, "{codes:?}");
+    for (code, status) in codes {
+        let value = serde_json::Value::from(code.as_str());
+        let read: Code = serde_json::from_value(value.clone()).unwrap();
+        assert_ne!(read, Code::Unknown, "{code}");
+        assert_eq!(serde_json::to_value(read).unwrap(), value);
+        assert!(serde_json::from_value::<Status>(status.into()).is_ok(), "{code}");
     }
 }
 

@@ -17,7 +17,7 @@ RUN_DIR=/run/remedy
 RESULT_BYTES_MAX=2000   # Systems Manager shows 2,500 of both outputs together in its lists.
 LOOK_AGAIN_SECONDS=4    # Kept free before the deadline, for the last look and the result line.
 
-ACTION=unknown STATUS='' REASON='' LINE='' REPLY=''
+ACTION=unknown STATUS='' CODE='' REASON='' LINE='' REPLY=''
 PREFLIGHT=null EVIDENCE=null EXTRACT_OF=''
 WARNINGS=()
 
@@ -89,7 +89,8 @@ build_line() { # full|short; sets LINE
   reason=$REPLY
   json_strings 8 80 ${WARNINGS[@]+"${WARNINGS[@]}"}
   warnings=$REPLY
-  line="{\"v\":1,\"action\":\"$ACTION\",\"status\":\"$STATUS\",\"reason\":$reason"
+  line="{\"v\":1,\"action\":\"$ACTION\",\"status\":\"$STATUS\",\"code\":\"$CODE\""
+  line+=",\"reason\":$reason"
   case ${SSM_Mode-} in
     report | apply) line+=",\"mode\":\"$SSM_Mode\"" ;;
   esac
@@ -106,7 +107,7 @@ emit() { # runs once, whatever ends the script
   trap '' TERM INT HUP PIPE
   set +u
   if [ -z "$STATUS" ]; then
-    STATUS=error REASON="the script stopped early with code $code"
+    STATUS=error CODE=crashed REASON="the script stopped early with code $code"
     code=5
   fi
   build_line full
@@ -119,13 +120,15 @@ emit() { # runs once, whatever ends the script
 # Exit codes: 0 the script did its duty and `status` says how it ended, 2 a bad parameter, 3 this
 # host gives it no ground to work on, 4 ended by a signal, 5 a crash. Never 168, 169 or 194: those
 # mean something to the agent.
-finish() { # STATUS EXIT_CODE REASON
-  STATUS=$1 REASON=$3
+#
+# CODE is one of the closed list in docs/host-scripts.md: readers decide by it, never by REASON.
+finish() { # STATUS EXIT_CODE REASON CODE
+  STATUS=$1 REASON=$3 CODE=${4-}
   exit "$2"
 }
 
 trap emit EXIT
-trap 'finish failed 4 "ended by a signal"' TERM INT HUP
+trap 'finish failed 4 "ended by a signal" stopped' TERM INT HUP
 
 # ---- parameters and the lock ------------------------------------------------------------------
 
@@ -137,7 +140,7 @@ parameter() { # NAME DEFAULT PATTERN DESCRIPTION
   [ -n "${!variable+set}" ] || printf -v "$variable" %s "$2"
   value=${!variable}
   if [ "${#value}" -gt 4096 ] || [[ ! $value =~ $3 ]]; then
-    finish error 2 "parameter $1 is not acceptable"
+    finish error 2 "parameter $1 is not acceptable" bad-parameter
   fi
 }
 
@@ -156,9 +159,9 @@ begin() { # ACTION
   common_parameters
   check_parameters
   DEADLINE_AT=$((STARTED_AT + SSM_Deadline))
-  [ "$EUID" -eq 0 ] || finish error 3 "must run as root"
+  [ "$EUID" -eq 0 ] || finish error 3 "must run as root" cannot-work
   # One lock for all scripts: two of them must not treat one host at once.
   { mkdir -p "$RUN_DIR" && exec 9>>"$RUN_DIR/lock"; } 2>/dev/null ||
-    finish error 3 "cannot write to $RUN_DIR"
-  flock -n 9 || finish skipped 0 "another run is at work on this host"
+    finish error 3 "cannot write to $RUN_DIR" cannot-work
+  flock -n 9 || finish skipped 0 "another run is at work on this host" lock-held
 }

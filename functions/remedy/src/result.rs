@@ -136,6 +136,9 @@ pub struct HostResult {
     pub action: Action,
     /// How it ended.
     pub status: Status,
+    /// Which of the known ways that was: what a decision goes by.
+    #[serde(default)]
+    pub code: Code,
     /// Why, in the script's words.
     pub reason: HostText,
     /// What it was asked to do; absent if it could not tell.
@@ -194,6 +197,64 @@ pub enum Status {
     Failed,
     /// Did not do its duty; seen as a [`Failure`].
     Error,
+}
+
+/// Each way in which a script can end, as the table in docs/host-scripts.md explains it.
+///
+/// "There is nothing to do here" is never the same as "tried, and it did not help".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// Something was done, and the trouble is over.
+    Relieved,
+    /// There is no trouble to relieve.
+    NotInTrouble,
+    /// The target was missed, but the level is below the alarm.
+    BelowAlarm,
+    /// What uses the processors still does, but nobody else waits for it any more.
+    Calmed,
+    /// Mode report: looked, changed nothing.
+    Looked,
+    /// Did what it may, and the trouble is still there.
+    Insufficient,
+    /// The hypervisor gives the processors to others.
+    NotItsFault,
+    /// The processors wait for disks.
+    WaitsForDisk,
+    /// The trouble is everybody's: no unit stands out.
+    Shared,
+    /// What causes the trouble must not be touched by a script, such as a database.
+    Protected,
+    /// What causes the trouble is on no list of the owner's.
+    NotListed,
+    /// What causes the trouble is no unit's, so only a person can end it.
+    NeedsAPerson,
+    /// A person is logged in, or nobody can say.
+    PersonPresent,
+    /// Packages are being installed.
+    PackagesBusy,
+    /// The same was done a short while ago, and the trouble is back.
+    DoneAlready,
+    /// It could not find out what it must know before it may act.
+    Incomplete,
+    /// Its deadline came first.
+    OutOfTime,
+    /// Another run is at work on this host.
+    LockHeld,
+    /// What it did went wrong.
+    Failed,
+    /// A signal ended it.
+    Stopped,
+    /// A parameter is not acceptable.
+    BadParameter,
+    /// The host gives it no ground to work on.
+    CannotWork,
+    /// It stopped where it should not.
+    Crashed,
+    /// A way that this reader does not know, or none was given: a refusal that leads to nothing.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a script is asked to do.
@@ -554,6 +615,17 @@ mod tests {
         assert_eq!(disk.bytes_freed, -4096);
         assert_eq!(disk.steps.get(&HostText::new("tmp")), Some(&(3, 12288)));
         assert_eq!(result.memory, None);
+    }
+
+    #[test]
+    fn a_code_is_one_of_the_known_ones_or_unknown() {
+        assert_eq!(said(DISK).code, Code::Unknown, "an older script gives none");
+        for (code, expected) in
+            [("not-in-trouble", Code::NotInTrouble), ("set-on-fire", Code::Unknown)]
+        {
+            let line = DISK.replace("\"reason\"", &format!("\"code\":\"{code}\",\"reason\""));
+            assert_eq!(said(&line).code, expected);
+        }
     }
 
     #[test]
