@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR
 VENVS ?= $(CURDIR)
 export VENVS
 
-FUNCTIONS := high-cpu memory-pressure disk-full follow-up
+FUNCTIONS := $(patsubst functions/%/src/main.rs,%,$(wildcard functions/*/src/main.rs))
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := $(VENVS)/.venv/bin
 
@@ -46,12 +46,14 @@ storm: functions
 wire: $(if $(BUILT),,functions) python
 	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" $(VENV)/python -m pytest -q tests/wire -n 4 --dist loadgroup
 
-# The template, by the tools that deploy it and one that looks for what is
-# insecure. What no linter knows is a test of `thinking`: tests/template.
+# The template and the documents it includes, by the tools that deploy them and one
+# that looks for what is insecure (its exceptions are in .checkov.yaml). What no
+# linter knows is a test of `thinking`: tests/template and tests/documents.rs.
 template: python
 	$(VENV)/cfn-lint template.yaml docs/examples/*.yaml
+	tests/template/lint-documents $(VENV)/cfn-lint
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(VENV)/sam validate --lint --template template.yaml
-	$(VENVS)/.venv-checkov/bin/checkov --framework cloudformation --file template.yaml docs/examples/*.yaml --skip-download --compact --quiet
+	$(VENVS)/.venv-checkov/bin/checkov --config-file .checkov.yaml --framework cloudformation --file template.yaml docs/examples/*.yaml --skip-download --compact --quiet
 
 # The scripts that run on hosts, as root on a really full disk. Says so if this
 # machine cannot do that.

@@ -1,7 +1,8 @@
-//! The Systems Manager documents: how they are built from the scripts, that the template carries
-//! them byte for byte, and that they keep the rules which no tool off the shelf checks.
+//! The Systems Manager documents: how they are written from the scripts, that each file holds its
+//! scripts byte for byte, and that they keep the rules which no tool off the shelf checks.
 //!
-//! `UPDATE=1 cargo test -p tests --test documents` rewrites the template's blocks.
+//! `UPDATE=1 cargo test -p tests --test documents` writes `functions/<symptom>/ssm/document.yaml`,
+//! which the template includes.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,12 +11,17 @@
     reason = "helpers of tests are tests"
 )]
 
+use remedy::alarm::Symptom;
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 const SHARED: &str = "functions/remedy-aws/ssm";
+
+/// What every document is made of, in front of what its own scripts need.
+const FOUNDATION: [&str; 4] = ["base.sh", "processes.sh", "preflight.sh", "evidence.sh"];
 
 /// Systems Manager's limit for a document, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
@@ -24,30 +30,33 @@ const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
 const AGENT_SECONDS: &str = "360";
 
 struct Document {
-    symptom: &'static str,
+    symptom: Symptom,
     description: &'static str,
-    pieces: &'static [&'static str],
+    /// The shared scripts it needs besides the foundation.
+    needs: &'static [&'static str],
 }
 
-const DOCUMENTS: [Document; 3] = [
-    Document {
-        symptom: "disk-full",
-        description: "Frees space on one file system, in the order of harm and down to a target, \
-                      or says what fills it.",
-        pieces: &["base.sh", "processes.sh", "preflight.sh", "evidence.sh"],
-    },
-    Document {
-        symptom: "memory-pressure",
-        description: "Restarts the listed unit that holds the memory, or says who holds it.",
-        pieces: &["base.sh", "processes.sh", "preflight.sh", "evidence.sh", "restart.sh"],
-    },
-    Document {
-        symptom: "high-cpu",
-        description: "Calms or restarts the process that is busy all the time, or says which \
-                      it is.",
-        pieces: &["base.sh", "processes.sh", "preflight.sh", "evidence.sh", "restart.sh"],
-    },
-];
+fn documents() -> Vec<Document> {
+    let document = |symptom| {
+        let (description, needs): (_, &[_]) = match symptom {
+            Symptom::DiskFull => (
+                "Frees space on one file system, in the order of harm and down to a target, or \
+                 says what fills it.",
+                &[],
+            ),
+            Symptom::MemoryPressure => (
+                "Restarts the listed unit that holds the memory, or says who holds it.",
+                &["restart.sh"],
+            ),
+            Symptom::HighCpu => (
+                "Calms or restarts the process that is busy all the time, or says which it is.",
+                &["restart.sh"],
+            ),
+        };
+        Document { symptom, description, needs }
+    };
+    Symptom::ALL.into_iter().map(document).collect()
+}
 
 #[derive(Debug)]
 struct Parameter {
@@ -86,7 +95,7 @@ fn words(line: &str) -> Vec<String> {
 
 impl Document {
     fn sources(&self) -> Vec<String> {
-        let shared = self.pieces.iter().map(|piece| format!("{SHARED}/{piece}"));
+        let shared = FOUNDATION.iter().chain(self.needs).map(|piece| format!("{SHARED}/{piece}"));
         let own = ["look.sh", "relieve.sh"]
             .map(|piece| format!("functions/{}/ssm/{piece}", self.symptom));
         shared.chain(own).collect()
@@ -125,82 +134,48 @@ impl Document {
         script + &self.body()
     }
 
-    fn content(&self) -> Value {
-        let parameters: serde_json::Map<String, Value> = self
-            .parameters()
-            .into_iter()
-            .map(|parameter| {
-                let value = json!({
-                    "type": "String",
-                    "description": parameter.description,
-                    "default": parameter.default,
-                    "allowedPattern": parameter.pattern,
-                    "interpolationType": "ENV_VAR",
-                });
-                (parameter.name, value)
-            })
-            .collect();
-        json!({
-            "schemaVersion": "2.2",
-            "description": self.description,
-            "parameters": parameters,
-            "mainSteps": [{
-                "action": "aws:runShellScript",
-                "name": self.step(),
-                "precondition": {"StringEquals": ["platformType", "Linux"]},
-                "inputs": {"timeoutSeconds": AGENT_SECONDS, "runCommand": [self.script()]},
-            }],
-        })
+    fn file(&self) -> String {
+        format!("functions/{}/ssm/document.yaml", self.symptom)
     }
 
-    fn step(&self) -> String {
-        self.symptom.replace('-', "_")
-    }
-
-    fn marker(&self, edge: &str) -> String {
-        format!("      # {edge} functions/{}/ssm\n", self.symptom)
-    }
-
-    /// The content as the template carries it, from marker to marker.
-    fn block(&self) -> String {
-        let mut yaml = self.marker("BEGIN");
-        yaml += "      # Written by: UPDATE=1 cargo test -p tests --test documents\n";
+    /// The document as its file holds it. `CloudFormation` reads no short forms (`!Ref`) in what a
+    /// template includes (template reference, "`AWS::Include` transform"); nothing here needs one.
+    fn text(&self) -> String {
+        let mut yaml = String::new();
         let mut line = |indent: usize, text: &str| {
-            writeln!(yaml, "{:1$}{text}", "", if text.is_empty() { 0 } else { 6 + indent })
-                .unwrap();
+            writeln!(yaml, "{:1$}{text}", "", if text.is_empty() { 0 } else { indent }).unwrap();
         };
-        line(0, "Content:");
-        line(2, "schemaVersion: '2.2'");
-        line(2, &format!("description: {}", quoted(self.description)));
-        line(2, "parameters:");
+        line(0, "# Written by: UPDATE=1 cargo test -p tests --test documents");
+        line(0, "schemaVersion: '2.2'");
+        line(0, &format!("description: {}", quoted(self.description)));
+        line(0, "parameters:");
         for parameter in self.parameters() {
-            line(4, &format!("{}:", parameter.name));
-            line(6, "type: String");
-            line(6, &format!("description: {}", quoted(&parameter.description)));
-            line(6, &format!("default: {}", quoted(&parameter.default)));
-            line(6, &format!("allowedPattern: {}", quoted(&parameter.pattern)));
-            line(6, "interpolationType: ENV_VAR");
+            line(2, &format!("{}:", parameter.name));
+            line(4, "type: String");
+            line(4, &format!("description: {}", quoted(&parameter.description)));
+            line(4, &format!("default: {}", quoted(&parameter.default)));
+            line(4, &format!("allowedPattern: {}", quoted(&parameter.pattern)));
+            line(4, "interpolationType: ENV_VAR");
         }
-        line(2, "mainSteps:");
-        line(4, "- action: aws:runShellScript");
-        line(6, &format!("name: {}", self.step()));
-        line(6, "precondition:");
-        line(8, "StringEquals: [platformType, Linux]");
-        line(6, "inputs:");
-        line(8, &format!("timeoutSeconds: '{AGENT_SECONDS}'"));
-        line(8, "runCommand:");
-        line(10, "- |");
+        line(0, "mainSteps:");
+        line(2, "- action: aws:runShellScript");
+        line(4, &format!("name: {}", self.symptom.name().replace('-', "_")));
+        line(4, "precondition:");
+        line(6, "StringEquals: [platformType, Linux]");
+        line(4, "inputs:");
+        line(6, &format!("timeoutSeconds: '{AGENT_SECONDS}'"));
+        line(6, "runCommand:");
+        line(8, "- |");
         for text in self.script().lines() {
-            line(12, text);
+            line(10, text);
         }
-        yaml + &self.marker("END")
+        yaml
     }
 
-    /// Where the block lies in the template, as it is now.
-    fn place(&self, template: &str) -> std::ops::Range<usize> {
-        let begin = template.find(&self.marker("BEGIN")).expect("a BEGIN marker");
-        let end = template.find(&self.marker("END")).expect("an END marker");
-        begin..end + self.marker("END").len()
+    /// What a YAML parser makes of it.
+    fn content(&self) -> Value {
+        let text = self.text();
+        plain(Yaml::load_from_str(&text).unwrap().first().expect("one document"))
     }
 }
 
@@ -208,50 +183,54 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-#[test]
-fn the_template_carries_each_script_byte_for_byte() {
-    let mut template = read("template.yaml");
-    let update = std::env::var_os("UPDATE").is_some();
-    for document in &DOCUMENTS {
-        let place = document.place(&template);
-        if update {
-            template.replace_range(place, &document.block());
-        } else {
-            assert!(
-                template[place] == document.block(),
-                "{}: run UPDATE=1 cargo test -p tests --test documents",
-                document.symptom
-            );
-        }
+/// Text, lists and maps, and no tags: the agent refuses a number where it wants text.
+fn plain(node: &Yaml) -> Value {
+    match node {
+        Yaml::Value(Scalar::String(text)) => json!(text),
+        Yaml::Sequence(items) => items.iter().map(plain).collect(),
+        Yaml::Mapping(members) => members
+            .iter()
+            .map(|(key, value)| (key.as_str().expect("a name").to_owned(), plain(value)))
+            .collect(),
+        other => panic!("{other:?} has no place in a document"),
     }
-    if update {
-        std::fs::write(root().join("template.yaml"), &template).unwrap();
-    }
-    check_reading_back(&template);
 }
 
-/// Reads the literal blocks by their indentation alone, as YAML does.
-fn check_reading_back(template: &str) {
-    for document in &DOCUMENTS {
-        let block = &template[document.place(template)];
-        let (_, literal) = block.split_once("- |\n").expect("a literal block");
-        let indent = " ".repeat(18);
-        let mut script = String::new();
-        for line in literal.lines() {
-            if !line.is_empty() && !line.starts_with(&indent) {
-                break;
-            }
-            script.push_str(line.strip_prefix(&indent).unwrap_or_default());
-            script.push('\n');
+#[test]
+fn each_file_is_written_from_the_scripts_byte_for_byte() {
+    for document in documents() {
+        let file = document.file();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(root().join(&file), document.text()).unwrap();
         }
+        assert!(
+            read(&file) == document.text(),
+            "{file}: run UPDATE=1 cargo test -p tests --test documents"
+        );
+    }
+}
+
+#[test]
+fn a_document_read_back_says_what_the_scripts_say() {
+    for document in documents() {
+        let content = document.content();
+        let script = content["mainSteps"][0]["inputs"]["runCommand"][0].as_str().unwrap();
         assert!(script.ends_with(&document.body()), "{}", document.symptom);
         assert!(script == document.script(), "{}", document.symptom);
+        let declared = document.parameters();
+        let parameters = content["parameters"].as_object().unwrap();
+        assert_eq!(parameters.len(), declared.len(), "{}: named twice", document.symptom);
+        for Parameter { name, default, pattern, description } in declared {
+            assert_eq!(parameters[&name]["default"], default);
+            assert_eq!(parameters[&name]["allowedPattern"], pattern);
+            assert_eq!(parameters[&name]["description"], description);
+        }
     }
 }
 
 #[test]
 fn documents_keep_the_rules_of_schema_2_2() {
-    for document in &DOCUMENTS {
+    for document in documents() {
         let content = document.content();
         assert!(content.to_string().len() < DOCUMENT_BYTES_MAX, "{}", document.symptom);
         assert_eq!(content["schemaVersion"], "2.2");
@@ -328,7 +307,7 @@ fn patterns_know_good_from_bad() {
             ],
         ),
     ] {
-        let parameter = DOCUMENTS
+        let parameter = documents()
             .iter()
             .flat_map(Document::parameters)
             .find(|parameter| parameter.name == name)
@@ -344,7 +323,7 @@ fn patterns_know_good_from_bad() {
 
 #[test]
 fn scripts_keep_the_house_rules() {
-    for document in &DOCUMENTS {
+    for document in documents() {
         let body = document.body();
         assert!(!body.contains("{{") && !body.contains("}}"), "braces belong to the document");
         for word in ["$HOME", "~/", "eval ", "<<<", "<<", "rm -r", "xargs", "python", "lsof", "jq "]

@@ -8,6 +8,7 @@
     reason = "helpers of tests are tests"
 )]
 
+use remedy::alarm::Symptom;
 use remedy::result::{Code, Failure, HostText, Status, Verdict, parse};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,15 +16,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-const SYMPTOMS: [&str; 3] = ["disk-full", "memory-pressure", "high-cpu"];
-
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The script as the template carries it.
-fn script(symptom: &str) -> String {
-    let output = Command::new(root().join("tests/rig/script")).arg(symptom).output().unwrap();
+/// The script as the document's file holds it.
+fn script(symptom: Symptom) -> String {
+    let script = root().join("tests/rig/script");
+    let output = Command::new(script).arg(symptom.name()).output().unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
@@ -48,7 +48,7 @@ fn read(output: &Output) -> Verdict {
 /// Each of these ends at the gate, before anything of this machine is touched.
 #[test]
 fn a_bad_parameter_ends_every_script_with_a_result() {
-    for symptom in SYMPTOMS {
+    for symptom in Symptom::ALL {
         let script = script(symptom);
         for (name, value) in [
             ("SSM_Mode", "destroy"),
@@ -77,7 +77,7 @@ fn a_bad_parameter_ends_every_script_with_a_result() {
 /// Without the environment of a new agent or the pasting of an old one.
 #[test]
 fn an_agent_that_passes_no_parameters_is_noticed() {
-    for symptom in SYMPTOMS {
+    for symptom in Symptom::ALL {
         let output = bash(&script(symptom), &[], &[]);
         assert!(
             matches!(read(&output), Verdict::Failed(Failure::BadParameter { .. })),
@@ -147,7 +147,7 @@ fn every_documented_code_is_read() {
 
 #[test]
 fn scripts_pass_shellcheck() {
-    for symptom in SYMPTOMS {
+    for symptom in Symptom::ALL {
         let path = std::env::temp_dir().join(format!("remedy-{symptom}-{}.sh", std::process::id()));
         std::fs::write(&path, script(symptom)).unwrap();
         // 2317: what a trap calls looks unreachable.

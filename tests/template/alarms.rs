@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use remedy::alarm::{Invocation, Symptom, read as read_event};
 use serde_json::{Value, json};
 
-use crate::yaml::{Template, all, read};
+use crate::yaml::{Template, all, logical, read};
 
 /// The metrics queries of the alarms, by symptom.
 fn queries() -> Vec<(Symptom, String)> {
@@ -24,12 +24,6 @@ fn queries() -> Vec<(Symptom, String)> {
             (symptom, metric["Expression"].as_str().unwrap().to_owned())
         })
         .collect()
-}
-
-/// `HighCpu` for `high-cpu`.
-fn logical(symptom: Symptom) -> String {
-    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
-    symptom.name().split('-').map(capital).collect()
 }
 
 /// What stands between two pieces of a query.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use remedy::alarm::Symptom;
 use serde_json::{Value, json};
 
-use crate::yaml::{Template, none_of, read};
+use crate::yaml::{Template, logical, none_of, read, root};
 
 /// Minutes after which an alarm is not news (`REMEDY_STALE_MINUTES`), in seconds.
 const STALE_SECONDS: i64 = 900;
@@ -56,6 +57,40 @@ fn each_function_is_built_from_a_package_of_its_own() {
     }
 }
 
+/// How `AWS::Include` is written inside a section (`CloudFormation` template reference,
+/// "`AWS::Include` transform"); `sam build` and `sam package` write another location there.
+#[test]
+fn each_document_is_the_file_beside_its_scripts() {
+    let template = Template::deployed();
+    let documents = template.of_type("AWS::SSM::Document");
+    assert_eq!(documents.len(), Symptom::ALL.len(), "{:?}", documents.keys());
+    for symptom in Symptom::ALL {
+        let document = documents[format!("{}Document", logical(symptom)).as_str()];
+        let file = format!("functions/{symptom}/ssm/document.yaml");
+        let include = json!({"Name": "AWS::Include", "Parameters": {"Location": file}});
+        assert_eq!(document["Content"], json!({"Fn::Transform": include}), "{symptom}");
+        assert!(root().join(&file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn the_follow_up_knows_sends_and_hears_of_every_document() {
+    let template = Template::deployed();
+    let follow_up = &template.functions()["FollowUpFunction"];
+    let named = follow_up["Environment"]["Variables"]["REMEDY_DOCUMENTS"]["Fn::Sub"].as_str();
+    let named: BTreeSet<&str> = named.unwrap().split(',').collect();
+    let policies = follow_up["Policies"].to_string();
+    let heard = &follow_up["Events"]["CommandEnded"]["Properties"]["Pattern"]["detail"];
+    let heard = heard["document-name"].as_array().unwrap();
+    for symptom in Symptom::ALL {
+        let document = format!("{}Document", logical(symptom));
+        assert!(named.contains(format!("{symptom}=${{{document}}}").as_str()), "{named:?}");
+        assert!(policies.contains(&format!(":document/${{{document}}}")), "may not {document}");
+        assert!(heard.contains(&json!({"Ref": document})), "does not hear of {document}");
+    }
+    assert_eq!((named.len(), heard.len()), (Symptom::ALL.len(), Symptom::ALL.len()));
+}
+
 #[test]
 fn every_delivery_is_retried_within_bounds_and_kept_when_it_fails() {
     let template = Template::deployed();
@@ -86,7 +121,7 @@ fn every_delivery_is_retried_within_bounds_and_kept_when_it_fails() {
 fn each_symptom_can_be_an_alarms_own_action() {
     let template = Template::deployed();
     let permissions = template.of_type("AWS::Lambda::Permission");
-    for id in ["HighCpuFunction", "MemoryPressureFunction", "DiskFullFunction"] {
+    for id in Symptom::ALL.map(|symptom| format!("{}Function", logical(symptom))) {
         let found: Vec<&&Value> =
             permissions.values().filter(|p| p["FunctionName"] == json!({"Ref": id})).collect();
         let [permission] = found.as_slice() else {

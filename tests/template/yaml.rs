@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use remedy::alarm::Symptom;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Value, json};
 
@@ -121,6 +122,12 @@ fn plain(node: &MarkedYaml, pointer: &str, lines: &mut BTreeMap<String, usize>) 
         }
         other => panic!("line {}: {other:?} has no place here", node.span.start.line()),
     }
+}
+
+/// What the logical ids of a symptom's resources begin with: `HighCpu` for `high-cpu`.
+pub(crate) fn logical(symptom: Symptom) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    symptom.name().split('-').map(capital).collect()
 }
 
 /// A list, or the one thing that stands for a list of one.

@@ -3,12 +3,11 @@
 `Account` is one emulator that takes every call (tests/emulators/
 ministack_extended.py), with moto behind it. `Deployment` is template.yaml in it:
 transformed by the SAM translator, its functions running from zips as their own
-roles. The only thing changed is where the code comes from, as `sam package`
-changes it: the binaries of the tests, because those of a release take too long
-to build.
+roles, its documents included from S3. The only thing changed is where code and
+documents come from, as `sam package` changes it: the code is the binaries of the
+tests, because those of a release take too long to build.
 """
 
-import copy
 import io
 import json
 import os
@@ -79,6 +78,12 @@ class Account:
             "ministack", command, environment, "/_ministack/health", self.directory
         )
 
+    def upload(self, file):
+        """Puts a file beside the code; gives its address."""
+        key = f"{file.parent.parent.name}.{file.name}"
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
+        return f"s3://{BUCKET}/{key}"
+
     def logs(self):
         return "\n".join(f"--- {e.name}\n{e.tail()}" for e in self.started)
 
@@ -106,7 +111,7 @@ class Deployment(Stack):
     def __init__(self, account, change=lambda resources: None, **parameters):
         self.region = self.account = account
         self.name = f"remedy-{uuid.uuid4().hex[:8]}"
-        body = copy.deepcopy(template.whole())
+        body = template.packaged(account.upload)
         for resource in body["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 name = resource["Metadata"]["BuildProperties"]["Binary"]

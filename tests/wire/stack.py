@@ -13,8 +13,8 @@ from functools import cached_property
 import template
 from function import Function
 
-SYMPTOMS = ("high-cpu", "memory-pressure", "disk-full")
 FOLLOW_UP = "follow-up"
+SYMPTOMS = tuple(name for name in template.functions() if name != FOLLOW_UP)
 ARRIVAL_SECONDS = 10
 
 

@@ -31,8 +31,43 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 
 @cache
-def whole():
+def as_written():
     return yaml.load(TEMPLATE.read_text(), _Loader)
+
+
+@cache
+def whole():
+    """The template with what it includes in its place, as CloudFormation reads it."""
+    # Without our loader: CloudFormation takes no short forms in what is included.
+    return _with_includes(as_written(), lambda file: yaml.safe_load(file.read_text()))
+
+
+def packaged(upload):
+    """The template with the S3 addresses that `upload` gives to the files it includes."""
+
+    def at_its_address(file):
+        return {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": upload(file)}}}
+
+    return _with_includes(as_written(), at_its_address)
+
+
+def _with_includes(part, put):
+    """A copy of it, with `put(file)` in the place of each include."""
+    if isinstance(part, list):
+        return [_with_includes(item, put) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "Fn::Transform" not in part:
+        return {key: _with_includes(value, put) for key, value in part.items()}
+    (transform,) = part.values()
+    assert transform["Name"] == "AWS::Include", transform
+    return put(TEMPLATE.parent / transform["Parameters"]["Location"])
+
+
+def functions():
+    """The logical ids of the functions, by the names of their programs."""
+    every = {i: r for i, r in resources().items() if r["Type"] == "AWS::Serverless::Function"}
+    return {r["Metadata"]["BuildProperties"]["Binary"]: i for i, r in every.items()}
 
 
 def resources():
@@ -52,28 +87,26 @@ def table():
     return {key: properties[key] for key in wanted if key in properties}
 
 
+def document_id(symptom):
+    """The logical id of the SSM document that a symptom's function is given."""
+    return _variables(symptom)["REMEDY_DOCUMENT"]["Ref"]
+
+
 def document(symptom):
-    """The content of the SSM document that a symptom's function is given."""
-    logical_id = _document_of(symptom)
-    return of_type("AWS::SSM::Document")[logical_id]["Content"]
+    """The content of that document."""
+    return of_type("AWS::SSM::Document")[document_id(symptom)]["Content"]
 
 
 def documents(names):
     """The follow-up's list of documents, as the template writes it: each
     `${...Document}` in it is the name the given documents have here."""
-    functions = of_type("AWS::Serverless::Function")
-    text = functions["FollowUpFunction"]["Environment"]["Variables"]["REMEDY_DOCUMENTS"]["Fn::Sub"]
+    text = _variables("follow-up")["REMEDY_DOCUMENTS"]["Fn::Sub"]
     for symptom, name in names.items():
-        text = text.replace("${%s}" % _document_of(symptom), name)
+        text = text.replace("${%s}" % document_id(symptom), name)
     assert "$" not in text, text
     return text
 
 
-def _document_of(symptom):
-    functions = of_type("AWS::Serverless::Function")
-    wanted = symptom.replace("-", "")
-    for name, properties in functions.items():
-        if name.lower().startswith(wanted):
-            value = properties["Environment"]["Variables"]["REMEDY_DOCUMENT"]
-            return value["Ref"] if isinstance(value, dict) else value
-    raise AssertionError(f"no function in the template is about {symptom}: {sorted(functions)}")
+def _variables(name):
+    function = of_type("AWS::Serverless::Function")[functions()[name]]
+    return function["Environment"]["Variables"]

@@ -15,7 +15,9 @@ from botocore.exceptions import ClientError
 import alarms
 import fleet
 import later
+import template
 from deployment import Deployment, until
+from stack import SYMPTOMS
 
 # One deployment serves all, so one worker runs them all.
 pytestmark = pytest.mark.xdist_group("deployment")
@@ -131,25 +133,23 @@ def outcome_of(message):
 # --- the roads in ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("symptom", "document"),
-    [
-        ("high-cpu", "HighCpuDocument"),
-        ("memory-pressure", "MemoryPressureDocument"),
-        ("disk-full", "DiskFullDocument"),
-    ],
-)
+@pytest.mark.parametrize("symptom", SYMPTOMS)
 @pytest.mark.parametrize("shape", ["state-change", "contributor"])
-def test_an_alarm_on_the_bus_is_answered_by_its_function_alone(
-    account, deployed, symptom, document, shape
-):
+def test_an_alarm_on_the_bus_is_answered_by_its_function_alone(account, deployed, symptom, shape):
     # In a group of its own: the same on several standalone instances is told once.
     instance = fleet.group(account, size=1).members[0]
     put(deployed, alarms.alarm(f"{symptom}.{shape}", instance))
     incident = opened(deployed, instance)
     assert (incident["symptom"], incident["stage"]) == (symptom, "cleaning")
     (command,) = commands(deployed, instance)
-    assert command["DocumentName"] == deployed.ids[document]
+    assert command["DocumentName"] == deployed.ids[template.document_id(symptom)]
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS)
+def test_a_document_is_what_the_file_beside_the_scripts_says(account, deployed, symptom):
+    name = deployed.ids[template.document_id(symptom)]
+    content = account.ssm.get_document(Name=name, DocumentFormat="JSON")["Content"]
+    assert json.loads(content) == template.document(symptom)
 
 
 def test_an_alarms_own_action_is_an_invocation(account, deployed):
@@ -344,12 +344,11 @@ def held_for(answer, call):
 @pytest.mark.parametrize(
     ("removed", "symptom", "agent", "call"),
     [
-        (("HighCpuFunction", "CleanupDocument"), "high-cpu", "Online", SEND),
-        (("HighCpuFunction", "CleanupInstance"), "high-cpu", "Online", SEND),
-        (("MemoryPressureFunction", "CleanupDocument"), "memory-pressure", "Online", SEND),
-        (("MemoryPressureFunction", "CleanupInstance"), "memory-pressure", "Online", SEND),
-        (("DiskFullFunction", "CleanupDocument"), "disk-full", "Online", SEND),
-        (("DiskFullFunction", "CleanupInstance"), "disk-full", "Online", SEND),
+        *(
+            ((template.functions()[symptom], sid), symptom, "Online", SEND)
+            for symptom in SYMPTOMS
+            for sid in ("CleanupDocument", "CleanupInstance")
+        ),
         (("RebootPolicy", "Reboot"), "high-cpu", "none", "ec2:RebootInstances"),
         (("RoadPolicy", "Look"), "high-cpu", "Online", "ec2:DescribeInstances"),
         (("RoadPolicy", "Verify"), "high-cpu", "none", "cloudwatch:GetMetricData"),
