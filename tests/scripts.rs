@@ -145,6 +145,83 @@ fn every_documented_code_is_read() {
     }
 }
 
+/// What systemd would do at boot with each of these, and the line that is to blame. `/dev/absent`
+/// is never there; where a device is, the file system on it is `xfs`.
+const FSTABS: [(&str, &str, &str); 31] = [
+    ("/dev/absent /data xfs defaults 0 2", "false", "line 1: /dev/absent for /data is not there"),
+    (
+        "UUID=aebf131c /data xfs defaults 0 2",
+        "false",
+        "line 1: /dev/disk/by-uuid/aebf131c for /data",
+    ),
+    ("LABEL=data /data auto defaults 0 0", "false", "line 1: /dev/disk/by-label/data for /data"),
+    ("PARTUUID=9-1 /data ext4", "false", "line 1: /dev/disk/by-partuuid/9-1 for /data"),
+    ("# comment\n\n/dev/absent /my\\040data ext4 defaults 0 0", "false", "line 3: /dev/absent"),
+    ("/dev/absent /boot/efi vfat umask=0077 0 1", "false", "for /boot/efi"),
+    ("/dev/absent /data xfs noauto,auto 0 0", "false", "line 1"),
+    ("/dev/absent /data xfs x-systemd.device-timeout=5 0 0", "false", "line 1"),
+    ("/srv/absent.img /image ext4 loop 0 0", "false", "line 1: /srv/absent.img for /image"),
+    (
+        "/dev/null /data ext4 defaults 0 0",
+        "false",
+        "line 1: /dev/null for /data holds xfs, not ext4",
+    ),
+    ("/dev/null /a xfs defaults 0 0\n/dev/absent /b xfs", "false", "line 2"),
+    ("/dev/null /data xfs defaults 0 0", "true", ""),
+    ("/dev/null /data auto defaults 0 0", "true", ""),
+    ("UUID=aebf131c /data xfs defaults,nofail 0 2", "true", ""),
+    ("UUID=1 / ext4 defaults 1 1\nUUID=2  /data  xfs  defaults,nofail  0  2", "true", ""),
+    ("/dev/absent /data xfs nofail,auto 0 0", "true", ""),
+    ("/dev/absent /data xfs nofail,x-systemd.device-timeout=1 0 0", "true", ""),
+    ("/dev/absent /data xfs noauto 0 0", "true", ""),
+    ("/dev/absent /data xfs x-systemd.automount 0 0", "true", ""),
+    ("/dev/absent /data xfs noauto,x-systemd.automount 0 0", "true", ""),
+    ("/dev/absent /data xfs x-systemd.wanted-by=multi-user.target 0 0", "true", ""),
+    ("/dev/absent /data xfs _netdev 0 0", "true", ""),
+    ("fs-1.efs.eu-west-1.amazonaws.com:/ /efs nfs4 nfsvers=4.1 0 0", "true", ""),
+    ("fs-1:/ /efs efs _netdev,tls 0 0", "true", ""),
+    ("//server/share /share cifs credentials=/etc/share 0 0", "true", ""),
+    ("/dev/absent none swap sw 0 0\n/swapfile swap swap defaults 0 0", "true", ""),
+    ("LABEL=root / ext4 defaults 0 1", "true", ""),
+    ("/srv/absent /mnt none bind 0 0", "true", ""),
+    ("tmpfs /tmp tmpfs size=1m 0 0\nproc /proc proc defaults 0 0", "true", ""),
+    ("/etc/passwd /image auto loop 0 0", "true", ""),
+    ("no line at all\n/dev/absent", "true", ""),
+];
+
+/// The script asks systemd's own generator, so this machine's systemd is what is tried here.
+#[test]
+fn fstab_is_judged_by_what_the_boot_would_do() {
+    if !std::path::Path::new("/lib/systemd/system-generators/systemd-fstab-generator").exists() {
+        std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: there is no systemd\n")
+            .unwrap();
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("remedy-fstab-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let fstab = folder.join("table");
+    let pieces = ["base", "processes", "preflight"].map(|piece| {
+        std::fs::read_to_string(root().join(format!("functions/remedy-aws/ssm/{piece}.sh")))
+            .unwrap()
+    });
+    let script = pieces.concat()
+        + "\nRUN_DIR=$1 ACTION=disk-clean SSM_Mode=report
+           bounded() { shift; case $1 in lsblk) echo xfs ;; *) \"$@\" ;; esac; }
+           read_mounts
+           look_at_fstab
+           finish report 0 \"$FSTAB $FSTAB_UNFIT\"\n";
+    for (text, ok, blamed) in FSTABS {
+        std::fs::write(&fstab, format!("{text}\n")).unwrap();
+        let environment = [("SYSTEMD_FSTAB", fstab.to_str().unwrap())];
+        let said = read(&bash(&script, &[folder.as_os_str()], &environment));
+        let Verdict::Said(said) = said else { panic!("{text}: {said:?}") };
+        let (judged, why) = said.reason.as_str().split_once(' ').unwrap();
+        assert_eq!(judged, ok, "{text}: {why}");
+        assert!(why.contains(blamed) && why.is_empty() == blamed.is_empty(), "{text}: {why}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn scripts_pass_shellcheck() {
     for symptom in Symptom::ALL {

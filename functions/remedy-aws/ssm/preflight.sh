@@ -2,21 +2,28 @@
 # What somebody must know before this host is restarted or replaced. Reads only, in every mode.
 # A question without an answer stays `null`, so that the reader can take doubt for a no.
 
-PERSONS=null PACKAGES=false FSTAB=null JOBS=null FAILED_COUNT=null BOOT_ID=''
+PERSONS=null PACKAGES=null FSTAB=null FSTAB_UNFIT='' JOBS=null FAILED_COUNT=null BOOT_ID=''
 READ_ONLY_ROOT=false TMP_ON_TMPFS=false VOLATILE_JOURNAL=true
 REBOOT_REQUIRED=false HYBRID=false INSTANCE_STORE=false
 FAILED_UNITS=() TMP_LOGS=() CREDENTIALS=()
 
+SESSIONS_MAX=20 # Beyond that every login counts, asked or not.
+
+# In one go: the kernel walks its list anew for each line that is read alone, and a mount that ends
+# meanwhile makes it miss another.
 MOUNT_POINTS=() MOUNT_TYPES=() MOUNT_OPTIONS=()
 read_mounts() {
-  local point options rest
-  while IFS=' ' read -r _ _ _ _ point options rest; do
-    rest=${rest#*- }
+  local lines=() line point options rest
+  mapfile -t lines </proc/self/mountinfo
+  for line in ${lines[@]+"${lines[@]}"}; do
+    options=${line#* * * * } rest=${line#* - }
+    point=${options%% *} options=${options#* }
+    options=${options%% *}
     printf -v point '%b' "$point" # blanks and backslashes are written in octal
     MOUNT_POINTS+=("$point")
     MOUNT_TYPES+=("${rest%% *}")
     MOUNT_OPTIONS+=(",$options,${rest##* },")
-  done </proc/self/mountinfo
+  done
 }
 
 # A mount hides the earlier ones on the same point, so the last one counts.
@@ -27,6 +34,22 @@ mount_index() { # POINT; sets REPLY to an index, or fails
     [ "${MOUNT_POINTS[$i]}" != "$1" ] || REPLY=$i
   done
   [ -n "$REPLY" ]
+}
+
+# Whether a path can be looked at: what lies on a file system of another machine, or of a program, may
+# hang for ever. The deepest mount above the path counts.
+is_local() { # PATH
+  local i point deepest='' type=''
+  for i in "${!MOUNT_POINTS[@]}"; do
+    point=${MOUNT_POINTS[$i]%/}
+    case $1/ in
+      "$point"/*) [ "${#point}" -lt "${#deepest}" ] || deepest=$point type=${MOUNT_TYPES[$i]} ;;
+    esac
+  done
+  case $type in
+    ext[234] | xfs | btrfs | zfs | f2fs | overlay | tmpfs | devtmpfs | squashfs | vfat) ;;
+    *) return 1 ;;
+  esac
 }
 
 look_at_mounts() {
@@ -43,71 +66,155 @@ look_at_mounts() {
 
 # Persons: logins that have not ended, and Session Manager sessions, which no login record shows.
 count_persons() {
-  local ids id count=0 shown directory pid
+  local ids id asked=0 shown
   if ids=$(bounded 3 loginctl list-sessions --no-legend --no-pager 2>/dev/null); then
+    PERSONS=0
     while read -r id _; do
       [[ $id =~ ^[A-Za-z0-9]+$ ]] || continue
-      shown=$(bounded 2 loginctl show-session "$id" -p Class -p State 2>/dev/null)
+      asked=$((asked + 1)) shown=''
+      [ "$asked" -gt "$SESSIONS_MAX" ] ||
+        shown=$(bounded 2 loginctl show-session "$id" -p Class -p State 2>/dev/null)
       case $shown in
         *State=closing*) ;;
-        *Class=user* | '') count=$((count + 1)) ;;
+        *Class=user* | '') PERSONS=$((PERSONS + 1)) ;;
       esac
     done < <(printf '%s\n' "$ids")
   elif ids=$(bounded 3 who 2>/dev/null); then
-    while read -r id _; do [ -z "$id" ] || count=$((count + 1)); done < <(printf '%s\n' "$ids")
-  else
-    return # null: nobody can say
+    PERSONS=0
+    while read -r id _; do
+      [ -z "$id" ] || PERSONS=$((PERSONS + 1))
+    done < <(printf '%s\n' "$ids")
   fi
+}
+
+# What the names of processes tell, in one walk: sessions of Session Manager, and package managers.
+look_at_processes() {
+  local directory pid sessions=0 seen=0
+  PACKAGES=false
   for directory in /proc/[0-9]*; do
+    seen=$((seen + 1))
+    if [ $((seen % 500)) -eq 0 ]; then
+      seconds_left
+      if [ "$LEFT" -le 0 ]; then
+        PERSONS=null PACKAGES=null # Who was not looked at may be one.
+        return
+      fi
+    fi
     pid=${directory#/proc/}
     comm_of "$pid"
     # The kernel cuts names at 15 bytes.
-    [ "$REPLY" = ssm-session-wor ] && owned_by_root "$pid" && count=$((count + 1))
+    case $REPLY in
+      ssm-session-wor) ! owned_by_root "$pid" || sessions=$((sessions + 1)) ;;
+      dpkg | apt-get | apt | aptitude | rpm | dnf | yum | zypper)
+        ! owned_by_root "$pid" || PACKAGES=true ;;
+    esac
   done
-  PERSONS=$count
+  [ "$PERSONS" = null ] || PERSONS=$((PERSONS + sessions))
 }
 
-# Packages are being installed when somebody holds the package manager's lock. The name of a process
-# proves nothing: unattended-upgrades leaves a waiting helper behind on every Ubuntu host.
-look_at_packages() {
-  local held=' ' inode file comm directory
-  while IFS=' ' read -r _ _ _ _ _ inode _; do
-    held+="${inode##*:} "
-  done </proc/locks
+# Packages are being installed, too, when somebody holds the package manager's lock. The name of a
+# process proves nothing: unattended-upgrades leaves a waiting helper behind on every Ubuntu host.
+look_at_package_locks() {
+  local lines=() line held=' ' inode file
+  mapfile -t lines </proc/locks
+  for line in ${lines[@]+"${lines[@]}"}; do
+    line=${line##*:} # of `MAJOR:MINOR:INODE START END` the inode is what follows
+    held+="${line%% *} "
+  done
   for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/cache/apt/archives/lock \
     /var/lib/rpm/.rpm.lock /var/lib/zypp/zypp.lock; do
-    [ -e "$file" ] || continue
+    if ! is_local "$file" || [ ! -e "$file" ]; then continue; fi
     inode=$(bounded 2 stat -c %i -- "$file" 2>/dev/null) || continue
     case $held in *" $inode "*) PACKAGES=true ;; esac
   done
-  for directory in /proc/[0-9]*; do
-    comm_of "${directory#/proc/}"
-    comm=$REPLY
-    case $comm in
-      dpkg | apt-get | apt | aptitude | rpm | dnf | yum | zypper)
-        ! owned_by_root "${directory#/proc/}" || PACKAGES=true ;;
-    esac
-  done
 }
 
-# A line that cannot be mounted stops the next boot in emergency mode. findmnt only warns of a device
-# that is missing by its path, so that is looked at here.
+# ---- fstab ------------------------------------------------------------------------------------
+
+# Whether the next boot would end in emergency mode over a line of fstab. That is not a checker's
+# question: systemd's own generator is asked which mounts local-fs.target would require. So it knows
+# `nofail`, `noauto`, automounts, swap and network file systems as this host's systemd does
+# (systemd-fstab-generator(8), systemd.mount(5)). A mount that is only wanted fails alone.
 look_at_fstab() {
-  local source options
-  if [ ! -e /etc/fstab ]; then
-    FSTAB=true
-    return
-  fi
-  bounded 5 findmnt --verify --tab-file /etc/fstab >/dev/null 2>&1
+  local generator directory=$RUN_DIR/fstab unit
+  for generator in /usr/lib/systemd/system-generators /lib/systemd/system-generators; do
+    [ ! -x "$generator/systemd-fstab-generator" ] || break
+  done
+  if ! mkdir -p "$directory" 2>/dev/null || ! empty_fstab_units; then return; fi
+  bounded 5 "$generator/systemd-fstab-generator" "$directory" "$directory" "$directory" \
+    >/dev/null 2>&1
   case $? in
-    0) FSTAB=true ;;
-    1 | 32) FSTAB=false ;;
+    0 | 1) ;; # 1 is a line that it ignores, at boot as well
     *) return ;;
   esac
-  while read -r source _ _ options _; do
-    case ,$options, in *,nofail,* | *,noauto,*) continue ;; esac
-    case $source in /dev/*) [ -e "$source" ] || FSTAB=false ;; esac
-  done </etc/fstab
+  FSTAB=true
+  for unit in "$directory"/local-fs.target.requires/*.mount; do
+    [ ! -e "$unit" ] || judge_mount "$unit"
+  done
+  empty_fstab_units
+}
+
+empty_fstab_units() {
+  bounded 5 find -P "$RUN_DIR/fstab" -mindepth 1 -delete >/dev/null 2>&1
+}
+
+# Sets FSTAB to false and FSTAB_UNFIT to the line if this mount will fail, to null if nobody can say.
+# That something is mounted there now proves nothing: the line may be younger.
+judge_mount() { # UNIT_FILE
+  local lines=() line what='' where='' type='' options='' why=''
+  mapfile -t lines <"$1"
+  for line in "${lines[@]}"; do
+    line=${line//%%/%}
+    case $line in
+      What=*) what=${line#*=} ;;
+      Where=*) where=${line#*=} ;;
+      Type=*) type=${line#*=} ;;
+      Options=*) options=${line#*=} ;;
+    esac
+  done
+  # The root is mounted before systemd starts, and bind mounts get their source made for them.
+  case $where,$options, in /,* | *,bind,* | *,rbind,*) return ;; esac
+  case $what in
+    /dev/*) judge_device "$what" "$type" || why=$REPLY ;;
+    /*)
+      if ! is_local "$what"; then
+        [ "$FSTAB" = false ] || FSTAB=null
+      elif [ ! -e "$what" ]; then
+        why='is not there'
+      fi
+      ;;
+  esac
+  [ -n "$why" ] && [ "$FSTAB" != false ] || return 0
+  FSTAB=false
+  fstab_line "$where"
+  FSTAB_UNFIT="${REPLY:+line $REPLY: }$what for $where $why"
+}
+
+# Says in REPLY why this device cannot be mounted, or succeeds.
+judge_device() { # DEVICE TYPE
+  local found
+  REPLY='is not there'
+  [ -e "$1" ] || return 1
+  found=$(bounded 2 lsblk -ndo FSTYPE -- "$1" 2>/dev/null)
+  # Drivers read each other's: ext4 mounts ext2, msdos is vfat.
+  case $2,$found in *, | ,* | auto,* | ext[234],ext[234] | msdos,vfat) return 0 ;; esac
+  REPLY="holds ${found:0:20}, not ${2:0:20}"
+  [ "$2" = "$found" ]
+}
+
+fstab_line() { # MOUNT_POINT; sets REPLY to the number of its line, or to nothing
+  local lines=() i source point
+  REPLY=''
+  mapfile -t lines <"${SYSTEMD_FSTAB:-/etc/fstab}" # as systemd's generator reads it
+  for i in "${!lines[@]}"; do
+    IFS=$' \t' read -r source point _ < <(printf '%s\n' "${lines[$i]}")
+    printf -v point '%b' "$point"
+    case $source in '#'*) continue ;; esac
+    if [ "${point%/}" = "$1" ]; then
+      REPLY=$((i + 1))
+      return
+    fi
+  done
 }
 
 look_at_units() {
@@ -148,11 +255,20 @@ look_at_tmp_logs() {
 # A credentials file makes the agent, or what runs as root, speak as somebody else. Names are told;
 # contents are never read beyond the question whether the word is there, and nothing is deleted.
 look_at_credentials() {
-  local path
+  local home path
   [ ! -e /var/lib/amazon/ssm/registration ] || HYBRID=true
+  while IFS= read -r -d '' home; do
+    path=$home/.aws/credentials
+    if ! is_local "$path"; then
+      warn "not_looked_at:$home"
+    elif [ -f "$path" ] && [ ! -L "$path" ]; then
+      CREDENTIALS+=("$path")
+    fi
+  done < <(
+    printf '/root\0'
+    ! is_local /home || bounded 3 find -P /home -mindepth 1 -maxdepth 1 -print0 2>/dev/null
+  )
   while IFS= read -r -d '' path; do CREDENTIALS+=("$path"); done < <(
-    bounded 3 find -P /root /home -xdev -maxdepth 3 -type f -path '*/.aws/credentials' \
-      -print0 2>/dev/null
     bounded 3 grep -slZ AWS_ACCESS_KEY_ID /etc/environment \
       /etc/systemd/system/amazon-ssm-agent.service.d/*.conf \
       /etc/systemd/system/snap.amazon-ssm-agent.amazon-ssm-agent.service.d/*.conf
@@ -167,7 +283,8 @@ preflight() { # sets PREFLIGHT
   read_mounts
   look_at_mounts
   count_persons
-  look_at_packages
+  look_at_processes
+  look_at_package_locks
   look_at_fstab
   look_at_units
   look_at_tmp_logs
@@ -178,8 +295,9 @@ preflight() { # sets PREFLIGHT
   tmp_logs=$REPLY
   json_strings 3 60 ${CREDENTIALS[@]+"${CREDENTIALS[@]}"}
   credentials=$REPLY
+  json_string "$FSTAB_UNFIT" 100
   PREFLIGHT="{\"boot_id\":\"$BOOT_ID\",\"persons\":$PERSONS,\"packages_busy\":$PACKAGES"
-  PREFLIGHT+=",\"fstab_ok\":$FSTAB,\"jobs_pending\":$JOBS"
+  PREFLIGHT+=",\"fstab_ok\":$FSTAB,\"fstab_unfit\":$REPLY,\"jobs_pending\":$JOBS"
   PREFLIGHT+=",\"failed_count\":$FAILED_COUNT,\"failed_units\":$failed,\"tmp_logs\":$tmp_logs"
   PREFLIGHT+=",\"credentials\":$credentials,\"hybrid\":$HYBRID,\"read_only_root\":$READ_ONLY_ROOT"
   PREFLIGHT+=",\"tmp_on_tmpfs\":$TMP_ON_TMPFS,\"volatile_journal\":$VOLATILE_JOURNAL"

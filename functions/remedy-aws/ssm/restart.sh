@@ -47,8 +47,8 @@ may_restart() { # UNIT
     REPLY="$1 is protected"
   elif [ "$PERSONS" != 0 ]; then
     REPLY='a person is logged in, or nobody can say'
-  elif [ "$PACKAGES" = true ]; then
-    REPLY='packages are being installed'
+  elif [ "$PACKAGES" != false ]; then
+    REPLY='packages are being installed, or nobody can say'
   elif { IFS= read -r last <"$RUN_DIR/restarted-$1"; } 2>/dev/null && [[ $last =~ ^[0-9]+$ ]]; then
     uptime_seconds
     [ $((NOW - last)) -ge "$RESTART_AGAIN_SECONDS" ] ||

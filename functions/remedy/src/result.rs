@@ -279,9 +279,12 @@ pub struct Preflight {
     /// Whether packages are being installed.
     #[serde(default)]
     pub packages_busy: Option<bool>,
-    /// Whether every line of fstab can be mounted at the next boot.
+    /// Whether the next boot gets past fstab: false if a line would end it in emergency mode.
     #[serde(default)]
     pub fstab_ok: Option<bool>,
+    /// That line, and what is wrong with it; empty if there is none.
+    #[serde(default)]
+    pub fstab_unfit: HostText,
     /// Jobs that systemd has not finished.
     #[serde(default)]
     pub jobs_pending: Option<u64>,
