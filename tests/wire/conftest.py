@@ -4,6 +4,7 @@ Run it with `make functions` and then `tests/wire/run`. What stands where:
 
     region.py       the emulators and boto3, past the proxy
     proxy.py        the address the functions call: the record, and faults
+    models.py       what AWS publishes about requests (in tests/emulators)
     protocols.py    what requests and errors look like in each AWS protocol
     function.py     the Lambda Runtime API, and a running function
     template.py     the table and the documents of template.yaml
@@ -17,8 +18,12 @@ When a test fails, the functions' and emulators' last words are in its report.
 """
 
 import signal
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "emulators"))
 
 from deployment import Account
 from function import MissingBinary, binary
@@ -55,6 +60,16 @@ def account(tmp_path_factory):
     account = Account(tmp_path_factory.mktemp("account"))
     yield account
     account.stop()
+
+
+@pytest.fixture(autouse=True)
+def _aws_understands_every_call(request):
+    """Whatever a test looks at: a call that is not as AWS publishes it fails it."""
+    yield
+    for name in {"region", "account"} & set(request.fixturenames):
+        proxy = request.getfixturevalue(name).proxy
+        found, proxy.misunderstood = proxy.misunderstood, []
+        assert found == [], "calls that AWS would not understand"
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The whole template, deployed as CloudFormation deploys it, with IAM in force.
 
 `Account` is one emulator that takes every call (tests/emulators/
-ministack_extended.py), with moto behind it. `Deployment` is template.yaml in it:
+ministack_extended.py), with moto behind it, and the proxy before it for what the
+functions call. `Deployment` is template.yaml in it:
 transformed by the SAM translator, its functions running from zips as their own
 roles, its documents included from S3. The only thing changed is where code and
 documents come from, as `sam package` changes it: the code is the binaries of the
@@ -19,6 +20,7 @@ import zipfile
 
 import template
 from function import binary
+from proxy import Proxy
 from region import ACCOUNT, EMULATORS, REGION, Emulator, client, start_moto
 from stack import FOLLOW_UP, SYMPTOMS, Stack
 
@@ -38,10 +40,12 @@ class Account:
     def __init__(self, directory):
         self.directory = directory
         self.started = [start_moto(directory)]
+        self.proxy = Proxy({})
         try:
             self.started[0].wait()
             self.started.append(self._start_ministack(self.started[0]))
             self.started[1].wait()
+            self.proxy.emulators.update(dict.fromkeys(SERVICES, self.started[1].port))
         except BaseException:
             self.stop()
             raise
@@ -62,7 +66,7 @@ class Account:
             "AUTH": "true",
             "GATEWAY_PORT": "{port}",
             # What a function gets as its endpoint for every service.
-            "AWS_ENDPOINT_URL": "http://127.0.0.1:{port}",
+            "AWS_ENDPOINT_URL": self.proxy.url,
             "BIND_HOST": "127.0.0.1",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
@@ -88,6 +92,7 @@ class Account:
         return "\n".join(f"--- {e.name}\n{e.tail()}" for e in self.started)
 
     def stop(self):
+        self.proxy.stop()
         for emulator in self.started:
             emulator.stop()
 

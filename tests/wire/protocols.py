@@ -87,6 +87,19 @@ _BROKEN = {
 }
 
 
+_NOT_UNDERSTOOD = {
+    "ec2": (400, "InvalidParameterValue", "A value of a parameter is not valid."),
+    "query": (400, "ValidationError", "The input fails to satisfy the constraints."),
+    "json": (400, "ValidationException", "The input fails to satisfy the constraints."),
+    "cbor": (400, "ValidationError", "The input fails to satisfy the constraints."),
+}
+
+
+def not_understood(service):
+    """The answer of a service to what is not in its model."""
+    return _error(service, _NOT_UNDERSTOOD)
+
+
 def throttled(service):
     """The answer of a service that has had too many requests."""
     return _error(service, _THROTTLED)

@@ -5,6 +5,9 @@ what was asked and when, and can fail a chosen call in a chosen way. So a test
 can say "exactly one RebootInstances", "two round trips before the command" or
 "the reboot happened but its answer was lost", and mean what crossed the wire.
 
+A call that AWS's own model of the operation does not understand (tests/emulators/
+models.py) never gets to an emulator, and fails the test in which it was made.
+
 Sleeping has one use here: `latency`, the network's delay. Calls that a function
 issues together only overlap in the record if each takes some time.
 """
@@ -16,6 +19,7 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import models
 import protocols
 
 READS = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "TransactGet")
@@ -117,6 +121,7 @@ class Proxy:
         self.emulators = emulators
         self.latency = 0.0
         self.calls = []
+        self.misunderstood = []  # what AWS's models do not know or allow, as sentences
         self.faults = []
         self.lock = threading.Lock()
         self.server = Listener(("127.0.0.1", 0), Requests)
@@ -158,6 +163,13 @@ class Proxy:
             yield
         finally:
             self.latency = 0.0
+
+    def understands(self, call, method, path, headers, body):
+        """Whether AWS's model of the operation does; what it does not is written down."""
+        found = models.problems(call.service, call.operation, method, path, headers, body)
+        with self.lock:
+            self.misunderstood += found
+        return not found
 
     def open(self, call):
         """Writes a call down and says which fault, if any, it runs into."""
@@ -213,6 +225,10 @@ class Requests(BaseHTTPRequestHandler):
             operation = {"PUT": "PutObject"}.get(self.command, "?")
         text = body.decode("utf-8", "replace")
         call = Call(caller or "?", service, operation, text, time.monotonic())
+        if not proxy.understands(call, self.command, self.path, self.headers, body):
+            call.fault, call.ended = "not understood", time.monotonic()
+            self._send(protocols.not_understood(service))
+            return
         fault = proxy.open(call)
         if proxy.latency:
             time.sleep(proxy.latency)
