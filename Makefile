@@ -1,5 +1,5 @@
 # make test: everything. Only Rust, Python 3 and make are needed before; what
-# else the tests need is installed into this checkout (.venv, .venv-checkov), or
+# else the tests need is installed into this checkout (.venv and its like), or
 # where VENVS says.
 
 CARGO_TARGET_DIR ?= target
@@ -11,13 +11,13 @@ FUNCTIONS := $(patsubst functions/%/src/main.rs,%,$(wildcard functions/*/src/mai
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := $(VENVS)/.venv/bin
 
-.PHONY: test lint thinking functions storm wire template scripts python bench
+.PHONY: test lint thinking functions storm wire aws template scripts python bench
 
 # What builds, one after the other. Then what waits more than it works, side by
 # side; each part's lines come at its end.
 test: lint thinking storm
-	@echo "make: wire, template and scripts, side by side; a few minutes"
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target BUILT=yes wire template scripts
+	@echo "make: wire, aws, template and scripts, side by side; a few minutes"
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target BUILT=yes wire aws template scripts
 
 # The format and the lints, but for those of the functions.
 lint:
@@ -45,6 +45,11 @@ storm: functions
 # once: most of a test is waiting for what a function waits for.
 wire: $(if $(BUILT),,functions) python
 	REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/debug" && pwd)" $(VENV)/python -m pytest -q tests/wire -n 4 --dist loadgroup
+
+# The template and the sources against what AWS publishes: the Service Authorization
+# Reference, the models of its APIs, and what others recorded of it.
+aws: python
+	$(VENV)/python -m pytest -q tests/aws
 
 # The template and the documents it includes, by the tools that deploy them and one
 # that looks for what is insecure (its exceptions are in .checkov.yaml). What no
