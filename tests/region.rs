@@ -353,10 +353,12 @@ fn a_command_is_not_shown_at_once_and_is_found_by_its_incident() {
     let (region, names) = region();
     let order = order(&names);
     let id = finish(region.clean(&order)).unwrap();
-    let found = || finish(region.command_of(&order.comment, &names.web)).unwrap();
+    let since = |at| finish(region.command_of(&order.comment, &names.web, at)).unwrap();
+    let found = || since(start());
     assert_eq!(found(), None);
     pass(&region, 2);
     assert_eq!(found(), Some(id.clone()));
+    assert_eq!(since(region.now()), None, "it was sent before");
     let command = || finish(region.command(&id, &names.web)).unwrap().unwrap();
     assert!(!command().ended);
     pass(&region, 60);

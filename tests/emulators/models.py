@@ -237,6 +237,8 @@ def _form(model, body):
 def _unfolded(shape, node, of_ec2, place, found):
     """A part of a form as JSON would have it; what has no place in it goes to `found`."""
     kind = shape.type_name
+    if kind == "list" and node == "":
+        return []  # the query protocol's word for an empty list
     if kind == "structure" and isinstance(node, dict):
         return _unfolded_members(shape, node, of_ec2, place, found)
     if kind == "list" and isinstance(node, dict):

@@ -42,6 +42,11 @@ def alarm(name, *instances, age=timedelta(0), now=None):
     return json.loads(_TIME.sub(lambda match: _moved(match, shift), text))
 
 
+def instance_of(event):
+    """The first instance an event names."""
+    return _INSTANCE.search(json.dumps(event)).group()
+
+
 def _about(text, instances):
     found = list(dict.fromkeys(_INSTANCE.findall(text)))
     new = dict(zip(found, instances))

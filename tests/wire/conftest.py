@@ -5,6 +5,7 @@ Run it with `make functions` and then `tests/wire/run`. What stands where:
     region.py       the emulators and boto3, past the proxy
     proxy.py        the address the functions call: the record, and faults
     models.py       what AWS publishes about requests (in tests/emulators)
+    recorded.py     answers that AWS gave, to be given again
     protocols.py    what requests and errors look like in each AWS protocol
     function.py     the Lambda Runtime API, and a running function
     template.py     the table and the documents of template.yaml

@@ -160,7 +160,12 @@ def inconclusive(_operation):
 
 def _error(service, shapes):
     protocol = PROTOCOLS.get(service, "json")
-    status, code, message = shapes.get(service) or shapes[protocol]
+    return error(service, *(shapes.get(service) or shapes[protocol]))
+
+
+def error(service, status, code, message):
+    """A refusal in the words and the protocol of a service."""
+    protocol = PROTOCOLS.get(service, "json")
     if protocol == "cbor":
         headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
         return status, headers, cbor2.dumps({"__type": code, "message": message})

@@ -33,6 +33,7 @@ ANSWER_HELD = "answer held"  # the call happens, the answer waits for a release
 CONFLICT = "conflict"  # another transaction is at work on the row; DynamoDB only
 EMPTY_PAGE = "empty page"  # nothing yet, and a token for more; Systems Manager's lists only
 INCONCLUSIVE = "inconclusive"  # the call ends well and its one query does not; GetMetricData only
+AS_RECORDED = "as recorded"  # what AWS once answered: recorded.py
 CALL_HELD = "call held"  # the call waits for a release, and then never happens
 
 _REFUSALS = {
@@ -86,6 +87,7 @@ class Fault:
     how: str
     times: int = 1_000_000
     after: int = 0
+    recording: tuple = ()
     passed: int = 0
     hits: int = 0
     reached: threading.Event = field(default_factory=threading.Event)
@@ -143,9 +145,9 @@ class Proxy:
         return sorted(found, key=lambda call: call.started)
 
     @contextlib.contextmanager
-    def fault(self, service, operation, how, times=1_000_000, after=0):
+    def fault(self, service, operation, how, times=1_000_000, after=0, recording=()):
         """Fails the named calls while the block runs."""
-        fault = Fault(service, operation, how, times, after)
+        fault = Fault(service, operation, how, times, after, recording)
         with self.lock:
             self.faults.append(fault)
         try:
@@ -247,6 +249,8 @@ class Requests(BaseHTTPRequestHandler):
             return None
         if fault and fault.how in _REFUSALS:
             status, headers, answer = _REFUSALS[fault.how](call.service)
+        elif fault and fault.how == AS_RECORDED:
+            status, headers, answer = fault.recording
         elif fault and fault.how in _SPECIAL:
             status, headers, answer = _SPECIAL[fault.how](call.operation)
         else:

@@ -47,6 +47,7 @@ ASKED = [
     ("autoscaling", "enter_standby", {**STANDBY, "InstanceIds": ["i-0123456789abcdef0"]}, None),
     ("autoscaling", "enter_standby", {**STANDBY, "InstanceIds": ["i-" + "0" * 18]}, "InstanceIds[0]"),
     ("autoscaling", "enter_standby", {"AutoScalingGroupName": "a"}, "ShouldDecrement"),
+    ("autoscaling", "delete_tags", {"Tags": []}, None),
     ("autoscaling", "exit_standby", {"AutoScalingGroupName": "\n\x01"}, "does not match"),
     ("sns", "publish", {"TopicArn": "a", "Message": "b"}, None),
     ("sns", "publish", {"TopicArn": "a"}, "Message is required"),

@@ -208,12 +208,14 @@ impl Look for Region {
         &self,
         comment: &str,
         instance: &InstanceId,
+        since: Timestamp,
     ) -> Result<Option<CommandId>, Gap> {
         self.look(Verb::CommandOf, comment, |state| {
             let order =
                 |order: &CleanupOrder| order.comment == comment && order.instance == *instance;
             let mut newest_first = state.commands.iter().rev();
-            let newest = newest_first.find(|it| order(&it.order) && it.is_shown(state.now));
+            let newest = newest_first
+                .find(|it| order(&it.order) && it.sent_at >= since && it.is_shown(state.now));
             newest.map(|command| command.id.clone())
         })
         .await

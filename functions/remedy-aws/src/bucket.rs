@@ -26,6 +26,23 @@ const LASTS: Duration = Duration::from_mins(5);
 /// evidence.
 const TIME: Duration = Duration::from_secs(4);
 
+/// The domains of the partitions that have one of their own, by the beginnings of their
+/// regions' names (botocore, `data/partitions.json`).
+const DOMAINS: [(&str, &str); 6] = [
+    ("cn-", "amazonaws.com.cn"),
+    ("eusc-", "amazonaws.eu"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+    ("us-isof-", "csp.hci.ic.gov"),
+];
+
+/// The domain below which AWS's services are in a region.
+fn domain(region: &str) -> &'static str {
+    let own = DOMAINS.iter().find(|(beginning, _)| region.starts_with(beginning));
+    own.map_or("amazonaws.com", |(_, domain)| domain)
+}
+
 /// What putting something there takes. Nothing is called to sign a URL.
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {
@@ -93,10 +110,8 @@ impl Bucket {
 
     /// Where AWS has the object.
     fn address(&self, destination: &Destination) -> String {
-        let suffix =
-            if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         let Destination { bucket, key } = destination;
-        format!("https://{bucket}.s3.{}.{suffix}/{key}", self.region)
+        format!("https://{bucket}.s3.{}.{}/{key}", self.region, domain(&self.region))
     }
 
     /// `url` with a signature for a PUT of `bytes` bytes.

@@ -52,7 +52,7 @@ where
 {
     let no = match error {
         SdkError::ConstructionFailure(_) => Some(No::NotForUs),
-        _ if is_throttle(error) => Some(No::NotNow),
+        _ if is_throttle(error) || is_contention(error) => Some(No::NotNow),
         SdkError::ServiceError(service) if service.raw().status().is_client_error() => {
             match service.err().code() {
                 Some(code) if NOT_THIS_INSTANCE.contains(&code) => Some(No::NotThisInstance),
@@ -62,6 +62,14 @@ where
         _ => None,
     };
     Refused { gap: gap(call, error), no }
+}
+
+/// Another change of the same group is under way, so that this one was not begun. It comes
+/// with a status of the service's own (500) and is none of its failures (Auto Scaling API
+/// reference, `ResourceContention`).
+fn is_contention<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    code == Some("ResourceContention")
 }
 
 /// AWS turned the call away unread, so that asking again is not asking twice.

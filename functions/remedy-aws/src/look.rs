@@ -8,7 +8,7 @@ use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::types as ec2;
 use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationError;
 use aws_sdk_ssm::types as ssm;
-use aws_smithy_types::base64;
+use aws_smithy_types::{DateTime, base64};
 use jiff::Timestamp;
 use remedy::alarm::{AlarmState, Series, Statistic, Symptom};
 use remedy::facts::{
@@ -117,20 +117,20 @@ impl Look for Aws {
 
     async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap> {
         const CALL: &str = "autoscaling:DescribeInstanceRefreshes";
-        let answer = self
+        let call = self
             .autoscaling
             .describe_instance_refreshes()
             .auto_scaling_group_name(name.as_str())
-            .max_records(1) // The newest comes first, and only one can run.
-            .send()
-            .await
-            .map_err(|error| gap(CALL, &error))?;
-        let status = answer
-            .instance_refreshes()
-            .first()
-            .and_then(autoscaling::InstanceRefresh::status)
-            .map(|status| status.as_str().to_owned());
-        Ok(status.filter(|status| !is_finished(status)))
+            .max_records(100);
+        let ask = async |token| {
+            let answer = call.clone().set_next_token(token).send().await;
+            let answer = answer.map_err(|error| gap(CALL, &error))?;
+            Ok((answer.instance_refreshes.unwrap_or_default(), answer.next_token))
+        };
+        // Those of six weeks, in an order that nobody promises.
+        let refreshes = every_page(CALL, ask).await?;
+        let mut statuses = refreshes.iter().filter_map(|refresh| Some(refresh.status()?.as_str()));
+        Ok(statuses.find(|status| !is_finished(status)).map(str::to_owned))
     }
 
     async fn history(&self, id: &InstanceId) -> Result<History, Gap> {
@@ -217,20 +217,31 @@ impl Look for Aws {
         &self,
         comment: &str,
         instance: &InstanceId,
+        since: Timestamp,
     ) -> Result<Option<CommandId>, Gap> {
         const CALL: &str = "ssm:ListCommandInvocations";
-        // The newest come first.
-        let call =
-            self.ssm.list_command_invocations().instance_id(instance.as_str()).max_results(50);
+        let after = ssm::CommandFilter::builder()
+            .key(ssm::CommandFilterKey::InvokedAfter)
+            .value(whole_second(since))
+            .build()
+            .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
+        let call = self
+            .ssm
+            .list_command_invocations()
+            .instance_id(instance.as_str())
+            .filters(after)
+            .max_results(50);
         let ask = async |token| {
             let answer = call.clone().set_next_token(token).send().await;
             let answer = answer.map_err(|error| gap(CALL, &error))?;
             Ok((answer.command_invocations.unwrap_or_default(), answer.next_token))
         };
-        let page = first_with_any(CALL, ask).await?;
+        // In an order that nobody promises.
+        let page = every_page(CALL, ask).await?;
         let ours = page
             .iter()
-            .find(|invocation| invocation.comment() == Some(comment))
+            .filter(|invocation| invocation.comment() == Some(comment))
+            .max_by_key(|invocation| invocation.requested_date_time().map(DateTime::as_nanos))
             .and_then(ssm::CommandInvocation::command_id);
         ours.map(|id| {
             CommandId::new(id).map_err(|error| Gap { call: CALL, why: error.to_string() })
@@ -248,10 +259,8 @@ impl Look for Aws {
             answer => answer,
         };
         let answer = answer.map_err(|error| gap(CALL, &error))?;
-        let encoded = answer.output().unwrap_or_default();
-        let bytes =
-            base64::decode(encoded).map_err(|error| Gap { call: CALL, why: error.to_string() })?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text =
+            console(answer.output().unwrap_or_default()).map_err(|why| Gap { call: CALL, why })?;
         Ok(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
@@ -278,8 +287,9 @@ impl Look for Aws {
             .send()
             .await
             .map_err(|error| gap(CALL, &error))?;
-        let found = answer.metric_data_results().first();
-        let found = found.ok_or_else(|| incomplete(CALL, "result"))?;
+        let Some(found) = answer.metric_data_results().first() else {
+            return no_result(CALL, series, answer.messages());
+        };
         // A failure of one query is no failure of the call.
         match found.status_code() {
             None | Some(cloudwatch::StatusCode::Complete) => {}
@@ -335,6 +345,55 @@ async fn first_with_any<T>(
         }
     }
     Err(incomplete(call, "end, only empty pages"))
+}
+
+/// More pages than this count as no answer: of what is asked for there are a handful.
+const PAGES_MAX: usize = 20;
+
+/// All pages of a list that is short, whatever its order.
+async fn every_page<T>(
+    call: &'static str,
+    ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), Gap>,
+) -> Result<Vec<T>, Gap> {
+    let mut found = Vec::new();
+    let mut token = None;
+    for _ in 0..PAGES_MAX {
+        let (page, next) = ask(token).await?;
+        found.extend(page);
+        token = next.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+    Err(incomplete(call, "end, only more pages"))
+}
+
+/// A time as Systems Manager's filters take it, such as `2024-07-07T00:00:00Z` (SSM API
+/// reference, `CommandFilter`); the second it is in, whole.
+fn whole_second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// What a console showed. AWS wraps its base64 after 76 characters (EC2 API reference,
+/// the sample of `GetConsoleOutput`), which a strict decoder refuses.
+fn console(encoded: &str) -> Result<String, String> {
+    let one_line: String = encoded.split_ascii_whitespace().collect();
+    let bytes = base64::decode(one_line).map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// An answer of `GetMetricData` without a result. A query that matches no series has none
+/// (recorded by moto, `tests/test_cloudwatch/test_cloudwatch_expressions.py`, verified on
+/// AWS): a host that hangs publishes nothing. A metric always has one, if without values.
+fn no_result(
+    call: &'static str,
+    series: &Series,
+    messages: &[cloudwatch::MessageData],
+) -> Result<Vec<Datapoint>, Gap> {
+    if let Some(message) = messages.first().and_then(cloudwatch::MessageData::value) {
+        return Err(Gap { call, why: message.to_owned() });
+    }
+    if series.exact { Err(incomplete(call, "result")) } else { Ok(Vec::new()) }
 }
 
 /// Values come every minute if the metric does, else as often as it does.
@@ -550,6 +609,28 @@ mod tests {
     use remedy::alarm::{Bad, Scope};
 
     use super::*;
+
+    #[test]
+    fn a_console_is_read_in_the_lines_that_aws_wraps_it_in() {
+        let lines = [
+            "TGludXggdmVyc2lvbiAyLjYuMTYteGVuVSAoYnVpbGRlckBwYXRjaGJhdC5hbWF6b25zYSkgKGdj",
+            "YyB2ZXJzaW9uIDQuMC4xIDIwMDUwNzI3IChSZWQgSGF0IDQuMC4xLTUpKSAjMSBTTVAgVGh1IE9j",
+            "dCAyNiAwODo0MToyNiBTQVNUIDIwMDY=",
+        ];
+        for end in ["\n", "\r\n", ""] {
+            let shown = console(&lines.join(end)).unwrap();
+            assert!(shown.starts_with("Linux version 2.6.16-xenU (builder@patchbat.amazonsa)"));
+            assert!(shown.ends_with("Thu Oct 26 08:41:26 SAST 2006"), "{shown}");
+        }
+        assert_eq!(console("").as_deref(), Ok(""));
+        console("no base64!").unwrap_err();
+    }
+
+    #[test]
+    fn a_filter_takes_whole_seconds() {
+        let at: Timestamp = "2026-11-20T03:12:46.987654321Z".parse().unwrap();
+        assert_eq!(whole_second(at), "2026-11-20T03:12:46Z");
+    }
 
     #[test]
     fn a_query_for_one_instance_reads_what_the_alarms_own_query_reads() {

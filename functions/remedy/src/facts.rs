@@ -307,11 +307,12 @@ pub trait Look {
     /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
     async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap>;
     /// `ssm:ListCommandInvocations`: the newest command on `instance` with that
-    /// comment.
+    /// comment, of those sent after `since`.
     async fn command_of(
         &self,
         comment: &str,
         instance: &InstanceId,
+        since: Timestamp,
     ) -> Result<Option<CommandId>, Gap>;
     /// `ec2:GetConsoleOutput`: what the instance's serial console showed last, at
     /// most 64 KB; `None` if nothing. Of instances that have no live console it

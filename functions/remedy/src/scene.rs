@@ -73,6 +73,9 @@ impl Presence {
 /// comes every 5 minutes and may be some minutes late.
 const NEWS_MAX: SignedDuration = SignedDuration::from_mins(15);
 
+/// AWS's clock may be so far behind ours: what was sent at once may bear an earlier time.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
+
 /// Looks at what tells how `incident` goes.
 pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Scene {
     let replacing = incident.rung() == Some(Rung::Replace);
@@ -102,10 +105,11 @@ async fn command(incident: &Incident, look: &impl Look) -> Scene {
         None => incident.attempts.last().and_then(|attempt| attempt.command_id.clone()),
     };
     // Between the call and its record the function may have died: then the
-    // command is found by its comment.
+    // command is found by its comment, among those since the incident began.
+    let since = incident.opened_at - CLOCKS_DIFFER;
     let command_id = match known {
         Some(id) => Some(id),
-        None => match look.command_of(&incident.comment(), instance).await {
+        None => match look.command_of(&incident.comment(), instance, since).await {
             Ok(found) => found,
             Err(gap) => return Scene::Command { command_id: None, command: Fact::Unknown(gap) },
         },
