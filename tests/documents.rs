@@ -45,12 +45,12 @@ fn documents() -> Vec<Document> {
                 &[],
             ),
             Symptom::MemoryPressure => (
-                "Restarts the listed unit that holds the memory, or says who holds it.",
-                &["restart.sh"],
+                "Restarts the listed unit that holds the memory, or says what holds it.",
+                &["groups.sh", "restart.sh"],
             ),
             Symptom::HighCpu => (
-                "Calms or restarts the process that is busy all the time, or says which it is.",
-                &["restart.sh"],
+                "Calms or restarts the unit that is busy all the time, or says which it is.",
+                &["groups.sh", "restart.sh"],
             ),
         };
         Document { symptom, description, needs }

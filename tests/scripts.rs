@@ -222,6 +222,41 @@ fn fstab_is_judged_by_what_the_boot_would_do() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Swap cannot be filled on a machine that has none, so the kernel's words are played.
+#[test]
+fn memory_in_swap_is_its_unit_s() {
+    let script = memory_script()
+        + "\nbounded() {
+             printf '/proc/%s/status:%s:\\t  %s kB\\n' 71 RssAnon 100 71 RssShmem 5000 \\
+               71 VmSwap 266240 72 RssAnon 168000 72 VmSwap 0 73 RssShmem 5000 73 RssAnon 7
+           }
+           unit_of() { case $1 in 72) REPLY=b.service ;; *) REPLY=a.service ;; esac; }
+           comm_of() { REPLY=leaky; }
+           ACTION=memory-relief SSM_Mode=report
+           look_at_units_memory
+           name_culprit
+           describe_culprit
+           finish report 0 \"$REPLY\" looked\n";
+    let Verdict::Said(said) = read(&bash(&script, &[], &[])) else { panic!("{script}") };
+    let memory = said.memory.expect("memory");
+    let culprit = memory.culprit.expect("a culprit");
+    assert_eq!((culprit.kind.as_str(), culprit.name.as_str()), ("unit", "a.service"));
+    // Shared memory counts once, swap counts, and the largest process is named.
+    assert_eq!((culprit.kb, culprit.swap_kb), (100 + 266_240 + 7 + 5000, 266_240));
+    assert_eq!((culprit.process.as_str(), culprit.pid), ("leaky", Some(71)));
+    assert_eq!(memory.top_kb.len(), 2);
+    assert_eq!(said.reason.as_str(), "a.service (leaky) 264 MB, 260 in swap");
+}
+
+/// The script of memory-pressure, but for its start.
+fn memory_script() -> String {
+    let script = script(Symptom::MemoryPressure);
+    let (functions, start) = script.rsplit_once("\nmain\n").expect("a start");
+    assert!(start.is_empty());
+    let (_, functions) = functions.split_once("\n# shellcheck shell=bash\n").expect("a body");
+    functions.to_owned()
+}
+
 #[test]
 fn scripts_pass_shellcheck() {
     for symptom in Symptom::ALL {

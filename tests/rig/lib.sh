@@ -210,7 +210,7 @@ script_text() { # SYMPTOM
 
 # Runs a document's script as the agent does: joined into a file in a folder of its own on the host's
 # disk, started with `sh -c`, no HOME, outputs cut, time-out by SIGKILL. Leaves stdout, stderr, rc
-# and details in $OUT/CASE. A changed script from a FILE has the parameters of $SYMPTOM.
+# and details in $OUT/CASE. RIG_VIEW are mounts that only the script sees. A changed script from a FILE has the parameters of $SYMPTOM.
 run_command() { # CASE SYMPTOM|FILE [NAME=VALUE...]
   local case=$OUT/$1 script=$2 id folder code=0 environment=() pair symptom=${SYMPTOM-}
   [ -f "$script" ] || symptom=$script
@@ -235,7 +235,8 @@ run_command() { # CASE SYMPTOM|FILE [NAME=VALUE...]
   fi
   inside env "SSM_COMMAND_ID=$id" AWS_SSM_INSTANCE_ID=i-0123456789abcdef0 \
     ${environment[@]+"${environment[@]}"} \
-    timeout -s KILL "${AGENT_SECONDS:-360}" sh -c "$folder/_script.sh" \
+    timeout -s KILL "${AGENT_SECONDS:-360}" \
+    ${RIG_VIEW:+unshare -m sh -c "$RIG_VIEW"$'\n''exec "$@"' -} sh -c "$folder/_script.sh" \
     >"$case/stdout.full" 2>"$case/stderr.full" || code=$?
   head -c 24000 "$case/stdout.full" >"$case/stdout"
   head -c 8000 "$case/stderr.full" >"$case/stderr"

@@ -1,40 +1,113 @@
 # shellcheck shell=bash
 # high-cpu, the changing half: the mildest thing first. A lower priority lets others run, a quota
-# caps a listed unit, a restart ends what a listed unit was doing. Nothing is ever killed by name.
+# caps a listed unit, a restart ends what a listed unit was doing. Nothing is ever killed by name, and
+# what did not help is undone.
 
 POLITE_NICE=15
+THREADS_MAX=1000
 
-# The number may belong to another process by now.
-still_there() {
-  process "${OFFENDER% *}" && [ "$START" = "${OFFENDER#* }" ]
-}
-
-# Sets CPU_AFTER for the offender. What was used before now is another matter: a change takes a while
-# on a busy host.
+# What was used before now is another matter: a change takes a while on a busy host.
 look_again() {
+  end_in_time
   sample
   bounded 5 sleep "$SAMPLE_SECONDS" ||
-    finish failed 0 "deadline of $SSM_Deadline s reached before it was seen what that did"
+    finish failed 0 "deadline of $SSM_Deadline s reached before it was seen what that did" out-of-time
   sample
   sum_up_host
-  CPU_AFTER=${NEWEST[$OFFENDER]-0}
+  look_who_waits
+  CPU_AFTER=${SHARE[$UNIT]-0}
 }
 
-# Priorities belong to threads, and `renice -p PID` changes the first one only.
-lower_priority() {
-  local directory threads=()
-  still_there || return 1
-  [ "$NICE" -lt "$POLITE_NICE" ] || return 1
-  OLD_NICE=$NICE
-  for directory in "/proc/${OFFENDER% *}"/task/[0-9]*; do
-    [ "${#threads[@]}" -ge 1000 ] || threads+=("${directory##*/}")
+still_busy() {
+  [ "$BUSY_PERCENT" = null ] || [ "$BUSY_PERCENT" -ge "$SSM_BusyPercent" ]
+}
+
+# ---- priorities -------------------------------------------------------------------------------
+
+# By thread: the priority it had. Priorities belong to threads, and `renice -p PID` changes the first
+# one only. By process: that of its session, which alone counts where the kernel groups by session.
+declare -A THREAD_NICE=() SESSION_NICE=()
+
+threads_of_unit() { # sets THREADS and PROCESSES; those of protected processes stay as they are
+  local directory pid task
+  THREADS=() PROCESSES=()
+  for directory in /proc/[0-9]*; do
+    pid=${directory#/proc/}
+    unit_of "$pid"
+    [ "$REPLY" = "$UNIT" ] || continue
+    comm_of "$pid"
+    ! protected "$REPLY" || continue
+    PROCESSES+=("$pid")
+    for task in "/proc/$pid/task"/[0-9]*; do
+      [ "${#THREADS[@]}" -ge "$THREADS_MAX" ] || THREADS+=("${task##*/}")
+    done
   done
+}
+
+lower_priority() {
+  local thread pid session
+  threads_of_unit
+  for thread in ${THREADS[@]+"${THREADS[@]}"}; do
+    process "/proc/$thread/stat" || continue
+    [ "$NICE" -ge "$POLITE_NICE" ] || THREAD_NICE[$thread]=$NICE
+  done
+  [ "${#THREAD_NICE[@]}" -gt 0 ] || return 1
+  OLD_NICE=${THREAD_NICE[${PROCESSES[0]}]-0}
   # It also fails for a thread that has ended meanwhile.
-  bounded 5 renice -n "$POLITE_NICE" -p "${threads[@]}" >/dev/null 2>&1
-  still_there && [ "$NICE" -eq "$POLITE_NICE" ] || return 1
-  bounded 5 ionice -c 2 -n 7 -p "${threads[@]}" >/dev/null 2>&1
+  bounded 5 renice -n "$POLITE_NICE" -p "${!THREAD_NICE[@]}" >/dev/null 2>&1
+  for pid in "${PROCESSES[@]}"; do
+    { IFS= read -r session <"/proc/$pid/autogroup"; } 2>/dev/null || break
+    [[ $session =~ ^/autogroup-[0-9]+\ nice\ (-?[0-9]+)$ ]] || continue
+    SESSION_NICE[$pid]=${BASH_REMATCH[1]}
+  done
+  set_session_nice "$POLITE_NICE"
   ACTED+=(renice)
 }
+
+set_session_nice() { # NICE|'' for what it was
+  local pid nice
+  for pid in "${!SESSION_NICE[@]}"; do
+    nice=${SESSION_NICE[$pid]}
+    { printf '%s\n' "${1:-$nice}" >"/proc/$pid/autogroup"; } 2>/dev/null
+  done
+}
+
+# Children that were born meanwhile have inherited the low one.
+restore_priority() {
+  local thread nice
+  local -A back=()
+  threads_of_unit
+  for thread in ${THREADS[@]+"${THREADS[@]}"}; do
+    if ! process "/proc/$thread/stat" || [ "$NICE" -ne "$POLITE_NICE" ]; then continue; fi
+    nice=${THREAD_NICE[$thread]-$OLD_NICE}
+    back[$nice]+="$thread "
+  done
+  for nice in "${!back[@]}"; do
+    # Numbers: splitting is what is wanted.
+    # shellcheck disable=SC2086
+    look_bounded renice -n "$nice" -p ${back[$nice]} >/dev/null 2>&1
+  done
+  set_session_nice ''
+  UNDONE+=(renice)
+}
+
+# Where nobody else waits, a lower priority changes nothing but the next thing that unit starts.
+let_others_run() {
+  local before=$OTHERS_WAIT
+  [ "$before" != null ] && [ "$before" -ge "$OTHERS_WAIT_PERCENT" ] || return 0
+  lower_priority || return 0
+  trap 'restore_priority; finish failed 4 "ended by a signal" stopped' TERM INT HUP
+  look_again
+  if [ "$((OTHERS_WAIT * 2))" -gt "$before" ]; then
+    restore_priority
+    return
+  fi
+  still_busy || finish ok 0 "others wait $OTHERS_WAIT %, not $before %; $UNIT runs at nice 15" relieved
+  finish insufficient 0 \
+    "$BUSY_PERCENT % busy, but others wait $OTHERS_WAIT %, not $before %: $UNIT runs at nice 15" calmed
+}
+
+# ---- quota ------------------------------------------------------------------------------------
 
 quota_possible() {
   local controllers=''
@@ -43,24 +116,13 @@ quota_possible() {
   [ -e /sys/fs/cgroup/cpu/cpu.shares ]
 }
 
-# A quota holds all processes of a unit, so what counts is what all of them use.
-unit_share() { # sets REPLY
-  local key total=0
-  for key in "${!NEWEST[@]}"; do
-    [ "${NEWEST[$key]}" -gt 0 ] || continue
-    unit_of "${key% *}"
-    [ "$REPLY" != "$UNIT" ] || total=$((total + ${NEWEST[$key]}))
-  done
-  REPLY=$total
-}
-
 # Half of what the unit was using. Lasts until a reboot or until somebody sets `CPUQuota=`. An owner's
 # own quota would be lost with that.
 set_quota() {
   listed "$UNIT" && ! protected "$UNIT" && quota_possible || return 1
-  [ "$(bounded 5 systemctl show -p CPUQuotaPerSecUSec --value -- "$UNIT" 2>/dev/null)" = infinity ] ||
-    return 1
-  QUOTA_PERCENT=$((UNIT_BEFORE / 2))
+  unit_property "$UNIT" CPUQuotaPerSecUSec
+  [ "$REPLY" = infinity ] || return 1
+  QUOTA_PERCENT=$((CPU_BEFORE / 2))
   [ "$QUOTA_PERCENT" -ge 5 ] || QUOTA_PERCENT=5
   if ! bounded 10 systemctl set-property --runtime -- "$UNIT" "CPUQuota=$QUOTA_PERCENT%" \
     >/dev/null 2>&1; then
@@ -74,45 +136,59 @@ drop_quota() {
   [ "$QUOTA_PERCENT" != null ] || return 0
   bounded 10 systemctl set-property --runtime -- "$UNIT" CPUQuota= >/dev/null 2>&1
   QUOTA_PERCENT=null
+  UNDONE+=(quota)
 }
+
+hold_back() {
+  set_quota || return 0
+  look_again
+  still_busy || finish ok 0 "$UNIT is held at $QUOTA_PERCENT % of a core" relieved
+  drop_quota
+  [ $((CPU_AFTER * 4)) -gt $((CPU_BEFORE * 3)) ] ||
+    finish insufficient 0 "$UNIT was held back, and others took what it left" insufficient
+}
+
+# ---- restart ----------------------------------------------------------------------------------
 
 restart_and_verify() {
-  local key
-  may_restart "$UNIT" || finish insufficient 0 "still $CPU_AFTER %; $REPLY"
-  drop_quota
-  still_there || finish ok 0 "$COMM has ended by itself"
-  restart_unit "$UNIT" || finish failed 0 "$REPLY"
+  may_restart "$UNIT" ||
+    finish refused 0 "$BUSY_PERCENT % busy, $UNIT ($COMM) $CPU_BEFORE %; $REPLY" "$REFUSAL"
+  restart_unit "$UNIT" || finish failed 0 "$REPLY" failed
   ACTED+=(restart)
   look_again
-  for key in "${!NEWEST[@]}"; do
-    [ "${NEWEST[$key]}" -ge "$SSM_CpuPercent" ] || continue
-    unit_of "${key% *}"
-    [ "$REPLY" != "$UNIT" ] ||
-      finish insufficient 0 "$UNIT was restarted and uses ${NEWEST[$key]} % again"
-  done
-  finish ok 0 "$UNIT was restarted"
+  ! still_busy ||
+    finish insufficient 0 "$UNIT was restarted; $BUSY_PERCENT % busy, $CPU_AFTER % by it" insufficient
+  finish ok 0 "$UNIT was restarted" relieved
 }
 
-relieve() {
-  if [ "$STEAL_PERCENT" != null ] && [ "$STEAL_PERCENT" -ge "$STEAL_PERCENT_MAX" ]; then
-    finish refused 0 "$STEAL_PERCENT % of the time was stolen from this host: not its fault"
+# ---- judgement --------------------------------------------------------------------------------
+
+# Ends the script unless the host is busy with work of its own.
+judge_host() {
+  local numbers="$BUSY_PERCENT % busy, $STEAL_PERCENT % stolen, $IOWAIT_PERCENT % waits for disks"
+  [ "$BUSY_PERCENT" != null ] || finish refused 0 'the processors cannot be counted' incomplete
+  [ "$STEAL_PERCENT" -lt "$STEAL_PERCENT_MAX" ] ||
+    finish refused 0 "not its fault, time is stolen from this host: $numbers" not-its-fault
+  if still_busy; then return; fi
+  [ "$IOWAIT_PERCENT" -lt "$IOWAIT_PERCENT_MAX" ] ||
+    finish refused 0 "it does not work but wait: $numbers" waits-for-disk
+  finish ok 0 "not in trouble: $numbers" not-in-trouble
+}
+
+# Ends the script unless one unit is to blame that may be touched.
+judge_unit() {
+  local all=$(((BUSY_PERCENT - STEAL_PERCENT) * CORES)) most="$UNIT ($COMM) uses $CPU_BEFORE %"
+  [ -n "$UNIT" ] || finish refused 0 "$BUSY_PERCENT % busy, and nobody uses it" incomplete
+  if ! is_sustained "$UNIT" || [ $((CPU_BEFORE * 100)) -lt $((all * SSM_UnitPercent)) ]; then
+    finish refused 0 "$BUSY_PERCENT % busy with the load of everything; $most of a core" shared
   fi
-  if [ -z "$OFFENDER" ]; then
-    [ -z "$PROTECTED_OFFENDER" ] || finish refused 0 "$PROTECTED_OFFENDER is protected"
-    finish ok 0 "no process stayed above $SSM_CpuPercent % of a core"
+  case $UNIT in
+    kernel | other) finish refused 0 "$BUSY_PERCENT % busy; $most: no unit to treat" needs-a-person ;;
+  esac
+  unit_of "$$" # a person who runs this by hand works in a session of their own
+  if [ "$REPLY" = "$UNIT" ] || protected "$UNIT" || protected "$COMM"; then
+    finish refused 0 "$BUSY_PERCENT % busy; $most and is protected" protected
   fi
-  still_there || finish ok 0 "$COMM has ended by itself"
-  unit_share
-  UNIT_BEFORE=$REPLY
-  if lower_priority; then look_again; else CPU_AFTER=$CPU_BEFORE; fi
-  [ "$CPU_AFTER" -ge "$SSM_CpuPercent" ] || finish ok 0 "$COMM is down to $CPU_AFTER %"
-  if set_quota; then
-    look_again
-    unit_share
-    [ $((REPLY * 4)) -gt $((UNIT_BEFORE * 3)) ] ||
-      finish ok 0 "$UNIT is held at $QUOTA_PERCENT % of a core"
-  fi
-  restart_and_verify
 }
 
 main() {
@@ -120,11 +196,16 @@ main() {
   look_at_host
   take_samples
   rank
+  look_who_waits
   preflight
   collect_evidence
   [ "$SSM_Mode" = apply ] ||
-    finish report 0 "$BUSY_PERCENT % busy; sustained: ${COMM:-nothing to treat} $PROTECTED_OFFENDER"
-  relieve
+    finish report 0 "$BUSY_PERCENT % busy; most: ${UNIT:-nobody} ($COMM) ${CPU_BEFORE/null/0} %" looked
+  judge_host
+  judge_unit
+  let_others_run
+  hold_back
+  restart_and_verify
 }
 
 main

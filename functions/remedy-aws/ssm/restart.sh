@@ -33,26 +33,27 @@ listed() { # UNIT
   return 1
 }
 
-unit_property() { # UNIT PROPERTY; sets REPLY
-  REPLY=$(bounded 5 systemctl show -p "$2" --value -- "$1" 2>/dev/null)
+unit_property() { # UNIT PROPERTY; sets REPLY. `--value` is younger than systemd 219.
+  REPLY=$(bounded 5 systemctl show -p "$2" -- "$1" 2>/dev/null)
+  REPLY=${REPLY#*=}
 }
 
-# Says in REPLY why this unit may not be restarted, or succeeds.
+# Says in REPLY and REFUSAL why this unit may not be restarted, or succeeds.
 may_restart() { # UNIT
   local last=''
-  REPLY=''
-  if ! listed "$1"; then
-    REPLY="$1 is not on the list of units"
-  elif protected "$1"; then
-    REPLY="$1 is protected"
+  REPLY='' REFUSAL=''
+  if protected "$1"; then
+    REPLY="$1 is protected" REFUSAL=protected
+  elif ! listed "$1"; then
+    REPLY="$1 is not on the list of units" REFUSAL=not-listed
   elif [ "$PERSONS" != 0 ]; then
-    REPLY='a person is logged in, or nobody can say'
+    REPLY='a person is logged in, or nobody can say' REFUSAL=person-present
   elif [ "$PACKAGES" != false ]; then
-    REPLY='packages are being installed, or nobody can say'
+    REPLY='packages are being installed, or nobody can say' REFUSAL=packages-busy
   elif { IFS= read -r last <"$RUN_DIR/restarted-$1"; } 2>/dev/null && [[ $last =~ ^[0-9]+$ ]]; then
     uptime_seconds
     [ $((NOW - last)) -ge "$RESTART_AGAIN_SECONDS" ] ||
-      REPLY="$1 was restarted $((NOW - last)) s ago already"
+      REPLY="$1 was restarted $((NOW - last)) s ago already" REFUSAL=done-already
   fi
   [ -z "$REPLY" ]
 }

@@ -396,7 +396,8 @@ pub struct Disk {
     pub top: Vec<(u64, HostText)>,
 }
 
-/// Memory. Sizes are KiB of anonymous and shared memory, which cannot simply be dropped.
+/// Memory. Sizes are KiB of anonymous and shared memory, in memory or in swap, which cannot simply
+/// be dropped.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct Memory {
     /// All memory.
@@ -411,15 +412,39 @@ pub struct Memory {
     /// Percentage of ten seconds in which something waited for memory; `None` if not counted.
     #[serde(default)]
     pub psi_some10: Option<f64>,
+    /// The same of sixty seconds.
+    #[serde(default)]
+    pub psi_some60: Option<f64>,
     /// Percentage of ten seconds in which everything waited for memory; `None` if not counted.
     #[serde(default)]
     pub psi_full10: Option<f64>,
+    /// Percentage of the few seconds before the last look in which something waited for memory.
+    #[serde(default)]
+    pub psi_now: Option<u64>,
     /// Processes the kernel killed for memory since boot.
     #[serde(default)]
     pub oom_kills: Option<u64>,
+    /// Those of them since the last look, if that was within 15 minutes.
+    #[serde(default)]
+    pub oom_kills_new: Option<i64>,
+    /// All swap.
+    #[serde(default)]
+    pub swap_total_kb: Option<u64>,
     /// Unused swap.
     #[serde(default)]
     pub swap_free_kb: Option<u64>,
+    /// Shared memory and files in memory.
+    #[serde(default)]
+    pub shmem_kb: Option<u64>,
+    /// The kernel's own objects.
+    #[serde(default)]
+    pub slab_kb: Option<u64>,
+    /// Reserved as huge pages, used or not.
+    #[serde(default)]
+    pub huge_kb: u64,
+    /// What holds most.
+    #[serde(default)]
+    pub culprit: Option<Culprit>,
     /// The unit that was treated or looked at for treatment; empty if none.
     #[serde(default)]
     pub unit: HostText,
@@ -429,15 +454,53 @@ pub struct Memory {
     /// What it held at the last look.
     #[serde(default)]
     pub unit_kb_after: Option<u64>,
+    /// What was done: `reclaim`, `memory-high`, `restart`.
+    #[serde(default, deserialize_with = "bounded")]
+    pub acted: Vec<HostText>,
+    /// The `MemoryHigh=` set on the unit; lasts until a reboot.
+    #[serde(default)]
+    pub memory_high_kb: Option<u64>,
     /// Whether it was restarted and stayed up.
     #[serde(default)]
     pub restarted: bool,
     /// The units that hold most: KiB and name.
     #[serde(default, deserialize_with = "bounded")]
     pub top_kb: Vec<(u64, HostText)>,
+    /// The units that wait most for memory: percentage of ten seconds and name.
+    #[serde(default, deserialize_with = "bounded")]
+    pub waiting: Vec<(u64, HostText)>,
 }
 
-/// Processors. Shares of processes are percent of one core.
+/// What holds most of the memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Culprit {
+    /// `unit`, `tmpfs`, `huge-pages`, `kernel`; empty if nothing could be found out.
+    #[serde(default)]
+    pub kind: HostText,
+    /// The unit, or where the files in memory are mounted.
+    #[serde(default)]
+    pub name: HostText,
+    /// What it holds, in memory or in swap.
+    #[serde(default)]
+    pub kb: u64,
+    /// How much of that is in swap.
+    #[serde(default)]
+    pub swap_kb: u64,
+    /// A unit's largest process.
+    #[serde(default)]
+    pub process: HostText,
+    /// Its number.
+    #[serde(default)]
+    pub pid: Option<u64>,
+    /// What came on top since the look before; `None` if there was none.
+    #[serde(default)]
+    pub grown_kb: Option<i64>,
+    /// How long ago that was.
+    #[serde(default)]
+    pub grown_seconds: Option<u64>,
+}
+
+/// Processors. Shares of units are percent of one core.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct Cpu {
     /// Cores of the host.
@@ -452,19 +515,28 @@ pub struct Cpu {
     /// How much of all cores' time the hypervisor gave to others.
     #[serde(default)]
     pub steal_percent: Option<u8>,
+    /// How much of all cores' time passed with waiting for disks.
+    #[serde(default)]
+    pub iowait_percent: Option<u8>,
+    /// Percentage of ten seconds in which something waited for a core; `None` if not counted.
+    #[serde(default)]
+    pub psi_some10: Option<f64>,
+    /// How much of the time the unit that waits most, besides the busiest, waits for a core.
+    #[serde(default)]
+    pub others_wait_percent: Option<i64>,
     /// Whether the instance type lives on processor credits.
     #[serde(default)]
     pub burstable: bool,
-    /// The unit of the sustained offender; empty if there is none that may be treated.
+    /// The busiest unit; empty if there is none.
     #[serde(default)]
     pub unit: HostText,
-    /// Its process.
+    /// Its busiest process.
     #[serde(default)]
     pub pid: Option<u64>,
-    /// Its share before.
+    /// The unit's share before.
     #[serde(default)]
     pub cpu_before: Option<u64>,
-    /// Its share after.
+    /// The unit's share after.
     #[serde(default)]
     pub cpu_after: Option<u64>,
     /// Its priority before it was lowered; to undo with `renice`.
@@ -476,22 +548,28 @@ pub struct Cpu {
     /// What was done: `renice`, `quota`, `restart`.
     #[serde(default, deserialize_with = "bounded")]
     pub acted: Vec<HostText>,
-    /// The busiest processes.
+    /// What of it was taken back, since it did not help.
     #[serde(default, deserialize_with = "bounded")]
-    pub top: Vec<Process>,
+    pub undone: Vec<HostText>,
+    /// The busiest units.
+    #[serde(default, deserialize_with = "bounded")]
+    pub top: Vec<Busy>,
 }
 
-/// A busy process.
+/// A busy unit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Process {
-    /// Its number.
+pub struct Busy {
+    /// The number of its busiest process; 0 if none lives longer than a sample.
     pub pid: u64,
-    /// Its name, which its owner chose.
+    /// That one's name, which its owner chose.
     pub comm: HostText,
-    /// The systemd unit it belongs to.
+    /// The systemd unit; `kernel` for the kernel's own threads, `other` for what is in no unit.
     pub unit: HostText,
     /// Its share of one core in percent, in the newest sample.
     pub cpu: u64,
+    /// How many processes it has.
+    #[serde(default)]
+    pub processes: u64,
     /// Whether it was above the limit in every sample.
     pub sustained: bool,
 }
