@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use remedy::alarm::Symptom;
+use remedy::model::alarm::Symptom;
 
 use stories::Story;
 use world::drill::command::{Drill, Play};

@@ -11,7 +11,7 @@
     reason = "helpers of tests are tests"
 )]
 
-use remedy::alarm::Symptom;
+use remedy::model::alarm::Symptom;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Value, json};
 use std::fmt::Write as _;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use remedy::alarm::Symptom;
+use remedy::model::alarm::Symptom;
 
 /// Wider lines are cut off in a review with two columns.
 const COLUMNS_MAX: usize = 100;
@@ -61,56 +61,116 @@ fn none_of(findings: &[String], rule: &str) {
     assert!(findings.is_empty(), "{rule}:\n  {}", findings.join("\n  "));
 }
 
-/// The rooms, in the order of the road.
-fn rooms() -> Vec<String> {
-    let lib = lines(Path::new("functions/remedy/src/lib.rs"));
-    let room = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
-    let rooms: Vec<String> = lib.iter().filter_map(|(_, line)| room(line)).collect();
-    assert!(rooms.len() > 10, "no rooms in lib.rs: {rooms:?}");
-    rooms
+const THINKING: &str = "functions/remedy/src";
+
+/// The modules that a file declares, in its order.
+fn modules(file: &Path) -> Vec<String> {
+    let module = |line: &str| {
+        let name =
+            ["pub mod ", "pub(crate) mod ", "mod "].iter().find_map(|m| line.strip_prefix(m));
+        Some(name?.strip_suffix(';')?.to_owned())
+    };
+    lines(file).iter().filter_map(|(_, line)| module(line)).filter(|name| name != "tests").collect()
 }
 
-/// The rooms a line names, as `crate::room` or in a list of them.
-fn named(line: &str) -> Vec<String> {
-    let word = |text: &str| -> String {
-        text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
-    };
+/// Where something stands in the house: its layer, and its module in the layer. What stands in
+/// the file of a layer itself comes after the layer's modules.
+type Rank = (usize, usize);
+
+/// The layers in the order of `lib.rs`, each with its modules in the order of its `mod.rs`.
+struct Layers(Vec<(String, Vec<String>)>);
+
+impl Layers {
+    fn read() -> Self {
+        let of_layer = |layer: String| {
+            let file = Path::new(THINKING).join(&layer).join("mod.rs");
+            let modules = if root().join(&file).is_file() { modules(&file) } else { Vec::new() };
+            (layer, modules)
+        };
+        let layers = modules(&Path::new(THINKING).join("lib.rs"));
+        assert!(layers.len() > 7, "no layers in lib.rs: {layers:?}");
+        Self(layers.into_iter().map(of_layer).collect())
+    }
+
+    fn rank(&self, layer: &str, module: Option<&str>) -> Option<Rank> {
+        let at = self.0.iter().position(|(name, _)| name == layer)?;
+        let modules = &self.0[at].1;
+        let inside = module.and_then(|module| modules.iter().position(|name| name == module));
+        Some((at, inside.unwrap_or(modules.len())))
+    }
+
+    /// Where a file stands, by its path below `src`.
+    fn rank_of(&self, file: &Path) -> Option<(String, Rank)> {
+        let mut parts = file.iter().map(|part| part.to_str().unwrap().trim_end_matches(".rs"));
+        let layer = parts.next()?;
+        let module = parts.next().filter(|module| *module != "mod");
+        Some((layer.to_owned(), self.rank(layer, module)?))
+    }
+}
+
+/// What a line names: `crate::layer::module`, or `super::module` for a module beside it.
+fn named(line: &str) -> Vec<(&'static str, Vec<String>)> {
     let code = line.split("//").next().unwrap_or_default();
-    code.split("crate::").skip(1).map(word).filter(|word| !word.is_empty()).collect()
+    let words = |text: &str| -> Vec<String> {
+        let path: String = text
+            .chars()
+            .take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(*c))
+            .collect();
+        path.split("::").filter(|word| !word.is_empty()).take(2).map(str::to_owned).collect()
+    };
+    let after = |prefix: &'static str| {
+        let paths = code.split(prefix).skip(1).map(words);
+        paths.filter(|path| !path.is_empty()).map(move |path| (prefix, path)).collect::<Vec<_>>()
+    };
+    [after("crate::"), after("super::")].concat()
 }
 
 #[test]
-fn each_room_imports_only_rooms_above_it() {
-    let rooms = rooms();
-    let place = |room: &str| rooms.iter().position(|other| other == room);
+fn every_arrow_between_layers_and_modules_goes_up() {
+    let layers = Layers::read();
     let mut findings = Vec::new();
-    for file in files("functions/remedy/src") {
-        let inside = file.strip_prefix("functions/remedy/src").unwrap();
-        let room = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
-        if room == "lib" {
+    for file in files(THINKING) {
+        let inside = file.strip_prefix(THINKING).unwrap();
+        if inside == Path::new("lib.rs") || inside.ends_with("tests.rs") {
             continue;
         }
-        let own = place(room).unwrap_or_else(|| panic!("{} is no room", file.display()));
-        for (at, line) in lines(&file) {
+        let (layer, own) =
+            layers.rank_of(inside).unwrap_or_else(|| panic!("{} has no layer", file.display()));
+        let nested = inside.iter().count() > 2;
+        // What tests a module stands below it and may use the whole layer.
+        let tested = |(_, line): &(String, String)| line != "#[cfg(test)]";
+        for (at, line) in lines(&file).into_iter().take_while(tested) {
             if line.contains("crate::{") {
-                findings.push(format!("{at}: name one room on each line"));
+                findings.push(format!("{at}: name one layer on each line"));
             }
-            for other in named(&line) {
-                if place(&other).is_none_or(|other| other > own) {
-                    findings.push(format!("{at}: {room} may not import {other}"));
+            for (prefix, path) in named(&line) {
+                let other = match (prefix, path.as_slice()) {
+                    ("crate::", [layer]) => layers.rank(layer, None),
+                    ("crate::", [layer, module, ..]) => layers.rank(layer, Some(module)),
+                    // What a folder inside a layer says of itself stays in its module.
+                    (_, _) if nested => Some(own),
+                    (_, [module, ..]) => layers.rank(&layer, Some(module)),
+                    (_, []) => None,
+                };
+                if other.is_none_or(|other| other > own) {
+                    findings.push(format!("{at}: may not import {}", path.join("::")));
                 }
             }
         }
     }
-    none_of(&findings, "a room imports only rooms above it");
+    none_of(&findings, "a module imports only what stands above it");
 }
 
 #[test]
 fn an_arrow_is_read_from_code_and_not_from_words() {
-    assert_eq!(named("use crate::alarm::{Alarm, Symptom};"), ["alarm"]);
-    assert_eq!(named("let id = crate::ids::a(crate::policy::b());"), ["ids", "policy"]);
-    assert_eq!(named("/// [`act`](crate::act::act)"), [""; 0]);
-    assert_eq!(named("pub(crate) fn spend(self)"), [""; 0]);
+    let found = |line: &str| -> Vec<String> {
+        named(line).into_iter().map(|(_, path)| path.join("::")).collect()
+    };
+    assert_eq!(found("use crate::model::alarm::{Alarm, Symptom};"), ["model::alarm"]);
+    assert_eq!(found("let id = crate::a::b::c(crate::d::e());"), ["a::b", "d::e"]);
+    assert_eq!(found("use super::field::Field;"), ["field"]);
+    assert_eq!(found("/// [`act`](crate::execute::act::act)"), [""; 0]);
+    assert_eq!(found("pub(crate) fn spend(self)"), [""; 0]);
 }
 
 /// What each package of `Cargo.lock` depends on, by name.
@@ -376,7 +436,7 @@ fn every_reason_has_a_row_for_operators() {
     let rows: BTreeSet<&str> =
         guide.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let mut findings = Vec::new();
-    for file in ["functions/remedy/src/reason.rs", "functions/remedy/src/alarm.rs"] {
+    for file in ["functions/remedy/src/model/reason/mod.rs", "functions/remedy/src/alarm/mod.rs"] {
         for code in codes(file) {
             if !rows.contains(code.as_str()) {
                 findings.push(format!("{file}: `{code}` has no row in docs/operations.md"));

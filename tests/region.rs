@@ -5,12 +5,13 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::act::{CleanupOrder, Relief, Touch};
-use remedy::alarm::{Bad, Series, Statistic, Symptom};
-use remedy::facts::Look;
-use remedy::ids::MountPoint;
-use remedy::incident::{Incident, No, Stage, Standby};
-use remedy::ledger::Ledger;
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::MountPoint;
+use remedy::model::incident::{FailureKind, Incident, Stage, Standby};
+use remedy::model::series::{Bad, Series, Statistic};
+use remedy::ports::ledger::Ledger;
+use remedy::ports::look::Look;
+use remedy::ports::touch::{CleanupOrder, Relief, Touch};
 use serde_json::Value;
 use world::Region;
 use world::calls::{Death, Fault, Verb};
@@ -174,7 +175,8 @@ fn a_command_to_a_silent_agent_times_out_and_never_runs() {
     region.with_host(&names.web, |host| host.agent = AgentIs::Absent);
     let refused = finish(region.clean(&order(&names))).unwrap_err();
     assert!(
-        refused.no == Some(No::NotThisInstance) && refused.gap.why.starts_with("InvalidInstanceId"),
+        refused.kind == Some(FailureKind::InstanceState)
+            && refused.gap.why.starts_with("InvalidInstanceId"),
         "{refused}"
     );
 }
@@ -182,15 +184,15 @@ fn a_command_to_a_silent_agent_times_out_and_never_runs() {
 #[test]
 fn a_lost_answer_hides_an_effect_and_a_lost_request_has_none() {
     for (fault, commands, no) in [
-        (Fault::Refused("ThrottlingException"), 0, Some(No::NotNow)),
-        (Fault::Refused("AccessDeniedException"), 0, Some(No::NotForUs)),
+        (Fault::Refused("ThrottlingException"), 0, Some(FailureKind::Throttled)),
+        (Fault::Refused("AccessDeniedException"), 0, Some(FailureKind::NotPermitted)),
         (Fault::RequestLost, 0, None),
         (Fault::AnswerLost, 1, None),
     ] {
         let (region, names) = region();
         region.break_call(Verb::Clean, fault.clone());
         let refused = finish(region.clean(&order(&names))).unwrap_err();
-        assert_eq!(refused.no, no, "{fault:?}");
+        assert_eq!(refused.kind, no, "{fault:?}");
         assert_eq!(region.commands().len(), commands, "{fault:?}");
         assert_eq!(region.touches(), 1, "{fault:?}: the attempt counts");
     }
@@ -268,7 +270,7 @@ fn a_member_drains_into_standby_and_comes_back() {
     finish(region.leave_service(&names.web, &names.group, LOWERED)).unwrap();
     assert_eq!((lifecycle(&region, &names), desired(&region)), (Lifecycle::EnteringStandby, 2));
     let early = finish(region.come_back(&names.web, &names.group)).unwrap_err();
-    assert_eq!(early.no, Some(No::NotThisInstance), "it is not in Standby yet");
+    assert_eq!(early.kind, Some(FailureKind::InstanceState), "it is not in Standby yet");
     pass(&region, 299);
     assert_eq!(lifecycle(&region, &names), Lifecycle::EnteringStandby);
     pass(&region, 1);

@@ -5,10 +5,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{Invocation, Symptom};
-use remedy::ids::InstanceId;
-use remedy::policy::{Mode, OPT_IN_TAG, Policy};
-use remedy::report::{Outcome, Report};
+use remedy::alarm::Invocation;
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::InstanceId;
+use remedy::model::policy::{Mode, OPT_IN_TAG, Policy};
+use remedy::report::outcome::{Outcome, Report};
 use remedy::respond::respond;
 use world::Region;
 use world::calls::{Fault, Verb};
@@ -95,7 +96,7 @@ fn another_group_or_another_cause_is_told_by_itself() {
     told.push(report(&region, &observing(), &names, &names.old).told);
     told.push(report(&region, &Function::new(Symptom::DiskFull), &names, &names.web).told);
     region.with_host(&names.others[0], |host| {
-        host.instance.state = remedy::facts::InstanceState::Not("stopped".to_owned());
+        host.instance.state = remedy::ports::look::InstanceState::Not("stopped".to_owned());
     });
     told.push(report(&region, &Function::new(Symptom::DiskFull), &names, &names.others[0]).told);
     assert_eq!(told, [true; 4]);

@@ -8,14 +8,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::act::Relief;
-use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
-use remedy::facts::Platform;
-use remedy::ids::{MountPoint, UnitName};
-use remedy::incident::{Incident, Stage};
-use remedy::policy::{Mode, OPT_IN_TAG};
-use remedy::reason::Reason;
-use remedy::report::{Outcome, Report};
+use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::model::ids::{MountPoint, UnitName};
+use remedy::model::incident::{Incident, Stage};
+use remedy::model::policy::{Mode, OPT_IN_TAG};
+use remedy::model::reason::Reason;
+use remedy::ports::look::Platform;
+use remedy::ports::touch::Relief;
+use remedy::report::outcome::{Outcome, Report};
 use remedy::respond::{Answer, RespondError};
 use world::Region;
 use world::calls::{Fault, Verb};
@@ -480,7 +480,7 @@ fn an_alarm_in_the_moment_an_incident_ends_is_tried_again() {
     let until = region.now() + SignedDuration::from_mins(1);
     region.with_book(|book| {
         let open = book.latest(&names.web).unwrap().clone();
-        book.put(Incident { taken_until: Some(until), ..open });
+        book.put(Incident { closing_until: Some(until), ..open });
     });
     let error = Function::new(HighCpu).run(&region, HIGH_CPU).unwrap_err();
     assert!(error.to_string().contains("just ending"), "{error}");
@@ -598,7 +598,7 @@ fn every_recorded_event_ends_as_it_should() {
 
 fn ended(answer: &Answer) -> Vec<String> {
     let report = |report: &Report| {
-        let rung = report.rung.map_or("-", remedy::incident::Rung::name);
+        let rung = report.rung.map_or("-", remedy::model::incident::Rung::name);
         let (outcome, codes) = (report.outcome.name(), codes(report).join(" "));
         format!("{} {outcome} {rung}: {codes}", report.instance_id)
     };

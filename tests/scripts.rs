@@ -8,8 +8,8 @@
     reason = "helpers of tests are tests"
 )]
 
-use remedy::alarm::Symptom;
-use remedy::result::{Code, Failure, HostText, Status, Verdict, parse};
+use remedy::model::alarm::Symptom;
+use remedy::observe::host_report::{Code, Failure, HostText, Status, Verdict, parse};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -222,12 +222,12 @@ impl Front {
 }
 
 fn judge(plan: &Plan, region: &Region, said: &Said, outcome: &mut Outcome) {
-    let deeds = region.deeds();
+    let actions = region.actions();
     let incidents: BTreeSet<String> = region.incidents().into_iter().collect();
     let mut wrong = Vec::new();
     for n in 1..=plan.alarms {
         let id = instance(n);
-        let commands = deeds.commands.get(&id).copied().unwrap_or(0);
+        let commands = actions.commands.get(&id).copied().unwrap_or(0);
         let acted = said.acted.get(&n).copied().unwrap_or(0);
         let (known, told) = (incidents.contains(&id), said.told.contains(&n));
         outcome.acted += usize::from(acted > 0);
@@ -246,7 +246,7 @@ fn judge(plan: &Plan, region: &Region, said: &Said, outcome: &mut Outcome) {
         } else if !said.answered.contains(&n) || !(known || told) {
             wrong.push(format!("{id} was lost: answered, and nobody knows"));
         }
-        if told && !deeds.notifications.contains_key(&id) {
+        if told && !actions.notifications.contains_key(&id) {
             wrong.push(format!("{id} was said to be told, and was not"));
         }
     }

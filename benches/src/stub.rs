@@ -46,7 +46,7 @@ pub struct Deeds {
 #[derive(Debug, Default)]
 pub struct Region {
     tables: Mutex<Tables>,
-    deeds: Mutex<Deeds>,
+    actions: Mutex<Deeds>,
     calls: Mutex<Vec<Call>>,
     throttle: Throttle,
     /// The network's delay: calls that are issued together only overlap in
@@ -71,8 +71,8 @@ impl Region {
     }
 
     /// What was done so far.
-    pub fn deeds(&self) -> Deeds {
-        held(&self.deeds).clone()
+    pub fn actions(&self) -> Deeds {
+        held(&self.actions).clone()
     }
 
     /// The instances with an incident in the ledger.
@@ -94,7 +94,7 @@ impl Region {
         } else if request.service == "dynamodb" {
             dynamodb::answer(&mut held(&self.tables), request)
         } else {
-            answers::answer(&mut held(&self.deeds), request)
+            answers::answer(&mut held(&self.actions), request)
         };
         let name = format!("{}:{}", request.service, request.operation);
         let ended = Instant::now();

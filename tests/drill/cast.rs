@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::Symptom;
-use remedy::facts::ScheduledEvent;
-use remedy::ids::{GroupName, InstanceId};
-use remedy::pause::{Pause, Scope};
-use remedy::policy::OPT_IN_TAG;
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::pause::{Pause, Scope};
+use remedy::model::policy::OPT_IN_TAG;
+use remedy::ports::look::ScheduledEvent;
 
 use super::script::{GroupLine, Line, PauseOf, Script, Trait, What};
 use crate::Region;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use remedy::ids::{IncidentId, InstanceId};
-use remedy::incident::Stage;
-use remedy::reason::Reason;
-use remedy::report::Report;
+use remedy::model::ids::{IncidentId, InstanceId};
+use remedy::model::incident::Stage;
+use remedy::model::reason::Reason;
+use remedy::report::outcome::Report;
 
 use crate::calls::{Call, Nature};
 use crate::group::{Lifecycle, Member};

@@ -3,8 +3,8 @@
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use remedy::alarm::Symptom;
-use remedy::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
+use remedy::model::alarm::Symptom;
+use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
 use super::script::{
     CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Script, Trait, What,

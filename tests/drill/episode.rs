@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{AlarmState, Symptom};
-use remedy::facts::Gap;
 use remedy::follow_up::Beat;
-use remedy::ids::{IncidentId, InstanceId};
-use remedy::incident::Stage;
-use remedy::report::Outcome;
+use remedy::model::alarm::{AlarmState, Symptom};
+use remedy::model::ids::{IncidentId, InstanceId};
+use remedy::model::incident::Stage;
+use remedy::model::unknown::Gap;
+use remedy::report::outcome::Outcome;
 use remedy::respond::{Answer, RespondError};
 
 use super::cast::Cast;

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::incident::Stage;
+use remedy::model::incident::Stage;
 
 use super::chronicle::{Chronicle, Entry, Mood};
 use super::episode;

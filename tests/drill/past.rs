@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use remedy::ids::{IncidentId, InstanceId};
-use remedy::incident::{Incident, Rung, Stage};
+use remedy::model::ids::{IncidentId, InstanceId};
+use remedy::model::incident::{Incident, Rung, Stage};
 
 use super::tally;
 

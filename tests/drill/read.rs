@@ -2,8 +2,8 @@
 //! the same.
 
 use jiff::SignedDuration;
-use remedy::alarm::Symptom;
-use remedy::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
+use remedy::model::alarm::Symptom;
+use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
 use super::script::{
     CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Script, Trait, What,

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use jiff::SignedDuration;
-use remedy::alarm::Symptom;
+use remedy::model::alarm::Symptom;
 
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;

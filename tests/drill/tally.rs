@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::SignedDuration;
-use remedy::incident::Stage;
+use remedy::model::incident::Stage;
 
 use crate::calls::Verb;
 

@@ -2,8 +2,8 @@
 //! effect and once after. Later beats finish the incident all the same, and
 //! nothing disruptive happens twice.
 
-use remedy::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
-use remedy::incident::{Rung, Stage};
+use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
+use remedy::model::incident::{Rung, Stage};
 use world::calls::Death;
 use world::host::Trouble;
 

@@ -1,12 +1,12 @@
 //! What guards hold back, and how it goes on.
 
 use jiff::SignedDuration;
-use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
-use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::{Incident, Rung, Stage};
-use remedy::pause::Pause;
-use remedy::pool::Pool;
-use remedy::reason::Reason;
+use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::model::pause::Pause;
+use remedy::model::pool::Pool;
+use remedy::model::reason::Reason;
 use world::Region;
 use world::calls::Verb;
 use world::drive::{FollowUp, Function};

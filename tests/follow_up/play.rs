@@ -2,10 +2,10 @@
 //! alarms are looked at, what they send is delivered, and the heartbeat comes.
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::Symptom;
-use remedy::ids::InstanceId;
-use remedy::incident::{Incident, Rung, Stage};
-use remedy::report::Report;
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::InstanceId;
+use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::report::outcome::Report;
 use world::Region;
 use world::calls::{Call, Nature, Verb};
 use world::drive::{FollowUp, Function, finish_or_die};
@@ -180,7 +180,7 @@ impl Play {
     /// The codes of the reasons people got last.
     pub(crate) fn last_reasons(&self) -> Vec<&'static str> {
         let last = self.reports.iter().rev().find(|report| report.told).unwrap();
-        last.because.iter().map(remedy::reason::Reason::code).collect()
+        last.because.iter().map(remedy::model::reason::Reason::code).collect()
     }
 
     /// The instances that were launched in the course of the play.

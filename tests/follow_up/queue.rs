@@ -1,11 +1,12 @@
 //! Alarms about other trouble, which wait for the end of the open incident.
 
 use jiff::SignedDuration;
-use remedy::alarm::Symptom::{DiskFull, HighCpu};
-use remedy::incident::{Incident, No, RefusedCall, Rung, Stage};
-use remedy::ledger::{self, Ledger as _};
-use remedy::reason::Reason;
-use remedy::report::Report;
+use remedy::execute::claim;
+use remedy::model::alarm::Symptom::{DiskFull, HighCpu};
+use remedy::model::incident::{FailedCall, FailureKind, Incident, Rung, Stage};
+use remedy::model::reason::Reason;
+use remedy::ports::ledger::Ledger as _;
+use remedy::report::outcome::Report;
 use world::calls::Verb;
 use world::drive::{Function, finish};
 use world::host::Trouble;
@@ -50,7 +51,7 @@ fn an_alarm_about_other_trouble_is_taken_up_when_the_incident_has_ended() {
     let second = play.incident().unwrap();
     assert_eq!((second.symptom, second.opened_at), (HighCpu, play.region.now()));
     assert_eq!(second.id, report.incident_id);
-    assert!(second.queued.is_empty() && second.answers(&open.action_id));
+    assert!(second.queued.is_empty() && second.answers(&open.transition_id));
     assert_eq!(play.last_reasons(), ["stayed-gone"], "the first is told like any other");
     assert_eq!(play.until_the_end(), Stage::Resolved);
     assert_eq!(play.touches(), [Verb::Clean, Verb::Clean]);
@@ -67,11 +68,11 @@ fn a_replaced_instance_takes_its_other_troubles_along() {
     play.region.pass(MINUTE);
     assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
     let now = play.region.now();
-    let policy = remedy::policy::Policy::default();
+    let policy = remedy::model::policy::Policy::default();
     let mut ended = play.incident().unwrap().moved_to(Stage::Resolved, now);
-    assert!(ledger::successor(&ended, now, &policy).is_some());
+    assert!(claim::successor(&ended, now, &policy).is_some());
     ended.attempts.last_mut().unwrap().rung = Rung::Replace;
-    assert_eq!(ledger::successor(&ended, now, &policy), None);
+    assert_eq!(claim::successor(&ended, now, &policy), None);
 }
 
 #[test]
@@ -96,14 +97,14 @@ fn what_became_of_a_call_is_kept_though_an_alarm_was_queued_meanwhile() {
     assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
     let mut outcome = claimed.waiting_until(claimed.due_at);
     outcome.attempts[0].refused =
-        Some(RefusedCall { no: No::NotForUs, why: "AccessDenied".to_owned() });
-    assert!(finish(ledger::record_outcome(&play.region, &outcome)).unwrap());
+        Some(FailedCall { kind: FailureKind::NotPermitted, why: "AccessDenied".to_owned() });
+    assert!(finish(claim::record_outcome(&play.region, &outcome)).unwrap());
     let kept = play.incident().unwrap();
     assert_eq!((&kept.attempts, kept.queued.len()), (&outcome.attempts, 1));
 
     let moved = kept.moved_to(Stage::Rebooting, play.region.now());
     assert!(finish(play.region.record(&moved)).unwrap());
-    let late = finish(ledger::record_outcome(&play.region, &outcome));
+    let late = finish(claim::record_outcome(&play.region, &outcome));
     assert!(!late.unwrap(), "it went on, and that stands");
     assert_eq!(play.incident().unwrap(), moved);
 }
@@ -129,9 +130,9 @@ fn whoever_waited_untouched_hands_on_the_rest_that_was_due() {
     let (play, function) = two_troubles();
     play.region.pass(MINUTE);
     assert_eq!(codes(&deliver(&play, &function).pop().unwrap()), ["queued"]);
-    let (now, policy) = (play.region.now(), remedy::policy::Policy::default());
+    let (now, policy) = (play.region.now(), remedy::model::policy::Policy::default());
     let mut ended = play.incident().unwrap().moved_to(Stage::Resolved, now);
-    let rests = |ended: &Incident| ledger::successor(ended, now, &policy).unwrap().rests_until;
+    let rests = |ended: &Incident| claim::successor(ended, now, &policy).unwrap().rests_until;
     assert_eq!(rests(&ended), Some(now + policy.cooldown));
     ended.attempts.clear();
     ended.rests_until = Some(now + MINUTE);

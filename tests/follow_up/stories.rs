@@ -1,10 +1,10 @@
 //! Incidents from their alarm to their end.
 
 use jiff::SignedDuration;
-use remedy::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
-use remedy::facts::InstanceState;
-use remedy::incident::{Incident, Rung, Stage};
-use remedy::report::Report;
+use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
+use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::ports::look::InstanceState;
+use remedy::report::outcome::Report;
 use world::calls::{Fault, Verb};
 use world::drive::{finish, interleave};
 use world::group::Lifecycle;

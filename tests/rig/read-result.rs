@@ -3,7 +3,7 @@
 //!
 //! The directory holds `stdout`, `stderr`, `rc` and `details`, as the rig leaves them.
 
-use remedy::result::{Verdict, parse};
+use remedy::observe::host_report::{Verdict, parse};
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;

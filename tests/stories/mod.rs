@@ -3,9 +3,10 @@
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{self, Invocation, Symptom};
-use remedy::incident::Stage as Incident;
-use remedy::policy::OPT_IN_TAG;
+use remedy::alarm::{self, Invocation};
+use remedy::model::alarm::Symptom;
+use remedy::model::incident::Stage as Incident;
+use remedy::model::policy::OPT_IN_TAG;
 use serde_json::Value;
 use world::Region;
 use world::drive::{FollowUp, Function};

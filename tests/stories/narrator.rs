@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use jiff::Timestamp;
-use remedy::ids::GroupName;
-use remedy::incident::Stage;
-use remedy::notify::Notification;
-use remedy::report::Report;
+use remedy::model::ids::GroupName;
+use remedy::model::incident::Stage;
+use remedy::ports::tell::Notification;
+use remedy::report::outcome::Report;
 use remedy::respond::{Answer, RespondError};
 use world::calls::{Call, Nature, Verb};
 use world::drive::{FollowUp, Function};
@@ -199,7 +199,7 @@ impl Narrator {
 
     fn decision(&mut self, report: &Report) {
         self.heading("decision");
-        let rung = report.rung.map_or("no rung", remedy::incident::Rung::name);
+        let rung = report.rung.map_or("no rung", remedy::model::incident::Rung::name);
         self.line(12, &format!("{}: {rung}", report.outcome.name()));
         for reason in &report.because {
             self.wrapped(12, "- ", &format!("{reason} ({})", reason.code()));

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use remedy::alarm::{Invocation, Symptom, read as read_event};
+use remedy::alarm::{Invocation, read as read_event};
+use remedy::model::alarm::Symptom;
 use serde_json::{Value, json};
 
 use crate::yaml::{Template, all, logical, read};

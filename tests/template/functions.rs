@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use remedy::alarm::Symptom;
+use remedy::model::alarm::Symptom;
 use serde_json::{Value, json};
 
 use crate::yaml::{Template, logical, none_of, read, root};

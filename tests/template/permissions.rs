@@ -309,7 +309,7 @@ fn what_touches_an_instance_or_a_group_asks_for_its_tag() {
 #[test]
 fn evidence_is_put_below_one_prefix_and_never_in_the_clear_or_late() {
     let template = Template::deployed();
-    let below = format!("${{EvidenceBucket.Arn}}/{}*", remedy::evidence::PREFIX);
+    let below = format!("${{EvidenceBucket.Arn}}/{}*", remedy::model::diagnostics::PREFIX);
     for function in template.functions().into_keys() {
         let statements = statements_of(&template, function);
         let puts: Vec<&Statement> = statements

@@ -2,8 +2,8 @@
 //! answered. What can go wrong with a call is here too.
 
 use jiff::Timestamp;
-use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::{Incident, No};
+use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::incident::{FailureKind, Incident};
 
 use crate::group::Group;
 use crate::host::Host;
@@ -239,22 +239,22 @@ impl Fault {
     }
 
     /// How AWS says no; `None` if the caller cannot know what happened.
-    pub(crate) fn no(&self) -> Option<No> {
+    pub(crate) fn kind(&self) -> Option<FailureKind> {
         match self {
-            Self::Refused(why) => Some(no(why)),
+            Self::Refused(why) => Some(failure_kind(why)),
             Self::RequestLost | Self::AnswerLost => None,
         }
     }
 }
 
 /// What AWS means by `why`, which begins with an error code.
-pub(crate) fn no(why: &str) -> No {
+pub(crate) fn failure_kind(why: &str) -> FailureKind {
     match why.split(':').next() {
-        Some("ThrottlingException") => No::NotNow,
+        Some("ThrottlingException") => FailureKind::Throttled,
         Some("InvalidInstanceId" | "InvalidInstanceID.NotFound" | "ValidationError") => {
-            No::NotThisInstance
+            FailureKind::InstanceState
         }
-        _ => No::NotForUs,
+        _ => FailureKind::NotPermitted,
     }
 }
 

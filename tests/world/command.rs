@@ -1,10 +1,10 @@
 //! An SSM command on one instance.
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::act::CleanupOrder;
-use remedy::facts;
-use remedy::ids::CommandId;
-use remedy::result::Mode;
+use remedy::model::ids::CommandId;
+use remedy::observe::host_report::Mode;
+use remedy::ports::look;
+use remedy::ports::touch::CleanupOrder;
 
 use crate::script::Ending;
 
@@ -57,10 +57,10 @@ impl Command {
     }
 
     /// How SSM shows it.
-    pub(crate) fn described(&self) -> facts::Command {
+    pub(crate) fn described(&self) -> look::Command {
         match &self.ending {
             Some(ending) => ending.described(),
-            None => facts::Command {
+            None => look::Command {
                 ended: false,
                 status: "InProgress".to_owned(),
                 exit_code: None,

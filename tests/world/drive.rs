@@ -6,11 +6,12 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
-use remedy::alarm::{Invocation, Symptom};
-use remedy::facts::Gap;
+use remedy::alarm::Invocation;
 use remedy::follow_up::{self, Beat};
-use remedy::ids::{BucketName, InstanceId};
-use remedy::policy::{Mode, Policy};
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::{BucketName, InstanceId};
+use remedy::model::policy::{Mode, Policy};
+use remedy::model::unknown::Gap;
 use remedy::respond::{self, Answer, RespondError};
 
 use crate::Region;

@@ -2,7 +2,7 @@
 //! in `events/` are about.
 
 use jiff::Timestamp;
-use remedy::ids::{GroupName, InstanceId};
+use remedy::model::ids::{GroupName, InstanceId};
 
 use crate::Region;
 use crate::group::Group;

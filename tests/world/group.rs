@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use remedy::facts;
-use remedy::ids::InstanceId;
-use remedy::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+use remedy::model::ids::InstanceId;
+use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+use remedy::ports::look;
 
 /// Where a member stands, as Auto Scaling names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,8 +187,8 @@ impl Group {
     }
 
     /// What Auto Scaling says about the group.
-    pub(crate) fn described(&self) -> facts::Group {
-        facts::Group {
+    pub(crate) fn described(&self) -> look::Group {
+        look::Group {
             tags: self.tags.clone(),
             min: self.min,
             max: self.max,

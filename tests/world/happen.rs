@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use remedy::act::CleanupOrder;
-use remedy::facts::InstanceState;
-use remedy::ids::{CommandId, GroupName, InstanceId};
-use remedy::incident::Rung;
-use remedy::result::Mode;
+use remedy::model::ids::{CommandId, GroupName, InstanceId};
+use remedy::model::incident::Rung;
+use remedy::observe::host_report::Mode;
+use remedy::ports::look::InstanceState;
+use remedy::ports::touch::CleanupOrder;
 
 use crate::command::Command;
 use crate::group::{Group, Lifecycle, Member, Step};

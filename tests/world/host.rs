@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::Symptom;
-use remedy::facts::{Agent, Instance, InstanceState, Platform, StatusChecks};
-use remedy::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+use remedy::model::alarm::Symptom;
+use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+use remedy::ports::look::{Agent, Instance, InstanceState, Platform, StatusChecks};
 
 use crate::script::Script;
 

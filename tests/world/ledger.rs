@@ -1,18 +1,18 @@
 //! The ledger's table: one item for each instance, changed only by conditional
-//! writes, and only under the conditions that [`remedy::ledger::Ledger`]
+//! writes, and only under the conditions that [`remedy::ports::ledger::Ledger`]
 //! documents; a row for each incident that has ended; and for each group when
 //! its members were replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::Symptom;
-use remedy::fold::{Count, Fold};
-use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::Incident;
-use remedy::ledger::{Due, Leased, Recorded};
-use remedy::pause::{Pause, Scope};
-use remedy::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::incident::Incident;
+use remedy::model::pause::{Pause, Scope};
+use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::model::repeats::{Occurrence, Occurrences};
+use remedy::ports::ledger::{Due, Leased, Recorded};
 
 /// Sick members are noted by windows of this length.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
@@ -107,11 +107,11 @@ impl Book {
             self.put(rival);
         }
         match self.latest(&incident.instance_id) {
-            Some(other) if other.answers(&incident.action_id) || other.holds(now) => {
+            Some(other) if other.answers(&incident.transition_id) || other.holds(now) => {
                 Recorded::Already(Box::new(other.clone()))
             }
             _ => match &incident.lease {
-                Some(lease) if !self.take_place(lease, now) => Recorded::PlaceTaken,
+                Some(lease) if !self.take_place(lease, now) => Recorded::SlotTaken,
                 _ => {
                     self.put(incident.clone());
                     Recorded::New
@@ -140,7 +140,7 @@ impl Book {
             return Leased::Outrun;
         }
         match &incident.lease {
-            Some(lease) if !self.take_place(lease, now) => Leased::PlaceTaken,
+            Some(lease) if !self.take_place(lease, now) => Leased::SlotTaken,
             _ => {
                 self.record(incident);
                 Leased::Won
@@ -210,14 +210,14 @@ impl Book {
     }
 
     /// Counts one more telling in its window.
-    pub(crate) fn count(&mut self, fold: &Fold) -> Count {
-        let cause = (fold.group.clone(), fold.cause.clone());
+    pub(crate) fn count(&mut self, occurrence: &Occurrence) -> Occurrences {
+        let cause = (occurrence.group.clone(), occurrence.cause.clone());
         let windows = self.repeats.entry(cause).or_default();
-        let (first, here) = windows.entry(fold.window).or_insert((fold.by.clone(), 0));
+        let (first, here) = windows.entry(occurrence.window).or_insert((occurrence.by.clone(), 0));
         *here += 1;
-        let (is_first, here) = (*first == fold.by, *here);
-        let before = windows.range(..fold.window).next_back().map_or(0, |(_, (_, n))| *n);
-        Count { is_first, here, before }
+        let (is_first, here) = (*first == occurrence.by, *here);
+        let before = windows.range(..occurrence.window).next_back().map_or(0, |(_, (_, n))| *n);
+        Occurrences { is_first, here, before }
     }
 
     /// Notes that a member of `group` is being replaced. The same member at the

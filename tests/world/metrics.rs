@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{Series, Symptom};
-use remedy::facts::Datapoint;
-use remedy::ids::InstanceId;
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::InstanceId;
+use remedy::model::series::Series;
+use remedy::ports::look::Datapoint;
 
 use crate::host::Host;
 

@@ -3,22 +3,24 @@
 //! is one instant.
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::act::{CleanupOrder, Refused, Touch};
-use remedy::alarm::{AlarmState, Series, Symptom};
-use remedy::console::Place;
-use remedy::evidence::Destination;
-use remedy::facts::{
-    Agent, Command, Datapoint, Gap, Group, History, Instance, Look, Membership, StatusChecks,
+use remedy::model::alarm::{AlarmState, Symptom};
+use remedy::model::diagnostics::Destination;
+use remedy::model::ids::{CommandId, GroupName, InstanceId};
+use remedy::model::incident::{Incident, Standby};
+use remedy::model::links::Place;
+use remedy::model::pause::{Pause, Scope};
+use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::model::repeats::{Occurrence, Occurrences};
+use remedy::model::series::Series;
+use remedy::model::unknown::Gap;
+use remedy::observe::host_report::Mode;
+use remedy::ports::ledger::{Due, Leased, Ledger, Recorded};
+use remedy::ports::look::{
+    Agent, Command, Datapoint, Group, History, Instance, Look, Membership, StatusChecks,
 };
-use remedy::fold::{Count, Fold};
-use remedy::ids::{CommandId, GroupName, InstanceId};
-use remedy::incident::{Incident, Standby};
-use remedy::ledger::{Due, Leased, Ledger, Recorded};
-use remedy::notify::{Notification, Tell};
-use remedy::pause::{Pause, Scope};
-use remedy::pool::{Lease, Pool, PoolBook, Sighting};
-use remedy::report::Told;
-use remedy::result::Mode;
+use remedy::ports::tell::Told;
+use remedy::ports::tell::{Notification, Tell};
+use remedy::ports::touch::{CallError, CleanupOrder, Touch};
 
 use crate::Region;
 use crate::calls::{self, Effect, Fault, Nature, Verb};
@@ -36,7 +38,7 @@ impl Region {
         verb: Verb,
         about: &str,
         effect: impl FnOnce(&mut State) -> Result<T, &'static str>,
-    ) -> Result<T, Refused> {
+    ) -> Result<T, CallError> {
         give_way().await;
         match self.answer(verb, about, effect) {
             Some(answer) => answer,
@@ -50,7 +52,7 @@ impl Region {
         verb: Verb,
         about: &str,
         effect: impl FnOnce(&mut State) -> Result<T, &'static str>,
-    ) -> Option<Result<T, Refused>> {
+    ) -> Option<Result<T, CallError>> {
         let mut state = self.state.borrow_mut();
         if state.dead {
             return None;
@@ -71,14 +73,14 @@ impl Region {
             Some(Fault::AnswerLost) | None => Some(happen(&mut state, verb, about, effect)),
         };
         let answer = match (answer, fault) {
-            (_, Some(fault)) => Err((fault.says(), fault.no())),
-            (Some(Err(why)), None) => Err((why, Some(calls::no(why)))),
+            (_, Some(fault)) => Err((fault.says(), fault.kind())),
+            (Some(Err(why)), None) => Err((why, Some(calls::failure_kind(why)))),
             (Some(Ok(value)), None) => Ok(value),
             (None, None) => Err(("the call had no effect", None)),
         };
-        let answer = answer.map_err(|(why, no)| {
+        let answer = answer.map_err(|(why, kind)| {
             let gap = Gap { call: verb.name(), why: why.to_owned() };
-            Refused { gap, no }
+            CallError { gap, kind }
         });
         state.note(verb, about, || match &answer {
             Ok(value) => value.words(),
@@ -306,8 +308,8 @@ impl Ledger for Region {
         self.look(Verb::Pauses, "", |state| state.book.pauses()).await
     }
 
-    async fn count(&self, fold: &Fold) -> Result<Count, Gap> {
-        self.look(Verb::Count, &fold.cause, |state| state.book.count(fold)).await
+    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, Gap> {
+        self.look(Verb::Count, &occurrence.cause, |state| state.book.count(occurrence)).await
     }
 
     async fn note_replacement(
@@ -329,7 +331,7 @@ impl Ledger for Region {
 }
 
 impl Touch for Region {
-    async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, Refused> {
+    async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, CallError> {
         self.call(Verb::Clean, order.instance.as_str(), |state| state.send(order, Mode::Apply))
             .await
     }
@@ -338,12 +340,12 @@ impl Touch for Region {
         &self,
         order: &CleanupOrder,
         _within: SignedDuration,
-    ) -> Result<CommandId, Refused> {
+    ) -> Result<CommandId, CallError> {
         self.call(Verb::Gather, order.instance.as_str(), |state| state.send(order, Mode::Report))
             .await
     }
 
-    async fn keep(&self, destination: &Destination, _text: &str) -> Result<(), Refused> {
+    async fn keep(&self, destination: &Destination, _text: &str) -> Result<(), CallError> {
         let uri = destination.to_string();
         self.call(Verb::Keep, &uri, |state| {
             state.bucket.push(uri.clone());
@@ -352,11 +354,11 @@ impl Touch for Region {
         .await
     }
 
-    async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {
+    async fn reboot(&self, instance: &InstanceId) -> Result<(), CallError> {
         self.call(Verb::Reboot, instance.as_str(), |state| state.reboot(instance)).await
     }
 
-    async fn replace(&self, instance: &InstanceId) -> Result<(), Refused> {
+    async fn replace(&self, instance: &InstanceId) -> Result<(), CallError> {
         self.call(Verb::Replace, instance.as_str(), |state| state.replace(instance)).await
     }
 
@@ -365,14 +367,14 @@ impl Touch for Region {
         instance: &InstanceId,
         group: &GroupName,
         standby: Standby,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), CallError> {
         self.call(Verb::LeaveService, instance.as_str(), |state| {
             state.leave_service(instance, group, standby.decremented)
         })
         .await
     }
 
-    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), Refused> {
+    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), CallError> {
         self.call(Verb::ComeBack, instance.as_str(), |state| state.come_back(instance, group)).await
     }
 }

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::console::Place;
-use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::Incident;
-use remedy::notify::Notification;
-use remedy::result::Mode;
+use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::incident::Incident;
+use remedy::model::links::Place;
+use remedy::observe::host_report::Mode;
+use remedy::ports::tell::Notification;
 
 use crate::calls::{Before, Call, Death, Effect, Fault, Nature, Verb};
 use crate::command::{Command, CommandIs};

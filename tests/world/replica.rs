@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::ids::{GroupName, InstanceId};
+use remedy::model::ids::{GroupName, InstanceId};
 
 use crate::group::Group;
 use crate::host::Host;

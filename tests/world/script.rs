@@ -1,9 +1,9 @@
 //! A cleanup script on a host: what it does to the host's trouble, and what it
 //! says in the end.
 
-use remedy::alarm::Symptom;
-use remedy::facts;
-use remedy::result::{MARKER, Mode};
+use remedy::model::alarm::Symptom;
+use remedy::observe::host_report::{MARKER, Mode};
+use remedy::ports::look;
 use serde_json::json;
 
 use crate::command::Command;
@@ -48,8 +48,8 @@ impl Ending {
     }
 
     /// How SSM shows the command.
-    pub(crate) fn described(&self) -> facts::Command {
-        facts::Command {
+    pub(crate) fn described(&self) -> look::Command {
+        look::Command {
             ended: true,
             status: self.status.to_owned(),
             exit_code: self.exit_code,

@@ -3,8 +3,8 @@
 //! ones in `events/`, which a test compares.
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{AlarmState, Symptom};
-use remedy::ids::InstanceId;
+use remedy::model::alarm::{AlarmState, Symptom};
+use remedy::model::ids::InstanceId;
 use serde_json::{Value, json};
 
 use crate::fleet::{ACCOUNT, REGION};

@@ -1,16 +1,17 @@
 //! What a call answered, in a few words for people.
 
-use remedy::alarm::AlarmState;
-use remedy::facts::{
-    Agent, Command, Datapoint, Group, History, Instance, Membership, OptIn, Platform, StatusChecks,
+use remedy::model::alarm::AlarmState;
+use remedy::model::ids::CommandId;
+use remedy::model::incident::Stage;
+use remedy::model::pause::Pause;
+use remedy::model::policy::OPT_IN_TAG;
+use remedy::model::policy::OptIn;
+use remedy::model::pool::{PoolBook, Sighting};
+use remedy::model::repeats::Occurrences;
+use remedy::ports::ledger::{Due, Leased, Recorded};
+use remedy::ports::look::{
+    Agent, Command, Datapoint, Group, History, Instance, Membership, Platform, StatusChecks,
 };
-use remedy::fold::Count;
-use remedy::ids::CommandId;
-use remedy::incident::Stage;
-use remedy::ledger::{Due, Leased, Recorded};
-use remedy::pause::Pause;
-use remedy::policy::OPT_IN_TAG;
-use remedy::pool::{PoolBook, Sighting};
 
 /// An answer that can be put into words.
 pub(crate) trait Words {
@@ -141,7 +142,7 @@ impl Words for Recorded {
         match self {
             Self::New => "written, the claim is ours".to_owned(),
             Self::Already(other) => format!("not written: incident {} stands there", other.id),
-            Self::PlaceTaken => "not written: the place in the budget is taken".to_owned(),
+            Self::SlotTaken => "not written: the place in the budget is taken".to_owned(),
         }
     }
 }
@@ -222,7 +223,7 @@ impl Words for Leased {
         match self {
             Self::Won => "written, with a place in the budget".to_owned(),
             Self::Outrun => "not written: another writer was first".to_owned(),
-            Self::PlaceTaken => "not written: the place in the budget is taken".to_owned(),
+            Self::SlotTaken => "not written: the place in the budget is taken".to_owned(),
         }
     }
 }
@@ -233,7 +234,7 @@ impl Words for Due {
     }
 }
 
-impl Words for Count {
+impl Words for Occurrences {
     fn words(&self) -> String {
         let what = if self.is_first { "the first" } else { "only counted" };
         format!("{what}, {} in 10 minutes", self.here)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Deeds;
 use super::wire::{Reply, Request, unknown};
 
-pub(crate) fn answer(deeds: &mut Deeds, request: &Request) -> Reply {
+pub(crate) fn answer(actions: &mut Deeds, request: &Request) -> Reply {
     let instance = request.instance().unwrap_or_default();
     match (request.service.as_str(), request.operation.as_str()) {
         ("ec2", "DescribeInstances") => instances(&instance),
@@ -16,11 +16,11 @@ pub(crate) fn answer(deeds: &mut Deeds, request: &Request) -> Reply {
         ("autoscaling", "DescribeAutoScalingInstances") => no_member(),
         ("ssm", "DescribeInstanceInformation") => agent(&instance),
         ("ssm", "SendCommand") => {
-            let sent = deeds.commands.entry(instance).and_modify(|n| *n += 1).or_insert(1);
+            let sent = actions.commands.entry(instance).and_modify(|n| *n += 1).or_insert(1);
             command(&request.json(), *sent)
         }
         ("sns", "Publish") => {
-            deeds.notifications.entry(instance).and_modify(|n| *n += 1).or_insert(1);
+            actions.notifications.entry(instance).and_modify(|n| *n += 1).or_insert(1);
             published()
         }
         _ => unknown(request),

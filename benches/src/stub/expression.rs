@@ -310,12 +310,12 @@ mod tests {
         assert!(check("attribute_not_exists(pk)", None));
         assert!(!here("attribute_not_exists(pk)"));
         assert!(here("contains(answered, :id)"));
-        assert!(!here("action_id <> :id AND NOT contains(answered, :id)"));
-        assert!(here("action_id <> :id AND (#open = :no OR expires_at <= :now)"));
-        assert!(!here("action_id = :id OR #open = :no"));
+        assert!(!here("transition_id <> :id AND NOT contains(answered, :id)"));
+        assert!(here("transition_id <> :id AND (#open = :no OR expires_at <= :now)"));
+        assert!(!here("transition_id = :id OR #open = :no"));
         assert!(here("expires_at BETWEEN :one AND :now"));
-        assert!(here("action_id IN (:no, action_id)"));
-        assert!(here("size(answered) = :one AND begins_with(action_id, action_id)"));
+        assert!(here("transition_id IN (:no, transition_id)"));
+        assert!(here("size(answered) = :one AND begins_with(transition_id, transition_id)"));
         assert!(!here("missing <= :now") && here("missing <> :now"));
     }
 
@@ -323,7 +323,7 @@ mod tests {
     fn updates_set_add_and_remove() {
         let mut item = item();
         let expression = "ADD replaced :set, expires_at :one \
-                          SET n = if_not_exists(n, :now) + :one, action_id = :id REMOVE #open";
+                          SET n = if_not_exists(n, :now) + :one, transition_id = :id REMOVE #open";
         update(expression, &Names::of(&asked()), &mut item);
         assert_eq!(item["replaced"], json!({ "NS": ["7"] }));
         assert_eq!(item["expires_at"], json!({ "N": "100" }));

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use remedy::alarm::Symptom;
+use remedy::model::alarm::Symptom;
 
 fn main() -> ExitCode {
     remedy_aws::serve(Symptom::MemoryPressure)

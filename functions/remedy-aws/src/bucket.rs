@@ -15,8 +15,8 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_types::body::SdkBody;
-use remedy::evidence::{Destination, HOST_BYTES};
-use remedy::facts::Gap;
+use remedy::model::diagnostics::{Destination, HOST_BYTES};
+use remedy::model::unknown::Gap;
 
 /// A signed URL is worth nothing after this: a command has a minute to be
 /// delivered and ends by itself after two at most.

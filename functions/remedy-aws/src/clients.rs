@@ -13,8 +13,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-use remedy::alarm::Symptom;
-use remedy::console::Place;
+use remedy::model::alarm::Symptom;
+use remedy::model::links::Place;
 
 use crate::bucket::Bucket;
 use crate::connections;

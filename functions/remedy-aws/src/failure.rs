@@ -2,9 +2,9 @@
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use remedy::act::Refused;
-use remedy::facts::Gap;
-use remedy::incident::No;
+use remedy::model::incident::No;
+use remedy::model::unknown::Gap;
+use remedy::ports::touch::Refused;
 
 /// What AWS says of a failure is cut to this many characters.
 const WHY_CHARS_MAX: usize = 300;
@@ -50,18 +50,18 @@ pub(crate) fn refused<E>(call: &'static str, error: &SdkError<E>) -> Refused
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let no = match error {
-        SdkError::ConstructionFailure(_) => Some(No::NotForUs),
-        _ if is_throttle(error) || is_contention(error) => Some(No::NotNow),
+    let kind = match error {
+        SdkError::ConstructionFailure(_) => Some(FailureKind::NotPermitted),
+        _ if is_throttle(error) || is_contention(error) => Some(FailureKind::Throttled),
         SdkError::ServiceError(service) if service.raw().status().is_client_error() => {
             match service.err().code() {
-                Some(code) if NOT_THIS_INSTANCE.contains(&code) => Some(No::NotThisInstance),
-                _ => Some(No::NotForUs),
+                Some(code) if NOT_THIS_INSTANCE.contains(&code) => Some(FailureKind::InstanceState),
+                _ => Some(FailureKind::NotPermitted),
             }
         }
         _ => None,
     };
-    Refused { gap: gap(call, error), no }
+    CallError { gap: gap(call, error), kind }
 }
 
 /// Another change of the same group is under way, so that this one was not begun. It comes

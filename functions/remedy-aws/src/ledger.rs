@@ -5,7 +5,7 @@
 //! | `instance#<id>` | `incident` | the newest incident of the instance |
 //! | `instance#<id>` | `ended#<incident>` | an incident that has ended, kept for 90 days |
 //! | `group#<name>`, `standalone#<name>` | | a pool: see [`pool`](crate::pool) |
-//! | `repeats#<group>` | `<cause>#<day>` | repeats: see [`fold`](crate::fold) |
+//! | `repeats#<group>` | `<cause>#<day>` | repeats: see [`repeats`](crate::repeats) |
 //! | `pauses` | `pauses` | what people have paused: see [`pause`](crate::pause) |
 //!
 //! An incident stands in one attribute as JSON; beside it stand, as attributes
@@ -24,14 +24,15 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::Symptom;
-use remedy::facts::{Gap, History};
-use remedy::fold::{Count, Fold};
-use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::{Incident, UNENDED_MAX};
-use remedy::ledger::{Due, Leased, Ledger, Recorded};
-use remedy::pause::{Pause, Scope};
-use remedy::pool::{Lease, Pool, Sighting};
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::incident::{Incident, UNENDED_MAX};
+use remedy::model::pause::{Pause, Scope};
+use remedy::model::pool::{Lease, Pool, Sighting};
+use remedy::model::repeats::{Occurrence, Occurrences};
+use remedy::model::unknown::Gap;
+use remedy::ports::ledger::{Due, Leased, Ledger, Recorded};
+use remedy::ports::look::History;
 
 use crate::again::again_while;
 use crate::clients::Aws;
@@ -87,20 +88,20 @@ impl Ledger for Aws {
             let put = Put::builder()
                 .set_item(Some(row(incident, "incident")?))
                 .condition_expression(NOTHING_HOLDS)
-                .expression_attribute_values(":action_id", text(incident.action_id.as_str()))
+                .expression_attribute_values(":action_id", text(incident.transition_id.as_str()))
                 .expression_attribute_values(":no", AttributeValue::Bool(false))
                 .expression_attribute_values(":ended_by", number(ended_by.as_second()))
                 .return_values_on_condition_check_failure(ALL_OLD);
             return match self.put_with_lease(put, lease, now).await? {
                 Ok(()) => Ok(Recorded::New),
                 Err(Cancelled::Incident(row)) => met(TRANSACT, incident, row.as_ref()),
-                Err(Cancelled::Place) => Ok(Recorded::PlaceTaken),
+                Err(Cancelled::Place) => Ok(Recorded::SlotTaken),
             };
         }
         let put = self
             .put(incident)?
             .condition_expression(NOTHING_HOLDS)
-            .expression_attribute_values(":action_id", text(incident.action_id.as_str()))
+            .expression_attribute_values(":action_id", text(incident.transition_id.as_str()))
             .expression_attribute_values(":no", AttributeValue::Bool(false))
             .expression_attribute_values(":ended_by", number(ended_by.as_second()))
             .return_values_on_condition_check_failure(ALL_OLD);
@@ -127,7 +128,7 @@ impl Ledger for Aws {
         Ok(match self.put_with_lease(put, lease, now).await? {
             Ok(()) => Leased::Won,
             Err(Cancelled::Incident(_)) => Leased::Outrun,
-            Err(Cancelled::Place) => Leased::PlaceTaken,
+            Err(Cancelled::Place) => Leased::SlotTaken,
         })
     }
 
@@ -204,8 +205,8 @@ impl Ledger for Aws {
         if cancelled_by(&error, CHECK_FAILED) { Ok(false) } else { Err(gap(CALL, &error)) }
     }
 
-    async fn count(&self, fold: &Fold) -> Result<Count, Gap> {
-        self.count_repeat(fold).await
+    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, Gap> {
+        self.count_repeat(occurrence).await
     }
 
     async fn note_replacement(
@@ -372,7 +373,7 @@ fn row(incident: &Incident, sort: &str) -> Result<Row, Gap> {
             ("pk", text(&partition(&incident.instance_id))),
             ("sk", text(sort)),
             ("incident_id", text(incident.id.as_str())),
-            ("action_id", text(incident.action_id.as_str())),
+            ("action_id", text(incident.transition_id.as_str())),
             ("answered", AttributeValue::L(answered)),
             ("is_open", AttributeValue::Bool(incident.stage.is_open())),
             ("expires_at", number(incident.expires_at.as_second())),

@@ -10,13 +10,15 @@ use aws_sdk_ssm::operation::get_command_invocation::GetCommandInvocationError;
 use aws_sdk_ssm::types as ssm;
 use aws_smithy_types::{DateTime, base64};
 use jiff::Timestamp;
-use remedy::alarm::{AlarmState, Series, Statistic, Symptom};
-use remedy::facts::{
-    Agent, Command, Datapoint, Gap, Group, History, Instance, InstanceState, Look, Membership,
-    Platform, ScheduledEvent, StatusChecks,
+use remedy::model::alarm::{AlarmState, Symptom};
+use remedy::model::ids::{CommandId, GroupName, InstanceId};
+use remedy::model::pool::{Pool, PoolBook};
+use remedy::model::series::{Series, Statistic};
+use remedy::model::unknown::Gap;
+use remedy::ports::look::{
+    Agent, Command, Datapoint, Group, History, Instance, InstanceState, Look, Membership, Platform,
+    ScheduledEvent, StatusChecks,
 };
-use remedy::ids::{CommandId, GroupName, InstanceId};
-use remedy::pool::{Pool, PoolBook};
 
 use crate::clients::Aws;
 use crate::failure::{gap, incomplete};
@@ -606,7 +608,7 @@ fn is_finished(status: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use remedy::alarm::{Bad, Scope};
+    use remedy::model::series::{Bad, Scope};
 
     use super::*;
 

@@ -2,8 +2,8 @@
 //! written by people, so they are few, and one read gives them all.
 
 use aws_sdk_dynamodb::types::ReturnValue;
-use remedy::facts::Gap;
-use remedy::pause::{Pause, Scope};
+use remedy::model::pause::{Pause, Scope};
+use remedy::model::unknown::Gap;
 
 use crate::clients::Aws;
 use crate::failure::gap;

@@ -17,10 +17,10 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Update,
 };
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::Symptom;
-use remedy::facts::Gap;
-use remedy::ids::{IncidentId, InstanceId};
-use remedy::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::{IncidentId, InstanceId};
+use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::model::unknown::Gap;
 
 use crate::again::again_while;
 use crate::clients::Aws;

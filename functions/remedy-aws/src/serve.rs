@@ -6,15 +6,16 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
-use remedy::alarm::{Invocation, Symptom, Unreadable};
-use remedy::facts::Gap;
+use remedy::alarm::{Invocation, Unreadable};
 use remedy::follow_up::{Beat, beat};
-use remedy::hint::{self, Errand};
-use remedy::ledger::Ledger as _;
 use remedy::metrics::{self, Line};
-use remedy::pause::Pause;
-use remedy::report::Report;
+use remedy::model::alarm::Symptom;
+use remedy::model::pause::Pause;
+use remedy::model::unknown::Gap;
+use remedy::ports::ledger::Ledger as _;
+use remedy::report::outcome::Report;
 use remedy::respond::{RespondError, respond};
+use remedy::trigger::{self, Errand};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 

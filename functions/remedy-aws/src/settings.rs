@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 use lambda_runtime::tracing::level_filters::LevelFilter;
-use remedy::alarm::Symptom;
-use remedy::console::Place;
-use remedy::ids::{BucketName, UnitName};
-use remedy::policy::{Mode, Policy};
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::{BucketName, UnitName};
+use remedy::model::links::Place;
+use remedy::model::policy::{Mode, Policy};
 
 /// What the deployment says, from the environment.
 ///

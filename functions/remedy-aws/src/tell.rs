@@ -4,10 +4,10 @@ use aws_sdk_sns::operation::publish::builders::PublishFluentBuilder;
 use aws_sdk_sns::types::MessageAttributeValue;
 use futures_util::future;
 use lambda_runtime::tracing;
-use remedy::console::Place;
-use remedy::facts::Gap;
-use remedy::notify::{Notification, Tell};
-use remedy::report::Told;
+use remedy::model::links::Place;
+use remedy::model::unknown::Gap;
+use remedy::ports::tell::Told;
+use remedy::ports::tell::{Notification, Tell};
 
 use crate::clients::Aws;
 use crate::failure::gap;

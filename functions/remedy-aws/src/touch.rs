@@ -3,11 +3,11 @@
 use aws_config::retry::RetryConfig;
 use jiff::SignedDuration;
 use lambda_runtime::tracing;
-use remedy::act::{CleanupOrder, Refused, Relief, Touch};
-use remedy::evidence::Destination;
-use remedy::facts::Gap;
-use remedy::ids::{CommandId, GroupName, InstanceId, UnitName};
-use remedy::incident::{No, Standby};
+use remedy::model::diagnostics::Destination;
+use remedy::model::ids::{CommandId, GroupName, InstanceId, UnitName};
+use remedy::model::incident::{FailureKind, Standby};
+use remedy::model::unknown::Gap;
+use remedy::ports::touch::{CleanupOrder, Refused, Relief, Touch};
 
 use crate::again::again_while;
 use crate::clients::Aws;
@@ -38,7 +38,7 @@ impl Touch for Aws {
     async fn keep(&self, destination: &Destination, text: &str) -> Result<(), Refused> {
         self.bucket.put(destination, text).await.map_err(|gap| {
             tracing::warn!("the evidence stays in the log: {gap}");
-            Refused { gap, no: None }
+            CallError { gap, kind: None }
         })
     }
 
@@ -123,7 +123,7 @@ impl Aws {
         const CALL: &str = "ssm:SendCommand";
         let document = self.documents.get(&order.symptom).ok_or_else(|| Refused {
             gap: Gap { call: CALL, why: format!("no document for {} is set", order.symptom) },
-            no: Some(No::NotForUs),
+            kind: Some(FailureKind::NotPermitted),
         })?;
         let mut send = self
             .ssm
@@ -154,8 +154,10 @@ impl Aws {
         let answer = again_while(is_throttle, ask).await.map_err(|error| refused(CALL, &error))?;
         let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
         // The command was taken, so an id we cannot read is a doubt, not a no.
-        CommandId::new(id)
-            .map_err(|error| Refused { gap: Gap { call: CALL, why: error.to_string() }, no: None })
+        CommandId::new(id).map_err(|error| CallError {
+            gap: Gap { call: CALL, why: error.to_string() },
+            kind: None,
+        })
     }
 }
 

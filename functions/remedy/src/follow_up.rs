@@ -9,21 +9,28 @@ use futures_util::{StreamExt as _, future, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::act::{self, Touch};
-use crate::decide;
-use crate::facts::{Fact, Facts, Gap, GroupFact, Look};
-use crate::gather;
-use crate::guard::{self, Cleared, Refusal};
-use crate::ids::{GroupName, IncidentId, InstanceId};
-use crate::incident::{HeldBack, Incident, Rung, Stage};
-use crate::last_words::{self, Heard, LastWords};
-use crate::ledger::{self, Claim, Climbed, Deed, Due, Ledger};
-use crate::next::{Step, next, while_allowed, while_there};
-use crate::notify::{self, Tell};
-use crate::policy::Policy;
-use crate::reason::Reason;
-use crate::report::{Outcome, Report};
-use crate::scene::{self, Presence, Scene};
+use crate::execute::act;
+use crate::execute::carry_out::{not_recorded, note_replacement, record_and_tell};
+use crate::execute::claim::{self, Claim, Climbed};
+use crate::execute::console_capture::{self, Captured, KeptCapture};
+use crate::model::action::Action;
+use crate::model::ids::{GroupName, IncidentId, InstanceId};
+use crate::model::incident::{HeldBack, Incident, Rung, Stage};
+use crate::model::policy::Policy;
+use crate::model::reason::Reason;
+use crate::model::unknown::Gap;
+use crate::observe::facts::{Fact, Facts, GroupFact};
+use crate::observe::probe::{self, Probe, SymptomState};
+use crate::plan::ask_host;
+use crate::plan::decide;
+use crate::plan::guard::{self, Cleared, Refusal};
+use crate::plan::next::{Step, next, while_allowed, while_there};
+use crate::ports::ledger::{Due, Ledger};
+use crate::ports::look::Look;
+use crate::ports::tell::Tell;
+use crate::ports::touch::Touch;
+use crate::report::notify;
+use crate::report::outcome::{Outcome, Report};
 
 /// Incidents taken up in one beat. Each costs at most some 15 calls; the rest
 /// stays due, longest due first.
@@ -95,7 +102,7 @@ where
     };
     let lags = due.iter().map(|incident| now.duration_since(incident.due_at).as_secs());
     let lag_seconds = hint.is_none().then(|| lags.max().unwrap_or_default());
-    due.retain(|incident| incident.stage.is_open() && !incident.is_taken(now));
+    due.retain(|incident| incident.stage.is_open() && !incident.is_closing(now));
     let mut beat = Beat { looked_at: due.len(), lag_seconds, unreadable, ..Beat::default() };
     let mut steps = stream::iter(queues(&due))
         .map(|queue| async move {
@@ -143,16 +150,16 @@ async fn follow<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let scene = scene::look(incident, world, now).await;
+    let scene = probe::look(incident, world, now).await;
     let mut step = next(incident, &scene, now, policy);
-    if let Step::CarryOn(deed, ..) = step
-        && deed != Deed::ComeBack
+    if let Step::Call(action, ..) = step
+        && action != Action::ComeBack
     {
         let mut facts = match &scene {
-            Scene::Instance(facts) => Facts::clone(facts),
+            Probe::Instance(facts) => Facts::clone(facts),
             _ => Facts::read(world, &incident.instance_id, now).await,
         };
-        let moves = matches!(deed, Deed::LeaveService(_) | Deed::Replace);
+        let moves = matches!(action, Action::LeaveService(_) | Action::Replace);
         if moves && facts.group == GroupFact::NotRead {
             let name = facts.group_name().cloned();
             facts.read_group_named(world, name.as_ref()).await;
@@ -160,7 +167,10 @@ where
         step = while_allowed(step, &facts, now);
     }
     if incident.stage == Stage::Waiting
-        && matches!(scene, Scene::Symptom(Presence::Unseen { .. } | Presence::Unknown(_)))
+        && matches!(
+            scene,
+            Probe::Symptom(SymptomState::Unobserved { .. } | SymptomState::Unknown(_))
+        )
         && matches!(step, Step::Wait(_))
         // Who cannot be asked about is waited for.
         && let Ok(instance) = world.instance(&incident.instance_id).await
@@ -181,10 +191,10 @@ where
             moved.note(report.entry());
             Ok(world.record(&moved).await?.then_some(report))
         }
-        Step::CarryOn(deed, incident, reason) => {
-            let claim = ledger::carry_on(world, deed, &incident, now, policy).await?;
+        Step::Call(action, incident, reason) => {
+            let claim = claim::renew(world, action, &incident, now, policy).await?;
             match claim {
-                Some(claim) if deed == Deed::Gather => {
+                Some(claim) if action == Action::Gather => {
                     Ok(Some(asked(claim, None, vec![reason], now, policy, world).await))
                 }
                 Some(claim) => {
@@ -202,7 +212,7 @@ where
 async fn climb<W>(
     incident: &Incident,
     reason: Reason,
-    scene: &Scene,
+    scene: &Probe,
     now: Timestamp,
     policy: &Policy,
     world: &W,
@@ -210,17 +220,17 @@ async fn climb<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let presence = async {
+    let symptom_state = async {
         match scene {
-            Scene::Symptom(presence) => presence.clone(),
-            _ => scene::presence(incident, world, now).await,
+            Probe::Symptom(symptom_state) => symptom_state.clone(),
+            _ => probe::symptom_state(incident, world, now).await,
         }
     };
     let facts = Facts::read(world, &incident.instance_id, now);
-    let (presence, mut facts) = future::join(presence, facts).await;
+    let (symptom_state, mut facts) = future::join(symptom_state, facts).await;
     let is_down = is_down(incident, &reason, &facts);
     // A host that hangs in its boot is quiet too.
-    if presence == Presence::Gone && incident.stage != Stage::Watching && !is_down {
+    if symptom_state == SymptomState::Cleared && incident.stage != Stage::Watching && !is_down {
         let mut moved = incident.moved_to(Stage::Watching, now);
         let because = vec![reason, Reason::SymptomOver];
         let report = Report::of(&moved, Outcome::Acted, because, now);
@@ -230,7 +240,7 @@ where
     facts.found.clone_from(&incident.found);
     let tried = incident.tried();
     if decide::looks_beyond_cleanup(incident.symptom, &tried, &facts, policy) {
-        look_beyond(incident, &presence, &mut facts, world).await;
+        look_beyond(incident, &symptom_state, &mut facts, world).await;
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, policy);
     let rung = decision.rung();
@@ -245,7 +255,7 @@ where
             let ended = incident.moved_to(Stage::HandedOver, now);
             return ending(incident, ended, because, now, policy, world).await;
         }
-        Err(refusal) if gather::may_say_otherwise(&refusal, incident, &facts, policy) => {
+        Err(refusal) if ask_host::may_say_otherwise(&refusal, incident, &facts, policy) => {
             return ask_host(incident, rung, refusal.because, now, policy, world).await;
         }
         Err(refusal) if !refusal.passes && incident.attempts.is_empty() => {
@@ -254,30 +264,34 @@ where
         }
         Err(refusal) => return hold_back(incident, reason, refusal, now, world).await,
     };
-    if let Some(doubt) = presence.doubt()
+    if let Some(doubt) = symptom_state.doubt()
         && cleared.rung().is_disruptive()
     {
         let refusal = Refusal::for_now(cleared.rung(), doubt);
         return hold_back(incident, reason, refusal, now, world).await;
     }
-    if gather::comes_first(&cleared, Some(incident), &facts, policy) {
+    if ask_host::comes_first(&cleared, Some(incident), &facts, policy) {
         let first = Reason::EvidenceFirst { rung: cleared.rung() };
         return ask_host(incident, rung, vec![reason, first], now, policy, world).await;
     }
-    let because = [&led_here(&reason, &presence), cleared.because()].concat();
+    let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
     take(&cleared, incident, because, reason, now, policy, world).await
 }
 
 /// Asks what only a rung above a cleanup needs to know. Who is still sick counts
 /// for the others of the pool, however long it lasts.
-async fn look_beyond<W>(incident: &Incident, presence: &Presence, facts: &mut Facts, world: &W)
-where
+async fn look_beyond<W>(
+    incident: &Incident,
+    symptom_state: &SymptomState,
+    facts: &mut Facts,
+    world: &W,
+) where
     W: Look + Ledger,
 {
     let (id, symptom, before) = (&incident.instance_id, incident.symptom, facts.clone());
     let note = async {
-        match presence {
-            Presence::There { .. } => ledger::note_sick(world, symptom, id, &before).await,
+        match symptom_state {
+            SymptomState::Present { .. } => claim::note_sick(world, symptom, id, &before).await,
             _ => Ok(Vec::new()),
         }
     };
@@ -301,8 +315,8 @@ where
 {
     let evidence = incident.evidence.as_ref();
     let (climbed, words) = future::join(
-        ledger::climb(world, cleared, incident, now, policy),
-        last_words::hear(world, cleared, &incident.instance_id, evidence, now),
+        claim::climb(world, cleared, incident, now, policy),
+        console_capture::hear(world, cleared, &incident.instance_id, evidence, now),
     )
     .await;
     match climbed? {
@@ -310,8 +324,8 @@ where
             Ok(Some(carry_out(*claim, words, because, now, policy, world).await))
         }
         Climbed::Outrun => Ok(None),
-        Climbed::PlaceTaken => {
-            let refusal = Refusal::for_now(cleared.rung(), Reason::PlaceTaken);
+        Climbed::SlotTaken => {
+            let refusal = Refusal::for_now(cleared.rung(), Reason::SlotTaken);
             hold_back(incident, reason, refusal, now, world).await
         }
     }
@@ -319,15 +333,15 @@ where
 
 /// Why a rung is tried now. Where the evidence is says nothing about the
 /// symptom, so that is said again.
-fn led_here(reason: &Reason, presence: &Presence) -> Vec<Reason> {
+fn led_here(reason: &Reason, symptom_state: &SymptomState) -> Vec<Reason> {
     let evidence = matches!(
         reason,
         Reason::EvidenceKept { .. }
             | Reason::EvidenceInOutput { .. }
             | Reason::EvidenceMissing { .. }
     );
-    match presence {
-        Presence::There { what } if evidence => {
+    match symptom_state {
+        SymptomState::Present { what } if evidence => {
             vec![Reason::StillThere { what: what.clone() }, reason.clone()]
         }
         _ => vec![reason.clone()],
@@ -347,7 +361,7 @@ async fn ask_host<W>(
 where
     W: Look + Ledger + Touch,
 {
-    let Some(claim) = ledger::gather(world, incident, now, policy).await? else {
+    let Some(claim) = claim::gather(world, incident, now, policy).await? else {
         return Ok(None);
     };
     Ok(Some(asked(claim, rung, because, now, policy, world).await))
@@ -372,7 +386,7 @@ where
     let mut report = Report::of(&incident, Outcome::Acted, because, now);
     report.rung = rung;
     incident.note(report.entry());
-    let problem = not_recorded(ledger::record_outcome(world, &incident).await);
+    let problem = not_recorded(claim::record_outcome(world, &incident).await);
     report.because.extend(problem.map(Reason::NotRecorded));
     report
 }
@@ -432,7 +446,7 @@ where
     let Some(turn) = take_turn(incident, until, world).await? else {
         return Ok(None);
     };
-    let mut out = Incident { taken_until: None, ..turn.waiting_until(until) };
+    let mut out = Incident { closing_until: None, ..turn.waiting_until(until) };
     let mut report = Report::of(&out, Outcome::Held, because, now);
     report.handed_over = true;
     notify::tell(&mut report, world).await;
@@ -458,7 +472,7 @@ async fn take_turn(
     until: Timestamp,
     world: &impl Ledger,
 ) -> Result<Option<Incident>, Gap> {
-    let turn = Incident { taken_until: Some(until), ..incident.waiting_until(until) };
+    let turn = Incident { closing_until: Some(until), ..incident.waiting_until(until) };
     Ok(world.record(&turn).await?.then_some(turn))
 }
 
@@ -470,7 +484,7 @@ fn asks_again_after(incident: &Incident, refusal: &Refusal) -> SignedDuration {
     };
     let beat = SignedDuration::from_mins(1);
     if refusal.because.iter().any(shared) {
-        beat + incident.action_id.spread_over(SPREAD)
+        beat + incident.transition_id.spread_over(SPREAD)
     } else {
         beat
     }
@@ -479,7 +493,7 @@ fn asks_again_after(incident: &Incident, refusal: &Refusal) -> SignedDuration {
 /// act -> record -> notify, for a step of an open incident.
 async fn carry_out<W>(
     claim: Claim,
-    words: Option<LastWords>,
+    words: Option<Captured>,
     mut because: Vec<Reason>,
     now: Timestamp,
     policy: &Policy,
@@ -488,15 +502,15 @@ async fn carry_out<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let deed = claim.deed();
+    let action = claim.action();
     let claimed = claim.incident().clone();
     let (acted, heard) = future::join(
         act::act(claim, policy, world),
-        last_words::keep(words, &claimed, now, policy, world),
+        console_capture::keep(words, &claimed, now, policy, world),
     )
     .await;
     let mut incident = acted.incident;
-    let console = Heard::noted(heard, &mut incident);
+    let console = KeptCapture::noted(heard, &mut incident);
     let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
     if refused {
         incident.due_at = now; // The next beat takes the next step.
@@ -504,7 +518,7 @@ where
     because.splice(0..0, acted.failure);
     let outcome = if refused { Outcome::Held } else { Outcome::Acted };
     let mut report = Report { console, ..Report::of(&incident, outcome, because, now) };
-    record_and_tell(&mut report, &incident, Some(deed), world).await;
+    record_and_tell(&mut report, &incident, Some(action), world).await;
     report
 }
 
@@ -543,66 +557,8 @@ where
     if let Some(lease) = &turn.lease {
         world.release(lease).await?;
     }
-    let successor = ledger::successor(&ended, now, policy);
+    let successor = claim::successor(&ended, now, policy);
     let problem = not_recorded(world.end(&ended, successor.as_ref()).await);
     report.because.extend(problem.map(Reason::NotRecorded));
     Ok(Some(report))
-}
-
-/// Writes down what was done and tells people, all at once: none waits for the
-/// other, and the failure of one does not silence the others.
-pub(crate) async fn record_and_tell(
-    report: &mut Report,
-    incident: &Incident,
-    deed: Option<Deed>,
-    world: &(impl Look + Ledger + Tell),
-) {
-    let notification = notify::render(report, world.place());
-    let mut incident = incident.clone();
-    incident.note(report.entry());
-    let incident = &incident;
-    // Asked again once, the first asker may have died before it told anybody;
-    // after that it is no news.
-    let asked_again = incident.attempts.last().is_some_and(|last| last.asked_again > 1);
-    let news = !asked_again && !report.is_counted_only();
-    let (recorded, told, noted) = future::join3(
-        ledger::record_outcome(world, incident),
-        async { if news { Some(world.tell(&notification).await) } else { None } },
-        async {
-            match deed {
-                Some(Deed::Replace) => note_replacement(incident, world).await,
-                _ => Ok(()),
-            }
-        },
-    )
-    .await;
-    if let Some(told) = told {
-        report.note_telling(told);
-    }
-    let problem = not_recorded(recorded).or(noted.err());
-    report.because.extend(problem.map(Reason::NotRecorded));
-}
-
-fn not_recorded(recorded: Result<bool, Gap>) -> Option<Gap> {
-    match recorded {
-        Ok(true) => None,
-        Ok(false) => {
-            Some(Gap { call: "dynamodb:PutItem", why: "another writer was first".to_owned() })
-        }
-        Err(gap) => Some(gap),
-    }
-}
-
-/// Notes the replacement that an incident asked for. Noted again it counts
-/// once.
-async fn note_replacement(incident: &Incident, world: &impl Ledger) -> Result<(), Gap> {
-    let last = incident.attempts.last();
-    let asked = last.filter(|last| last.rung == Rung::Replace && last.refused.is_none());
-    match (&incident.group, asked) {
-        (Some(group), Some(asked)) => {
-            let (symptom, instance) = (incident.symptom, &incident.instance_id);
-            world.note_replacement(group, symptom, instance, asked.claimed_at).await
-        }
-        _ => Ok(()),
-    }
 }

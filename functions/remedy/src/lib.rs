@@ -15,60 +15,24 @@
 //! process environment: what the world says comes in through the ports (`Look`,
 //! `Ledger`, `Touch`, `Tell`), time included.
 
-// Blank lines keep the rooms in the order of the road; a room imports only
-// what stands above it.
-
-pub mod ids;
-pub mod policy;
-
-pub mod console;
-
-pub mod result;
-
-pub mod evidence;
+pub mod model;
 
 pub mod alarm;
 
-pub mod pause;
+pub mod ports;
 
-pub mod pool;
+pub mod observe;
 
-pub mod incident;
-
-pub mod facts;
-
-pub mod reason;
-
-pub mod advice;
-
-pub mod correlation;
-
-pub mod decide;
-
-pub mod guard;
-
-pub mod fold;
-
-pub mod ledger;
-
-pub mod act;
-
-pub mod gather;
-
-pub mod last_words;
+pub mod plan;
 
 pub mod report;
 
-pub mod notify;
+pub mod execute;
 
-pub mod scene;
-
-pub mod next;
+pub mod respond;
 
 pub mod follow_up;
 
-pub mod hint;
-
-pub mod respond;
+pub mod trigger;
 
 pub mod metrics;

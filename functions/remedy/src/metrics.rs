@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::follow_up::Beat;
-use crate::incident::Stage;
-use crate::reason::Reason;
-use crate::report::{Outcome, Report};
+use crate::model::incident::Stage;
+use crate::model::reason::Reason;
+use crate::report::outcome::{Outcome, Report};
 use crate::respond::{Answer, RespondError};
 
 /// Everything that is counted.

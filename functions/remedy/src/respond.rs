@@ -4,22 +4,30 @@ use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::act::{self, Touch};
-use crate::alarm::{self, Alarm, AlarmState, Evidence, Invocation, Seen, Unreadable};
-use crate::decide::{self, Decision};
-use crate::facts::{Fact, Facts, Gap, Look};
-use crate::fold::Fold;
-use crate::follow_up::record_and_tell;
-use crate::gather;
-use crate::guard::{self, Cleared, Refusal};
-use crate::incident::HeldBack;
-use crate::last_words::{self, Heard, LastWords};
-use crate::ledger::{self, Claim, Deed, Ledger, NoClaim};
-use crate::notify::{self, Tell};
-use crate::policy::{Mode, Policy};
-use crate::reason::Reason;
-use crate::report::{Outcome, Report};
-use crate::scene::{self, Presence};
+use crate::alarm::{self, Invocation, Unreadable};
+use crate::execute::act;
+use crate::execute::carry_out::record_and_tell;
+use crate::execute::claim::{self, Claim, NoClaim};
+use crate::execute::console_capture::{self, Captured, KeptCapture};
+use crate::model::action::Action;
+use crate::model::alarm::{Alarm, AlarmState, Evidence};
+use crate::model::incident::HeldBack;
+use crate::model::policy::{Mode, Policy};
+use crate::model::reason::Reason;
+use crate::model::repeats::Occurrence;
+use crate::model::seen::Seen;
+use crate::model::unknown::Gap;
+use crate::observe::facts::{Fact, Facts};
+use crate::observe::probe::{self, SymptomState};
+use crate::plan::ask_host;
+use crate::plan::decide::{self, Decision};
+use crate::plan::guard::{self, Cleared, Refusal};
+use crate::ports::ledger::Ledger;
+use crate::ports::look::Look;
+use crate::ports::tell::Tell;
+use crate::ports::touch::Touch;
+use crate::report::notify;
+use crate::report::outcome::{Outcome, Report};
 
 /// What an event came to: the function's answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -102,18 +110,18 @@ where
     let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, policy);
     if beyond && !guard::is_ours(alarm, &facts, policy) {
         // Nothing more is asked about what is refused whatever the answers.
-        let nothing = Decision::Watch { because: Vec::new() };
+        let nothing = Decision::Wait { because: Vec::new() };
         if let Err(refusal) = guard::clear(nothing, alarm, &facts, policy) {
             return refuse(alarm, invocation, &facts, policy, refusal, world).await;
         }
     }
-    let mut presence = None;
+    let mut symptom_state = None;
     if beyond {
-        presence = Some(look_beyond(alarm, &mut facts, world).await);
+        symptom_state = Some(look_beyond(alarm, &mut facts, world).await);
     }
     let decision = decide::decide(alarm.symptom, &[], &facts, policy);
     let cleared = guard::clear(decision, alarm, &facts, policy)
-        .and_then(|cleared| confirmed(cleared, presence));
+        .and_then(|cleared| confirmed(cleared, symptom_state));
     let cleared = match cleared {
         Ok(cleared) => cleared,
         Err(refusal) => return refuse(alarm, invocation, &facts, policy, refusal, world).await,
@@ -126,21 +134,21 @@ where
         }
         Err(NoClaim::Unreachable(gap)) => return Err(gap),
     };
-    let deed = claim.deed();
-    if deed == Deed::Gather {
+    let action = claim.action();
+    if action == Action::Gather {
         because.insert(0, Reason::EvidenceFirst { rung: cleared.rung() });
     }
     let (group, by) = (cleared.group(), teller(alarm, invocation));
-    let fold = Fold::started(group, alarm.symptom, cleared.rung(), now, by);
+    let occurrence = Occurrence::started(group, alarm.symptom, cleared.rung(), now, by);
     let claimed = claim.incident().clone();
     let (mut acted, heard, (), count) = future::join4(
         act::act(claim, policy, world),
-        last_words::keep(words, &claimed, now, policy, world),
+        console_capture::keep(words, &claimed, now, policy, world),
         note_late(beyond, alarm, &facts, world),
-        world.count(&fold),
+        world.count(&occurrence),
     )
     .await;
-    let console = Heard::noted(heard, &mut acted.incident);
+    let console = KeptCapture::noted(heard, &mut acted.incident);
 
     let went_well = acted.failure.is_none();
     let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
@@ -149,9 +157,9 @@ where
     let mut report = Report::of(&acted.incident, outcome, because, invocation.at);
     (report.rung, report.console) = (Some(cleared.rung()), console);
     if went_well {
-        report.repeats = count.ok().map(|count| fold.repeats(count));
+        report.repeats = count.ok().map(|count| occurrence.repeats(count));
     }
-    record_and_tell(&mut report, &acted.incident, Some(deed), world).await;
+    record_and_tell(&mut report, &acted.incident, Some(action), world).await;
     Ok(report)
 }
 
@@ -163,16 +171,16 @@ async fn claim<W>(
     facts: &Facts,
     policy: &Policy,
     world: &W,
-) -> Result<(Claim, Option<LastWords>), NoClaim>
+) -> Result<(Claim, Option<Captured>), NoClaim>
 where
     W: Look + Ledger,
 {
-    if gather::comes_first(cleared, None, facts, policy) {
-        return Ok((ledger::ask_first(world, cleared, alarm, facts, policy).await?, None));
+    if ask_host::comes_first(cleared, None, facts, policy) {
+        return Ok((claim::ask_first(world, cleared, alarm, facts, policy).await?, None));
     }
     let (claim, words) = future::join(
-        ledger::claim(world, cleared, alarm, facts, policy),
-        last_words::hear(world, cleared, &alarm.instance_id, None, facts.observed_at),
+        claim::claim(world, cleared, alarm, facts, policy),
+        console_capture::hear(world, cleared, &alarm.instance_id, None, facts.observed_at),
     )
     .await;
     Ok((claim?, words))
@@ -180,20 +188,20 @@ where
 
 /// Asks what only a rung above a cleanup needs to know, all at once, and has the
 /// instance counted among those that show the symptom.
-async fn look_beyond<W>(alarm: &Alarm, facts: &mut Facts, world: &W) -> Presence
+async fn look_beyond<W>(alarm: &Alarm, facts: &mut Facts, world: &W) -> SymptomState
 where
     W: Look + Ledger,
 {
     let seen = Seen::of(alarm);
     let before = facts.clone();
-    let (sick, (), presence) = future::join3(
-        ledger::note_sick(world, alarm.symptom, &alarm.instance_id, &before),
+    let (sick, (), symptom_state) = future::join3(
+        claim::note_sick(world, alarm.symptom, &alarm.instance_id, &before),
         facts.read_for_disruption(world, &alarm.instance_id, alarm.symptom),
-        scene::presence_since(period_begins(alarm), &seen, world, before.observed_at),
+        probe::symptom_state_since(period_begins(alarm), &seen, world, before.observed_at),
     )
     .await;
     facts.learn_who_is_sick(sick);
-    presence
+    symptom_state
 }
 
 /// An alarm changes its state some minutes after the period it is about.
@@ -210,16 +218,18 @@ fn period_begins(alarm: &Alarm) -> Timestamp {
 /// for it.
 async fn note_late(counted: bool, alarm: &Alarm, facts: &Facts, world: &impl Ledger) {
     if !counted {
-        let _uncounted = ledger::note_sick(world, alarm.symptom, &alarm.instance_id, facts).await;
+        let _uncounted = claim::note_sick(world, alarm.symptom, &alarm.instance_id, facts).await;
     }
 }
 
 /// The alarm is minutes old and the metric may have come back since: nothing is
 /// disrupted for what is over. A new alarm comes if it is not.
-fn confirmed(cleared: Cleared, presence: Option<Presence>) -> Result<Cleared, Refusal> {
+fn confirmed(cleared: Cleared, symptom_state: Option<SymptomState>) -> Result<Cleared, Refusal> {
     let rung = cleared.rung();
-    let Some(presence) = presence.filter(|_| rung.is_disruptive()) else { return Ok(cleared) };
-    if presence == Presence::Gone {
+    let Some(symptom_state) = symptom_state.filter(|_| rung.is_disruptive()) else {
+        return Ok(cleared);
+    };
+    if symptom_state == SymptomState::Cleared {
         return Err(Refusal {
             rung: Some(rung),
             because: vec![Reason::SymptomOver],
@@ -227,7 +237,7 @@ fn confirmed(cleared: Cleared, presence: Option<Presence>) -> Result<Cleared, Re
             passes: false,
         });
     }
-    match presence.doubt() {
+    match symptom_state.doubt() {
         Some(doubt) => Err(Refusal::for_now(rung, doubt)),
         None => Ok(cleared),
     }
@@ -247,7 +257,7 @@ where
 {
     let another = |reason: &Reason| matches!(reason, Reason::IncidentOpen { .. });
     if refusal.because.iter().any(another) && guard::waits_its_turn(alarm, facts, policy) {
-        let queued = ledger::queue(world, alarm, facts).await?;
+        let queued = claim::queue(world, alarm, facts).await?;
         let because = queued.map_or(refusal.because, |reason| vec![reason]);
         let refusal = Refusal { because, passes: false, ..refusal };
         return Ok(held(alarm, invocation, facts, policy, refusal, world).await);
@@ -262,7 +272,7 @@ where
     // A call that failed once is no news; the follow-up tells if it lasts.
     let in_the_way = refusal.because.iter().filter(|reason| reason.passes());
     let told = in_the_way.into_iter().any(|reason| !matches!(reason, Reason::FactUnknown(_)));
-    let incident = match ledger::wait(world, &refusal, told, alarm, facts, policy).await {
+    let incident = match claim::wait(world, &refusal, told, alarm, facts, policy).await {
         Ok(incident) => incident,
         // Another delivery of the alarm, or another incident: that one is asked.
         Err(NoClaim::Refused(refusal)) => {
@@ -293,7 +303,7 @@ where
     let mut report = Report::about(alarm, invocation.at);
     let latest = world.history(&alarm.instance_id).await?.latest;
     let open = latest.filter(|i| i.stage.is_open() && i.symptom == alarm.symptom);
-    let taken = open.as_ref().is_some_and(|open| open.is_taken(invocation.at));
+    let taken = open.as_ref().is_some_and(|open| open.is_closing(invocation.at));
     let Some(open) = open else {
         report.because = vec![Reason::NothingOpen];
         return Ok(report);

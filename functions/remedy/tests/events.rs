@@ -13,7 +13,8 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use remedy::alarm::{Alarm, Evidence, Invocation, Received, Symptom, Unreadable, read};
+use remedy::alarm::{Invocation, Received, Unreadable, read};
+use remedy::model::alarm::{Alarm, Evidence, Symptom};
 use serde_json::{Value, json};
 
 fn invocation(symptom: Symptom) -> Invocation {

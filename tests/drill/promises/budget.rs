@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use remedy::ids::{GroupName, IncidentId, InstanceId};
-use remedy::policy::Policy;
+use remedy::model::ids::{GroupName, IncidentId, InstanceId};
+use remedy::model::policy::Policy;
 
 use super::Moment;
 use crate::calls::{Before, Verb};

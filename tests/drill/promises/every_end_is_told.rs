@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::ids::{IncidentId, InstanceId};
-use remedy::incident::{Incident, Stage};
+use remedy::model::ids::{IncidentId, InstanceId};
+use remedy::model::incident::{Incident, Stage};
 use remedy::respond::RespondError;
 
 use super::{Cause, Invoked, Moment};
@@ -102,7 +102,7 @@ fn unanswered(invoked: &Invoked) -> Option<String> {
             Some(format!("alarm {} has no answer at all", change.alarm))
         }
         Ok(answer) => {
-            let about = |report: &remedy::report::Report| {
+            let about = |report: &remedy::report::outcome::Report| {
                 report.instance_id == change.instance
                     && report.symptom == change.symptom
                     && !report.because.is_empty()

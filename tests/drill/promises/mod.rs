@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Unreadable;
 use remedy::follow_up::Beat;
-use remedy::report::Report;
+use remedy::report::outcome::Report;
 use remedy::respond::{Answer, RespondError};
 
 use super::script::Damage;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::ids::InstanceId;
-use remedy::pool::Lease;
+use remedy::model::ids::InstanceId;
+use remedy::model::pool::Lease;
 
 use super::Moment;
 use crate::calls::Verb;

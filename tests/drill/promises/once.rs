@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::ids::{IncidentId, InstanceId};
-use remedy::incident::{Incident, Stage};
+use remedy::model::ids::{IncidentId, InstanceId};
+use remedy::model::incident::{Incident, Stage};
 
 use super::Moment;
 use crate::calls::{Before, Effect, Nature, Verb};

@@ -2,9 +2,9 @@
 //!    is muted, paused, stale.
 
 use jiff::SignedDuration;
-use remedy::alarm::AlarmState;
-use remedy::facts::OptIn;
-use remedy::policy::Policy;
+use remedy::model::alarm::AlarmState;
+use remedy::model::policy::OptIn;
+use remedy::model::policy::Policy;
 
 use super::{Cause, Invoked, KNOWN_AFTER, Moment};
 use crate::calls::{Before, Effect, Nature, Verb};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::field::Field;
 use super::{Bad, Symptom, Unit, Unreadable};
-use crate::ids::{InstanceId, MountPoint};
+use crate::model::ids::{InstanceId, MountPoint};
 
 /// What a metric says something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use super::field::{Field, quoted};
 use super::{
     Alarm, AlarmState, Envelope, Evidence, Invocation, NoAlarm, NotOurs, Symptom, Unreadable,
 };
-use crate::ids::{InstanceId, InvalidId, MountPoint};
+use crate::model::ids::{InstanceId, InvalidId, MountPoint};
 
 const FIELDS: [&str; 4] = ["instance_id", "symptom", "mount", "observe"];
 
@@ -215,7 +215,7 @@ mod tests {
     fn a_retried_request_is_the_same_occasion_and_another_is_not() {
         let event = r#"{"instance_id": "i-0123abcd"}"#;
         let id = |invocation: &Invocation| {
-            crate::alarm::read(event, invocation).unwrap().alarms[0].action_id()
+            crate::alarm::read(event, invocation).unwrap().alarms[0].transition_id()
         };
         let first = invocation(Symptom::HighCpu);
         let mut later = first.clone();

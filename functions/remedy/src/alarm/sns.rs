@@ -10,7 +10,8 @@
 
 use serde_json::Value;
 
-use super::evidence::{Operator, Told};
+use super::comparison::Operator;
+use super::direction::Told;
 use super::field::{Field, quoted};
 use super::metric::Dimension;
 use super::state_change::period;

@@ -7,7 +7,7 @@
 //! `reasonData`, and the instance is in `alarmContributor.attributes`. A mute
 //! rule (`muteDetail`) does not keep an event from being sent.
 
-use super::evidence::{Told, reason_data};
+use super::direction::{Told, reason_data};
 use super::field::{Field, quoted};
 use super::metric::Dimension;
 use super::transition::{Transition, Watched, state};

@@ -200,7 +200,7 @@ fn every_delivery_of_one_transition_is_one_occasion_to_act() {
         .collect();
     assert_eq!(alarms.len(), 3);
     for alarm in &alarms {
-        assert_eq!(alarm.action_id(), alarms[0].action_id(), "{:?}", alarm.envelope);
+        assert_eq!(alarm.transition_id(), alarms[0].transition_id(), "{:?}", alarm.envelope);
         assert_eq!(alarm.region.as_deref(), Some("eu-south-1"), "{:?}", alarm.envelope);
     }
 }

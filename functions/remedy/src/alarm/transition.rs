@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::evidence::{Told, unclear, weigh};
+use super::direction::{Told, unclear, weigh};
 use super::expression::{self, Sense};
 use super::field::Field;
 use super::metric::{self, Dimension, Mount, Whose};
@@ -13,7 +13,7 @@ use super::{
     Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Scope, Series, Statistic,
     Symptom, Unit,
 };
-use crate::ids::{InstanceId, MountPoint};
+use crate::model::ids::{InstanceId, MountPoint};
 
 /// `CloudWatch` allows an alarm's name 255 characters. What is longer is no name
 /// of an alarm, and not worth keeping.

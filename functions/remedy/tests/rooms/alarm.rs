@@ -1,8 +1,8 @@
 //! What makes two alarms one occasion to act.
 
-use remedy::alarm::Symptom::{DiskFull, HighCpu};
-use remedy::alarm::{Alarm, Envelope};
-use remedy::ids::{InstanceId, MountPoint};
+use remedy::model::alarm::Symptom::{DiskFull, HighCpu};
+use remedy::model::alarm::{Alarm, Envelope};
+use remedy::model::ids::{InstanceId, MountPoint};
 
 use crate::given::{ago, alarm};
 
@@ -29,7 +29,7 @@ fn one_transition_is_one_occasion_however_it_arrives() {
     for (rule, change, differs) in rows {
         let mut other = alarm(DiskFull);
         change(&mut other);
-        assert_eq!(other.action_id() != alarm(DiskFull).action_id(), differs, "{rule}");
+        assert_eq!(other.transition_id() != alarm(DiskFull).transition_id(), differs, "{rule}");
     }
 }
 
@@ -40,6 +40,6 @@ fn a_request_that_lambda_retries_is_one_occasion_and_a_new_request_another() {
         changed_at: ago(minutes),
         ..alarm(DiskFull)
     };
-    assert_eq!(request("a", 1).action_id(), request("a", 2).action_id());
-    assert_ne!(request("a", 1).action_id(), request("b", 1).action_id());
+    assert_eq!(request("a", 1).transition_id(), request("a", 2).transition_id());
+    assert_ne!(request("a", 1).transition_id(), request("b", 1).transition_id());
 }

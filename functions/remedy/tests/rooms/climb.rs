@@ -1,13 +1,14 @@
 //! What is refused to the next rung of an open incident.
 
-use remedy::alarm::Symptom::{DiskFull, HighCpu};
-use remedy::decide::decide;
-use remedy::facts::{Fact, Facts, InstanceState};
-use remedy::guard::clear_climb;
-use remedy::incident::{Found, Incident, Rung};
-use remedy::policy::{Mode, Policy};
-use remedy::pool::Lease;
-use remedy::reason::Reason;
+use remedy::model::alarm::Symptom::{DiskFull, HighCpu};
+use remedy::model::incident::{Found, Incident, Rung};
+use remedy::model::policy::{Mode, Policy};
+use remedy::model::pool::Lease;
+use remedy::model::reason::Reason;
+use remedy::observe::facts::{Fact, Facts};
+use remedy::plan::decide::decide;
+use remedy::plan::guard::clear_climb;
+use remedy::ports::look::InstanceState;
 
 use crate::given::{alone, facts, incident, instance, lease, membership, policy, pool, tags};
 

@@ -1,15 +1,13 @@
 //! Which rung: every rule by which one is available, unavailable or in doubt.
 
 use jiff::Timestamp;
-use remedy::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
-use remedy::decide::{Decision, decide, ladder, looks_beyond_cleanup};
-use remedy::facts::{
-    DisruptionFact, Fact, Facts, Group, GroupFact, InstanceState, Platform, ScheduledEvent,
-    StatusChecks,
-};
-use remedy::incident::{Found, Past, Rung, Stage, Standby};
-use remedy::pool::PoolBook;
-use remedy::reason::Reason;
+use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::model::incident::{Found, Past, Rung, Stage, Standby};
+use remedy::model::pool::PoolBook;
+use remedy::model::reason::Reason;
+use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
+use remedy::plan::decide::{Decision, decide, ladder, looks_beyond_cleanup};
+use remedy::ports::look::{Group, InstanceState, Platform, ScheduledEvent, StatusChecks};
 
 use crate::given::{
     agent, ago, alone, attempt, facts, gap, group, history, incident, instance, membership, now,
@@ -43,7 +41,7 @@ fn said(decision: &Decision) -> String {
             let room = if *decremented { "room below" } else { "room above" };
             format!("standby with {room}, {rung}: {}", codes(because))
         }
-        Decision::Watch { because } => format!("watch: {}", codes(because)),
+        Decision::Wait { because } => format!("watch: {}", codes(because)),
         Decision::HandOver { because } => format!("hand over: {}", codes(because)),
     }
 }
@@ -239,7 +237,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
 }
 
 fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
-    facts.status = Fact::Known(Some(remedy::facts::StatusChecks {
+    facts.status = Fact::Known(Some(remedy::ports::look::StatusChecks {
         system_impaired,
         instance_impaired,
         application_impaired: None,

@@ -4,17 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::alarm::{
-    Alarm, AlarmState, Bad, Envelope, Evidence, Seen, Series, Statistic, Symptom, Unit,
+use remedy::model::alarm::{Alarm, AlarmState, Envelope, Evidence, Symptom};
+use remedy::model::ids::{GroupName, IncidentId, InstanceId, MountPoint, TransitionId};
+use remedy::model::incident::{Attempt, Incident, Rung, Stage};
+use remedy::model::policy::{Mode, Policy};
+use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::model::seen::Seen;
+use remedy::model::series::{Bad, Series, Statistic, Unit};
+use remedy::model::unknown::Gap;
+use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
+use remedy::ports::look::{
+    Agent, Group, History, Instance, InstanceState, Membership, Platform, StatusChecks,
 };
-use remedy::facts::{
-    Agent, DisruptionFact, Fact, Facts, Gap, Group, GroupFact, History, Instance, InstanceState,
-    Membership, Platform, StatusChecks,
-};
-use remedy::ids::{ActionId, GroupName, IncidentId, InstanceId, MountPoint};
-use remedy::incident::{Attempt, Incident, Rung, Stage};
-use remedy::policy::{Mode, Policy};
-use remedy::pool::{Lease, Pool, PoolBook, Sighting};
 
 /// When the facts were read.
 pub(crate) fn now() -> Timestamp {
@@ -137,7 +138,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         Alarm { name: "other".to_owned(), changed_at: ago(31), arn: None, ..alarm(symptom) };
     Incident {
         id: other.incident_id(),
-        action_id: other.action_id(),
+        transition_id: other.transition_id(),
         answered: Vec::new(),
         instance_id: other.instance_id.clone(),
         symptom,
@@ -158,8 +159,8 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         held_back: None,
         stays_out: false,
         queued: Vec::new(),
-        taken_until: None,
-        course: Vec::new(),
+        closing_until: None,
+        timeline: Vec::new(),
         opened_at: ago(30),
         due_at: ago(29),
         expires_at: now() + SignedDuration::from_mins(150),
@@ -181,8 +182,8 @@ pub(crate) fn attempt(rung: Rung) -> Attempt {
 
 /// The incident `alarm` opened, closed since.
 pub(crate) fn its_own(alarm: &Alarm) -> Incident {
-    let action_id: ActionId = alarm.action_id();
-    Incident { action_id, stage: Stage::Resolved, ..incident(alarm.symptom) }
+    let transition_id: TransitionId = alarm.transition_id();
+    Incident { transition_id, stage: Stage::Resolved, ..incident(alarm.symptom) }
 }
 
 /// The instance, to be changed.

@@ -1,14 +1,15 @@
 //! What is refused: every guard, and that it alone refuses.
 
-use remedy::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
-use remedy::alarm::{Alarm, Evidence, Muted};
-use remedy::decide::decide;
-use remedy::facts::{DisruptionFact, Fact, Facts, GroupFact, InstanceState};
-use remedy::guard::{Refusal, clear};
-use remedy::incident::Stage;
-use remedy::pause::Pause;
-use remedy::policy::{Mode, Policy};
-use remedy::reason::Reason;
+use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
+use remedy::model::alarm::{Alarm, Evidence, Muted};
+use remedy::model::incident::Stage;
+use remedy::model::pause::Pause;
+use remedy::model::policy::{Mode, Policy};
+use remedy::model::reason::Reason;
+use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
+use remedy::plan::decide::decide;
+use remedy::plan::guard::{Refusal, clear};
+use remedy::ports::look::InstanceState;
 
 use crate::given::{
     ago, alarm, alone, before, facts, gap, group, history, incident, instance, its_own, lease,
@@ -20,7 +21,7 @@ type Row = (&'static str, fn(&mut Alarm, &mut Facts, &mut Policy), &'static [&'s
 
 fn judge(
     change: fn(&mut Alarm, &mut Facts, &mut Policy),
-) -> Result<remedy::guard::Cleared, Refusal> {
+) -> Result<remedy::plan::guard::Cleared, Refusal> {
     let (mut alarm, mut facts, mut policy) = (alarm(DiskFull), facts(), policy());
     change(&mut alarm, &mut facts, &mut policy);
     let decision = decide(alarm.symptom, &[], &facts, &policy);
@@ -191,7 +192,7 @@ fn one_of_several_suspects_is_not_disrupted() {
     ]);
 }
 
-fn remember(facts: &mut Facts, incident: remedy::incident::Incident) {
+fn remember(facts: &mut Facts, incident: remedy::model::incident::Incident) {
     history(facts).latest = Some(incident);
 }
 
@@ -209,7 +210,10 @@ fn a_transition_is_answered_once_and_an_instance_has_one_incident() {
             "and while it is open, only that",
             |alarm, facts, _| {
                 let incident = its_own(alarm);
-                remember(facts, remedy::incident::Incident { stage: Stage::Watching, ..incident });
+                remember(
+                    facts,
+                    remedy::model::incident::Incident { stage: Stage::Watching, ..incident },
+                );
             },
             &["duplicate-delivery"],
         ),
@@ -238,7 +242,10 @@ fn a_transition_is_answered_once_and_an_instance_has_one_incident() {
             "an incident that ran out of time is for the next beat to end",
             |_, facts, _| {
                 let expires_at = ago(9);
-                remember(facts, remedy::incident::Incident { expires_at, ..incident(DiskFull) });
+                remember(
+                    facts,
+                    remedy::model::incident::Incident { expires_at, ..incident(DiskFull) },
+                );
             },
             &["incident-open"],
         ),
@@ -246,7 +253,10 @@ fn a_transition_is_answered_once_and_an_instance_has_one_incident() {
             "and if no beat comes it holds nothing",
             |_, facts, _| {
                 let expires_at = ago(16);
-                remember(facts, remedy::incident::Incident { expires_at, ..incident(DiskFull) });
+                remember(
+                    facts,
+                    remedy::model::incident::Incident { expires_at, ..incident(DiskFull) },
+                );
             },
             &[],
         ),
@@ -260,7 +270,7 @@ fn an_incident_that_has_ended_holds_nothing() {
             "a resolved incident holds nothing",
             |_, facts, _| {
                 let stage = Stage::Resolved;
-                remember(facts, remedy::incident::Incident { stage, ..incident(DiskFull) });
+                remember(facts, remedy::model::incident::Incident { stage, ..incident(DiskFull) });
             },
             &[],
         ),
@@ -268,7 +278,7 @@ fn an_incident_that_has_ended_holds_nothing() {
             "an incident that a person has holds nothing",
             |_, facts, _| {
                 let stage = Stage::HandedOver;
-                remember(facts, remedy::incident::Incident { stage, ..incident(DiskFull) });
+                remember(facts, remedy::model::incident::Incident { stage, ..incident(DiskFull) });
             },
             &[],
         ),
@@ -327,8 +337,8 @@ fn doubt_is_a_refusal_that_names_the_call() {
 #[test]
 fn what_is_cleared_is_exactly_what_was_decided() {
     let cleared = judge(|_, facts, _| silence(facts)).unwrap();
-    assert_eq!(cleared.rung(), remedy::incident::Rung::Replace);
-    assert_eq!(cleared.group().map(remedy::ids::GroupName::as_str), Some("web-asg"));
+    assert_eq!(cleared.rung(), remedy::model::incident::Rung::Replace);
+    assert_eq!(cleared.group().map(remedy::model::ids::GroupName::as_str), Some("web-asg"));
 }
 
 fn pause(scope: &str, minutes: i64) -> Pause {
@@ -395,7 +405,10 @@ fn an_instance_rests_after_an_incident() {
             "but not after one in which nothing was done",
             |_, facts, _| {
                 let attempts = Vec::new();
-                remember(facts, remedy::incident::Incident { attempts, ..before(DiskFull, 1) });
+                remember(
+                    facts,
+                    remedy::model::incident::Incident { attempts, ..before(DiskFull, 1) },
+                );
             },
             &[],
         ),
@@ -417,7 +430,7 @@ fn no_more_are_out_of_service_than_the_budget() {
             "a void lease is nobody's",
             |_, facts, _| {
                 silence(facts);
-                pool(facts).leases = vec![remedy::pool::Lease { until: now(), ..lease(0) }];
+                pool(facts).leases = vec![remedy::model::pool::Lease { until: now(), ..lease(0) }];
             },
             &[],
         ),

@@ -9,9 +9,9 @@
 )]
 
 mod alarm;
+mod ask_host;
 mod climb;
 mod decide;
-mod gather;
 mod given;
 mod guard;
 mod metrics;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
-use remedy::alarm::{Symptom, Unreadable};
+use remedy::alarm::Unreadable;
 use remedy::follow_up::{Beat, Left};
-use remedy::incident::{Incident, Past, Rung, Stage};
 use remedy::metrics::{Line, Metric, of_answer, of_beat};
-use remedy::reason::Reason;
-use remedy::report::{Outcome, Report, Told};
+use remedy::model::alarm::Symptom;
+use remedy::model::incident::{Incident, Past, Rung, Stage};
+use remedy::model::reason::Reason;
+use remedy::ports::tell::Told;
+use remedy::report::outcome::{Outcome, Report};
 use remedy::respond::{Answer, RespondError};
 use serde_json::Value;
 

@@ -2,16 +2,17 @@
 //! is to see to the one next step.
 
 use jiff::SignedDuration;
-use remedy::alarm::Symptom::HighCpu;
-use remedy::evidence::Kept;
-use remedy::facts::{Command, Fact, Facts, Group, GroupFact, InstanceState, StatusChecks};
-use remedy::ids::{BucketName, CommandId, GroupName};
-use remedy::incident::{HeldBack, Incident, No, RefusedCall, Rung, Stage, Standby};
-use remedy::ledger::Deed;
-use remedy::next::{Step, next, while_allowed};
-use remedy::policy::Policy;
-use remedy::reason::Reason;
-use remedy::scene::{Presence, Scene};
+use remedy::model::action::Action;
+use remedy::model::alarm::Symptom::HighCpu;
+use remedy::model::diagnostics::Location;
+use remedy::model::ids::{BucketName, CommandId, GroupName};
+use remedy::model::incident::{FailedCall, FailureKind, HeldBack, Incident, Rung, Stage, Standby};
+use remedy::model::policy::Policy;
+use remedy::model::reason::Reason;
+use remedy::observe::facts::{Fact, Facts, GroupFact};
+use remedy::observe::probe::{Probe, SymptomState};
+use remedy::plan::next::{Step, next, while_allowed};
+use remedy::ports::look::{Command, Group, InstanceState, StatusChecks};
 
 use crate::given::{
     agent, ago, alone, attempt, facts, gap, group, incident, instance, membership, now, policy,
@@ -46,16 +47,16 @@ pub(crate) fn said(step: &Step) -> String {
             format!("wait{quiet}")
         }
         Step::Move(incident, reason) => format!("to {:?}: {}", incident.stage, reason.code()),
-        Step::CarryOn(deed, _, reason) => {
-            let deed = match deed {
-                Deed::Clean => "clean",
-                Deed::Gather => "gather",
-                Deed::LeaveService(_) => "leave",
-                Deed::Reboot => "reboot",
-                Deed::ComeBack => "come back",
-                Deed::Replace => "replace",
+        Step::Call(action, _, reason) => {
+            let action = match action {
+                Action::Clean => "clean",
+                Action::Gather => "gather",
+                Action::LeaveService(_) => "leave",
+                Action::Reboot => "reboot",
+                Action::ComeBack => "come back",
+                Action::Replace => "replace",
             };
-            format!("{deed}: {}", reason.code())
+            format!("{action}: {}", reason.code())
         }
         Step::Climb(_, reason) => format!("climb: {}", reason.code()),
         Step::End(incident, because) => {
@@ -66,7 +67,7 @@ pub(crate) fn said(step: &Step) -> String {
 }
 
 /// The step of `incident` in this scene, in short.
-fn step(incident: &Incident, scene: &Scene) -> String {
+fn step(incident: &Incident, scene: &Probe) -> String {
     let step = next(incident, scene, now(), &policy());
     if let Step::Wait(next) | Step::Move(next, _) | Step::End(next, _) = &step {
         assert_eq!(next.version, incident.version + 1, "each step is one write");
@@ -75,10 +76,10 @@ fn step(incident: &Incident, scene: &Scene) -> String {
 }
 
 /// What is seen of an instance in good order, with something changed.
-fn seen(change: fn(&mut Facts)) -> Scene {
+fn seen(change: fn(&mut Facts)) -> Probe {
     let mut facts = facts();
     change(&mut facts);
-    Scene::Instance(Box::new(facts))
+    Probe::Instance(Box::new(facts))
 }
 
 fn lifecycle(facts: &mut Facts, lifecycle: &str) {
@@ -107,8 +108,8 @@ fn check(stage: Stage, change: fn(&mut Incident), rows: &[Row]) {
 
 fn as_it_is(_: &mut Incident) {}
 
-fn command(status: &str, exit_code: i32, stdout: &str) -> Scene {
-    Scene::Command {
+fn command(status: &str, exit_code: i32, stdout: &str) -> Probe {
+    Probe::Command {
         command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok(),
         command: Fact::Known(Some(Command {
             ended: status != "InProgress",
@@ -193,9 +194,9 @@ fn where_the_evidence_went_is_kept() {
         let Step::Climb(incident, _) = next(&at(Stage::Cleaning, 1), &scene, now(), policy) else {
             panic!("{rule}: it climbs");
         };
-        let kept = match incident.evidence.as_ref().map(|exhibit| &exhibit.kept) {
-            Some(Kept::InBucket { uri: found }) if *found == uri(&incident) => "bucket",
-            Some(Kept::InOutput { command_id }) => {
+        let kept = match incident.evidence.as_ref().map(|diagnostics| &diagnostics.kept) {
+            Some(Location::InBucket { uri: found }) if *found == uri(&incident) => "bucket",
+            Some(Location::InOutput { command_id }) => {
                 assert_eq!(Some(command_id), incident.attempts[0].command_id.as_ref(), "{rule}");
                 "output"
             }
@@ -234,7 +235,7 @@ fn a_reboot_frees_a_disk_that_tmp_or_deleted_files_fill() {
 
 #[test]
 fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
-    let unseen = |known: bool, command| Scene::Command {
+    let unseen = |known: bool, command| Probe::Command {
         command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok().filter(|_| known),
         command,
     };
@@ -432,17 +433,17 @@ fn who_drains_has_the_time_its_load_balancer_takes() {
 
 #[test]
 fn a_reboot_that_failed_in_standby_leads_on_once_the_member_is_back() {
-    for (no, expected) in [
-        (No::NotThisInstance, "climb: reboot-failed"),
-        (No::NotNow, "climb: reboot-failed"),
-        (No::NotForUs, "end HandedOver: refused"),
+    for (kind, expected) in [
+        (FailureKind::InstanceState, "climb: reboot-failed"),
+        (FailureKind::Throttled, "climb: reboot-failed"),
+        (FailureKind::NotPermitted, "end HandedOver: refused"),
     ] {
         let mut back = at(Stage::Returning, 1);
-        let failed = RefusedCall { no, why: "its status checks fail".to_owned() };
+        let failed = FailedCall { kind, why: "its status checks fail".to_owned() };
         back.attempts.last_mut().unwrap().failed = Some(failed);
-        assert_eq!(step(&back, &seen(|_| {})), expected, "{no:?}");
+        assert_eq!(step(&back, &seen(|_| {})), expected, "{kind:?}");
         let out = seen(|it| lifecycle(it, "Standby"));
-        assert_eq!(step(&back, &out), "wait", "{no:?}: not before it is back");
+        assert_eq!(step(&back, &out), "wait", "{kind:?}: not before it is back");
     }
 }
 
@@ -525,25 +526,25 @@ fn a_substitute_is_watched_like_anybody_else() {
     );
 }
 
-fn gone() -> Presence {
-    Presence::Gone
+fn gone() -> SymptomState {
+    SymptomState::Cleared
 }
 
-fn there() -> Presence {
-    Presence::There { what: "97 %".to_owned() }
+fn there() -> SymptomState {
+    SymptomState::Present { what: "97 %".to_owned() }
 }
 
-fn disputed() -> Presence {
-    Presence::Disputed { what: "97 %, but the alarm is OK".to_owned() }
+fn disputed() -> SymptomState {
+    SymptomState::Conflicting { what: "97 %, but the alarm is OK".to_owned() }
 }
 
-fn unseen() -> Presence {
-    Presence::Unseen { why: "no datapoint".to_owned(), alarm_stands: true }
+fn unseen() -> SymptomState {
+    SymptomState::Unobserved { why: "no datapoint".to_owned(), alarm_stands: true }
 }
 
 #[test]
 fn a_symptom_must_stay_gone() {
-    let rows: [(&str, i64, Option<i64>, Presence, &str); 16] = [
+    let rows: [(&str, i64, Option<i64>, SymptomState, &str); 16] = [
         ("it is gone", 1, None, gone(), "wait quiet"),
         ("it stays gone", 6, Some(4), gone(), "wait quiet"),
         ("it stayed gone", 6, Some(5), gone(), "end Resolved: stayed-gone"),
@@ -567,9 +568,9 @@ fn a_symptom_must_stay_gone() {
         ("quiet is no proof", 29, Some(20), unseen(), "wait quiet"),
         ("nor in the end", 30, Some(20), unseen(), "end HandedOver: unverified"),
     ];
-    for (rule, minutes, quiet, presence, expected) in rows {
+    for (rule, minutes, quiet, symptom_state, expected) in rows {
         let incident = Incident { quiet_since: quiet.map(ago), ..at(Stage::Watching, minutes) };
-        assert_eq!(step(&incident, &Scene::Symptom(presence)), expected, "{rule}");
+        assert_eq!(step(&incident, &Probe::Symptom(symptom_state)), expected, "{rule}");
     }
 }
 
@@ -577,38 +578,38 @@ fn a_symptom_must_stay_gone() {
 fn a_request_without_a_metric_goes_by_the_hosts_word() {
     let mut asked = at(Stage::Watching, 1);
     asked.seen.series = None;
-    assert_eq!(step(&asked, &Scene::Symptom(unseen())), "wait quiet");
+    assert_eq!(step(&asked, &Probe::Symptom(unseen())), "wait quiet");
     asked.attempts = vec![attempt(Rung::Reboot)];
-    assert_eq!(step(&asked, &Scene::Symptom(unseen())), "wait", "a reboot says nothing");
+    assert_eq!(step(&asked, &Probe::Symptom(unseen())), "wait", "a reboot says nothing");
 }
 
 /// An incident whose last call AWS turned away.
-fn turned_away(stage: Stage, minutes: i64, no: No) -> Incident {
+fn turned_away(stage: Stage, minutes: i64, kind: FailureKind) -> Incident {
     let mut incident = at(stage, minutes);
-    incident.attempts[0].refused = Some(RefusedCall { no, why: "no".to_owned() });
+    incident.attempts[0].refused = Some(FailedCall { kind, why: "no".to_owned() });
     incident
 }
 
 #[test]
 fn a_call_that_was_turned_away_leads_on() {
-    use No::{NotForUs, NotNow, NotThisInstance};
+    use FailureKind::{InstanceState, NotPermitted, Throttled};
     let rows = [
-        (Stage::Cleaning, 1, NotNow, "clean: never-asked"),
-        (Stage::Cleaning, 10, NotNow, "climb: refused"),
-        (Stage::Cleaning, 1, NotThisInstance, "climb: refused"),
-        (Stage::Cleaning, 1, NotForUs, "end HandedOver: refused"),
-        (Stage::Draining, 1, NotNow, "leave: never-asked"),
-        (Stage::Draining, 15, NotNow, "climb: refused"),
-        (Stage::Draining, 1, NotThisInstance, "climb: refused"),
-        (Stage::Draining, 1, NotForUs, "end HandedOver: refused"),
-        (Stage::Rebooting, 1, NotNow, "reboot: never-asked"),
-        (Stage::Rebooting, 15, NotNow, "climb: refused"),
-        (Stage::Rebooting, 1, NotThisInstance, "climb: refused"),
-        (Stage::Rebooting, 1, NotForUs, "end HandedOver: refused"),
-        (Stage::Replacing, 1, NotNow, "replace: never-asked"),
-        (Stage::Replacing, 40, NotNow, "climb: refused"),
-        (Stage::Replacing, 1, NotThisInstance, "climb: refused"),
-        (Stage::Replacing, 1, NotForUs, "end HandedOver: refused"),
+        (Stage::Cleaning, 1, Throttled, "clean: never-asked"),
+        (Stage::Cleaning, 10, Throttled, "climb: refused"),
+        (Stage::Cleaning, 1, InstanceState, "climb: refused"),
+        (Stage::Cleaning, 1, NotPermitted, "end HandedOver: refused"),
+        (Stage::Draining, 1, Throttled, "leave: never-asked"),
+        (Stage::Draining, 15, Throttled, "climb: refused"),
+        (Stage::Draining, 1, InstanceState, "climb: refused"),
+        (Stage::Draining, 1, NotPermitted, "end HandedOver: refused"),
+        (Stage::Rebooting, 1, Throttled, "reboot: never-asked"),
+        (Stage::Rebooting, 15, Throttled, "climb: refused"),
+        (Stage::Rebooting, 1, InstanceState, "climb: refused"),
+        (Stage::Rebooting, 1, NotPermitted, "end HandedOver: refused"),
+        (Stage::Replacing, 1, Throttled, "replace: never-asked"),
+        (Stage::Replacing, 40, Throttled, "climb: refused"),
+        (Stage::Replacing, 1, InstanceState, "climb: refused"),
+        (Stage::Replacing, 1, NotPermitted, "end HandedOver: refused"),
     ];
     for (stage, minutes, no, expected) in rows {
         let incident = turned_away(stage, minutes, no);
@@ -622,17 +623,17 @@ fn a_call_that_was_turned_away_leads_on() {
 
 #[test]
 fn nobody_is_left_in_standby_by_a_call_that_was_turned_away() {
-    use No::{NotForUs, NotNow, NotThisInstance};
-    for no in [NotThisInstance, NotForUs] {
+    use FailureKind::{InstanceState, NotPermitted, Throttled};
+    for no in [InstanceState, NotPermitted] {
         let mut rebooting = turned_away(Stage::Rebooting, 1, no);
         rebooting.standby = Some(Standby { decremented: true });
         let out = seen(|it| lifecycle(it, "Standby"));
         assert_eq!(step(&rebooting, &out), "come back: refused", "{no:?}");
     }
-    for no in [NotNow, NotThisInstance, NotForUs] {
+    for no in [Throttled, InstanceState, NotPermitted] {
         // The first answer was lost and the second call turned away.
         let draining = turned_away(Stage::Draining, 4, no);
-        if no != NotNow {
+        if no != Throttled {
             let leaving = seen(|it| lifecycle(it, "EnteringStandby"));
             assert_eq!(step(&draining, &leaving), "wait", "{no:?}");
             let unknown = seen(|it| it.membership = Fact::Unknown(gap("x")));
@@ -649,11 +650,11 @@ fn nobody_is_left_in_standby_by_a_call_that_was_turned_away() {
     }
 }
 
-/// The step to ask for `deed` (again), if that is still allowed, in short.
-fn still(deed: Deed, incident: Incident, change: fn(&mut Facts)) -> String {
+/// The step to ask for `action` (again), if that is still allowed, in short.
+fn still(action: Action, incident: Incident, change: fn(&mut Facts)) -> String {
     let mut facts = facts();
     change(&mut facts);
-    let step = Step::CarryOn(deed, incident, Reason::NeverAsked);
+    let step = Step::Call(action, incident, Reason::NeverAsked);
     said(&while_allowed(step, &facts, now()))
 }
 
@@ -667,24 +668,24 @@ fn untagged(facts: &mut Facts) {
     instance(facts).tags.clear();
 }
 
-/// A deed, the stage it belongs to, what is seen, and the step.
-type Carried = (Deed, Stage, fn(&mut Facts), &'static str);
+/// A action, the stage it belongs to, what is seen, and the step.
+type Carried = (Action, Stage, fn(&mut Facts), &'static str);
 
 #[test]
 fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
     let standby = Standby { decremented: true };
-    let leave = Deed::LeaveService(standby);
+    let leave = Action::LeaveService(standby);
     let rows: [Carried; 18] = [
-        (Deed::Clean, Stage::Cleaning, |_| {}, "clean: never-asked"),
-        (Deed::Clean, Stage::Cleaning, untagged, "end HandedOver: not-opted-in"),
+        (Action::Clean, Stage::Cleaning, |_| {}, "clean: never-asked"),
+        (Action::Clean, Stage::Cleaning, untagged, "end HandedOver: not-opted-in"),
         (
-            Deed::Clean,
+            Action::Clean,
             Stage::Cleaning,
             |it| instance(it).tags = tags("observe"),
             "end HandedOver: observing",
         ),
-        (Deed::Clean, Stage::Cleaning, |it| it.instance = Fact::Unknown(gap("x")), "wait"),
-        (Deed::Reboot, Stage::Rebooting, untagged, "end HandedOver: not-opted-in"),
+        (Action::Clean, Stage::Cleaning, |it| it.instance = Fact::Unknown(gap("x")), "wait"),
+        (Action::Reboot, Stage::Rebooting, untagged, "end HandedOver: not-opted-in"),
         (leave, Stage::Draining, |_| {}, "leave: never-asked"),
         (leave, Stage::Draining, untagged, "end HandedOver: not-opted-in"),
         (
@@ -708,34 +709,34 @@ fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
             |it| of_group(it, |group| group.suspended = ["Launch".to_owned()].into()),
             "climb: standby-impossible",
         ),
-        (Deed::Replace, Stage::Replacing, |_| {}, "replace: never-asked"),
-        (Deed::Replace, Stage::Replacing, untagged, "end HandedOver: not-opted-in"),
+        (Action::Replace, Stage::Replacing, |_| {}, "replace: never-asked"),
+        (Action::Replace, Stage::Replacing, untagged, "end HandedOver: not-opted-in"),
         (
-            Deed::Replace,
+            Action::Replace,
             Stage::Replacing,
             |it| of_group(it, |group| group.suspended = ["Launch".to_owned()].into()),
             "climb: process-suspended",
         ),
         (
-            Deed::Replace,
+            Action::Replace,
             Stage::Replacing,
             |it| of_group(it, |group| group.tags.clear()),
             "climb: group-not-opted-in",
         ),
-        (Deed::Replace, Stage::Replacing, |it| it.group = GroupFact::NotRead, "wait"),
-        (Deed::Replace, Stage::Replacing, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+        (Action::Replace, Stage::Replacing, |it| it.group = GroupFact::NotRead, "wait"),
+        (Action::Replace, Stage::Replacing, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
         (leave, Stage::Draining, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
-        (Deed::ComeBack, Stage::Returning, untagged, "come back: never-asked"),
+        (Action::ComeBack, Stage::Returning, untagged, "come back: never-asked"),
     ];
-    for (deed, stage, change, expected) in rows {
-        assert_eq!(still(deed, at(stage, 3), change), expected, "{deed:?}");
+    for (action, stage, change, expected) in rows {
+        assert_eq!(still(action, at(stage, 3), change), expected, "{action:?}");
     }
     let out = Incident { standby: Some(standby), ..at(Stage::Draining, 6) };
     let in_standby = |it: &mut Facts| {
         untagged(it);
         lifecycle(it, "Standby");
     };
-    assert_eq!(still(Deed::Reboot, out, in_standby), "come back: not-opted-in");
+    assert_eq!(still(Action::Reboot, out, in_standby), "come back: not-opted-in");
 }
 
 #[test]
@@ -747,7 +748,7 @@ fn an_incident_that_is_out_of_time_ends_but_not_in_standby() {
     };
     let open = Stage::ALL.into_iter().filter(|stage| stage.is_open());
     for stage in open {
-        for scene in [seen(|_| {}), Scene::Symptom(gone()), command("InProgress", -1, "")] {
+        for scene in [seen(|_| {}), Probe::Symptom(gone()), command("InProgress", -1, "")] {
             let incident = expired(Incident { standby: None, ..at(stage, 1) });
             assert_eq!(step(&incident, &scene), "end Expired: out-of-time", "{stage:?}");
         }
@@ -766,7 +767,7 @@ fn an_incident_that_is_out_of_time_ends_but_not_in_standby() {
 
 #[test]
 fn what_waits_is_tried_again_while_something_shows_that_it_is_there() {
-    let unknown = || Presence::Unknown(gap("cloudwatch:GetMetricData"));
+    let unknown = || SymptomState::Unknown(gap("cloudwatch:GetMetricData"));
     let rows = [
         ("it is there", 1, None, there(), "climb: still-there"),
         ("it is there after an hour", 60, None, there(), "climb: still-there"),
@@ -785,11 +786,11 @@ fn what_waits_is_tried_again_while_something_shows_that_it_is_there() {
         ("but not for ever", 70, Some(30), unseen(), "end HandedOver: unverified"),
         ("it was gone when it was last seen", 14, Some(2), unseen(), "wait quiet"),
     ];
-    for (rule, minutes, quiet, presence, expected) in rows {
+    for (rule, minutes, quiet, symptom_state, expected) in rows {
         let mut incident = at(Stage::Waiting, minutes);
         incident.attempts.clear();
         incident.seen.changed_at = ago(minutes);
         incident.quiet_since = quiet.map(ago);
-        assert_eq!(step(&incident, &Scene::Symptom(presence)), expected, "{rule}");
+        assert_eq!(step(&incident, &Probe::Symptom(symptom_state)), expected, "{rule}");
     }
 }

@@ -4,19 +4,21 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use remedy::alarm::{Seen, Symptom};
-use remedy::console::Place;
-use remedy::evidence::{Exhibit, Kept};
-use remedy::facts::Gap;
-use remedy::fold::Repeats;
-use remedy::ids::{GroupName, InstanceId};
-use remedy::incident::{Incident, Rung, Stage};
-use remedy::notify::{
-    DESCRIPTION_UNITS_MAX, KEYWORD_UNITS_MAX, MESSAGE_BYTES_MAX, Notification, STEP_UNITS_MAX,
-    SUBJECT_CHARS_MAX, TITLE_UNITS_MAX, render,
+use remedy::model::alarm::Symptom;
+use remedy::model::diagnostics::{Diagnostics, Location};
+use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::model::links::Place;
+use remedy::model::reason::Reason;
+use remedy::model::repeats::Repeats;
+use remedy::model::seen::Seen;
+use remedy::model::unknown::Gap;
+use remedy::ports::tell::Notification;
+use remedy::report::notify::{
+    DESCRIPTION_UNITS_MAX, KEYWORD_UNITS_MAX, MESSAGE_BYTES_MAX, STEP_UNITS_MAX, SUBJECT_CHARS_MAX,
+    TITLE_UNITS_MAX, render,
 };
-use remedy::reason::Reason;
-use remedy::report::{Outcome, Report, Severity};
+use remedy::report::outcome::{Outcome, Report, Severity};
 use serde_json::{Map, Value};
 
 use crate::given::{alarm, now};
@@ -114,9 +116,9 @@ fn every_situation_is_told_in_every_rendering() {
     let repeats = Repeats { counted_only: false, untold_before: 17, until: now() };
     let storm = Report { repeats: Some(repeats), ..held(Reason::InstanceMissing) };
     let uri = "s3://remedy-evidence/evidence/i-0a1b2c3d4e5f60718/an-incident/1-cleanup.txt";
-    let kept = Kept::InBucket { uri: uri.to_owned() };
+    let kept = Location::InBucket { uri: uri.to_owned() };
     let with_evidence = Report {
-        evidence: Some(Exhibit { at: now(), kept }),
+        evidence: Some(Diagnostics { at: now(), kept }),
         ..step(Rung::Reboot, Stage::Rebooting, vec![still(), lowest(Rung::Reboot)])
     };
     for (name, report) in
@@ -260,11 +262,11 @@ fn any_report() -> impl Strategy<Value = Report> {
             let mount = Some(reason.clone());
             report.seen = Seen { alarm: name, metric, reason, value, mount, ..report.seen };
             let kept = if valued {
-                Kept::InBucket { uri: format!("s3://{found}") }
+                Location::InBucket { uri: format!("s3://{found}") }
             } else {
-                Kept::Missing { why: found.clone() }
+                Location::Missing { why: found.clone() }
             };
-            report.evidence = Some(Exhibit { at: now(), kept });
+            report.evidence = Some(Diagnostics { at: now(), kept });
             report.group = GroupName::new(found).ok();
             report.instance_id = InstanceId::new("i-0a1b2c3d4e5f60718").unwrap();
             Report { outcome, rung, handed_over, observe, ..report }
@@ -356,20 +358,21 @@ fn a_filter_policy_can_choose_by_six_names() {
 
 #[test]
 fn only_what_is_refused_and_asks_nobody_is_folded() {
-    let fold = |report: &Report| report.fold("me".to_owned());
+    let occurrence = |report: &Report| report.occurrence("me".to_owned());
     for reason in every_reason() {
         let refused = reason.outcome == Outcome::Held && !reason.handed_over;
         let failed = reason.codes().first() == Some(&"action-failed");
-        assert_eq!(fold(&reason).is_some(), refused && !failed, "{:?}", reason.codes());
+        assert_eq!(occurrence(&reason).is_some(), refused && !failed, "{:?}", reason.codes());
     }
-    let fold = fold(&held(Reason::InstanceMissing)).unwrap();
-    assert_eq!(fold.cause, "memory-pressure refused instance-missing");
-    assert_eq!((fold.window, fold.group), (crate::given::ago(4), None));
+    let occurrence = occurrence(&held(Reason::InstanceMissing)).unwrap();
+    assert_eq!(occurrence.cause, "memory-pressure refused instance-missing");
+    assert_eq!((occurrence.window, occurrence.group), (crate::given::ago(4), None));
 }
 
 #[test]
 fn a_request_has_no_alarm_to_look_at() {
-    let alarm = remedy::alarm::Alarm { region: None, series: None, ..alarm(Symptom::HighCpu) };
+    let alarm =
+        remedy::model::alarm::Alarm { region: None, series: None, ..alarm(Symptom::HighCpu) };
     let report = Report { because: vec![Reason::InstanceMissing], ..Report::about(&alarm, now()) };
     let text = told(&report).text;
     assert!(!text.contains("alarmsV2") && text.contains("InstanceDetails"), "{text}");

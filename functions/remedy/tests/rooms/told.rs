@@ -4,19 +4,20 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use remedy::alarm::{Seen, Symptom};
-use remedy::ids::{CommandId, GroupName, IncidentId};
-use remedy::incident::{Incident, Rung, Stage};
-use remedy::pause::{Pause, Scope};
-use remedy::pool::Pool;
-use remedy::reason::Reason;
-use remedy::report::{Outcome, Report};
+use remedy::model::alarm::Symptom;
+use remedy::model::ids::{CommandId, GroupName, IncidentId};
+use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::model::pause::{Pause, Scope};
+use remedy::model::pool::Pool;
+use remedy::model::reason::Reason;
+use remedy::model::seen::Seen;
+use remedy::report::outcome::{Outcome, Report};
 
 use crate::given::{ago, alarm, attempt, gap, incident, now};
 
 /// The codes that `reason.rs` knows.
 pub(crate) fn codes() -> BTreeSet<String> {
-    let source = include_str!("../../src/reason.rs");
+    let source = include_str!("../../src/model/reason/mod.rs");
     let function = source.split("fn code(&self)").nth(1).unwrap();
     let body = function.split("\n    }\n").next().unwrap();
     let code = |line: &str| line.split("=> \"").nth(1)?.split('"').next().map(str::to_owned);
@@ -159,7 +160,7 @@ fn refused() -> Vec<Report> {
         waits(Reason::Paused { pause: pause() }),
         waits(Reason::CoolingDown { until: ago(-9) }),
         waits(Reason::BudgetSpent { pool: Pool::Group(group()), budget: 2 }),
-        waits(Reason::PlaceTaken),
+        waits(Reason::SlotTaken),
         waits(Reason::TooFewHealthy { others: 7, needed: 9 }),
         waits(Reason::CorrelatedFailure {
             symptom,

@@ -1,0 +1,118 @@
+//! The sixth room: the hands are told what to do, and only with a [`Claim`].
+
+use crate::execute::claim::Claim;
+use crate::model::action::Action;
+use crate::model::alarm::Symptom;
+use crate::model::ids::{CommandId, MountPoint};
+use crate::model::incident::{FailedCall, FailureKind, Incident};
+use crate::model::policy::Policy;
+use crate::model::reason::Reason;
+use crate::model::unknown::Gap;
+use crate::ports::touch::{CallError, CleanupOrder, Relief, Touch};
+
+impl Relief {
+    /// What the document of `incident`'s symptom is told.
+    fn of(incident: &Incident, policy: &Policy) -> Self {
+        match incident.symptom {
+            Symptom::DiskFull => Self::Disk {
+                mount: incident.mount.clone().unwrap_or_else(MountPoint::root),
+                target_percent: policy.disk_target_percent,
+            },
+            Symptom::MemoryPressure => Self::Memory { units: policy.units.clone() },
+            Symptom::HighCpu => Self::Cpu { units: policy.units.clone() },
+        }
+    }
+}
+
+/// What acting came to.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "an outcome that is not recorded is forgotten"]
+pub struct Acted {
+    /// The incident as it now stands, to be recorded.
+    pub incident: Incident,
+    /// What went wrong, if something did.
+    pub failure: Option<Reason>,
+}
+
+/// Carries out the claim. A total match: there is nothing left to choose.
+pub async fn act(claim: Claim, policy: &Policy, touch: &impl Touch) -> Acted {
+    let (action, mut incident) = claim.spend();
+    let answer = call(action, &incident, policy, touch).await;
+    incident.version += 1;
+    if action == Action::Gather {
+        return Acted { incident: asked(incident, answer), failure: None };
+    }
+    let attempt = incident.attempts.last_mut();
+    let failure = match answer {
+        Ok(None) => None,
+        Ok(command_id) => {
+            if let Some(attempt) = attempt {
+                attempt.command_id = command_id;
+            }
+            None
+        }
+        Err(CallError { gap: Gap { call, why }, kind: None }) => {
+            Some(Reason::ActionUncertain { call, why })
+        }
+        Err(CallError { gap, kind: Some(kind) }) => {
+            if let Some(attempt) = attempt {
+                attempt.refused = Some(FailedCall { kind, why: gap.to_string() });
+            }
+            Some(Reason::ActionFailed { call: gap.call, why: gap.why })
+        }
+    };
+    Acted { incident, failure }
+}
+
+/// Notes what became of the question to the host. That it could not be asked
+/// fails nothing: it is evidence that is missing.
+fn asked(mut incident: Incident, answer: Result<Option<CommandId>, CallError>) -> Incident {
+    if let Some(gathering) = &mut incident.gathering {
+        match answer {
+            Ok(command_id) => gathering.command_id = command_id,
+            Err(refused) if refused.kind.is_some() => {
+                gathering.refused = Some(refused.gap.to_string());
+            }
+            Err(_) => {} // It may have been sent, and is looked for.
+        }
+    }
+    incident
+}
+
+async fn call(
+    action: Action,
+    incident: &Incident,
+    policy: &Policy,
+    touch: &impl Touch,
+) -> Result<Option<CommandId>, CallError> {
+    let instance = &incident.instance_id;
+    match (action, &incident.group) {
+        (Action::Clean, _) => touch.clean(&order(incident, policy)).await.map(Some),
+        (Action::Gather, _) => {
+            touch.gather(&order(incident, policy), policy.gathering_takes).await.map(Some)
+        }
+        (Action::Reboot, _) => touch.reboot(instance).await.map(|()| None),
+        (Action::Replace, _) => touch.replace(instance).await.map(|()| None),
+        (Action::LeaveService(standby), Some(group)) => {
+            touch.leave_service(instance, group, standby).await.map(|()| None)
+        }
+        (Action::ComeBack, Some(group)) => touch.come_back(instance, group).await.map(|()| None),
+        (Action::LeaveService(_) | Action::ComeBack, None) => Err(CallError {
+            gap: Gap {
+                call: "autoscaling:EnterStandby",
+                why: "the incident names no group".to_owned(),
+            },
+            kind: Some(FailureKind::NotPermitted),
+        }),
+    }
+}
+
+fn order(incident: &Incident, policy: &Policy) -> CleanupOrder {
+    CleanupOrder {
+        instance: incident.instance_id.clone(),
+        comment: incident.comment(),
+        symptom: incident.symptom,
+        relief: Relief::of(incident, policy),
+        evidence: incident.destination(policy.evidence_bucket.as_ref()),
+    }
+}

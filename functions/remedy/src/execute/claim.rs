@@ -1,0 +1,441 @@
+//! The fifth room: the claim. *Guards look at what was seen; the claim settles
+//! what is.* One conditional write decides which of many deliveries acts, and
+//! the intent stands in the ledger before the call is made.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::action::Action;
+use crate::model::alarm::{Alarm, Symptom};
+use crate::model::ids::{InstanceId, TransitionId};
+use crate::model::incident::{Attempt, Gathering, HeldBack, Incident, Queued, Rung, Stage};
+use crate::model::policy::Policy;
+use crate::model::pool::{Lease, Sighting};
+use crate::model::reason::Reason;
+use crate::model::seen::Seen;
+use crate::model::unknown::Gap;
+use crate::observe::facts::Facts;
+use crate::plan::guard::{self, Cleared, Place, Refusal};
+use crate::ports::ledger::{Leased, Ledger, Recorded};
+use crate::ports::look::Look;
+
+/// The call that writes an incident down.
+const PUT: &str = "dynamodb:PutItem";
+
+/// The ledger's proof that this attempt is ours: the only key to
+/// [`act`](crate::execute::act::act). Only this room makes one, so acting without a
+/// ledger entry does not compile:
+///
+/// ```compile_fail,E0451
+/// fn forge(action: remedy::model::action::Action, incident: remedy::model::incident::Incident) {
+///     let _forged = remedy::execute::claim::Claim { action, incident };
+/// }
+/// ```
+///
+/// and acting consumes it, so acting twice does not compile either:
+///
+/// ```compile_fail,E0382
+/// # use remedy::execute::{act, claim::Claim};
+/// # use remedy::model::policy::Policy;
+/// # use remedy::ports::touch::Touch;
+/// async fn twice(claim: Claim, policy: &Policy, touch: &impl Touch) {
+///     let _first = act::act(claim, policy, touch).await;
+///     let _second = act::act(claim, policy, touch).await;
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a claim that is not acted on holds the instance for nothing"]
+pub struct Claim {
+    action: Action,
+    incident: Incident,
+}
+
+impl Claim {
+    /// What is claimed.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The incident as it stands in the ledger.
+    pub fn incident(&self) -> &Incident {
+        &self.incident
+    }
+
+    /// Gives up the key and keeps the incident.
+    pub(crate) fn spend(self) -> (Action, Incident) {
+        (self.action, self.incident)
+    }
+}
+
+/// Why there is no claim.
+#[derive(Debug)]
+pub enum NoClaim {
+    /// Another delivery or another incident was first.
+    Refused(Refusal),
+    /// The ledger did not answer. Whether the claim is written is not known,
+    /// and nothing may be done without it.
+    Unreachable(Gap),
+}
+
+/// Opens an incident: writes the intent to carry out what was cleared.
+pub async fn claim(
+    ledger: &impl Ledger,
+    cleared: &Cleared,
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Claim, NoClaim> {
+    let now = facts.observed_at;
+    let action = cleared.first_action();
+    let mut incident = opened(action.stage(), alarm, facts, policy);
+    incident.attempts.push(attempt(cleared.rung(), now));
+    incident.standby = cleared.standby();
+    incident.lease = cleared.place().map(|place| lease(place, &incident));
+    open(ledger, &incident, Some(cleared.rung()), now).await?;
+    Ok(Claim { action, incident })
+}
+
+/// Opens an incident with the intent to ask the host what it knows. What was
+/// cleared is not claimed by that: it is decided anew when the host has answered.
+pub async fn ask_first(
+    ledger: &impl Ledger,
+    cleared: &Cleared,
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Claim, NoClaim> {
+    let now = facts.observed_at;
+    let mut incident = opened(Stage::Gathering, alarm, facts, policy);
+    incident.gathering = Some(question(None, now));
+    open(ledger, &incident, Some(cleared.rung()), now).await?;
+    Ok(Claim { action: Action::Gather, incident })
+}
+
+/// Opens an incident that waits until what holds it back has passed. Nothing
+/// is claimed: the follow-up claims once the guards allow it.
+pub async fn wait(
+    ledger: &impl Ledger,
+    refusal: &Refusal,
+    told: bool,
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Incident, NoClaim> {
+    let now = facts.observed_at;
+    let mut incident = opened(Stage::Waiting, alarm, facts, policy);
+    incident.held_back = Some(HeldBack { since: now, told });
+    open(ledger, &incident, refusal.rung, now).await?;
+    Ok(incident)
+}
+
+fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incident {
+    let now = facts.observed_at;
+    Incident {
+        id: alarm.incident_id(),
+        transition_id: alarm.transition_id(),
+        answered: facts.latest().map(Incident::answered_so_far).unwrap_or_default(),
+        instance_id: alarm.instance_id.clone(),
+        symptom: alarm.symptom,
+        seen: Seen::of(alarm),
+        group: facts.group_name().cloned(),
+        mount: alarm.mount.clone(),
+        stage,
+        stage_since: now,
+        quiet_since: None,
+        attempts: Vec::new(),
+        found: None,
+        evidence: None,
+        gathering: None,
+        standby: None,
+        lease: None,
+        rests_until: guard::rests_until(facts, policy),
+        past: facts.past(),
+        held_back: None,
+        stays_out: false,
+        queued: left_behind(alarm, facts),
+        closing_until: None,
+        timeline: Vec::new(),
+        opened_at: now,
+        due_at: now + policy.first_look_after,
+        expires_at: now + policy.claim_lasts,
+        version: 1,
+    }
+}
+
+/// What waits for the end of an incident that nobody ended and whose place this
+/// one takes.
+fn left_behind(alarm: &Alarm, facts: &Facts) -> Vec<Queued> {
+    let unended = facts.latest().filter(|latest| latest.stage.is_open());
+    let mut queued = unended.map(|latest| latest.queued.clone()).unwrap_or_default();
+    queued.retain(|queued| queued.transition_id != alarm.transition_id());
+    queued
+}
+
+/// How often it is tried to queue an alarm behind an incident that others write
+/// down meanwhile.
+const QUEUE_TRIES_MAX: usize = 3;
+
+/// Keeps an alarm until the incident that holds its instance has ended. `None` if
+/// the incident is about it anyway.
+pub async fn queue(
+    world: &(impl Ledger + Look),
+    alarm: &Alarm,
+    facts: &Facts,
+) -> Result<Option<Reason>, Gap> {
+    let now = facts.observed_at;
+    let mut seen = facts.latest().filter(|latest| latest.holds(now)).cloned();
+    for _ in 0..QUEUE_TRIES_MAX {
+        let latest = match seen.take() {
+            Some(seen) => Some(seen),
+            None => world.history(&alarm.instance_id).await?.latest,
+        };
+        let Some(open) = latest.filter(|latest| latest.holds(now)) else {
+            return Err(in_between("the incident before it has ended meanwhile"));
+        };
+        if open.answers(&alarm.transition_id()) {
+            return Ok(None);
+        }
+        if open.is_closing(now) {
+            return Err(in_between("the incident before it is just ending"));
+        }
+        if open.is_about(alarm) {
+            // It is not over, whatever a beat that is about to end it has seen.
+            let again = Incident { quiet_since: None, ..open.waiting_until(open.due_at) };
+            if open.quiet_since.is_none() || world.record(&again).await? {
+                return Ok(None);
+            }
+            continue;
+        }
+        if world.record(&open.with_queued(Queued::of(alarm))).await? {
+            return Ok(Some(Reason::Queued { behind: open.id, symptom: open.symptom }));
+        }
+    }
+    Err(in_between("another writer was first"))
+}
+
+/// Writes down what became of a call. An alarm that was queued since the claim, or
+/// an OK that had the incident looked at sooner, does not undo what was done. `false`
+/// if it went on meanwhile.
+pub async fn record_outcome(world: &(impl Ledger + Look), outcome: &Incident) -> Result<bool, Gap> {
+    let mut next = outcome.clone();
+    for _ in 0..QUEUE_TRIES_MAX {
+        if world.record(&next).await? {
+            return Ok(true);
+        }
+        let latest = world.history(&outcome.instance_id).await?.latest;
+        let Some(latest) = latest.filter(|latest| latest.is_at_the_step_of(outcome)) else {
+            return Ok(false);
+        };
+        next = Incident {
+            queued: latest.queued,
+            due_at: outcome.due_at.min(latest.due_at),
+            version: latest.version + 1,
+            ..outcome.clone()
+        };
+    }
+    Ok(false)
+}
+
+/// Notes that `instance` shows `symptom`, and gives who else of its pool does.
+pub async fn note_sick(
+    ledger: &impl Ledger,
+    symptom: Symptom,
+    instance: &InstanceId,
+    facts: &Facts,
+) -> Result<Vec<Sighting>, Gap> {
+    match (facts.pool(), facts.sighting(instance)) {
+        (Some(pool), Some(sighting)) => ledger.note_sick(&pool, symptom, &sighting).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// An alarm that comes in between is delivered again, to what is then.
+fn in_between(why: &str) -> Gap {
+    Gap { call: PUT, why: why.to_owned() }
+}
+
+/// The incident of the alarm that waits first for the end of `ended`. It waits
+/// until the follow-up takes it up, like one that something holds back. An
+/// instance that was replaced has taken its other troubles along.
+pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<Incident> {
+    let replaced = ended.attempts.last().is_some_and(|last| {
+        last.rung == Rung::Replace && last.refused.is_none() && last.failed.is_none()
+    });
+    if replaced && ended.stage == Stage::Resolved {
+        return None;
+    }
+    let (first, others) = ended.queued.split_first()?;
+    Some(Incident {
+        id: first.id.clone(),
+        transition_id: first.transition_id.clone(),
+        answered: ended.answered_so_far(),
+        instance_id: ended.instance_id.clone(),
+        symptom: first.symptom,
+        seen: first.seen.clone(),
+        group: ended.group.clone(),
+        mount: first.mount.clone(),
+        stage: Stage::Waiting,
+        stage_since: now,
+        quiet_since: None,
+        attempts: Vec::new(),
+        found: None,
+        evidence: None,
+        gathering: None,
+        standby: None,
+        lease: None,
+        rests_until: match ended.attempts.as_slice() {
+            [] => ended.rests_until,
+            _ => Some(now + policy.cooldown),
+        },
+        past: ended.past_so_far(now),
+        held_back: Some(HeldBack { since: now, told: false }),
+        stays_out: false,
+        queued: others.to_vec(),
+        closing_until: None,
+        timeline: Vec::new(),
+        opened_at: now,
+        due_at: now,
+        expires_at: now + policy.claim_lasts,
+        version: 1,
+    })
+}
+
+async fn open(
+    ledger: &impl Ledger,
+    incident: &Incident,
+    rung: Option<Rung>,
+    now: Timestamp,
+) -> Result<(), NoClaim> {
+    let (reason, passes) = match ledger.open(incident, now).await {
+        Ok(Recorded::New) => return Ok(()),
+        Ok(Recorded::Already(other)) => (already(&other, &incident.transition_id), false),
+        Ok(Recorded::SlotTaken) => (Reason::SlotTaken, true),
+        Err(gap) => return Err(NoClaim::Unreachable(gap)),
+    };
+    Err(NoClaim::Refused(Refusal { rung, because: vec![reason], handed_over: false, passes }))
+}
+
+/// A place ends with its incident. This is for one that nobody ends: by then
+/// it is brought back from Standby too.
+const LEASE_OUTLASTS: SignedDuration = SignedDuration::from_mins(30);
+
+fn lease(place: &Place, incident: &Incident) -> Lease {
+    Lease {
+        pool: place.pool.clone(),
+        place: place.number,
+        incident: incident.id.clone(),
+        until: incident.expires_at + LEASE_OUTLASTS,
+    }
+}
+
+/// The deadlines of a reboot in Standby, and some slack: 65 minutes of draining, 15
+/// until it is up, 15 until it is back. One that begins late has them all the same:
+/// while it is out its incident and its place must last.
+const STANDBY_TAKES: SignedDuration = SignedDuration::from_mins(110);
+
+/// Writes the intent to try the next rung of an open incident.
+pub async fn climb(
+    ledger: &impl Ledger,
+    cleared: &Cleared,
+    incident: &Incident,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<Climbed, Gap> {
+    let action = cleared.first_action();
+    let mut next = incident.moved_to(action.stage(), now);
+    next.attempts.push(attempt(cleared.rung(), now));
+    next.standby = cleared.standby();
+    if next.standby.is_some() {
+        next.expires_at = next.expires_at.max(now + STANDBY_TAKES);
+    }
+    next.group = cleared.group().cloned().or(next.group);
+    next.due_at = now + policy.first_look_after;
+    let leased = match cleared.place() {
+        Some(place) => {
+            next.lease = Some(lease(place, &next));
+            ledger.record_with_lease(&next, now).await?
+        }
+        None if ledger.record(&next).await? => Leased::Won,
+        None => Leased::Outrun,
+    };
+    Ok(match leased {
+        Leased::Won => Climbed::Claimed(Box::new(Claim { action, incident: next })),
+        Leased::Outrun => Climbed::Outrun,
+        Leased::SlotTaken => Climbed::SlotTaken,
+    })
+}
+
+/// What became of the intent to climb.
+#[derive(Debug)]
+pub enum Climbed {
+    /// It is ours to carry out.
+    Claimed(Box<Claim>),
+    /// Another writer was first: it is theirs.
+    Outrun,
+    /// The place in the pool's budget went to another incident.
+    SlotTaken,
+}
+
+/// Writes the intent of the next step of the rung an incident is on: to reboot
+/// what has left service, to bring it back, or to ask again for what the world
+/// shows was never asked. `None` if another writer was first.
+pub async fn renew(
+    ledger: &impl Ledger,
+    action: Action,
+    incident: &Incident,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<Option<Claim>, Gap> {
+    let again = incident.stage == action.stage();
+    let mut next = incident.moved_to(action.stage(), now);
+    if again {
+        // The stage's deadline counts from its first intent.
+        next.stage_since = incident.stage_since;
+    }
+    if let (Action::Gather, Some(gathering)) = (action, &mut next.gathering) {
+        gathering.asked_again = true;
+        next.held_back = incident.held_back;
+    } else if let Some(attempt) = next.attempts.last_mut() {
+        attempt.refused = None;
+        attempt.asked_again = if again { attempt.asked_again + 1 } else { 0 };
+    }
+    next.due_at = now + policy.first_look_after;
+    Ok(ledger.record(&next).await?.then_some(Claim { action, incident: next }))
+}
+
+/// Writes the intent to ask the host what it knows. `None` if another writer
+/// was first.
+pub async fn gather(
+    ledger: &impl Ledger,
+    incident: &Incident,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<Option<Claim>, Gap> {
+    let mut next = incident.moved_to(Stage::Gathering, now);
+    // Who is asked while a rung is held back has not been let go.
+    next.held_back = incident.held_back;
+    next.gathering = Some(question(incident.gathering.as_ref(), now));
+    next.due_at = now + policy.first_look_after;
+    Ok(ledger.record(&next).await?.then_some(Claim { action: Action::Gather, incident: next }))
+}
+
+fn question(before: Option<&Gathering>, now: Timestamp) -> Gathering {
+    Gathering {
+        asked_at: now,
+        command_id: None,
+        refused: None,
+        asked_again: false,
+        count: before.map_or(1, |before| before.count + 1),
+    }
+}
+
+fn attempt(rung: Rung, now: Timestamp) -> Attempt {
+    Attempt { rung, claimed_at: now, command_id: None, refused: None, failed: None, asked_again: 0 }
+}
+
+fn already(other: &Incident, ours: &TransitionId) -> Reason {
+    if other.answers(ours) {
+        Reason::DuplicateDelivery { incident: other.id.clone() }
+    } else {
+        Reason::IncidentOpen { incident: other.id.clone(), symptom: other.symptom }
+    }
+}

@@ -1,0 +1,9 @@
+//! Acts: claims first, then makes the call.
+
+pub mod claim;
+
+pub mod act;
+
+pub mod console_capture;
+
+pub mod carry_out;

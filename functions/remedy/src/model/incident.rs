@@ -1,0 +1,561 @@
+//! One instance's trouble from first alarm to its end: the unit of the ledger.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::alarm::{Alarm, Symptom};
+use crate::model::diagnostics::{Destination, Diagnostics};
+use crate::model::ids::{
+    BucketName, CommandId, GroupName, IncidentId, InstanceId, MountPoint, TransitionId,
+};
+use crate::model::pool::Lease;
+use crate::model::seen::Seen;
+
+/// One kind of action, from gentle to drastic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rung {
+    /// An SSM document of our own looks at the host and relieves it.
+    Cleanup,
+    /// The instance is rebooted in place.
+    Reboot,
+    /// The Auto Scaling group replaces the instance.
+    Replace,
+}
+
+impl Rung {
+    /// The one name this rung has in code, documents and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cleanup => "cleanup",
+            Self::Reboot => "reboot",
+            Self::Replace => "replace",
+        }
+    }
+
+    /// Whether the instance stops serving while this rung is carried out.
+    pub fn is_disruptive(self) -> bool {
+        match self {
+            Self::Cleanup => false,
+            Self::Reboot | Self::Replace => true,
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How far an incident has come. A stage that acts is written *before* its
+/// call, so it also stands for "the call may have been made": after a crash the
+/// world is asked, and nothing is repeated that would count twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Nothing was done yet: a guard holds the first rung back, for a reason
+    /// that may pass.
+    Waiting,
+    /// A cleanup is sent, or about to be.
+    Cleaning,
+    /// The host is asked what it knows, before it is disrupted.
+    Gathering,
+    /// The instance goes to Standby, so that its group does not replace it
+    /// while it reboots.
+    Draining,
+    /// A reboot is asked for.
+    Rebooting,
+    /// The instance comes back from Standby.
+    Returning,
+    /// The group is asked to replace the instance.
+    Replacing,
+    /// What could be done is done: is the symptom gone, and does it stay gone?
+    Watching,
+    /// The symptom stayed gone.
+    Resolved,
+    /// A person has it now.
+    HandedOver,
+    /// The incident ran out of time. A person has it now.
+    Expired,
+    /// Nothing was done, and nothing is ours to do any more: while it waited,
+    /// the instance was stopped, say, or its owner opted out.
+    Withdrawn,
+}
+
+impl Stage {
+    /// Every stage there is.
+    pub const ALL: [Self; 12] = [
+        Self::Waiting,
+        Self::Cleaning,
+        Self::Gathering,
+        Self::Draining,
+        Self::Rebooting,
+        Self::Returning,
+        Self::Replacing,
+        Self::Watching,
+        Self::Resolved,
+        Self::HandedOver,
+        Self::Expired,
+        Self::Withdrawn,
+    ];
+
+    /// Whether the incident still holds its instance against other incidents.
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Resolved | Self::HandedOver | Self::Expired | Self::Withdrawn)
+    }
+
+    /// The longest an incident stays in this stage.
+    pub fn deadline(self) -> SignedDuration {
+        SignedDuration::from_mins(match self {
+            // 1 minute to be delivered, 2 for the script, which ends itself then,
+            // and the answer is visible seconds later.
+            Self::Cleaning => 10,
+            // 1 minute to be delivered, 2 for the script at most, and the
+            // answer is visible seconds later.
+            Self::Gathering => 4,
+            // A target group drains for 5 minutes unless told otherwise. A
+            // clean shutdown may take 4 minutes before EC2 forces it, and a
+            // slow boot some more. Coming back takes registration and the
+            // first health checks of a target group.
+            Self::Draining | Self::Rebooting | Self::Returning => 15,
+            // Launch, boot, warm-up, and the old one's draining.
+            Self::Replacing => 40,
+            // Metrics come every 5 minutes at worst and an alarm looks at
+            // several, so trouble may show for 15 minutes after its end.
+            Self::Watching => 30,
+            // Longer than any incident may last.
+            Self::Waiting => 24 * 60,
+            Self::Resolved | Self::HandedOver | Self::Expired | Self::Withdrawn => 0,
+        })
+    }
+}
+
+/// One try at one rung.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The rung tried.
+    pub rung: Rung,
+    /// When the intent was written.
+    pub claimed_at: Timestamp,
+    /// The SSM command, once one is known to be sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<CommandId>,
+    /// Why the rung's last call did not happen, if AWS said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<FailedCall>,
+    /// Why a reboot in Standby is known to have failed, while the instance has
+    /// yet to come back into service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedCall>,
+    /// How often its present call was asked for again.
+    #[serde(default)]
+    pub asked_again: u32,
+}
+
+/// A call that AWS did not carry out, or an instance that did not follow it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedCall {
+    /// What kind of failure it was.
+    #[serde(alias = "no")]
+    pub kind: FailureKind,
+    /// What AWS said.
+    pub why: String,
+}
+
+/// The ways in which AWS says no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// Not now: too many calls. Asking again is right, another rung is not.
+    #[serde(alias = "not-now")]
+    Throttled,
+    /// Not with this instance as it is: another rung may do.
+    #[serde(alias = "not-this-instance")]
+    InstanceState,
+    /// Not for us: a permission, a document or a parameter is wrong. Another
+    /// rung would only hide that; a person has to mend it.
+    #[serde(alias = "not-for-us")]
+    NotPermitted,
+}
+
+/// Our Standby: written before the instance is asked to leave service, and
+/// kept until it is known to be back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standby {
+    /// Whether the group's desired capacity was lowered meanwhile.
+    pub decremented: bool,
+}
+
+/// A question to the host: what does it know?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gathering {
+    /// When the intent to ask was written.
+    pub asked_at: Timestamp,
+    /// The SSM command, once one is known to be sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<CommandId>,
+    /// Why it could not be asked, if AWS said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Whether the same question was sent again, as nothing showed the first.
+    #[serde(default)]
+    pub asked_again: bool,
+    /// Which question of the incident it is: 1 is the first.
+    pub count: u32,
+}
+
+/// What a host's own script found that matters before it is disrupted. `None`
+/// is "nobody can say".
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Found {
+    /// Logins and Session Manager sessions.
+    pub persons: Option<u64>,
+    /// Whether packages are being installed.
+    pub packages_busy: Option<bool>,
+    /// Whether every line of fstab can be mounted at the next boot.
+    pub fstab_ok: Option<bool>,
+    /// Whether what fills the disk is what a reboot frees: files below `/tmp`,
+    /// or files that are deleted and still held open.
+    #[serde(default)]
+    pub reboot_frees: Option<bool>,
+    /// The kernel's identifier of the boot it spoke from.
+    pub boot_id: Option<String>,
+}
+
+/// What was reported of an incident at one time: its story, in its own row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// The outcome's name.
+    pub outcome: String,
+    /// The stage the incident came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// The reasons' codes.
+    pub because: Vec<String>,
+}
+
+/// An alarm about other trouble that came while an incident was open: `CloudWatch`
+/// tells of it once. It is taken up when the incident ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Queued {
+    /// The id its own incident will have.
+    pub id: IncidentId,
+    /// The occasion.
+    #[serde(rename = "action_id")]
+    pub transition_id: TransitionId,
+    /// The trouble.
+    pub symptom: Symptom,
+    /// What the alarm said.
+    pub seen: Seen,
+    /// The file system, for disk alarms that name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<MountPoint>,
+}
+
+impl Queued {
+    /// What is to be kept of `alarm`.
+    pub fn of(alarm: &Alarm) -> Self {
+        Self {
+            id: alarm.incident_id(),
+            transition_id: alarm.transition_id(),
+            symptom: alarm.symptom,
+            seen: Seen::of(alarm),
+            mount: alarm.mount.clone(),
+        }
+    }
+
+    fn trouble(&self) -> (Symptom, MountPoint) {
+        trouble(self.symptom, self.mount.as_ref())
+    }
+}
+
+/// What tells one trouble of an instance from another.
+fn trouble(symptom: Symptom, mount: Option<&MountPoint>) -> (Symptom, MountPoint) {
+    (symptom, mount.cloned().unwrap_or_else(MountPoint::root))
+}
+
+/// Entries kept. The ladder has three rungs of some steps each.
+const ENTRIES_MAX: usize = 32;
+
+/// One incident, as the ledger keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its id, and the thread its notifications form.
+    pub id: IncidentId,
+    /// The occasion that opened it.
+    #[serde(rename = "action_id")]
+    pub transition_id: TransitionId,
+    /// The occasions that earlier incidents of the instance answered, newest
+    /// last, so that a late delivery of an old one is still known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<TransitionId>,
+    /// The instance in trouble.
+    pub instance_id: InstanceId,
+    /// The trouble.
+    pub symptom: Symptom,
+    /// What the alarm said.
+    pub seen: Seen,
+    /// The group the instance belonged to, where that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupName>,
+    /// The file system, for disk alarms that name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<MountPoint>,
+    /// How far it has come.
+    pub stage: Stage,
+    /// When it came there.
+    pub stage_since: Timestamp,
+    /// Since when the symptom is known to be gone, without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_since: Option<Timestamp>,
+    /// What was tried, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// What the host's own script found last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+    /// The newest evidence of what the host knew, or why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Diagnostics>,
+    /// The newest question to the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gathering: Option<Gathering>,
+    /// Our Standby, while the instance may be in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby: Option<Standby>,
+    /// The place in its pool's disruption budget that it took last, to be given
+    /// back. Whether it still holds it the pool's row says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// Until when the instance is left alone after the incident before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests_until: Option<Timestamp>,
+    /// The incidents of the instance before this, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Past>,
+    /// Since when the next rung is held back, and whether people know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
+    /// Whether people have heard that its instance, which no group counts as out,
+    /// did not come back from its reboot. It goes on for as long as that lasts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stays_out: bool,
+    /// Alarms about other trouble of the instance, in the order they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queued: Vec<Queued>,
+    /// Until when others leave it alone, because a beat is about to end it.
+    #[serde(default, alias = "taken_until", skip_serializing_if = "Option::is_none")]
+    pub closing_until: Option<Timestamp>,
+    /// What was reported of it, oldest first.
+    #[serde(default, alias = "course", skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<Entry>,
+    /// When the first claim was written.
+    pub opened_at: Timestamp,
+    /// When the follow-up is to look at it.
+    pub due_at: Timestamp,
+    /// The last moment of the incident: it ends by then, and if nobody ended
+    /// it, it no longer holds its instance.
+    pub expires_at: Timestamp,
+    /// Counts the writes, so that two writers cannot both win.
+    pub version: u64,
+}
+
+/// An incident that has ended, as the ones after it remember it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// The trouble.
+    pub symptom: Symptom,
+    /// When it began.
+    pub opened_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The rung tried last, if one was.
+    pub rung: Option<Rung>,
+    /// How it ended.
+    pub stage: Stage,
+}
+
+/// Incidents remembered: two a day for a week and some.
+const PAST_MAX: usize = 16;
+
+/// How long an incident is remembered by those after it: as far back as
+/// repeats are counted at most.
+const PAST_LASTS: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The next beat ends an incident that ran out of time. Only when none has come
+/// for so long may another incident take its place unended.
+pub const UNENDED_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// Occasions remembered. A stale alarm is refused after minutes, and no
+/// instance has this many incidents in that time.
+const ANSWERED_MAX: usize = 32;
+
+/// A rung that waits for a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether people were told.
+    pub told: bool,
+}
+
+impl Incident {
+    /// Whether the incident holds its instance at `now`.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.stage.is_open() && now < self.expires_at + UNENDED_MAX
+    }
+
+    /// When the incident ended; `None` while it is open.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        (!self.stage.is_open()).then_some(self.stage_since)
+    }
+
+    /// What the next incident of the instance remembers of those before it.
+    pub fn past_so_far(&self, now: Timestamp) -> Vec<Past> {
+        let mut past = self.past.clone();
+        past.push(Past {
+            symptom: self.symptom,
+            opened_at: self.opened_at,
+            ended_at: self.ended_at().unwrap_or(self.expires_at),
+            rung: self.rung(),
+            stage: self.stage,
+        });
+        past.retain(|past| now.duration_since(past.opened_at) < PAST_LASTS);
+        let forgotten = past.len().saturating_sub(PAST_MAX);
+        past.split_off(forgotten)
+    }
+
+    /// Whether a beat is about to end it.
+    pub fn is_closing(&self, now: Timestamp) -> bool {
+        self.closing_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether this incident, or one before it, answered `action`, or will be
+    /// followed by one that does.
+    pub fn answers(&self, action: &TransitionId) -> bool {
+        self.transition_id == *action
+            || self.answered.contains(action)
+            || self.queued.iter().any(|queued| queued.transition_id == *action)
+    }
+
+    /// Whether nothing but a look, or an alarm that waits, came since `other` was
+    /// written: the same call is still awaited.
+    pub(crate) fn is_at_the_step_of(&self, other: &Self) -> bool {
+        let step = |incident: &Self| {
+            let last = incident.attempts.last();
+            let asked = incident.gathering.as_ref();
+            (
+                (incident.id.clone(), incident.stage, incident.stage_since, incident.closing_until),
+                (incident.attempts.len(), last.map(|last| (last.claimed_at, last.asked_again))),
+                asked.map(|asked| (asked.asked_at, asked.asked_again)),
+            )
+        };
+        step(self) == step(other)
+    }
+
+    /// Whether `alarm` is about the trouble that the incident is about.
+    pub fn is_about(&self, alarm: &Alarm) -> bool {
+        trouble(self.symptom, self.mount.as_ref()) == trouble(alarm.symptom, alarm.mount.as_ref())
+    }
+
+    /// The next state of this incident: with an alarm that waits for its end. A
+    /// newer one about the same trouble replaces an older.
+    #[must_use]
+    pub fn with_queued(&self, queued: Queued) -> Self {
+        let mut next = self.waiting_until(self.due_at);
+        next.queued.retain(|other| other.trouble() != queued.trouble());
+        next.queued.push(queued);
+        next
+    }
+
+    /// What the next incident of the instance remembers as answered.
+    pub fn answered_so_far(&self) -> Vec<TransitionId> {
+        let mut answered = self.answered.clone();
+        answered.push(self.transition_id.clone());
+        let forgotten = answered.len().saturating_sub(ANSWERED_MAX);
+        answered.split_off(forgotten)
+    }
+
+    /// Adds what is reported of it.
+    pub fn note(&mut self, entry: Entry) {
+        self.timeline.push(entry);
+        let forgotten = self.timeline.len().saturating_sub(ENTRIES_MAX);
+        self.timeline.drain(..forgotten);
+    }
+
+    /// The rung tried last.
+    pub fn rung(&self) -> Option<Rung> {
+        self.attempts.last().map(|attempt| attempt.rung)
+    }
+
+    /// The rungs tried so far.
+    pub fn tried(&self) -> Vec<Rung> {
+        self.attempts.iter().map(|attempt| attempt.rung).collect()
+    }
+
+    /// The question that the host is to answer now, if it is asked one.
+    pub fn asks(&self) -> Option<&Gathering> {
+        self.gathering.as_ref().filter(|_| self.stage == Stage::Gathering)
+    }
+
+    /// Whether the host has answered its question, or is known not to.
+    pub fn is_answered(&self) -> bool {
+        let at = self.evidence.as_ref().map(|diagnostics| diagnostics.at);
+        self.asks().is_some_and(|gathering| at == Some(gathering.asked_at))
+    }
+
+    /// The comment of the command that is sent in this stage, by which it is
+    /// found again.
+    pub fn comment(&self) -> String {
+        match self.asks() {
+            Some(gathering) => format!("{} evidence {}", self.id, gathering.count),
+            None => self.id.to_string(),
+        }
+    }
+
+    /// Where what the host is asked for now goes, if there is a bucket.
+    pub fn destination(&self, bucket: Option<&BucketName>) -> Option<Destination> {
+        let name = match self.asks() {
+            Some(gathering) => format!("{}-gathered", gathering.count),
+            None => format!("{}-cleanup", self.attempts.len()),
+        };
+        Some(Destination::of(bucket?, &self.instance_id, &self.id, &name))
+    }
+
+    /// Where what the console showed before the present attempt goes.
+    pub fn console_destination(&self, bucket: Option<&BucketName>) -> Option<Destination> {
+        let name = format!("{}-console", self.attempts.len());
+        Some(Destination::of(bucket?, &self.instance_id, &self.id, &name))
+    }
+
+    /// How long the incident has been in its stage.
+    pub fn in_stage_for(&self, now: Timestamp) -> SignedDuration {
+        now.duration_since(self.stage_since)
+    }
+
+    /// The next state of this incident: in `stage` from `now` on, due at once.
+    #[must_use]
+    pub fn moved_to(&self, stage: Stage, now: Timestamp) -> Self {
+        Self {
+            stage,
+            stage_since: now,
+            quiet_since: None,
+            held_back: None,
+            stays_out: false,
+            closing_until: None,
+            due_at: now,
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+
+    /// The next state of this incident: as it is, due again at `due_at`.
+    #[must_use]
+    pub fn waiting_until(&self, due_at: Timestamp) -> Self {
+        Self { due_at, version: self.version + 1, ..self.clone() }
+    }
+}

@@ -1,0 +1,29 @@
+//! Nouns only: what is talked about everywhere, and nothing that reads or decides.
+
+pub mod ids;
+
+pub mod policy;
+
+pub mod links;
+
+pub mod unknown;
+
+pub mod series;
+
+pub mod alarm;
+
+pub mod seen;
+
+pub mod diagnostics;
+
+pub mod pool;
+
+pub mod pause;
+
+pub mod incident;
+
+pub mod action;
+
+pub mod repeats;
+
+pub mod reason;

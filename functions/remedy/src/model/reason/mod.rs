@@ -1,0 +1,617 @@
+//! Why: every reason a decision, a refusal or an outcome can give. Codes are
+//! an interface (logs, filters and `docs/operations.md` name them); texts are
+//! for people.
+
+mod table;
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::model::alarm::Symptom;
+use crate::model::ids::{CommandId, GroupName, IncidentId};
+use crate::model::incident::Rung;
+use crate::model::pause::Pause;
+use crate::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+use crate::model::pool::Pool;
+use crate::model::unknown::Gap;
+
+/// One typed reason.
+#[expect(missing_docs, reason = "each variant's sentence tells its fields")]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// The rung was chosen: it is the lowest that can be carried out.
+    LowestRung { rung: Rung, symptom: Symptom },
+    /// No agent ever registered with SSM.
+    AgentAbsent,
+    /// The agent has stopped answering.
+    AgentSilent { for_the_last: Option<SignedDuration> },
+    /// The cleanup scripts are not written for the platform.
+    PlatformUnsupported,
+    /// The host under the instance is impaired, and a reboot stays on it.
+    SystemImpaired,
+    /// A reboot frees no disk space unless `/tmp` is known to hold it.
+    RebootFreesNothing,
+    /// The rung ended earlier incidents of the symptom, and it came back.
+    DidNotLast { rung: Rung, count: usize },
+    /// The same trouble again and again: somebody has to find out why.
+    RootCauseNeeded { symptom: Symptom, count: usize },
+    /// AWS is going to do something to the instance itself.
+    ScheduledEvent { code: String, not_before: Option<Timestamp> },
+    /// A replacement would lose the instance's own disks.
+    InstanceStoreLost,
+    /// There is no Auto Scaling group to replace the instance.
+    NotInGroup,
+    /// The group's owner has not opted in.
+    GroupNotOptedIn { group: GroupName, found: Option<String> },
+    /// The group's owner asked for observation only.
+    GroupObserved { group: GroupName },
+    /// A process that a replacement needs is suspended.
+    ProcessSuspended { process: &'static str },
+    /// An instance refresh is running and replaces instances itself.
+    RefreshRunning { status: String },
+    /// The group is gone.
+    GroupMissing { group: GroupName },
+    /// The instance is not `InService` in its group.
+    NotInService { lifecycle: String },
+    /// The instance is not `running`.
+    NotRunning { state: String },
+    /// There is no such instance.
+    InstanceMissing,
+    /// The instance's owner has not opted in.
+    NotOptedIn { found: Option<String> },
+    /// Somebody asked for observation only.
+    Observing { asked_by: &'static str },
+    /// The state changed too long ago.
+    Stale { age: SignedDuration },
+    /// The state changed in the future: the clocks disagree.
+    FromTheFuture { ahead: SignedDuration },
+    /// An alarm mute rule is active.
+    Muted { by: String },
+    /// The alarm's actions are suppressed.
+    Suppressed { by: String },
+    /// The alarm rests on no datapoint.
+    Unmeasured { why: String },
+    /// It cannot be told whether what was measured is bad.
+    Unclear { why: String },
+    /// The alarm watches several instances and does not say which one it is.
+    WhichInstance { watched: usize },
+    /// A fact that is needed could not be read.
+    FactUnknown(Gap),
+    /// This transition has been answered already.
+    DuplicateDelivery { incident: IncidentId },
+    /// A person has paused this.
+    Paused { pause: Pause },
+    /// An incident of the instance ended a short while ago.
+    CoolingDown { until: Timestamp },
+    /// As many members as allowed are out of service through us.
+    BudgetSpent { pool: Pool, budget: u32 },
+    /// Another incident took the place in the budget at the same time.
+    SlotTaken,
+    /// Too few other members are healthy.
+    TooFewHealthy { others: u32, needed: u32 },
+    /// Many members show the symptom: what they share is to blame.
+    CorrelatedFailure { symptom: Symptom, count: usize, of: Option<u32>, shared: String },
+    /// High CPU on most of a group is load.
+    LoadNotFault { count: usize, of: Option<u32> },
+    /// Another incident holds the instance.
+    IncidentOpen { incident: IncidentId, symptom: Symptom },
+    /// Another incident holds the instance; the alarm waits for its end.
+    Queued { behind: IncidentId, symptom: Symptom },
+    /// AWS refused the action: it did not happen.
+    ActionFailed { call: &'static str, why: String },
+    /// The action's answer was lost: it may have happened.
+    ActionUncertain { call: &'static str, why: String },
+    /// What was done could not be written down.
+    NotRecorded(Gap),
+    /// The rung was tried in this incident already.
+    RungTried { rung: Rung },
+    /// The reboot needs the instance out of service, and that cannot be had.
+    StandbyImpossible { why: &'static str },
+    /// Somebody works on the host.
+    PersonPresent { count: u64 },
+    /// The host says that a reboot now would do harm.
+    UnfitForReboot { why: &'static str },
+    /// The host's own cleanup did what it may, and that was not enough.
+    CleanupInsufficient { why: String },
+    /// The cleanup did not do its duty.
+    CleanupFailed { why: String },
+    /// The cleanup says that the host is relieved.
+    CleanupOk { why: String },
+    /// The metric is still out of bounds.
+    StillThere { what: String },
+    /// The metric kept coming back out of bounds.
+    NotQuiet { after: SignedDuration },
+    /// Nothing shows whether the symptom is over.
+    Unverified { why: String },
+    /// The symptom stayed gone.
+    StayedGone { for_the_last: SignedDuration },
+    /// The instance did not come up again in time.
+    NotBack { after: SignedDuration, why: &'static str },
+    /// The instance left the group, which has its healthy capacity again.
+    Substituted,
+    /// The group has not replaced the instance in time.
+    NotSubstituted { after: SignedDuration },
+    /// The instance is no longer there.
+    Gone { state: String },
+    /// The incident took longer than an incident may.
+    OutOfTime { after: SignedDuration },
+    /// The instance is back in service.
+    BackInService,
+    /// The instance is up again after its reboot.
+    UpAgain,
+    /// AWS did not carry out the rung's call.
+    Refused { why: String },
+    /// The reboot in Standby did not bring the instance back to health.
+    RebootFailed { why: String },
+    /// Nothing shows that the call was ever made.
+    NeverAsked,
+    /// The instance has left service and can be rebooted.
+    LeftService,
+    /// Members that replaced others show the same symptom.
+    SubstitutesSickToo { count: usize },
+    /// The host is asked what it knows before it is disrupted.
+    EvidenceFirst { rung: Rung },
+    /// What the host knew is in the bucket.
+    EvidenceKept { uri: String },
+    /// What the host knew is in a command's output, cut short.
+    EvidenceInOutput { command_id: CommandId },
+    /// What the host knew is lost.
+    EvidenceMissing { why: String },
+    /// The alarm went OK; the follow-up verifies that it stays so.
+    FollowUpVerifies,
+    /// The symptom was over when the next rung was about to be taken.
+    SymptomOver,
+    /// The alarm went OK, and no open incident is waiting for that.
+    NothingOpen,
+}
+
+impl Reason {
+    /// The reason's stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::LowestRung { .. } => "lowest-rung",
+            Self::AgentAbsent => "agent-absent",
+            Self::AgentSilent { .. } => "agent-silent",
+            Self::PlatformUnsupported => "platform-unsupported",
+            Self::SystemImpaired => "system-impaired",
+            Self::RebootFreesNothing => "reboot-frees-nothing",
+            Self::DidNotLast { .. } => "did-not-last",
+            Self::RootCauseNeeded { .. } => "root-cause-needed",
+            Self::ScheduledEvent { .. } => "scheduled-event",
+            Self::InstanceStoreLost => "instance-store-lost",
+            Self::NotInGroup => "not-in-group",
+            Self::GroupNotOptedIn { .. } => "group-not-opted-in",
+            Self::GroupObserved { .. } => "group-observed",
+            Self::ProcessSuspended { .. } => "process-suspended",
+            Self::RefreshRunning { .. } => "refresh-running",
+            Self::GroupMissing { .. } => "group-missing",
+            Self::NotInService { .. } => "not-in-service",
+            Self::NotRunning { .. } => "not-running",
+            Self::InstanceMissing => "instance-missing",
+            Self::NotOptedIn { .. } => "not-opted-in",
+            Self::Observing { .. } => "observing",
+            Self::Stale { .. } => "stale",
+            Self::FromTheFuture { .. } => "from-the-future",
+            Self::Muted { .. } => "muted",
+            Self::Suppressed { .. } => "suppressed",
+            Self::Unmeasured { .. } => "unmeasured",
+            Self::Unclear { .. } => "unclear",
+            Self::WhichInstance { .. } => "which-instance",
+            Self::FactUnknown(_) => "fact-unknown",
+            Self::DuplicateDelivery { .. } => "duplicate-delivery",
+            Self::Paused { .. } => "paused",
+            Self::CoolingDown { .. } => "cooling-down",
+            Self::BudgetSpent { .. } => "budget-spent",
+            Self::SlotTaken => "place-taken",
+            Self::TooFewHealthy { .. } => "too-few-healthy",
+            Self::CorrelatedFailure { .. } => "correlated-failure",
+            Self::LoadNotFault { .. } => "load-not-fault",
+            Self::IncidentOpen { .. } => "incident-open",
+            Self::Queued { .. } => "queued",
+            Self::ActionFailed { .. } => "action-failed",
+            Self::ActionUncertain { .. } => "action-uncertain",
+            Self::NotRecorded(_) => "not-recorded",
+            Self::RungTried { .. } => "rung-tried",
+            Self::StandbyImpossible { .. } => "standby-impossible",
+            Self::PersonPresent { .. } => "person-present",
+            Self::UnfitForReboot { .. } => "unfit-for-reboot",
+            Self::CleanupInsufficient { .. } => "cleanup-insufficient",
+            Self::CleanupFailed { .. } => "cleanup-failed",
+            Self::CleanupOk { .. } => "cleanup-ok",
+            Self::StillThere { .. } => "still-there",
+            Self::NotQuiet { .. } => "not-quiet",
+            Self::Unverified { .. } => "unverified",
+            Self::StayedGone { .. } => "stayed-gone",
+            Self::NotBack { .. } => "not-back",
+            Self::Substituted => "substituted",
+            Self::NotSubstituted { .. } => "not-substituted",
+            Self::Gone { .. } => "instance-gone",
+            Self::OutOfTime { .. } => "out-of-time",
+            Self::BackInService => "back-in-service",
+            Self::UpAgain => "up-again",
+            Self::Refused { .. } => "refused",
+            Self::RebootFailed { .. } => "reboot-failed",
+            Self::NeverAsked => "never-asked",
+            Self::LeftService => "left-service",
+            Self::SubstitutesSickToo { .. } => "substitutes-sick-too",
+            Self::EvidenceFirst { .. } => "evidence-first",
+            Self::EvidenceKept { .. } => "evidence-kept",
+            Self::EvidenceInOutput { .. } => "evidence-in-output",
+            Self::EvidenceMissing { .. } => "evidence-missing",
+            Self::FollowUpVerifies => "follow-up-verifies",
+            Self::SymptomOver => "symptom-over",
+            Self::NothingOpen => "nothing-open",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LowestRung { .. }
+            | Self::AgentAbsent
+            | Self::AgentSilent { .. }
+            | Self::PlatformUnsupported
+            | Self::SystemImpaired
+            | Self::RebootFreesNothing
+            | Self::DidNotLast { .. }
+            | Self::RootCauseNeeded { .. }
+            | Self::ScheduledEvent { .. }
+            | Self::InstanceStoreLost
+            | Self::NotInGroup
+            | Self::GroupNotOptedIn { .. }
+            | Self::GroupObserved { .. }
+            | Self::ProcessSuspended { .. }
+            | Self::RefreshRunning { .. }
+            | Self::GroupMissing { .. }
+            | Self::NotInService { .. }
+            | Self::NotRunning { .. }
+            | Self::InstanceMissing
+            | Self::RungTried { .. }
+            | Self::StandbyImpossible { .. }
+            | Self::SubstitutesSickToo { .. } => self.about_a_rung(f),
+            Self::NotOptedIn { .. }
+            | Self::Observing { .. }
+            | Self::Stale { .. }
+            | Self::FromTheFuture { .. }
+            | Self::Muted { .. }
+            | Self::Suppressed { .. }
+            | Self::Unmeasured { .. }
+            | Self::Unclear { .. }
+            | Self::WhichInstance { .. }
+            | Self::FactUnknown(_)
+            | Self::DuplicateDelivery { .. }
+            | Self::Paused { .. }
+            | Self::CoolingDown { .. }
+            | Self::BudgetSpent { .. }
+            | Self::SlotTaken
+            | Self::TooFewHealthy { .. }
+            | Self::CorrelatedFailure { .. }
+            | Self::LoadNotFault { .. }
+            | Self::IncidentOpen { .. }
+            | Self::Queued { .. }
+            | Self::PersonPresent { .. }
+            | Self::UnfitForReboot { .. }
+            | Self::NothingOpen => self.about_a_refusal(f),
+            Self::ActionFailed { .. }
+            | Self::ActionUncertain { .. }
+            | Self::NotRecorded(_)
+            | Self::CleanupInsufficient { .. }
+            | Self::CleanupFailed { .. }
+            | Self::CleanupOk { .. }
+            | Self::StillThere { .. }
+            | Self::NotQuiet { .. }
+            | Self::Unverified { .. }
+            | Self::StayedGone { .. }
+            | Self::NotBack { .. }
+            | Self::Substituted
+            | Self::NotSubstituted { .. }
+            | Self::Gone { .. }
+            | Self::OutOfTime { .. }
+            | Self::BackInService
+            | Self::UpAgain
+            | Self::Refused { .. }
+            | Self::RebootFailed { .. }
+            | Self::NeverAsked
+            | Self::LeftService
+            | Self::EvidenceFirst { .. }
+            | Self::EvidenceKept { .. }
+            | Self::EvidenceInOutput { .. }
+            | Self::EvidenceMissing { .. }
+            | Self::FollowUpVerifies
+            | Self::SymptomOver => self.about_a_course(f),
+        }
+    }
+}
+
+impl Reason {
+    /// Why a rung can or cannot be carried out.
+    fn about_a_rung(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LowestRung { rung, symptom } => {
+                write!(f, "{rung} is the lowest rung for {symptom} that can be carried out")
+            }
+            Self::AgentAbsent => f.write_str("no SSM agent on the instance ever registered"),
+            Self::AgentSilent { for_the_last: Some(age) } => {
+                write!(f, "the SSM agent has not answered for {}", Age(*age))
+            }
+            Self::AgentSilent { for_the_last: None } => {
+                f.write_str("the SSM agent has lost its connection")
+            }
+            Self::PlatformUnsupported => f.write_str(
+                "the cleanup scripts are written for Linux and the instance runs Windows",
+            ),
+            Self::SystemImpaired => {
+                f.write_str("the host under the instance is impaired, and a reboot stays on it")
+            }
+            Self::RebootFreesNothing => {
+                f.write_str("a reboot frees disk space only if /tmp holds it, which is not known")
+            }
+            Self::DidNotLast { rung, count } => {
+                write!(f, "a {rung} ended {} of this lately, and did not last", Incidents(*count))
+            }
+            Self::RootCauseNeeded { symptom, count } => write!(
+                f,
+                "this is incident {count} of {symptom} on the instance within days: \
+                 the root cause has to be found"
+            ),
+            Self::ScheduledEvent { code, not_before: Some(at) } => write!(
+                f,
+                "AWS has scheduled {code} for the instance, not before {}",
+                at.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::ScheduledEvent { code, not_before: None } => {
+                write!(f, "AWS has scheduled {code} for the instance")
+            }
+            Self::InstanceStoreLost => f.write_str(
+                "the instance has instance store volumes, which a replacement would lose",
+            ),
+            Self::NotInGroup => {
+                f.write_str("the instance is in no Auto Scaling group that could replace it")
+            }
+            Self::GroupNotOptedIn { group, found } => {
+                write!(f, "group {group} is not opted in: {}", TagFound(found.as_deref()))
+            }
+            Self::GroupObserved { group } => {
+                write!(f, "group {group} is tagged for observation only")
+            }
+            Self::ProcessSuspended { process } => {
+                write!(f, "the group's {process} process is suspended")
+            }
+            Self::RefreshRunning { status } => {
+                write!(f, "an instance refresh of the group is not finished ({status})")
+            }
+            Self::GroupMissing { group } => write!(f, "group {group} no longer exists"),
+            Self::NotInService { lifecycle } => {
+                write!(f, "the instance is {lifecycle} in its group, not InService")
+            }
+            Self::NotRunning { state } => write!(f, "the instance is {state}, not running"),
+            Self::InstanceMissing => f.write_str("there is no such instance in this region"),
+            Self::RungTried { rung } => write!(f, "a {rung} was tried in this incident already"),
+            Self::StandbyImpossible { why } => {
+                write!(f, "the instance cannot leave service for a reboot: {why}")
+            }
+            Self::SubstitutesSickToo { count } => write!(
+                f,
+                "{count} members of the group were replaced for this lately, and it came back: \
+                 what all of them share is to blame"
+            ),
+            other => f.write_str(other.code()),
+        }
+    }
+
+    /// Why nothing may be done.
+    fn about_a_refusal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOptedIn { found } => {
+                write!(f, "the instance is not opted in: {}", TagFound(found.as_deref()))
+            }
+            Self::Observing { asked_by } => {
+                write!(f, "observation only, as {asked_by} asks: nothing was touched")
+            }
+            Self::Stale { age } => write!(f, "the alarm's state changed {} ago", Age(*age)),
+            Self::FromTheFuture { ahead } => {
+                write!(f, "the alarm's state changes {} from now: the clocks disagree", Age(*ahead))
+            }
+            Self::Muted { by } => write!(f, "the alarm is muted by {by}"),
+            Self::Suppressed { by } => write!(f, "the alarm's actions are suppressed by {by}"),
+            Self::Unmeasured { why } => write!(f, "nothing was measured: {why}"),
+            Self::Unclear { why } => {
+                write!(f, "whether what was measured is bad cannot be told: {why}")
+            }
+            Self::WhichInstance { watched } => write!(
+                f,
+                "the alarm watches {watched} instances and does not say which of them it means"
+            ),
+            Self::FactUnknown(gap) => write!(f, "a needed fact is unknown: {gap}"),
+            Self::DuplicateDelivery { incident } => {
+                write!(f, "this change of state is already answered by incident {incident}")
+            }
+            Self::Paused { pause } => write!(
+                f,
+                "{} paused {} until {}: {}",
+                pause.owner,
+                pause.scope,
+                pause.until.strftime("%Y-%m-%d %H:%M UTC"),
+                pause.reason
+            ),
+            Self::CoolingDown { until } => write!(
+                f,
+                "an incident of the instance ended a short while ago; it is left alone until {}",
+                until.strftime("%H:%M:%S UTC")
+            ),
+            Self::BudgetSpent { pool, budget } => write!(
+                f,
+                "the disruption budget of {pool} is spent: {budget} out of service through Remedy \
+                 already"
+            ),
+            Self::SlotTaken => f.write_str(
+                "another incident took the free place in the disruption budget at the same time",
+            ),
+            Self::TooFewHealthy { others, needed } => write!(
+                f,
+                "only {others} other members are healthy, and {needed} are needed to spare this one"
+            ),
+            Self::CorrelatedFailure { symptom, count, of, shared } => write!(
+                f,
+                "{} show {symptom} within minutes: a shared cause is likely; they share {shared}",
+                Members(*count, *of)
+            ),
+            Self::LoadNotFault { count, of } => write!(
+                f,
+                "{} have high CPU: that is load, not a fault; add capacity",
+                Members(*count, *of)
+            ),
+            Self::IncidentOpen { incident, symptom } => {
+                write!(f, "incident {incident} ({symptom}) is open on the instance")
+            }
+            Self::Queued { behind, symptom } => {
+                write!(f, "it waits for the end of incident {behind} ({symptom})")
+            }
+            Self::PersonPresent { count } => {
+                write!(f, "somebody works on the host ({count} logged in or in a session)")
+            }
+            Self::UnfitForReboot { why } => write!(f, "a reboot now would do harm: {why}"),
+            Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
+            other => f.write_str(other.code()),
+        }
+    }
+
+    /// How it went with what was done.
+    fn about_a_course(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ActionFailed { call, why } => write!(f, "{call} was refused: {why}"),
+            Self::ActionUncertain { call, why } => write!(
+                f,
+                "the answer of {call} was lost, so it may have happened and is not repeated: {why}"
+            ),
+            Self::NotRecorded(gap) => {
+                write!(f, "what was done could not be written to the ledger: {gap}")
+            }
+            Self::CleanupInsufficient { why } => write!(f, "the cleanup was not enough: {why}"),
+            Self::CleanupFailed { why } => write!(f, "the cleanup {why}"),
+            Self::CleanupOk { why } => write!(f, "the cleanup says: {why}"),
+            Self::StillThere { what } => write!(f, "the symptom is still there: {what}"),
+            Self::NotQuiet { after } => {
+                write!(f, "the metric kept coming back out of bounds for {}", Age(*after))
+            }
+            Self::Unverified { why } => {
+                write!(f, "nothing shows whether the symptom is over: {why}")
+            }
+            Self::StayedGone { for_the_last } => {
+                write!(f, "the symptom has been gone for {}", Age(*for_the_last))
+            }
+            Self::NotBack { after, why } => {
+                write!(f, "the instance was not back after {}: {why}", Age(*after))
+            }
+            Self::Substituted => {
+                f.write_str("the instance left its group, which has its healthy capacity again")
+            }
+            Self::NotSubstituted { after } => {
+                write!(f, "the group had not replaced the instance after {}", Age(*after))
+            }
+            Self::Gone { state } => write!(f, "the instance is {state}: somebody else acted"),
+            Self::OutOfTime { after } => {
+                write!(f, "the incident did not end within {}", Age(*after))
+            }
+            Self::BackInService => f.write_str("the instance is back in service"),
+            Self::UpAgain => f.write_str("the instance is up again after its reboot"),
+            Self::RebootFailed { why } => write!(f, "the reboot failed: {why}"),
+            Self::Refused { why } => write!(f, "AWS did not carry it out: {why}"),
+            Self::NeverAsked => {
+                f.write_str("nothing shows that the call was made, so it is made now")
+            }
+            Self::LeftService => f.write_str("the instance has left service"),
+            Self::EvidenceFirst { rung } => {
+                write!(f, "the host is asked what it knows before a {rung} is tried")
+            }
+            Self::EvidenceKept { uri } => write!(f, "what the host knew is kept at {uri}"),
+            Self::EvidenceInOutput { command_id } => {
+                write!(f, "what the host knew is in the output of SSM command {command_id}")
+            }
+            Self::EvidenceMissing { why } => write!(f, "what the host knew is lost: {why}"),
+            Self::FollowUpVerifies => {
+                f.write_str("the alarm is OK again; the follow-up verifies that it stays so")
+            }
+            Self::SymptomOver => f.write_str("the symptom is over before anything was disrupted"),
+            other => f.write_str(other.code()),
+        }
+    }
+}
+
+impl Reason {
+    /// Whether it may pass by itself: then the incident waits for that.
+    /// Whatever else was in the way stays there until somebody acts.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Paused { .. }
+                | Self::CoolingDown { .. }
+                | Self::BudgetSpent { .. }
+                | Self::SlotTaken
+                | Self::TooFewHealthy { .. }
+                | Self::CorrelatedFailure { .. }
+                | Self::LoadNotFault { .. }
+                | Self::PersonPresent { .. }
+                | Self::UnfitForReboot { .. }
+                | Self::FactUnknown(_)
+                | Self::RefreshRunning { .. }
+        )
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut reason = serializer.serialize_struct("Reason", 2)?;
+        reason.serialize_field("code", self.code())?;
+        reason.serialize_field("text", &self.to_string())?;
+        reason.end()
+    }
+}
+
+/// A length of time in whole seconds, as people write it: `23m 5s`.
+struct Age(SignedDuration);
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", SignedDuration::from_secs(self.0.as_secs()))
+    }
+}
+
+/// Some incidents, counted.
+struct Incidents(usize);
+
+impl fmt::Display for Incidents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { "incident" } else { "incidents" })
+    }
+}
+
+/// Some members of a group whose size may be known.
+struct Members(usize, Option<u32>);
+
+impl fmt::Display for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(size) => write!(f, "{} of {size} members", self.0),
+            None => write!(f, "{} instances", self.0),
+        }
+    }
+}
+
+/// What the opt-in tag says, and what it should say.
+struct TagFound<'a>(Option<&'a str>);
+
+impl fmt::Display for TagFound<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(value) => write!(
+                f,
+                "tag {OPT_IN_TAG} is {value:?}, and only {OPT_IN_ENABLED:?} allows actions"
+            ),
+            None => write!(f, "it has no tag {OPT_IN_TAG} = {OPT_IN_ENABLED}"),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Repeats: what people are told once, and what is only counted after that. A
+//! storm of alarms is one cause, and a hundred messages about it hide it.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::model::alarm::Symptom;
+use crate::model::ids::GroupName;
+use crate::model::incident::Rung;
+
+/// The windows that repeats are counted in: 10 minutes, in which a fleet's
+/// alarms about one cause go off, and after which people may ask how it goes.
+pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// One telling that may be a repeat of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// The group whose members are told of once. Instances outside groups count
+    /// together.
+    pub group: Option<GroupName>,
+    /// What is told: the same words are the same cause.
+    pub cause: String,
+    /// When the window begins that it falls into.
+    pub window: Timestamp,
+    /// Who tells. Asked again by the same, for whoever asked first may have died
+    /// before telling, it is the same telling.
+    pub by: String,
+}
+
+/// How often something was told or counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occurrences {
+    /// Whether this telling is the window's first.
+    pub is_first: bool,
+    /// How many there are in this window, this one included.
+    pub here: u64,
+    /// How many there were in the window before it that had any.
+    pub before: u64,
+}
+
+/// What a report says about its repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Repeats {
+    /// Whether this one is only counted.
+    pub counted_only: bool,
+    /// How many were only counted since people were told last.
+    pub untold_before: u64,
+    /// Until when those that follow are only counted.
+    pub until: Timestamp,
+}
+
+impl Occurrence {
+    /// An incident that begins with `rung`.
+    pub fn started(
+        group: Option<&GroupName>,
+        symptom: Symptom,
+        rung: Rung,
+        at: Timestamp,
+        by: String,
+    ) -> Self {
+        Self::new(group, format!("{symptom} started {rung}"), at, by)
+    }
+
+    /// Something that is refused for `reason`.
+    pub fn refused(
+        group: Option<&GroupName>,
+        symptom: Symptom,
+        reason: &str,
+        at: Timestamp,
+        by: String,
+    ) -> Self {
+        Self::new(group, format!("{symptom} refused {reason}"), at, by)
+    }
+
+    fn new(group: Option<&GroupName>, cause: String, at: Timestamp, by: String) -> Self {
+        let into_window = at.as_second().rem_euclid(WINDOW.as_secs());
+        let window = Timestamp::from_second(at.as_second() - into_window).unwrap_or(at);
+        Self { group: group.cloned(), cause, window, by }
+    }
+
+    /// What the report says when it was counted so.
+    pub fn repeats(&self, count: Occurrences) -> Repeats {
+        Repeats {
+            counted_only: !count.is_first,
+            untold_before: count.before.saturating_sub(1),
+            until: self.window + WINDOW,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What outlives an alarm: what it said, and the series to read again when
+//! somebody asks whether it is over.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::alarm::{Alarm, Evidence};
+use crate::model::series::Series;
+use crate::model::series::Unit;
+
+/// What an alarm said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The alarm's name.
+    pub alarm: String,
+    /// Namespace and metric.
+    pub metric: String,
+    /// The unit of `value` and `threshold`, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// The file system, for disk alarms that name one.
+    pub mount: Option<String>,
+    /// The newest datapoint, in the metric's own unit.
+    pub value: Option<f64>,
+    /// The threshold it was compared with.
+    pub threshold: Option<f64>,
+    /// When the alarm's state changed.
+    pub changed_at: Timestamp,
+    /// Why it changed, in `CloudWatch`'s words.
+    pub reason: String,
+    /// The region the alarm lives in.
+    pub region: Option<String>,
+    /// How many instances the alarm watches without saying which of them is in
+    /// trouble. 1 means it is this one.
+    pub watched: usize,
+    /// The instance's own series, to be read again.
+    pub series: Option<Series>,
+}
+
+impl Seen {
+    /// A value of the metric, with its unit where that is known.
+    pub fn measure(&self, value: f64) -> String {
+        match self.unit {
+            Some(unit) => unit.write(value),
+            None => format!("{value:.1}"),
+        }
+    }
+
+    /// What `alarm` said.
+    pub fn of(alarm: &Alarm) -> Self {
+        let (value, threshold) = match alarm.evidence {
+            Evidence::Measured { value, threshold } => (value, threshold),
+            _ => (None, None),
+        };
+        Self {
+            alarm: alarm.name.clone(),
+            metric: alarm.metric.clone(),
+            unit: alarm.unit,
+            mount: alarm.mount.as_ref().map(|mount| mount.as_str().to_owned()),
+            value,
+            threshold,
+            changed_at: alarm.changed_at,
+            reason: alarm.reason.clone(),
+            region: alarm.region.clone(),
+            watched: alarm.watched,
+            series: alarm.series.clone(),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! One series of a metric: what an alarm makes of it, and the way in which it is bad.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One instance's series of one metric.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// The metric's namespace.
+    pub namespace: String,
+    /// The metric's name.
+    pub name: String,
+    /// The dimensions the alarm named.
+    pub dimensions: BTreeMap<String, String>,
+    /// Whether these are all the dimensions the series has. A contributor names
+    /// only the labels its query groups by.
+    pub exact: bool,
+    /// The direction in which the metric is bad.
+    pub bad: Bad,
+    /// What the alarm makes of the values of one period.
+    #[serde(default)]
+    pub statistic: Statistic,
+    /// The alarm's period, in seconds.
+    #[serde(default = "a_minute")]
+    pub period: u32,
+    /// Of a query's series: what else it says of those it reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+}
+
+/// Which series a Metrics Insights query reads, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The namespace or schema behind `FROM`.
+    pub from: String,
+    /// The condition behind `WHERE`, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+}
+
+fn a_minute() -> u32 {
+    60
+}
+
+/// What an alarm makes of the values of one period.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statistic {
+    /// Their mean. Also where an alarm does not say.
+    #[default]
+    Average,
+    /// The largest.
+    Maximum,
+    /// The smallest.
+    Minimum,
+    /// All together.
+    Sum,
+    /// Another one, as `CloudWatch` writes it, such as `p95` or `tm90`.
+    Extended(String),
+}
+
+impl Statistic {
+    /// The statistic that `name` names: of a metric, in SNS in capitals, or as the
+    /// function of a Metrics Insights query.
+    pub(crate) fn named(name: &str) -> Self {
+        match name.to_ascii_uppercase().as_str() {
+            "AVERAGE" | "AVG" => Self::Average,
+            "MAXIMUM" | "MAX" => Self::Maximum,
+            "MINIMUM" | "MIN" => Self::Minimum,
+            "SUM" => Self::Sum,
+            _ => Self::Extended(name.to_owned()),
+        }
+    }
+
+    /// The statistic of a period, by that of its minutes. `None` of none.
+    pub fn over(&self, minutes: &[f64]) -> Option<f64> {
+        let sum = minutes.iter().sum::<f64>();
+        match (self, minutes.len()) {
+            (_, 0) => None,
+            (Self::Maximum, _) => minutes.iter().copied().reduce(f64::max),
+            (Self::Minimum, _) => minutes.iter().copied().reduce(f64::min),
+            (Self::Sum, _) => Some(sum),
+            (Self::Average | Self::Extended(_), count) => {
+                Some(sum / f64::from(u32::try_from(count).unwrap_or(u32::MAX)))
+            }
+        }
+    }
+}
+
+/// The direction in which a metric is bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bad {
+    /// More is worse, as for a share in use.
+    Up,
+    /// Less is worse, as for a share that is free.
+    Down,
+}
+
+impl Bad {
+    /// Whether `value` is out of bounds. On the threshold itself it is: some
+    /// alarms count that as breaching, and a value that rests there is no
+    /// recovery.
+    pub fn beyond(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::Up => value >= threshold,
+            Self::Down => value <= threshold,
+        }
+    }
+}
+
+/// What a metric counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Hundredths of what there is.
+    Percent,
+    /// Bytes.
+    Bytes,
+    /// 1,024 bytes.
+    Kibibytes,
+    /// 1,048,576 bytes.
+    Mebibytes,
+    /// Inodes of a file system.
+    Inodes,
+}
+
+impl Unit {
+    /// `value` as people read it: `96.4 %`, `1.5 GiB`, `1200 inodes`.
+    pub fn write(self, value: f64) -> String {
+        let bytes = match self {
+            Self::Percent => return format!("{value:.1} %"),
+            Self::Inodes => return format!("{value:.0} inodes"),
+            Self::Bytes => value,
+            Self::Kibibytes => value * 1024.0,
+            Self::Mebibytes => value * 1024.0 * 1024.0,
+        };
+        let mut scaled = bytes;
+        for name in ["bytes", "KiB", "MiB", "GiB"] {
+            if scaled.abs() < 1024.0 {
+                return format!("{scaled:.1} {name}");
+            }
+            scaled /= 1024.0;
+        }
+        format!("{scaled:.1} TiB")
+    }
+}

@@ -1,0 +1,237 @@
+//! The second room: everything that is read about an instance before anything
+//! is decided, and the time it was read. What could not be read is
+//! [`Fact::Unknown`] and says why; no later room takes a gap for a "no".
+
+use futures_util::future;
+use jiff::Timestamp;
+
+use crate::model::alarm::Symptom;
+use crate::model::ids::{GroupName, InstanceId};
+use crate::model::incident::{Found, Incident, Past};
+use crate::model::pool::{Pool, PoolBook, Sighting};
+use crate::model::unknown::Gap;
+use crate::ports::look::Agent;
+use crate::ports::look::Group;
+use crate::ports::look::History;
+use crate::ports::look::Instance;
+use crate::ports::look::Look;
+use crate::ports::look::Membership;
+use crate::ports::look::Platform;
+use crate::ports::look::StatusChecks;
+
+/// Something that was asked and either answered or not.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact<T> {
+    /// The answer.
+    Known(T),
+    /// No answer, and why.
+    Unknown(Gap),
+}
+
+impl<T> From<Result<T, Gap>> for Fact<T> {
+    fn from(answer: Result<T, Gap>) -> Self {
+        match answer {
+            Ok(value) => Self::Known(value),
+            Err(gap) => Self::Unknown(gap),
+        }
+    }
+}
+
+/// Everything known about the instance of an alarm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// When it was read. Every age is measured from here.
+    pub observed_at: Timestamp,
+    /// The instance; `None` if there is none by that id.
+    pub instance: Fact<Option<Instance>>,
+    /// Its status checks; `None` while it does not run.
+    pub status: Fact<Option<StatusChecks>>,
+    /// Its SSM agent; `None` if none ever registered.
+    pub agent: Fact<Option<Agent>>,
+    /// Its place in an Auto Scaling group; `None` if it has none.
+    pub membership: Fact<Option<Membership>>,
+    /// The group. Read only when a rung that asks about it is in question.
+    pub group: GroupFact,
+    /// What else a disruption asks about. Read only when one is in question.
+    pub disruption: DisruptionFact,
+    /// What the ledger holds about the instance.
+    pub history: Fact<History>,
+    /// What the host's own script found last, in the incident that is open.
+    pub found: Option<Found>,
+}
+
+/// What is known about the group of the instance.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupFact {
+    /// Nobody asked yet.
+    NotRead,
+    /// Asked: the group (`None` if it is gone), and the instance refresh that
+    /// runs in it, by its status.
+    Read {
+        /// The group itself.
+        group: Fact<Option<Group>>,
+        /// The status of an unfinished instance refresh.
+        refresh: Fact<Option<String>>,
+    },
+}
+
+/// What is known beyond the instance and its group before it is disrupted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DisruptionFact {
+    /// Nobody asked yet.
+    NotRead,
+    /// Asked.
+    Read {
+        /// What the ledger holds about the instance's pool and the symptom.
+        pool: Fact<PoolBook>,
+        /// Session Manager sessions that are open on the instance.
+        sessions: Fact<usize>,
+        /// Whether the instance's type has disks that are lost with it.
+        instance_store: Fact<bool>,
+    },
+}
+
+impl Facts {
+    /// Asks everything about `id` that can be asked at once.
+    pub async fn read(look: &impl Look, id: &InstanceId, now: Timestamp) -> Self {
+        let (instance, status, agent, (membership, history)) = future::join4(
+            look.instance(id),
+            look.status(id),
+            look.agent(id),
+            future::join(look.membership(id), look.history(id)),
+        )
+        .await;
+        Self {
+            observed_at: now,
+            instance: instance.into(),
+            status: status.into(),
+            agent: agent.into(),
+            membership: membership.into(),
+            group: GroupFact::NotRead,
+            disruption: DisruptionFact::NotRead,
+            history: history.into(),
+            found: None,
+        }
+    }
+
+    /// Asks everything else that a disruption of the instance asks about. Asks
+    /// nothing about an instance of which nothing is known.
+    pub async fn read_for_disruption(
+        &mut self,
+        look: &impl Look,
+        id: &InstanceId,
+        symptom: Symptom,
+    ) {
+        let Fact::Known(Some(instance)) = &self.instance else { return };
+        let name = self.group_name().cloned();
+        let pool = Pool::of(name.as_ref(), &instance.tags);
+        let (group, (pool, sessions, instance_store)) = future::join(
+            group_named(look, name.as_ref()),
+            future::join3(
+                look.pool(&pool, symptom, self.observed_at),
+                look.sessions(id),
+                look.instance_store(&instance.instance_type),
+            ),
+        )
+        .await;
+        self.group = group;
+        self.disruption = DisruptionFact::Read {
+            pool: pool.into(),
+            sessions: sessions.into(),
+            instance_store: instance_store.into(),
+        };
+    }
+
+    /// Asks about the group of that name, which the instance may have left.
+    pub async fn read_group_named(&mut self, look: &impl Look, name: Option<&GroupName>) {
+        self.group = group_named(look, name).await;
+    }
+
+    /// Adds what noting the instance as sick told about others. If it could not
+    /// be noted, who is sick is not known.
+    pub fn learn_who_is_sick(&mut self, noted: Result<Vec<Sighting>, Gap>) {
+        let DisruptionFact::Read { pool, .. } = &mut self.disruption else { return };
+        match (noted, &mut *pool) {
+            (Ok(sick), Fact::Known(book)) => {
+                for sighting in sick {
+                    if !book.sick.contains(&sighting) {
+                        book.sick.push(sighting);
+                    }
+                }
+            }
+            (Err(gap), Fact::Known(_)) => *pool = Fact::Unknown(gap),
+            (_, Fact::Unknown(_)) => {}
+        }
+    }
+
+    /// The instance's newest incident, where the ledger could be read.
+    pub fn latest(&self) -> Option<&Incident> {
+        match &self.history {
+            Fact::Known(history) => history.latest.as_ref(),
+            Fact::Unknown(_) => None,
+        }
+    }
+
+    /// The instance's pool, where it is known which that is.
+    pub fn pool(&self) -> Option<Pool> {
+        match (&self.instance, &self.membership) {
+            (Fact::Known(Some(instance)), Fact::Known(_)) => {
+                Some(Pool::of(self.group_name(), &instance.tags))
+            }
+            _ => None,
+        }
+    }
+
+    /// What others with the same symptom may share with the instance, where
+    /// that is known.
+    pub fn sighting(&self, id: &InstanceId) -> Option<Sighting> {
+        let Fact::Known(Some(instance)) = &self.instance else { return None };
+        let version = match &self.membership {
+            Fact::Known(Some(membership)) => membership.launch_template_version.clone(),
+            _ => None,
+        };
+        Some(Sighting {
+            instance: id.clone(),
+            at: self.observed_at,
+            zone: instance.zone.clone(),
+            image: instance.image.clone(),
+            launch_template_version: version,
+        })
+    }
+
+    /// The instance's earlier incidents, where the ledger could be read: without
+    /// the one that is open.
+    pub fn past(&self) -> Vec<Past> {
+        match self.latest() {
+            Some(open) if open.holds(self.observed_at) => open.past.clone(),
+            Some(latest) => latest.past_so_far(self.observed_at),
+            None => Vec::new(),
+        }
+    }
+
+    /// The name of the instance's group, where that is known.
+    pub fn group_name(&self) -> Option<&GroupName> {
+        match &self.membership {
+            Fact::Known(Some(membership)) => Some(&membership.group),
+            _ => None,
+        }
+    }
+
+    /// The platform: the agent's own word first, then EC2's.
+    pub fn platform(&self) -> Option<Platform> {
+        let by_agent = match &self.agent {
+            Fact::Known(Some(agent)) => agent.platform,
+            _ => None,
+        };
+        by_agent.or(match &self.instance {
+            Fact::Known(Some(instance)) => Some(instance.platform),
+            _ => None,
+        })
+    }
+}
+
+async fn group_named(look: &impl Look, name: Option<&GroupName>) -> GroupFact {
+    let Some(name) = name else { return GroupFact::NotRead };
+    let (group, refresh) = future::join(look.group(name), look.refresh(name)).await;
+    GroupFact::Read { group: group.into(), refresh: refresh.into() }
+}

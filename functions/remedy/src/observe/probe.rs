@@ -1,0 +1,331 @@
+//! What the follow-up looks at: for each stage of an incident, the one thing
+//! that tells how it goes.
+
+use futures_util::future;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::alarm::AlarmState;
+use crate::model::ids::CommandId;
+use crate::model::incident::{Incident, Rung, Stage};
+use crate::model::reason::Reason;
+use crate::model::seen::Seen;
+use crate::model::series::{Series, Statistic};
+use crate::model::unknown::Gap;
+use crate::observe::facts::{Fact, Facts};
+use crate::ports::look::{Command, Datapoint, Look};
+
+/// What there is to see about an incident in its stage.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Probe {
+    /// How the command to the host goes.
+    Command {
+        /// The command, if one is known.
+        command_id: Option<CommandId>,
+        /// Its state; `None` while there is none to see.
+        command: Fact<Option<Command>>,
+    },
+    /// Whether the symptom is still there.
+    Symptom(SymptomState),
+    /// How the instance and its group are.
+    Instance(Box<Facts>),
+}
+
+/// Whether the symptom is still there, by the instance's own metric and the
+/// alarm's state together.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SymptomState {
+    /// The newest period is within bounds, and the alarm does not object.
+    Cleared,
+    /// It is not.
+    Present {
+        /// What shows it.
+        what: String,
+    },
+    /// Nobody could be asked.
+    Unknown(Gap),
+    /// Nothing shows it either way.
+    Unobserved {
+        /// Why not.
+        why: String,
+        /// Whether the alarm at least is still in ALARM, or cannot be asked about
+        /// this instance alone.
+        alarm_stands: bool,
+    },
+    /// The metric and the alarm disagree: an alarm may ask for several periods
+    /// before it is in ALARM, or before it is OK again.
+    Conflicting {
+        /// What shows it.
+        what: String,
+    },
+}
+
+impl SymptomState {
+    /// What keeps a disruption from being based on it, if anything does.
+    pub fn doubt(&self) -> Option<Reason> {
+        match self {
+            Self::Unknown(gap) => Some(Reason::FactUnknown(gap.clone())),
+            Self::Unobserved { why, alarm_stands: false } => {
+                Some(Reason::Unverified { why: format!("{why}, and the alarm is OK") })
+            }
+            Self::Conflicting { what } => Some(Reason::Unverified { why: what.clone() }),
+            Self::Cleared | Self::Present { .. } | Self::Unobserved { alarm_stands: true, .. } => {
+                None
+            }
+        }
+    }
+}
+
+/// A datapoint older than this says nothing about now. The slowest metric
+/// comes every 5 minutes and may be some minutes late.
+const NEWS_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// AWS's clock may be so far behind ours: what was sent at once may bear an earlier time.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
+
+/// Looks at what tells how `incident` goes.
+pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Probe {
+    let replacing = incident.rung() == Some(Rung::Replace);
+    match incident.stage {
+        Stage::Waiting => Probe::Symptom(symptom_state(incident, look, now).await),
+        // What was answered is not read twice, however long a guard holds the
+        // next rung back.
+        Stage::Gathering if incident.is_answered() => {
+            Probe::Symptom(symptom_state(incident, look, now).await)
+        }
+        Stage::Cleaning | Stage::Gathering => command(incident, look).await,
+        Stage::Watching if !replacing => Probe::Symptom(symptom_state(incident, look, now).await),
+        _ => {
+            let mut facts = Facts::read(look, &incident.instance_id, now).await;
+            if replacing {
+                facts.read_group_named(look, incident.group.as_ref()).await;
+            }
+            Probe::Instance(Box::new(facts))
+        }
+    }
+}
+
+async fn command(incident: &Incident, look: &impl Look) -> Probe {
+    let instance = &incident.instance_id;
+    let known = match incident.asks() {
+        Some(gathering) => gathering.command_id.clone(),
+        None => incident.attempts.last().and_then(|attempt| attempt.command_id.clone()),
+    };
+    // Between the call and its record the function may have died: then the
+    // command is found by its comment, among those since the incident began.
+    let since = incident.opened_at - CLOCKS_DIFFER;
+    let command_id = match known {
+        Some(id) => Some(id),
+        None => match look.command_of(&incident.comment(), instance, since).await {
+            Ok(found) => found,
+            Err(gap) => return Probe::Command { command_id: None, command: Fact::Unknown(gap) },
+        },
+    };
+    let command = match &command_id {
+        Some(id) => look.command(id, instance).await.into(),
+        None => Fact::Known(None),
+    };
+    Probe::Command { command_id, command }
+}
+
+/// Whether the symptom of `incident` is still there.
+pub async fn symptom_state(incident: &Incident, look: &impl Look, now: Timestamp) -> SymptomState {
+    // Only what came after the last attempt can show what it did: in Standby a
+    // host has no load. And that it stays so takes more than one datapoint.
+    let since = match (incident.quiet_since, incident.stage, incident.attempts.last()) {
+        (Some(quiet_since), ..) => quiet_since,
+        (None, Stage::Watching, _) => incident.stage_since,
+        (None, _, Some(last)) => last.claimed_at,
+        (None, _, None) => incident.opened_at,
+    };
+    symptom_state_since(since, &incident.seen, look, now).await
+}
+
+/// Whether what an alarm has seen is still there, by datapoints after `since`:
+/// reads the instance's own metric and the alarm's state, at once.
+pub async fn symptom_state_since(
+    since: Timestamp,
+    seen: &Seen,
+    look: &impl Look,
+    now: Timestamp,
+) -> SymptomState {
+    let Some(series) = &seen.series else {
+        let why = "a request names no metric".to_owned();
+        return SymptomState::Unobserved { why, alarm_stands: true };
+    };
+    let since = since.max(now - NEWS_MAX);
+    let (datapoints, alarm) =
+        future::join(look.datapoints(series, since, now), look.alarm_state(&seen.alarm)).await;
+    // A fleet's alarm is in ALARM for any of its instances.
+    let alarm = if series.exact { alarm } else { Ok(None) };
+    judge(seen, datapoints, alarm)
+}
+
+/// What the alarm would make of the newest of `minutes`: of as many as its period
+/// is long. A spike of one minute is not what an alarm on a mean waits for.
+fn newest(series: &Series, minutes: &[Datapoint]) -> Option<f64> {
+    let newest = minutes.last()?.at;
+    let period = SignedDuration::from_secs(series.period.into());
+    let in_period = |minute: &&Datapoint| newest.duration_since(minute.at) < period;
+    // A sum over less than the period is not the alarm's.
+    let whole = minutes.first().is_some_and(|oldest| {
+        newest.duration_since(oldest.at) + SignedDuration::from_mins(1) >= period
+    });
+    if series.statistic == Statistic::Sum && !whole {
+        return None;
+    }
+    let of_period: Vec<f64> = minutes.iter().filter(in_period).map(|m| m.value).collect();
+    series.statistic.over(&of_period)
+}
+
+fn judge(
+    seen: &Seen,
+    datapoints: Result<Vec<Datapoint>, Gap>,
+    alarm: Result<Option<AlarmState>, Gap>,
+) -> SymptomState {
+    let (newest, alarm) = match (datapoints, alarm) {
+        (Err(gap), _) | (_, Err(gap)) => return SymptomState::Unknown(gap),
+        (Ok(datapoints), Ok(alarm)) => {
+            (seen.series.as_ref().and_then(|series| newest(series, &datapoints)), alarm)
+        }
+    };
+    let Some(newest) = newest else {
+        let why = format!("{} has no new datapoint", seen.metric);
+        return SymptomState::Unobserved { why, alarm_stands: alarm != Some(AlarmState::Ok) };
+    };
+    // Without a unit the threshold is an expression's, and not the metric's.
+    let beyond = match (&seen.series, seen.threshold) {
+        (Some(series), Some(threshold)) if seen.unit.is_some() => {
+            Some(series.bad.beyond(newest, threshold))
+        }
+        _ => None,
+    };
+    match (beyond, alarm) {
+        (Some(true), _) => {
+            let value = seen.measure(newest);
+            let threshold = seen.measure(seen.threshold.unwrap_or_default());
+            let what = format!("{} is {value}, the threshold {threshold}", seen.metric);
+            match alarm {
+                Some(AlarmState::Ok) => {
+                    SymptomState::Conflicting { what: format!("{what}, but the alarm is OK") }
+                }
+                _ => SymptomState::Present { what },
+            }
+        }
+        (Some(false), Some(AlarmState::Alarm)) => {
+            let value = seen.measure(newest);
+            let what = format!("{} is {value}, but the alarm is still in ALARM", seen.metric);
+            SymptomState::Conflicting { what }
+        }
+        (None, Some(AlarmState::Alarm)) => {
+            SymptomState::Present { what: "the alarm is still in ALARM".to_owned() }
+        }
+        (Some(false), _) | (None, Some(AlarmState::Ok)) => SymptomState::Cleared,
+        (None, None) => {
+            let why = "the alarm told no threshold of the metric".to_owned();
+            SymptomState::Unobserved { why, alarm_stands: true }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::series::{Bad, Unit};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// An alarm above 90 %.
+    fn seen(statistic: Statistic, period: u32) -> Seen {
+        Seen {
+            alarm: "cpu".to_owned(),
+            metric: "AWS/EC2 CPUUtilization".to_owned(),
+            unit: Some(Unit::Percent),
+            mount: None,
+            value: Some(97.0),
+            threshold: Some(90.0),
+            changed_at: NOW,
+            reason: String::new(),
+            region: None,
+            watched: 1,
+            series: Some(Series {
+                namespace: "AWS/EC2".to_owned(),
+                name: "CPUUtilization".to_owned(),
+                dimensions: [].into(),
+                exact: true,
+                bad: Bad::Up,
+                statistic,
+                period,
+                scope: None,
+            }),
+        }
+    }
+
+    /// One value a minute, the newest last.
+    fn minutes(values: &[f64]) -> Vec<Datapoint> {
+        let at = |minute| NOW + SignedDuration::from_mins(minute);
+        (0..)
+            .zip(values)
+            .map(|(minute, value)| Datapoint { at: at(minute), value: *value })
+            .collect()
+    }
+
+    fn gap() -> Gap {
+        Gap { call: "cloudwatch:GetMetricData", why: "x".to_owned() }
+    }
+
+    #[test]
+    fn a_symptom_is_judged_by_what_the_alarm_makes_of_its_period() {
+        use Statistic::{Average, Extended, Maximum, Minimum, Sum};
+        let p95 = Extended("p95".to_owned());
+        for (statistic, period, values, there) in [
+            (Average, 60, &[10.0, 99.0][..], true),
+            (Average, 300, &[60.0, 60.0, 60.0, 60.0, 99.0], false),
+            (Average, 300, &[0.0, 95.0, 95.0, 95.0, 95.0, 95.0], true),
+            (Average, 300, &[99.0], true),
+            (Maximum, 300, &[99.0, 60.0, 60.0, 60.0, 60.0], true),
+            (Maximum, 300, &[99.0, 60.0, 60.0, 60.0, 60.0, 60.0], false),
+            (Minimum, 300, &[99.0, 99.0, 60.0, 99.0, 99.0], false),
+            (Sum, 300, &[30.0, 30.0, 30.0, 30.0], false),
+            (Sum, 300, &[30.0, 30.0, 30.0, 30.0, 0.0], true),
+            (p95, 300, &[60.0, 60.0, 60.0, 60.0, 99.0], false),
+        ] {
+            let symptom_state =
+                judge(&seen(statistic.clone(), period), Ok(minutes(values)), Ok(None));
+            let found = matches!(symptom_state, SymptomState::Present { .. });
+            assert_eq!(found, there, "{statistic:?} of {period} s: {values:?}: {symptom_state:?}");
+        }
+    }
+
+    #[test]
+    fn the_metric_and_the_alarm_are_heard_together() {
+        let seen = seen(Statistic::Average, 60);
+        let judged = |values: &[f64], alarm| match judge(&seen, Ok(minutes(values)), Ok(alarm)) {
+            SymptomState::Cleared => "gone".to_owned(),
+            SymptomState::Present { what } => format!("there: {what}"),
+            SymptomState::Unknown(gap) => format!("unknown: {gap}"),
+            SymptomState::Unobserved { why, alarm_stands } => {
+                format!("unseen, {alarm_stands}: {why}")
+            }
+            SymptomState::Conflicting { what } => format!("disputed: {what}"),
+        };
+        let (alarm, ok) = (Some(AlarmState::Alarm), Some(AlarmState::Ok));
+        let beyond = "AWS/EC2 CPUUtilization is 99.0 %, the threshold 90.0 %";
+        assert_eq!(judged(&[99.0], alarm), format!("there: {beyond}"));
+        assert_eq!(judged(&[99.0], None), format!("there: {beyond}"));
+        assert_eq!(judged(&[99.0], ok), format!("disputed: {beyond}, but the alarm is OK"));
+        let still = "AWS/EC2 CPUUtilization is 20.0 %, but the alarm is still in ALARM";
+        assert_eq!(judged(&[20.0], alarm), format!("disputed: {still}"));
+        assert_eq!(judged(&[20.0], None), "gone");
+        assert_eq!(judged(&[20.0], ok), "gone");
+        let nothing = "AWS/EC2 CPUUtilization has no new datapoint";
+        assert_eq!(judged(&[], alarm), format!("unseen, true: {nothing}"));
+        assert_eq!(judged(&[], ok), format!("unseen, false: {nothing}"));
+        let of_expression = Seen { unit: None, ..seen.clone() };
+        let still = SymptomState::Present { what: "the alarm is still in ALARM".to_owned() };
+        assert_eq!(judge(&of_expression, Ok(minutes(&[20.0])), Ok(alarm)), still);
+        assert_eq!(judge(&of_expression, Ok(minutes(&[99.0])), Ok(ok)), SymptomState::Cleared);
+        for (datapoints, alarm) in [(Err(gap()), Ok(ok)), (Ok(minutes(&[20.0])), Err(gap()))] {
+            assert_eq!(judge(&seen, datapoints, alarm), SymptomState::Unknown(gap()));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Correlated failure: when many members show one symptom at once, what they
+//! share is to blame, and disrupting them one after another only spreads it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::model::alarm::Symptom;
+use crate::model::ids::InstanceId;
+use crate::model::policy::Policy;
+use crate::model::pool::Sighting;
+use crate::model::reason::Reason;
+
+/// From so many sick members on a group is correlated, however large it is:
+/// 30 hosts do not fall ill within minutes by chance, and what is counted must
+/// not grow with the fleet.
+pub const SICK_COUNTED_MAX: usize = 30;
+
+/// Why `sick` members of a pool with `size` members (`None` if that is not
+/// known) are not a matter of one instance; `None` if they are.
+pub fn judge(
+    symptom: Symptom,
+    sick: &[Sighting],
+    size: Option<u32>,
+    now: Timestamp,
+    policy: &Policy,
+) -> Option<Reason> {
+    let lately: Vec<&Sighting> = sick
+        .iter()
+        .filter(|sighting| now.duration_since(sighting.at) < policy.correlated_within)
+        .collect();
+    let who: BTreeSet<&InstanceId> = lately.iter().map(|sighting| &sighting.instance).collect();
+    let count = who.len();
+    if count < policy.correlated_instances {
+        return None;
+    }
+    let share =
+        |percent: u64| size.is_none_or(|size| count as u64 * 100 >= u64::from(size) * percent);
+    if !share(u64::from(policy.correlated_percent)) && count < SICK_COUNTED_MAX {
+        return None;
+    }
+    // High CPU on most of a group is work to do, not a fault of its members.
+    if symptom == Symptom::HighCpu && size.is_some() && share(51) {
+        return Some(Reason::LoadNotFault { count, of: size });
+    }
+    Some(Reason::CorrelatedFailure { symptom, count, of: size, shared: shared(&lately, size) })
+}
+
+/// What all of them have in common, for people.
+fn shared(sick: &[&Sighting], size: Option<u32>) -> String {
+    let mut shared = Vec::new();
+    let one = |name: &str, of: fn(&Sighting) -> Option<&str>| {
+        let values: BTreeSet<Option<&str>> = sick.iter().map(|sighting| of(sighting)).collect();
+        match values.into_iter().collect::<Vec<_>>().as_slice() {
+            [Some(value)] if !value.is_empty() => Some(format!("{name} {value}")),
+            _ => None,
+        }
+    };
+    shared.extend(one("zone", |sighting| Some(&sighting.zone)));
+    shared.extend(one("image", |sighting| Some(&sighting.image)));
+    shared.extend(one("launch template version", |sighting| {
+        sighting.launch_template_version.as_deref()
+    }));
+    if size.is_some_and(|size| sick.len() >= size as usize) {
+        shared.push("that they are all of the group".to_owned());
+    }
+    if shared.is_empty() {
+        return "nothing that is known here".to_owned();
+    }
+    shared.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(10_000).unwrap()
+    }
+
+    /// One sighting a minute, the newest now, in zones a and b by turns.
+    fn sick(count: i64) -> Vec<Sighting> {
+        (0..count)
+            .map(|n| Sighting {
+                instance: InstanceId::new(format!("i-{n:08x}")).unwrap(),
+                at: Timestamp::from_second(10_000 - n * 10).unwrap(),
+                zone: if n % 2 == 0 { "a" } else { "b" }.to_owned(),
+                image: "ami-1".to_owned(),
+                launch_template_version: None,
+            })
+            .collect()
+    }
+
+    fn code(symptom: Symptom, sick: &[Sighting], size: Option<u32>) -> Option<&'static str> {
+        judge(symptom, sick, size, now(), &Policy::default()).map(|reason| reason.code())
+    }
+
+    #[test]
+    fn three_and_a_third_of_the_group_are_correlated() {
+        let correlated = Some("correlated-failure");
+        for (count, size, expected) in [
+            (1, Some(1), None),
+            (2, Some(2), None),
+            (3, Some(3), correlated),
+            (3, Some(10), correlated),
+            (3, Some(11), None),
+            (4, Some(13), correlated),
+            (29, Some(1_000), None),
+            (30, Some(1_000), correlated),
+            (2, None, None),
+            (3, None, correlated),
+        ] {
+            assert_eq!(
+                code(Symptom::DiskFull, &sick(count), size),
+                expected,
+                "{count} of {size:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_instance_counts_once_and_only_for_a_while() {
+        let mut same = sick(3);
+        same[2].instance = same[1].instance.clone();
+        assert_eq!(code(Symptom::DiskFull, &same, Some(3)), None);
+        let mut old = sick(3);
+        old[2].at = Timestamp::from_second(10_000 - 600).unwrap();
+        assert_eq!(code(Symptom::DiskFull, &old, Some(3)), None);
+    }
+
+    #[test]
+    fn high_cpu_on_most_of_a_group_is_load() {
+        let load = Some("load-not-fault");
+        assert_eq!(code(Symptom::HighCpu, &sick(3), Some(5)), load);
+        assert_eq!(code(Symptom::HighCpu, &sick(3), Some(6)), Some("correlated-failure"));
+        assert_eq!(code(Symptom::MemoryPressure, &sick(3), Some(5)), Some("correlated-failure"));
+    }
+
+    #[test]
+    fn what_they_share_is_named() {
+        let shared = |sick: &[Sighting], size| {
+            let sick: Vec<&Sighting> = sick.iter().collect();
+            shared(&sick, size)
+        };
+        assert_eq!(shared(&sick(4), Some(10)), "image ami-1");
+        assert_eq!(shared(&sick(4), Some(4)), "image ami-1, that they are all of the group");
+        let mut alike = sick(4);
+        for (n, sighting) in alike.iter_mut().enumerate() {
+            sighting.image = n.to_string();
+        }
+        assert_eq!(shared(&alike, Some(10)), "nothing that is known here");
+        for sighting in &mut alike {
+            sighting.zone = "a".to_owned();
+            sighting.launch_template_version = Some("7".to_owned());
+        }
+        assert_eq!(shared(&alike, None), "zone a, launch template version 7");
+    }
+}

@@ -1,0 +1,551 @@
+//! The fourth room: what must be refused, whatever was decided. Each guard is
+//! a pure function from what is known to a reason, or none. A fact that a
+//! guard needs and cannot have is a refusal: guards fail closed.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::action::Action;
+use crate::model::alarm::{Alarm, Evidence, Symptom};
+use crate::model::ids::{GroupName, IncidentId, InstanceId};
+use crate::model::incident::{Found, Incident, Rung, Standby};
+use crate::model::pause::Pause;
+use crate::model::policy::OptIn;
+use crate::model::policy::{Mode, Policy};
+use crate::model::pool::{Pool, PoolBook};
+use crate::model::reason::Reason;
+use crate::model::unknown::Gap;
+use crate::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
+use crate::plan::correlation;
+use crate::plan::decide::Decision;
+use crate::ports::look::{Group, Instance, InstanceState};
+
+/// What may be done, exactly: nothing is left to choose while acting. Only
+/// [`clear`] and [`clear_climb`] make one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cleared {
+    rung: Rung,
+    standby: Option<Standby>,
+    group: Option<GroupName>,
+    place: Option<Place>,
+    because: Vec<Reason>,
+}
+
+/// A place in a disruption budget that was free when it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose budget.
+    pub pool: Pool,
+    /// Which place: 0 is the first.
+    pub number: u32,
+}
+
+impl Cleared {
+    /// The rung to carry out.
+    pub fn rung(&self) -> Rung {
+        self.rung
+    }
+
+    /// How the instance leaves service first, if it has to.
+    pub fn standby(&self) -> Option<Standby> {
+        self.standby
+    }
+
+    /// The instance's group, if it has one.
+    pub fn group(&self) -> Option<&GroupName> {
+        self.group.as_ref()
+    }
+
+    /// The place in the pool's disruption budget that has to be taken with the
+    /// claim; `None` for what disrupts nobody.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// The first call of what was cleared.
+    pub fn first_action(&self) -> Action {
+        match (self.rung, self.standby) {
+            (Rung::Cleanup, _) => Action::Clean,
+            (Rung::Reboot, Some(standby)) => Action::LeaveService(standby),
+            (Rung::Reboot, None) => Action::Reboot,
+            (Rung::Replace, _) => Action::Replace,
+        }
+    }
+
+    /// Why this rung.
+    pub fn because(&self) -> &[Reason] {
+        &self.because
+    }
+}
+
+/// "Held, because ...": a success with reasons, never an error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// The rung that would have been carried out.
+    pub rung: Option<Rung>,
+    /// Why it was not. Never empty.
+    pub because: Vec<Reason>,
+    /// Whether a person has to take over, because no rung was available.
+    pub handed_over: bool,
+    /// Whether everything in the way may pass by itself.
+    pub passes: bool,
+}
+
+impl Refusal {
+    /// `rung` is held back for `reason`, which may pass by itself.
+    pub fn for_now(rung: Rung, reason: Reason) -> Self {
+        Self { rung: Some(rung), because: vec![reason], handed_over: false, passes: true }
+    }
+}
+
+/// What a guard may look at, whether an alarm asks or an open incident.
+struct Case<'a> {
+    instance: &'a InstanceId,
+    symptom: Symptom,
+    facts: &'a Facts,
+    policy: &'a Policy,
+    rung: Option<Rung>,
+    watched: usize,
+    observe: bool,
+    found: Option<&'a Found>,
+    rests_until: Option<Timestamp>,
+    incident: Option<&'a IncidentId>,
+}
+
+impl Case<'_> {
+    fn is_disruptive(&self) -> bool {
+        self.rung.is_some_and(Rung::is_disruptive)
+    }
+}
+
+/// The guards of a new alarm, in the order their reasons are told.
+const ALARM_GUARDS: [fn(&Alarm, &Case<'_>) -> Option<Reason>; 6] =
+    [muted, suppressed, fresh, measured, not_a_duplicate, no_other_incident];
+
+/// The guards of every action, in the order their reasons are told.
+const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 12] = [
+    opted_in,
+    running,
+    in_service,
+    one_instance,
+    not_paused,
+    rested,
+    nobody_in_session,
+    nobody_present,
+    fit_for_disruption,
+    not_correlated,
+    enough_healthy,
+    not_observing,
+];
+
+/// Lets what was decided about an alarm pass, or refuses it with every reason
+/// there is.
+pub fn clear(
+    decision: Decision,
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Cleared, Refusal> {
+    let case = case_of(alarm, &decision, facts, policy);
+    let refused = ALARM_GUARDS.iter().filter_map(|guard| guard(alarm, &case));
+    let refused = refused.chain(GUARDS.iter().filter_map(|guard| guard(&case))).collect();
+    pass(decision, refused, &case)
+}
+
+/// Whether nothing stands in the way but what may pass by itself and the wish to
+/// observe: the alarm is meant, and so is the instance.
+pub fn is_ours(alarm: &Alarm, facts: &Facts, policy: &Policy) -> bool {
+    let nothing = Decision::Wait { because: Vec::new() };
+    match clear(nothing, alarm, facts, policy) {
+        Ok(_) => true,
+        Err(refusal) => refusal
+            .because
+            .iter()
+            .all(|reason| reason.passes() || matches!(reason, Reason::Observing { .. })),
+    }
+}
+
+/// Whether the alarm is meant, but for an incident that holds its instance, and
+/// for where the instance is meanwhile.
+pub fn waits_its_turn(alarm: &Alarm, facts: &Facts, policy: &Policy) -> bool {
+    let nothing = Decision::Wait { because: Vec::new() };
+    clear(nothing, alarm, facts, policy).err().is_none_or(|refusal| {
+        refusal.because.iter().all(|reason| {
+            let by_the_other = matches!(
+                reason,
+                Reason::IncidentOpen { .. }
+                    | Reason::NotInService { .. }
+                    | Reason::NotRunning { .. }
+            );
+            by_the_other || reason.passes()
+        })
+    })
+}
+
+fn case_of<'a>(
+    alarm: &'a Alarm,
+    decision: &Decision,
+    facts: &'a Facts,
+    policy: &'a Policy,
+) -> Case<'a> {
+    Case {
+        instance: &alarm.instance_id,
+        symptom: alarm.symptom,
+        facts,
+        policy,
+        rung: decision.rung(),
+        watched: alarm.watched,
+        observe: alarm.observe,
+        found: None,
+        rests_until: rests_until(facts, policy),
+        incident: None,
+    }
+}
+
+/// Until when the instance is left alone after the last incident in which
+/// anything was done.
+pub(crate) fn rests_until(facts: &Facts, policy: &Policy) -> Option<Timestamp> {
+    let latest = facts.latest()?;
+    if latest.holds(facts.observed_at) {
+        return None; // It has not ended.
+    }
+    if latest.attempts.is_empty() {
+        return latest.rests_until;
+    }
+    Some(latest.ended_at().unwrap_or(latest.expires_at) + policy.cooldown)
+}
+
+/// Lets the next rung of an open incident pass, or refuses it.
+pub fn clear_climb(
+    decision: Decision,
+    incident: &Incident,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Cleared, Refusal> {
+    let case = Case {
+        instance: &incident.instance_id,
+        symptom: incident.symptom,
+        facts,
+        policy,
+        rung: decision.rung(),
+        watched: incident.seen.watched,
+        observe: false,
+        found: incident.found.as_ref(),
+        rests_until: incident.rests_until,
+        incident: Some(&incident.id),
+    };
+    let refused = GUARDS.iter().filter_map(|guard| guard(&case)).collect();
+    // What we began is ours to hand over, whatever has become of the instance.
+    let no_rung_left = matches!(decision, Decision::HandOver { .. });
+    pass(decision, refused, &case)
+        .map_err(|refusal| Refusal { handed_over: no_rung_left, ..refusal })
+}
+
+fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cleared, Refusal> {
+    let (rung, standby, because, handed_over) = match decision {
+        Decision::Act { rung, standby, because } => (Some(rung), standby, because, false),
+        Decision::Wait { because } => (None, None, because, false),
+        Decision::HandOver { because } => (None, None, because, true),
+    };
+    if refused.is_empty() {
+        let Some(rung) = rung else {
+            let passes = !handed_over && because.first().is_some_and(Reason::passes);
+            return Err(Refusal { rung, because, handed_over, passes });
+        };
+        let group = case.facts.group_name().cloned();
+        return match free_slot(case) {
+            Ok(place) => Ok(Cleared { rung, standby, group, place, because }),
+            Err(reason) => {
+                let passes = reason.passes();
+                let because = std::iter::once(reason).chain(because).collect();
+                Err(Refusal { rung: Some(rung), because, handed_over, passes })
+            }
+        };
+    }
+    // A guard's reason outranks "no rung is left": nobody needs to take over
+    // what is not ours to touch.
+    let passes = refused.iter().all(Reason::passes);
+    let mut all = Vec::new();
+    for reason in refused.into_iter().chain(because) {
+        if !all.contains(&reason) {
+            all.push(reason);
+        }
+    }
+    Err(Refusal { rung, because: all, handed_over: false, passes })
+}
+
+/// The instance, or the reason why nothing about it is known.
+fn instance<'a>(case: &Case<'a>) -> Result<&'a Instance, Reason> {
+    match &case.facts.instance {
+        Fact::Known(Some(instance)) => Ok(instance),
+        Fact::Known(None) => Err(Reason::InstanceMissing),
+        Fact::Unknown(gap) => Err(Reason::FactUnknown(gap.clone())),
+    }
+}
+
+/// Only an instance whose owner opted in is ever touched.
+fn opted_in(case: &Case<'_>) -> Option<Reason> {
+    match instance(case).map(|instance| OptIn::of(&instance.tags)) {
+        Ok(OptIn::Enabled | OptIn::Observe) => None,
+        Ok(OptIn::No(found)) => Some(Reason::NotOptedIn { found }),
+        Err(reason) => Some(reason),
+    }
+}
+
+/// Muting stops alarm actions but not `EventBridge`, so it is honoured here.
+fn muted(alarm: &Alarm, _case: &Case<'_>) -> Option<Reason> {
+    let muted = alarm.muted.as_ref()?;
+    Some(Reason::Muted { by: muted.by.clone() })
+}
+
+/// Suppression, like muting, does not stop `EventBridge`.
+fn suppressed(alarm: &Alarm, _case: &Case<'_>) -> Option<Reason> {
+    let by = alarm.suppressed_by.clone()?;
+    Some(Reason::Suppressed { by })
+}
+
+/// An old alarm says nothing about now: queues and mute windows release them
+/// hours later.
+fn fresh(alarm: &Alarm, case: &Case<'_>) -> Option<Reason> {
+    let age = case.facts.observed_at.duration_since(alarm.changed_at);
+    if age > case.policy.stale_after {
+        Some(Reason::Stale { age })
+    } else if age < SignedDuration::ZERO - case.policy.clock_skew {
+        Some(Reason::FromTheFuture { ahead: SignedDuration::ZERO - age })
+    } else {
+        None
+    }
+}
+
+/// An alarm without a datapoint, or one whose sense cannot be told, moves
+/// nothing.
+fn measured(alarm: &Alarm, _case: &Case<'_>) -> Option<Reason> {
+    match &alarm.evidence {
+        Evidence::Measured { .. } | Evidence::Asked => None,
+        Evidence::Nothing { why } => Some(Reason::Unmeasured { why: why.clone() }),
+        Evidence::Unclear { why } => Some(Reason::Unclear { why: why.clone() }),
+    }
+}
+
+/// Whatever is stopped, stopping or gone is somebody else's doing.
+fn running(case: &Case<'_>) -> Option<Reason> {
+    match &instance(case).ok()?.state {
+        InstanceState::Running => None,
+        InstanceState::Not(state) => Some(Reason::NotRunning { state: state.clone() }),
+    }
+}
+
+/// A member that its group is moving in or out is the group's to handle.
+fn in_service(case: &Case<'_>) -> Option<Reason> {
+    match &case.facts.membership {
+        Fact::Unknown(gap) => Some(Reason::FactUnknown(gap.clone())),
+        Fact::Known(Some(membership)) if membership.lifecycle != "InService" => {
+            Some(Reason::NotInService { lifecycle: membership.lifecycle.clone() })
+        }
+        Fact::Known(_) => None,
+    }
+}
+
+/// Nothing disruptive on one of several suspects. A cleanup looks first and
+/// leaves a healthy host alone.
+fn one_instance(case: &Case<'_>) -> Option<Reason> {
+    (case.is_disruptive() && case.watched > 1)
+        .then_some(Reason::WhichInstance { watched: case.watched })
+}
+
+/// One transition is answered once, however often it is delivered.
+fn not_a_duplicate(alarm: &Alarm, case: &Case<'_>) -> Option<Reason> {
+    match &case.facts.history {
+        Fact::Unknown(gap) => Some(Reason::FactUnknown(gap.clone())),
+        Fact::Known(history) => {
+            let latest = history.latest.as_ref()?;
+            latest
+                .answers(&alarm.transition_id())
+                .then(|| Reason::DuplicateDelivery { incident: latest.id.clone() })
+        }
+    }
+}
+
+/// One incident per instance at a time, whatever the symptom.
+fn no_other_incident(alarm: &Alarm, case: &Case<'_>) -> Option<Reason> {
+    let Fact::Known(history) = &case.facts.history else {
+        return None; // `not_a_duplicate` refuses already.
+    };
+    let latest = history.latest.as_ref()?;
+    let another = !latest.answers(&alarm.transition_id());
+    (another && latest.holds(case.facts.observed_at))
+        .then(|| Reason::IncidentOpen { incident: latest.id.clone(), symptom: latest.symptom })
+}
+
+/// A person's word stops whatever is new.
+fn not_paused(case: &Case<'_>) -> Option<Reason> {
+    let history = match &case.facts.history {
+        Fact::Unknown(gap) => return Some(Reason::FactUnknown(gap.clone())),
+        Fact::Known(history) => history,
+    };
+    let group = case.facts.group_name();
+    let in_force = history.pauses.iter().filter(|pause| pause.is_in_force(case.facts.observed_at));
+    let covers = |pause: &&Pause| pause.scope.covers(case.instance, group, case.symptom);
+    // The one that holds longest tells when it goes on.
+    let pause = in_force.filter(covers).max_by_key(|pause| pause.until)?;
+    Some(Reason::Paused { pause: pause.clone() })
+}
+
+/// What was done a short while ago is given time to show, so that no loop of
+/// repairs hides the cause.
+fn rested(case: &Case<'_>) -> Option<Reason> {
+    let until = case.rests_until?;
+    (case.facts.observed_at < until).then_some(Reason::CoolingDown { until })
+}
+
+/// What was read for a disruption, or why nothing is known.
+fn read<'a, T>(
+    case: &'a Case<'_>,
+    fact: impl FnOnce(&'a DisruptionFact) -> Option<&'a Fact<T>>,
+) -> Result<&'a T, Reason> {
+    match fact(&case.facts.disruption) {
+        Some(Fact::Known(value)) => Ok(value),
+        Some(Fact::Unknown(gap)) => Err(Reason::FactUnknown(gap.clone())),
+        None => Err(Reason::FactUnknown(Gap {
+            call: "dynamodb:BatchGetItem",
+            why: "what a disruption asks about was not read".to_owned(),
+        })),
+    }
+}
+
+fn pool_book<'a>(case: &'a Case<'_>) -> Result<&'a PoolBook, Reason> {
+    read(case, |facts| match facts {
+        DisruptionFact::Read { pool, .. } => Some(pool),
+        DisruptionFact::NotRead => None,
+    })
+}
+
+/// How many members the instance's group wants, `None` outside a group, or the
+/// reason why that is not known.
+fn desired(case: &Case<'_>) -> Result<Option<u32>, Reason> {
+    match (&case.facts.membership, &case.facts.group) {
+        (Fact::Known(None), _) => Ok(None),
+        (_, GroupFact::Read { group: Fact::Known(Some(group)), .. }) => Ok(Some(group.desired)),
+        (Fact::Unknown(gap), _) | (_, GroupFact::Read { group: Fact::Unknown(gap), .. }) => {
+            Err(Reason::FactUnknown(gap.clone()))
+        }
+        (Fact::Known(Some(membership)), GroupFact::Read { group: Fact::Known(None), .. }) => {
+            Err(Reason::GroupMissing { group: membership.group.clone() })
+        }
+        (_, GroupFact::NotRead) => Err(Reason::FactUnknown(Gap {
+            call: "autoscaling:DescribeAutoScalingGroups",
+            why: "the group was not asked about".to_owned(),
+        })),
+    }
+}
+
+/// The last guard: no more members are out of service through us than the pool's
+/// budget. Gives the place that a disruption has to take, the incident's own if
+/// it holds one, and `None` for what disrupts nobody. The write that takes it has
+/// the last word.
+fn free_slot(case: &Case<'_>) -> Result<Option<Place>, Reason> {
+    if !case.is_disruptive() {
+        return Ok(None);
+    }
+    let book = pool_book(case)?;
+    let desired = desired(case)?.unwrap_or(0);
+    let Some(pool) = case.facts.pool() else { return Ok(None) };
+    let budget = pool.budget(desired, case.policy);
+    let now = case.facts.observed_at;
+    let own = book.held(now).find(|lease| Some(&lease.incident) == case.incident);
+    match own.map(|lease| lease.place).or_else(|| book.free_slot(budget, now)) {
+        Some(number) => Ok(Some(Place { pool, number })),
+        None => Err(Reason::BudgetSpent { pool, budget }),
+    }
+}
+
+/// Whoever took the others out of service: so many must be left that this one
+/// can be spared.
+fn enough_healthy(case: &Case<'_>) -> Option<Reason> {
+    if !case.is_disruptive() {
+        return None;
+    }
+    let GroupFact::Read { group: Fact::Known(Some(group)), .. } = &case.facts.group else {
+        return None; // `not_correlated` refuses where it matters.
+    };
+    let Fact::Known(Some(membership)) = &case.facts.membership else { return None };
+    let itself = u32::from(membership.healthy && membership.lifecycle == "InService");
+    let others = group.healthy_in_service.saturating_sub(itself);
+    let needed = healthy_needed(group, &membership.group, case.policy);
+    (others < needed).then_some(Reason::TooFewHealthy { others, needed })
+}
+
+/// How many other members must be healthy: what the budget leaves, or what the
+/// group's own instance maintenance policy asks for, but never all of them. A
+/// policy of 100 % means that the group launches before it terminates, and
+/// says nothing against a reboot.
+fn healthy_needed(group: &Group, name: &GroupName, policy: &Policy) -> u32 {
+    let budget = Pool::Group(name.clone()).budget(group.desired, policy);
+    let left = group.desired.saturating_sub(budget);
+    let by_policy = group.maintenance.map_or(0, |(least, _)| {
+        let needed = (u64::from(group.desired) * u64::from(least)).div_ceil(100);
+        u32::try_from(needed).unwrap_or(u32::MAX)
+    });
+    left.max(by_policy).min(group.desired.saturating_sub(1))
+}
+
+/// What many members suffer from at once is not mended by disrupting them.
+fn not_correlated(case: &Case<'_>) -> Option<Reason> {
+    if !case.is_disruptive() {
+        return None;
+    }
+    let (book, size) = match (pool_book(case), desired(case)) {
+        (Ok(book), Ok(size)) => (book, size),
+        (Err(reason), _) | (_, Err(reason)) => return Some(reason),
+    };
+    correlation::judge(case.symptom, &book.sick, size, case.facts.observed_at, case.policy)
+}
+
+/// Nobody's session is torn down under them.
+fn nobody_in_session(case: &Case<'_>) -> Option<Reason> {
+    if !case.is_disruptive() {
+        return None;
+    }
+    let sessions = read(case, |facts| match facts {
+        DisruptionFact::Read { sessions, .. } => Some(sessions),
+        DisruptionFact::NotRead => None,
+    });
+    match sessions {
+        Ok(0) => None,
+        Ok(count) => Some(Reason::PersonPresent { count: *count as u64 }),
+        Err(reason) => Some(reason),
+    }
+}
+
+/// Nobody's shell is torn from under them. What is not known here is not
+/// asked of a host that cannot answer: the host's own report is the source.
+fn nobody_present(case: &Case<'_>) -> Option<Reason> {
+    let count = case.found?.persons?;
+    (case.is_disruptive() && count > 0).then_some(Reason::PersonPresent { count })
+}
+
+/// A host that installs packages or could not mount its disks again is not
+/// disrupted.
+fn fit_for_disruption(case: &Case<'_>) -> Option<Reason> {
+    let found = case.found?;
+    let rung = case.rung?;
+    if rung.is_disruptive() && found.packages_busy == Some(true) {
+        return Some(Reason::UnfitForReboot { why: "packages are being installed" });
+    }
+    (rung == Rung::Reboot && found.fstab_ok == Some(false))
+        .then_some(Reason::UnfitForReboot { why: "fstab has a line that cannot be mounted" })
+}
+
+/// Observation, asked for by the tag, the deployment or the request.
+fn not_observing(case: &Case<'_>) -> Option<Reason> {
+    let tag = instance(case).is_ok_and(|instance| OptIn::of(&instance.tags) == OptIn::Observe);
+    let asked_by = if tag {
+        "the instance's tag"
+    } else if case.policy.mode == Mode::Observe {
+        "REMEDY_MODE"
+    } else if case.observe {
+        "the request"
+    } else {
+        return None;
+    };
+    Some(Reason::Observing { asked_by })
+}

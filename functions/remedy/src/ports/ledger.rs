@@ -1,0 +1,108 @@
+//! Keeping incidents, pools and repeats.
+
+use crate::model::alarm::Symptom;
+use crate::model::ids::{GroupName, InstanceId};
+use crate::model::incident::Incident;
+use crate::model::pause::{Pause, Scope};
+use crate::model::pool::{Lease, Pool, Sighting};
+use crate::model::repeats::{Occurrence, Occurrences};
+use crate::model::unknown::Gap;
+use jiff::Timestamp;
+
+/// Keeps incidents.
+pub trait Ledger {
+    /// Writes a new incident in one conditional write, which succeeds only if
+    /// the ledger holds no incident of the instance, or one that neither
+    /// [answers](Incident::answers) the same action nor still
+    /// [holds](Incident::holds) the instance. A write that finds itself, since
+    /// the answer of an earlier try was lost, has succeeded.
+    /// If the incident has a lease, its place in the pool's budget is taken in
+    /// the same transaction: both, or neither.
+    async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, Gap>;
+
+    /// Writes a later state of an open incident in one conditional write, which
+    /// succeeds only over the version before it. `false` if another writer won.
+    async fn record(&self, incident: &Incident) -> Result<bool, Gap>;
+
+    /// Ends an incident, under the same condition: it stays as a row of its own
+    /// for 90 days, and its successor, if there is one, takes its place. All of
+    /// it, or nothing.
+    async fn end(&self, ended: &Incident, successor: Option<&Incident>) -> Result<bool, Gap>;
+
+    /// Like [`record`](Self::record), and takes the place of the incident's
+    /// lease in the same transaction, if nobody holds it at `now`.
+    async fn record_with_lease(&self, incident: &Incident, now: Timestamp) -> Result<Leased, Gap>;
+
+    /// Gives a place in a pool's budget back, if it is still held. Done twice
+    /// it is done once.
+    async fn release(&self, lease: &Lease) -> Result<(), Gap>;
+
+    /// Notes that a member of `pool` shows `symptom`, once for each time window,
+    /// and gives all that are noted in that window.
+    async fn note_sick(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        sighting: &Sighting,
+    ) -> Result<Vec<Sighting>, Gap>;
+
+    /// Sets a pause, over one of the same scope, and forgets those that ended
+    /// before it was set. Gives all there are now.
+    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, Gap>;
+
+    /// Lifts the pause of `scope`, if there is one. Gives all that are left.
+    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, Gap>;
+
+    /// Every pause there is, those that have ended too.
+    async fn pauses(&self) -> Result<Vec<Pause>, Gap>;
+
+    /// Counts one more telling in its window, atomically, and gives how many
+    /// there are. Counted again by the same it stays the window's first, if it
+    /// was.
+    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, Gap>;
+
+    /// Notes that the member `instance` of `group` is being replaced for `symptom`.
+    async fn note_replacement(
+        &self,
+        group: &GroupName,
+        symptom: Symptom,
+        instance: &InstanceId,
+        at: Timestamp,
+    ) -> Result<(), Gap>;
+
+    /// The open incidents that are due at `now`, longest due first, at most
+    /// `limit`: one query, which reads nothing that is not due.
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, Gap>;
+}
+
+/// What is due.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Due {
+    /// The incidents, longest due first.
+    pub incidents: Vec<Incident>,
+    /// What is due and cannot be read, such as what a newer version has written.
+    /// It stays due, and is nobody else's trouble.
+    pub unreadable: Vec<Gap>,
+}
+
+/// What became of a claim's write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recorded {
+    /// It is written, and ours.
+    New,
+    /// Another incident stands in its place.
+    Already(Box<Incident>),
+    /// The place in the pool's budget went to another incident.
+    SlotTaken,
+}
+
+/// What became of a write that takes a place in a pool's budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leased {
+    /// Both are written.
+    Won,
+    /// Another writer had the incident first.
+    Outrun,
+    /// The place went to another incident.
+    SlotTaken,
+}

@@ -1,0 +1,223 @@
+//! Reading the world: one verb for each call, beside the types of its answer.
+
+use crate::model::alarm::{AlarmState, Symptom};
+use crate::model::ids::{CommandId, GroupName, InstanceId};
+use crate::model::incident::Incident;
+use crate::model::pause::Pause;
+use crate::model::pool::{Pool, PoolBook};
+use crate::model::series::Series;
+
+use crate::model::unknown::Gap;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// An EC2 instance, from `ec2:DescribeInstances`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Its state.
+    pub state: InstanceState,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its Availability Zone.
+    pub zone: String,
+    /// The image it was started from.
+    pub image: String,
+    /// Its type, such as `m7g.large`.
+    pub instance_type: String,
+    /// Whether its root device is an EBS volume. An instance-store root is
+    /// lost with the instance.
+    pub root_is_ebs: bool,
+    /// The family of its operating system.
+    pub platform: Platform,
+}
+
+/// The states of an instance (EC2 API reference, `InstanceState`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InstanceState {
+    /// `running`
+    Running,
+    /// Any other state, as EC2 names it.
+    Not(String),
+}
+
+/// The family of an operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// What our cleanup scripts are written for.
+    Linux,
+    /// Windows, which they are not.
+    Windows,
+}
+
+/// Status checks, from `ec2:DescribeInstanceStatus`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusChecks {
+    /// The host under the instance is impaired: a reboot stays on that host.
+    pub system_impaired: bool,
+    /// The instance itself does not answer the check.
+    pub instance_impaired: bool,
+    /// Whether the application on it fails the check its owner has set up;
+    /// `None` where no such check counts (EC2 user guide, "Application status
+    /// checks").
+    pub application_impaired: Option<bool>,
+    /// What AWS is going to do to the instance, if it is not done.
+    pub scheduled: Option<ScheduledEvent>,
+}
+
+impl StatusChecks {
+    /// Whether the instance and its host pass.
+    pub fn pass(&self) -> bool {
+        !self.system_impaired && !self.instance_impaired
+    }
+}
+
+/// Something AWS is going to do to an instance: reboot, stop or retire it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledEvent {
+    /// What, in EC2's words, such as `instance-retirement`.
+    pub code: String,
+    /// The earliest time, if it is told.
+    pub not_before: Option<Timestamp>,
+}
+
+/// An SSM agent, from `ssm:DescribeInstanceInformation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// The service takes the agent for connected (`PingStatus` is `Online`).
+    pub online: bool,
+    /// When it last pinged. `Online` outlives the agent by minutes.
+    pub last_ping: Option<Timestamp>,
+    /// The platform the agent reports.
+    pub platform: Option<Platform>,
+}
+
+/// A place in a group, from `autoscaling:DescribeAutoScalingInstances`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The group.
+    pub group: GroupName,
+    /// The lifecycle state, as Auto Scaling names it, such as `InService`.
+    pub lifecycle: String,
+    /// Whether the group takes the instance for healthy.
+    pub healthy: bool,
+    /// The launch template version the instance was started from.
+    pub launch_template_version: Option<String>,
+}
+
+/// A group, from `autoscaling:DescribeAutoScalingGroups`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The least capacity it may have.
+    pub min: u32,
+    /// The most capacity it may have.
+    pub max: u32,
+    /// The capacity it wants.
+    pub desired: u32,
+    /// Members that are `InService` and healthy.
+    pub healthy_in_service: u32,
+    /// Kinds of health check, such as `EC2`, `ELB`, in upper case.
+    pub health_checks: BTreeSet<String>,
+    /// Processes that are suspended, such as `Launch`.
+    pub suspended: BTreeSet<String>,
+    /// The instance maintenance policy: least and most healthy capacity during
+    /// a replacement, in percent of desired.
+    pub maintenance: Option<(u32, u32)>,
+}
+
+/// What the ledger holds about an instance.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct History {
+    /// The newest incident, open or closed.
+    pub latest: Option<Incident>,
+    /// Every pause there is, those that have ended too.
+    pub pauses: Vec<Pause>,
+}
+
+/// An SSM command on one instance, from `ssm:GetCommandInvocation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Whether it has ended, well or badly.
+    pub ended: bool,
+    /// The fine status, such as `ExecutionTimedOut`, without spaces.
+    pub status: String,
+    /// The script's exit code, once there is one.
+    pub exit_code: Option<i32>,
+    /// The first 24,000 characters of its output.
+    pub stdout: String,
+    /// The first 8,000 characters of its errors.
+    pub stderr: String,
+}
+
+/// One value of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Datapoint {
+    /// The beginning of its period.
+    pub at: Timestamp,
+    /// Its value, in the metric's own unit.
+    pub value: f64,
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Not(state) => state,
+        })
+    }
+}
+
+/// Reads the world. Every verb is one call.
+pub trait Look {
+    /// `ec2:DescribeInstances`; `None` if there is no such instance.
+    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, Gap>;
+    /// `ec2:DescribeInstanceStatus`; `None` while the instance does not run.
+    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, Gap>;
+    /// `ssm:DescribeInstanceInformation`; `None` if no agent registered.
+    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, Gap>;
+    /// `autoscaling:DescribeAutoScalingInstances`; `None` outside a group.
+    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, Gap>;
+    /// `autoscaling:DescribeAutoScalingGroups`; `None` if the group is gone.
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>, Gap>;
+    /// `autoscaling:DescribeInstanceRefreshes`: the status of one that is not
+    /// finished.
+    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap>;
+    /// `dynamodb:BatchGetItem`: what the ledger holds about the instance.
+    async fn history(&self, id: &InstanceId) -> Result<History, Gap>;
+    /// `dynamodb:BatchGetItem`: what the ledger holds about `pool` and
+    /// `symptom` at `now`. However many members the pool has, it answers a
+    /// bounded number of rows of bounded size.
+    async fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Result<PoolBook, Gap>;
+    /// `ssm:DescribeSessions`: how many sessions are open on the instance.
+    async fn sessions(&self, id: &InstanceId) -> Result<usize, Gap>;
+    /// `ec2:DescribeInstanceTypes`: whether instances of the type have disks of
+    /// their own, which are lost with them.
+    async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap>;
+    /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
+    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap>;
+    /// `ssm:ListCommandInvocations`: the newest command on `instance` with that
+    /// comment, of those sent after `since`.
+    async fn command_of(
+        &self,
+        comment: &str,
+        instance: &InstanceId,
+        since: Timestamp,
+    ) -> Result<Option<CommandId>, Gap>;
+    /// `ec2:GetConsoleOutput`: what the instance's serial console showed last, at
+    /// most 64 KB; `None` if nothing. Of instances that have no live console it
+    /// is what was kept of the last boot, by a second call.
+    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, Gap>;
+    /// `cloudwatch:GetMetricData`: the values of `series` from `since` until
+    /// `until`, one a minute or as often as there are any, oldest first.
+    async fn datapoints(
+        &self,
+        series: &Series,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Datapoint>, Gap>;
+    /// `cloudwatch:DescribeAlarms`: the state of the alarm by that name; `None`
+    /// if there is none, or if it does not know its state.
+    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, Gap>;
+}

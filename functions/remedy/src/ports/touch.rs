@@ -1,0 +1,87 @@
+//! Changing the world: one verb for each call.
+
+use crate::model::alarm::Symptom;
+use crate::model::diagnostics::Destination;
+use crate::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
+use crate::model::incident::{FailureKind, Standby};
+use crate::model::unknown::Gap;
+use jiff::SignedDuration;
+
+/// Changes the world. Every verb is one call.
+pub trait Touch {
+    /// `ssm:SendCommand` with the function's own document to one instance.
+    async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, CallError>;
+    /// The same document, told to look only and to give what it finds off the
+    /// host, within so much time.
+    async fn gather(
+        &self,
+        order: &CleanupOrder,
+        within: SignedDuration,
+    ) -> Result<CommandId, CallError>;
+    /// `s3:PutObject`: keeps a text as evidence.
+    async fn keep(&self, destination: &Destination, text: &str) -> Result<(), CallError>;
+    /// `ec2:RebootInstances` of one instance. Never repeated on doubt.
+    async fn reboot(&self, instance: &InstanceId) -> Result<(), CallError>;
+    /// `autoscaling:SetInstanceHealth`: the group replaces the instance the
+    /// way its maintenance policy says. Never repeated on doubt.
+    async fn replace(&self, instance: &InstanceId) -> Result<(), CallError>;
+    /// `autoscaling:EnterStandby`: the instance leaves service and its group
+    /// stops judging its health.
+    async fn leave_service(
+        &self,
+        instance: &InstanceId,
+        group: &GroupName,
+        standby: Standby,
+    ) -> Result<(), CallError>;
+    /// `autoscaling:ExitStandby`: the instance comes back into service.
+    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), CallError>;
+}
+
+/// What the document of a symptom is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CleanupOrder {
+    /// The host.
+    pub instance: InstanceId,
+    /// The command's comment, by which it can be found.
+    pub comment: String,
+    /// Whose document to send.
+    pub symptom: Symptom,
+    /// What the document of the symptom needs to know.
+    pub relief: Relief,
+    /// Where the host sends its evidence, before it changes anything.
+    pub evidence: Option<Destination>,
+}
+
+/// What each symptom's document needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relief {
+    /// Free space on one file system.
+    Disk {
+        /// The file system of the alarm.
+        mount: MountPoint,
+        /// Stop at this share of used space.
+        target_percent: u8,
+    },
+    /// Restart the unit that holds the memory, if it is one of these.
+    Memory {
+        /// Units that may be restarted.
+        units: Vec<UnitName>,
+    },
+    /// Calm the process that burns the processor; restart it if it is one of
+    /// these.
+    Cpu {
+        /// Units that may be restarted.
+        units: Vec<UnitName>,
+    },
+}
+
+/// A call that did not answer with success.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{gap}")]
+pub struct CallError {
+    /// The call and what it said.
+    pub gap: Gap,
+    /// How AWS said no, so that nothing happened. `None` if the answer was lost
+    /// and it may have happened.
+    pub kind: Option<FailureKind>,
+}

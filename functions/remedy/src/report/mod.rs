@@ -1,0 +1,15 @@
+//! Speaks: what an alarm came to, in every rendering.
+
+pub mod outcome;
+
+mod quote;
+
+mod wording;
+
+mod json;
+
+mod mail;
+
+mod chat;
+
+pub mod notify;

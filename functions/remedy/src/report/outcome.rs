@@ -1,0 +1,336 @@
+//! What one alarm came to. One value, several renderings: the function's
+//! answer, the log line, the entry in the incident's row and the notification
+//! all show this.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::model::alarm::{Alarm, Symptom};
+use crate::model::diagnostics::Diagnostics;
+use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId};
+use crate::model::incident::{Entry, Incident, Rung, Stage};
+use crate::model::reason::Reason;
+use crate::model::repeats::{Occurrence, Repeats};
+use crate::model::seen::Seen;
+use crate::model::unknown::Gap;
+use crate::observe::facts::Facts;
+use crate::ports::tell::Told;
+
+/// How an alarm ended, for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A rung was carried out: asked for, not yet known to have helped.
+    Acted,
+    /// Nothing was done, and `because` says why.
+    Held,
+    /// The trouble is over.
+    Resolved,
+}
+
+impl Outcome {
+    /// The outcome's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acted => "acted",
+            Self::Held => "held",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// What a report asks of people. Subscriptions filter by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Nothing: it goes on by itself, it is over, or only observation was
+    /// asked for.
+    Info,
+    /// Something keeps Remedy from acting, and a person can mend it.
+    Warning,
+    /// A person has the instance now: Remedy does nothing more to it as it is.
+    Critical,
+}
+
+impl Severity {
+    /// The severity's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// What one alarm came to, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The incident the alarm opened, met, or would have opened.
+    pub incident_id: IncidentId,
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// The symptom.
+    pub symptom: Symptom,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The rung that was carried out, or would have been.
+    pub rung: Option<Rung>,
+    /// Whether only observation was asked for.
+    pub observe: bool,
+    /// Why. Never empty.
+    pub because: Vec<Reason>,
+    /// Whether a person has to take over: no rung is left, or the call failed.
+    pub handed_over: bool,
+    /// The instance's group, where that was read.
+    pub group: Option<GroupName>,
+    /// The SSM command that was sent.
+    pub command_id: Option<CommandId>,
+    /// What the host knew, and where that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Diagnostics>,
+    /// The end of what the console showed, where no bucket has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
+    /// What the alarm said.
+    pub seen: Seen,
+    /// When the facts were read.
+    pub at: Timestamp,
+    /// The incident's stage after this, if there is an incident.
+    pub stage: Option<Stage>,
+    /// What comes when, while the incident is open.
+    pub times: Option<Times>,
+    /// What is new, if this opened the incident.
+    pub opened: Option<Opened>,
+    /// The rung that was begun with this.
+    pub begun: Option<Rung>,
+    /// What is said about its repeats, where they are counted.
+    pub repeats: Option<Repeats>,
+    /// Whether people were told: `false` if that failed, and if there was
+    /// nothing worth telling.
+    pub told: bool,
+    /// Why telling people, or their chat, failed, if it did.
+    pub untold: Option<Gap>,
+}
+
+/// What comes when, for an open incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Times {
+    /// The follow-up looks again.
+    pub looks_at: Timestamp,
+    /// The stage is over, and the next step is taken whatever is seen.
+    pub stage_ends_by: Timestamp,
+    /// The incident is over, whatever has become of it.
+    pub ends_by: Timestamp,
+}
+
+impl Times {
+    fn of(incident: &Incident) -> Option<Self> {
+        incident.stage.is_open().then(|| Self {
+            looks_at: incident.due_at,
+            stage_ends_by: (incident.stage_since + incident.stage.deadline())
+                .min(incident.expires_at),
+            ends_by: incident.expires_at,
+        })
+    }
+}
+
+/// What is new about an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Opened {
+    /// The last time something was done about the same symptom: it did not last.
+    pub came_back: Option<CameBack>,
+}
+
+/// A symptom that came back after an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CameBack {
+    /// The action's rung.
+    pub rung: Rung,
+    /// The time since that incident ended.
+    pub after: SignedDuration,
+}
+
+impl Opened {
+    fn of(incident: &Incident) -> Self {
+        let mut newest_first = incident.past.iter().rev();
+        let came_back = newest_first.find_map(|past| {
+            let rung = past.rung.filter(|_| past.symptom == incident.symptom)?;
+            Some(CameBack { rung, after: incident.opened_at.duration_since(past.ended_at) })
+        });
+        Self { came_back }
+    }
+}
+
+/// A report as one line of the log: what a query filters by as fields of their
+/// own, and the whole report beside them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// The incident.
+    pub incident_id: String,
+    /// The instance.
+    pub instance_id: String,
+    /// The symptom's name.
+    pub symptom: &'static str,
+    /// The outcome's name.
+    pub outcome: &'static str,
+    /// The severity's name.
+    pub severity: &'static str,
+    /// The rung's name, or nothing.
+    pub rung: &'static str,
+    /// The group's name, or nothing.
+    pub group: String,
+    /// The reasons' codes, separated by spaces.
+    pub because: String,
+    /// The report as JSON.
+    pub report: String,
+}
+
+impl Report {
+    /// A report about `alarm`, to be filled in: nothing was done.
+    pub fn about(alarm: &Alarm, at: Timestamp) -> Self {
+        Self {
+            incident_id: alarm.incident_id(),
+            instance_id: alarm.instance_id.clone(),
+            symptom: alarm.symptom,
+            outcome: Outcome::Held,
+            rung: None,
+            observe: alarm.observe,
+            because: Vec::new(),
+            handed_over: false,
+            group: None,
+            command_id: None,
+            evidence: None,
+            console: None,
+            seen: Seen::of(alarm),
+            at,
+            stage: None,
+            times: None,
+            opened: None,
+            begun: None,
+            repeats: None,
+            told: false,
+            untold: None,
+        }
+    }
+
+    /// The same, with the group that the facts name.
+    pub fn about_with(alarm: &Alarm, facts: &Facts) -> Self {
+        Self { group: facts.group_name().cloned(), ..Self::about(alarm, facts.observed_at) }
+    }
+
+    /// A report about an incident as it now stands.
+    pub fn of(incident: &Incident, outcome: Outcome, because: Vec<Reason>, at: Timestamp) -> Self {
+        let last = incident.attempts.last();
+        Self {
+            incident_id: incident.id.clone(),
+            instance_id: incident.instance_id.clone(),
+            symptom: incident.symptom,
+            outcome,
+            rung: incident.rung(),
+            observe: false,
+            because,
+            handed_over: matches!(incident.stage, Stage::HandedOver | Stage::Expired),
+            group: incident.group.clone(),
+            command_id: last.and_then(|attempt| attempt.command_id.clone()),
+            evidence: incident.evidence.clone(),
+            console: None,
+            seen: incident.seen.clone(),
+            at,
+            stage: Some(incident.stage),
+            times: Times::of(incident),
+            opened: (incident.opened_at == at).then(|| Opened::of(incident)),
+            begun: last
+                .filter(|last| outcome == Outcome::Acted && last.claimed_at == at)
+                .map(|last| last.rung),
+            repeats: None,
+            told: false,
+            untold: None,
+        }
+    }
+
+    /// What it asks of people.
+    pub fn severity(&self) -> Severity {
+        match self.outcome {
+            Outcome::Held if self.handed_over => Severity::Critical,
+            Outcome::Held if !self.observe && !self.advice().is_empty() => Severity::Warning,
+            Outcome::Acted | Outcome::Held | Outcome::Resolved => Severity::Info,
+        }
+    }
+
+    /// What people can do about what held it: about everything once it is
+    /// theirs, and until then about the first reason, which stands before those
+    /// that only say why the rung was chosen.
+    pub fn advice(&self) -> Vec<&'static str> {
+        let reasons = if self.handed_over { self.because.len() } else { 1 };
+        self.because.iter().take(reasons).filter_map(Reason::advice).collect()
+    }
+
+    /// The reasons' codes, in their order.
+    pub fn codes(&self) -> Vec<&'static str> {
+        self.because.iter().map(Reason::code).collect()
+    }
+
+    /// What this repeats, if it is refused: told `by` somebody. What asks a person
+    /// to look at one instance is never folded.
+    pub fn occurrence(&self, by: String) -> Option<Occurrence> {
+        let first = self.because.first()?;
+        let asks = self.handed_over || matches!(first, Reason::ActionFailed { .. });
+        let refused = self.outcome == Outcome::Held && !asks;
+        let group = self.group.as_ref();
+        refused.then(|| Occurrence::refused(group, self.symptom, first.code(), self.at, by))
+    }
+
+    /// Whether people were told of the same a moment ago.
+    pub fn is_counted_only(&self) -> bool {
+        self.repeats.is_some_and(|repeats| repeats.counted_only)
+    }
+
+    /// Notes what became of telling people.
+    pub fn note_telling(&mut self, told: Told) {
+        self.told = told.people.is_ok();
+        self.untold = told.people.err().or(told.chat.err());
+    }
+
+    /// The report as a line of the log.
+    pub fn log_line(&self) -> LogLine {
+        LogLine {
+            incident_id: self.incident_id.to_string(),
+            instance_id: self.instance_id.to_string(),
+            symptom: self.symptom.name(),
+            outcome: self.outcome.name(),
+            severity: self.severity().name(),
+            rung: self.rung.map_or("", Rung::name),
+            group: self.group.as_ref().map(GroupName::to_string).unwrap_or_default(),
+            because: self.codes().join(" "),
+            report: serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+
+    /// The report as an entry in the row of its incident.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            at: self.at,
+            outcome: self.outcome.name().to_owned(),
+            stage: self.stage,
+            because: self.codes().into_iter().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Whether people should hear of it. What was answered before, what is not
+    /// ours to touch and what somebody silenced on purpose is only logged.
+    pub fn is_news(&self) -> bool {
+        !self.because.iter().any(|reason| {
+            matches!(
+                reason,
+                Reason::NotOptedIn { .. }
+                    | Reason::DuplicateDelivery { .. }
+                    | Reason::IncidentOpen { .. }
+                    | Reason::Queued { .. }
+                    | Reason::Muted { .. }
+                    | Reason::Suppressed { .. }
+                    | Reason::NothingOpen
+            )
+        })
+    }
+}

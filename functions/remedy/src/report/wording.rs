@@ -1,0 +1,273 @@
+//! The words of a notification, in the order people ask for them. Each
+//! rendering shows the same words.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::quote::quote;
+use crate::model::diagnostics::Location;
+use crate::model::incident::{Rung, Stage};
+use crate::model::links::Place;
+use crate::model::reason::Reason;
+use crate::report::outcome::{Outcome, Report};
+
+/// No notification tells more reasons than this; the log has all of them.
+pub(super) const REASONS_MAX: usize = 12;
+
+/// A longer address is left out: an address that is cut leads nowhere.
+const PAGE_BYTES_MAX: usize = 1_000;
+
+/// What a notification says. Everything in it is harmless and bounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wording {
+    /// What was seen, with numbers and units.
+    pub(super) seen: String,
+    /// What was done.
+    pub(super) done: String,
+    /// Why, one reason each.
+    pub(super) why: Vec<String>,
+    /// What happens next, and when.
+    pub(super) next: String,
+    /// What a person should do, one thing each.
+    pub(super) for_you: Vec<String>,
+    /// Pages that show more: what each shows, and its address.
+    pub(super) pages: Vec<(&'static str, String)>,
+}
+
+impl Wording {
+    pub(super) fn of(report: &Report, place: &Place) -> Self {
+        Self {
+            seen: seen(report, place),
+            done: [Some(done(report)), evidence(report)].into_iter().flatten().collect(),
+            why: why(report),
+            next: next(report),
+            for_you: for_you(report),
+            pages: pages(report, place),
+        }
+    }
+}
+
+/// In one line, what became of the alarm.
+pub(super) fn headline(report: &Report) -> String {
+    let what = match (report.outcome, report.rung) {
+        (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Draining) => {
+            "leaving service for a reboot".to_owned()
+        }
+        (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Returning) => {
+            "coming back into service".to_owned()
+        }
+        (Outcome::Acted, Some(rung)) if report.stage == Some(Stage::Gathering) => {
+            format!("gathering evidence before a {rung}")
+        }
+        (Outcome::Acted, Some(rung)) => format!("{rung} asked for"),
+        (Outcome::Resolved, _) => "resolved".to_owned(),
+        _ if report.handed_over => "needs a person".to_owned(),
+        _ => match report.because.first() {
+            Some(reason) => format!("held, {}", reason.code()),
+            None => "held".to_owned(),
+        },
+    };
+    format!("{} on {}: {what}", report.symptom, report.instance_id)
+}
+
+fn seen(report: &Report, place: &Place) -> String {
+    let seen = &report.seen;
+    let mut said =
+        format!("Alarm {} about {} on {}", quote(&seen.alarm), report.symptom, report.instance_id);
+    if let Some(group) = &report.group {
+        // Writing to a String cannot fail.
+        let _ = write!(said, " in group {}", quote(group.as_str()));
+    }
+    let _ = write!(said, " ({}, account {})", place.region, place.account);
+    let _ = write!(said, ", since {}.", day_and_time(seen.changed_at));
+    let untold = report.repeats.map_or(0, |repeats| repeats.untold_before);
+    if untold > 0 {
+        let whose = whose(report);
+        let _ = write!(said, "\n{untold} more of the same {whose} were counted and not told.");
+    }
+    if let Some(value) = seen.value {
+        let _ = write!(said, "\n{}", quote(&seen.metric));
+        if let Some(mount) = &seen.mount {
+            let _ = write!(said, " of {}", quote(mount));
+        }
+        let _ = write!(said, " is {}", seen.measure(value));
+        if let Some(threshold) = seen.threshold {
+            let _ = write!(said, ", the threshold {}", seen.measure(threshold));
+        }
+        said.push('.');
+    } else if !seen.reason.is_empty() {
+        let _ = write!(said, "\n{}", quote(&seen.reason));
+    }
+    said
+}
+
+/// Whose repeats are counted together.
+fn whose(report: &Report) -> String {
+    match &report.group {
+        Some(group) => format!("in group {}", quote(group.as_str())),
+        None => "on instances outside groups".to_owned(),
+    }
+}
+
+fn done(report: &Report) -> String {
+    match (report.outcome, report.stage, report.rung) {
+        (Outcome::Acted, Some(Stage::Draining), _) => {
+            "The instance was asked to leave service (Standby), to be rebooted there.".to_owned()
+        }
+        (Outcome::Acted, Some(Stage::Returning), _) => {
+            "The instance was asked to come back into service.".to_owned()
+        }
+        (Outcome::Acted, Some(Stage::Gathering), Some(rung)) => {
+            format!("The host was asked what it knows, before a {rung} is tried.")
+        }
+        (Outcome::Acted, _, Some(Rung::Cleanup)) => match &report.command_id {
+            Some(command) => format!("A cleanup was sent to the host: SSM command {command}."),
+            None => "A cleanup was sent to the host.".to_owned(),
+        },
+        (Outcome::Acted, _, Some(Rung::Reboot)) => "A reboot was asked for.".to_owned(),
+        (Outcome::Acted, _, Some(Rung::Replace)) => {
+            "The Auto Scaling group was asked to replace the instance.".to_owned()
+        }
+        (Outcome::Resolved, ..) => "The incident was closed.".to_owned(),
+        (Outcome::Held, stage, _) if report.handed_over => match stage {
+            Some(stage) if stage.is_open() => "Nothing more.".to_owned(),
+            _ => "Nothing more; the incident was closed.".to_owned(),
+        },
+        (Outcome::Held, _, Some(rung)) => format!("Nothing. A {rung} was held back."),
+        _ => "Nothing.".to_owned(),
+    }
+}
+
+/// What is left of what the host knew, as a line of its own.
+fn evidence(report: &Report) -> Option<String> {
+    let knew = "What the host knew before";
+    let told = match &report.evidence.as_ref()?.kept {
+        Location::InBucket { uri } => format!("{knew} is kept at {}.", quote(uri)),
+        Location::InOutput { command_id } => {
+            format!("{knew} is in the output of SSM command {command_id}, cut short.")
+        }
+        Location::Console { uri } => {
+            format!("The host gave no answer; what its console showed is kept at {}.", quote(uri))
+        }
+        Location::InLog => {
+            "The host gave no answer; the end of what its console showed is in the log.".to_owned()
+        }
+        Location::Missing { why } => format!("{knew} could not be kept: {}.", quote(why)),
+    };
+    Some(format!("\n{told}"))
+}
+
+fn why(report: &Report) -> Vec<String> {
+    let reasons = report.because.iter();
+    let mut why: Vec<String> = reasons
+        .take(REASONS_MAX)
+        .map(|reason| format!("{} ({})", quote(&reason.to_string()), reason.code()))
+        .collect();
+    let more = report.because.len().saturating_sub(REASONS_MAX);
+    if more > 0 {
+        why.push(format!("and {more} more, which the log has"));
+    }
+    why
+}
+
+fn next(report: &Report) -> String {
+    let next = match report.outcome {
+        Outcome::Acted => {
+            "Every minute the follow-up looks whether it helped. If the symptom stays gone it \
+             closes the incident, if not it takes the next rung, and you hear of either."
+        }
+        Outcome::Resolved => "Nothing. The next alarm opens a new incident.",
+        Outcome::Held if report.handed_over && report.times.is_some() => {
+            "The follow-up looks every minute whether it is back, and then goes on; until then, or \
+             until the incident runs out of time, it keeps its place in its pool's budget."
+        }
+        Outcome::Held if report.handed_over => "Nothing more is done to this instance.",
+        Outcome::Held if report.times.is_some() => {
+            "The follow-up asks again every minute, until the incident runs out of time."
+        }
+        Outcome::Held if report.because.iter().any(|why| matches!(why, Reason::Queued { .. })) => {
+            "When that incident has ended the follow-up takes this alarm up."
+        }
+        Outcome::Held => "Nothing, until the alarm changes its state again.",
+    };
+    let mut next = next.to_owned();
+    if let Some(repeats) = &report.repeats {
+        let (whose, until) = (whose(report), time(repeats.until));
+        // Writing to a String cannot fail.
+        let _ = write!(next, "\nMore of the same {whose} is only counted until {until}.");
+    }
+    let Some(times) = &report.times else {
+        return next;
+    };
+    let _ = write!(next, "\nNext look: {}.", time(times.looks_at));
+    if report.outcome == Outcome::Acted {
+        let _ = write!(next, " Next step at the latest: {}.", time(times.stage_ends_by));
+    }
+    let _ = write!(next, " The incident ends by {}.", time(times.ends_by));
+    next
+}
+
+fn for_you(report: &Report) -> Vec<String> {
+    let one = |order: &str| vec![order.to_owned()];
+    match report.outcome {
+        Outcome::Resolved => one("Nothing. If it comes back, look for the root cause."),
+        Outcome::Acted => one("Nothing yet."),
+        Outcome::Held if report.observe => {
+            one("Nothing, if this is what you want to see. To let Remedy act, set the tag \
+             auto-remediation to enabled and REMEDY_MODE to act.")
+        }
+        Outcome::Held => {
+            let mut orders = Vec::new();
+            if report.handed_over {
+                orders.push(format!("Look at {} yourself: it is yours now.", report.instance_id));
+            }
+            for order in report.advice().into_iter().take(REASONS_MAX).map(sentence) {
+                if !orders.contains(&order) {
+                    orders.push(order);
+                }
+            }
+            if orders.is_empty() { one("Nothing.") } else { orders }
+        }
+    }
+}
+
+fn pages(report: &Report, place: &Place) -> Vec<(&'static str, String)> {
+    let instance = &report.instance_id;
+    // A request that a person typed has no alarm, and so no region of one.
+    let region = report.seen.region.as_deref();
+    let alarm = region.map(|region| place.alarm(&report.seen.alarm, Some(region)));
+    let group = report.group.as_ref().map(|group| place.group(group));
+    let command = report.command_id.as_ref().map(|command| place.command(command, instance));
+    let evidence = report.evidence.as_ref().and_then(|diagnostics| match &diagnostics.kept {
+        Location::InBucket { uri } | Location::Console { uri } => place.object(uri),
+        Location::InOutput { command_id } => Some(place.command(command_id, instance)),
+        Location::InLog => place.log(&report.incident_id),
+        Location::Missing { .. } => None,
+    });
+    [
+        ("instance", Some(place.instance(instance))),
+        ("alarm", alarm),
+        ("group", group),
+        ("command", command),
+        ("evidence", evidence),
+        ("log", place.log(&report.incident_id)),
+    ]
+    .into_iter()
+    .filter_map(|(what, page)| Some((what, page.filter(|page| page.len() <= PAGE_BYTES_MAX)?)))
+    .collect()
+}
+
+fn sentence(advice: &str) -> String {
+    let mut chars = advice.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).chain(['.']).collect()
+}
+
+fn day_and_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S UTC").to_string()
+}

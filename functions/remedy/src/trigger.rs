@@ -1,0 +1,201 @@
+//! What invokes the follow-up: the heartbeat, an event that says something may
+//! have happened to an instance, or a person's errand. Events are hints only:
+//! what did happen is read from the world.
+
+use std::str::FromStr as _;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::alarm::Unreadable;
+use crate::alarm::field::Field;
+use crate::model::ids::InstanceId;
+use crate::model::pause::{self, Pause, Scope};
+
+/// What the follow-up is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Look at all that is due.
+    Beat,
+    /// Look at one instance's incident now.
+    LookAt(InstanceId),
+    /// Begin nothing new for a while.
+    Pause(Pause),
+    /// Go on.
+    Lift(Scope),
+    /// Say what is paused.
+    Pauses,
+}
+
+/// Reads what the follow-up is asked to do at `now`.
+///
+/// - the heartbeat: an `EventBridge` schedule's `Scheduled Event`, or `{}` by hand
+/// - `EC2 Command Invocation Status-change Notification` (Systems Manager user
+///   guide, "Systems Manager event examples"): `detail.instance-id`
+/// - `EC2 Instance Launch Successful` and its like (Auto Scaling user guide,
+///   "Auto Scaling event reference"): `detail.EC2InstanceId`
+/// - what a person types: `{"instance_id": "i-..."}`,
+///   `{"pause": "group:web", "minutes": 120, "owner": "...", "reason": "..."}`,
+///   `{"lift": "group:web"}` or `{"pauses": "list"}`
+pub fn read(event: &str, now: Timestamp) -> Result<Errand, Unreadable> {
+    let value: Value = serde_json::from_str(event).map_err(|error| Unreadable {
+        field: "event".to_owned(),
+        expected: "JSON".to_owned(),
+        found: error.to_string(),
+    })?;
+    let root = Field::at("", &value);
+    if value.as_object().is_some_and(serde_json::Map::is_empty) {
+        return Ok(Errand::Beat);
+    }
+    if root.get("instance_id").is_some() {
+        only(&root, &["instance_id"])?;
+        return instance(&root, "instance_id").map(Errand::LookAt);
+    }
+    if root.get("pause").is_some() {
+        only(&root, &["pause", "minutes", "owner", "reason"])?;
+        return pause(&root, now).map(Errand::Pause);
+    }
+    if root.get("lift").is_some() {
+        only(&root, &["lift"])?;
+        return scope(&root, "lift").map(Errand::Lift);
+    }
+    if let Some(pauses) = root.get("pauses") {
+        only(&root, &["pauses"])?;
+        return match pauses.text()? {
+            "list" => Ok(Errand::Pauses),
+            _ => Err(pauses.unlike("list")),
+        };
+    }
+    let known = "an event of aws.events, aws.ssm or aws.autoscaling, {}, or one of instance_id, \
+                 pause, lift and pauses";
+    match root.text_of("source")? {
+        Some("aws.events" | "aws.scheduler") => Ok(Errand::Beat),
+        Some("aws.ssm") => instance(&root.object("detail")?, "instance-id").map(Errand::LookAt),
+        Some("aws.autoscaling") => {
+            instance(&root.object("detail")?, "EC2InstanceId").map(Errand::LookAt)
+        }
+        _ => Err(root.unlike(known)),
+    }
+}
+
+/// A misspelt field of something a person typed would be a wish ignored.
+fn only(root: &Field<'_>, names: &[&str]) -> Result<(), Unreadable> {
+    let members = root.members()?;
+    match members.into_iter().find(|(name, _)| !names.contains(name)) {
+        Some((_, other)) => Err(other.unlike(&format!("no other field than {}", names.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+fn pause(root: &Field<'_>, now: Timestamp) -> Result<Pause, Unreadable> {
+    let minutes = root.need("minutes", "how many minutes the pause lasts")?;
+    let longest = pause::LASTS_MAX.as_mins();
+    let lasts = minutes.value().as_i64().filter(|lasts| (1..=longest).contains(lasts));
+    let lasts =
+        lasts.ok_or_else(|| minutes.unlike(&format!("a whole number from 1 to {longest}")))?;
+    Ok(Pause {
+        scope: scope(root, "pause")?,
+        reason: words(root, "reason", "why, in a few words")?,
+        owner: words(root, "owner", "who asks for it")?,
+        since: now,
+        until: now + SignedDuration::from_mins(lasts),
+    })
+}
+
+fn scope(root: &Field<'_>, key: &str) -> Result<Scope, Unreadable> {
+    let field = root.need(key, "what to pause")?;
+    Scope::from_str(field.text()?).map_err(|error| field.unlike(error.expected))
+}
+
+/// What people write about a pause is told to people: it must say something,
+/// and not too much.
+const WORDS_CHARS_MAX: usize = 200;
+
+fn words(root: &Field<'_>, key: &str, meaning: &str) -> Result<String, Unreadable> {
+    let field = root.need(key, meaning)?;
+    let text = field.text()?.trim();
+    if text.is_empty() || text.chars().count() > WORDS_CHARS_MAX {
+        return Err(field.unlike(&format!("{meaning}, in 1 to {WORDS_CHARS_MAX} characters")));
+    }
+    Ok(text.to_owned())
+}
+
+fn instance(field: &Field<'_>, key: &str) -> Result<InstanceId, Unreadable> {
+    let id = field.need(key, "an instance id")?;
+    InstanceId::new(id.text()?).map_err(|error| id.unlike(error.expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(event: &str) -> String {
+        match read(event, Timestamp::UNIX_EPOCH) {
+            Ok(Errand::Beat) => "beat".to_owned(),
+            Ok(Errand::LookAt(instance)) => instance.to_string(),
+            Ok(Errand::Pause(pause)) => format!(
+                "{} until {} because {} says {}",
+                pause.scope, pause.until, pause.owner, pause.reason
+            ),
+            Ok(Errand::Lift(scope)) => format!("lift {scope}"),
+            Ok(Errand::Pauses) => "pauses".to_owned(),
+            Err(error) => error.field,
+        }
+    }
+
+    #[test]
+    fn a_person_pauses_and_lifts() {
+        let pause = |more: &str| {
+            told(&format!(r#"{{"pause":"all","owner":" Anna ","reason":"a release"{more}}}"#))
+        };
+        assert_eq!(
+            pause(r#","minutes":90"#),
+            "all until 1970-01-01T01:30:00Z because Anna says a release"
+        );
+        for more in ["", r#","minutes":0"#, r#","minutes":10081"#, r#","minutes":1.5"#] {
+            assert_eq!(pause(more), "minutes", "{more}");
+        }
+        assert_eq!(pause(r#","minutes":"90""#), "minutes");
+        assert_eq!(pause(r#","minutes":90,"hours":2"#), "hours");
+        for (event, expected) in [
+            (r#"{"pause":"all","minutes":5,"owner":"Anna"}"#, "reason"),
+            (r#"{"pause":"all","minutes":5,"owner":"  ","reason":"x"}"#, "owner"),
+            (r#"{"pause":"web","minutes":5,"owner":"a","reason":"x"}"#, "pause"),
+            (r#"{"lift":"group:web"}"#, "lift group:web"),
+            (r#"{"lift":"group:web","minutes":5}"#, "minutes"),
+            (r#"{"lift":"symptom:rain"}"#, "lift"),
+            (r#"{"pauses":"list"}"#, "pauses"),
+            (r#"{"pauses":"all"}"#, "pauses"),
+        ] {
+            assert_eq!(told(event), expected, "{event}");
+        }
+    }
+
+    #[test]
+    fn an_event_names_an_instance_or_is_a_beat() {
+        for (event, expected) in [
+            ("{}", "beat"),
+            (r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#, "beat"),
+            (
+                r#"{"source":"aws.ssm","detail-type":
+                    "EC2 Command Invocation Status-change Notification",
+                    "detail":{"instance-id":"i-0123abcd","status":"Success"}}"#,
+                "i-0123abcd",
+            ),
+            (
+                r#"{"source":"aws.autoscaling","detail":{"EC2InstanceId":"i-0123abcd"}}"#,
+                "i-0123abcd",
+            ),
+            (r#"{"instance_id":"i-0123abcd"}"#, "i-0123abcd"),
+            (r#"{"instance_id":"i-0123abcd","observe":true}"#, "observe"),
+            (r#"{"instance_id":"web-1"}"#, "instance_id"),
+            (r#"{"source":"aws.ssm","detail":{"instance-id":7}}"#, "detail.instance-id"),
+            (r#"{"source":"aws.autoscaling","detail":{}}"#, "detail.EC2InstanceId"),
+            (r#"{"source":"aws.s3"}"#, "event"),
+            ("[]", "event"),
+            ("", "event"),
+        ] {
+            assert_eq!(told(event), expected, "{event}");
+        }
+    }
+}
