@@ -2,9 +2,9 @@
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use remedy::model::incident::No;
+use remedy::model::incident::FailureKind;
 use remedy::model::unknown::Gap;
-use remedy::ports::touch::Refused;
+use remedy::ports::touch::CallError;
 
 /// What AWS says of a failure is cut to this many characters.
 const WHY_CHARS_MAX: usize = 300;
@@ -34,7 +34,7 @@ pub(crate) fn incomplete(call: &'static str, missing: &str) -> Gap {
 /// What AWS says when an instance, as it is, stands in the way: the agent does
 /// not answer (SSM), the state or the group's sizes do not allow it (EC2, Auto
 /// Scaling).
-const NOT_THIS_INSTANCE: [&str; 6] = [
+const INSTANCE_STATE: [&str; 6] = [
     "InvalidInstanceId",
     "UnsupportedPlatformType",
     "InvalidInstanceID.NotFound",
@@ -46,7 +46,7 @@ const NOT_THIS_INSTANCE: [&str; 6] = [
 /// Why an action has no success, and how AWS said no, if it did: an error of
 /// ours or of the instance is AWS's own word that nothing happened; one of the
 /// service, or a lost connection, is not.
-pub(crate) fn refused<E>(call: &'static str, error: &SdkError<E>) -> Refused
+pub(crate) fn refused<E>(call: &'static str, error: &SdkError<E>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -55,7 +55,7 @@ where
         _ if is_throttle(error) || is_contention(error) => Some(FailureKind::Throttled),
         SdkError::ServiceError(service) if service.raw().status().is_client_error() => {
             match service.err().code() {
-                Some(code) if NOT_THIS_INSTANCE.contains(&code) => Some(FailureKind::InstanceState),
+                Some(code) if INSTANCE_STATE.contains(&code) => Some(FailureKind::InstanceState),
                 _ => Some(FailureKind::NotPermitted),
             }
         }

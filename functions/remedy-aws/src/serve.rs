@@ -75,7 +75,7 @@ async fn follow_up(
     settings: &Settings,
     aws: &Aws,
 ) -> Result<FollowedUp, InvocationError> {
-    let instance = match hint::read(event.payload.get()?, now)? {
+    let instance = match trigger::read(event.payload.get()?, now)? {
         Errand::Beat => None,
         Errand::LookAt(instance) => Some(instance),
         Errand::Pause(pause) => return Ok(paused(aws.pause(&pause).await?)),

@@ -7,7 +7,7 @@ use remedy::model::diagnostics::Destination;
 use remedy::model::ids::{CommandId, GroupName, InstanceId, UnitName};
 use remedy::model::incident::{FailureKind, Standby};
 use remedy::model::unknown::Gap;
-use remedy::ports::touch::{CleanupOrder, Refused, Relief, Touch};
+use remedy::ports::touch::{CallError, CleanupOrder, Relief, Touch};
 
 use crate::again::again_while;
 use crate::clients::Aws;
@@ -18,7 +18,7 @@ use crate::failure::{is_throttle, refused};
 const DELIVERY_SECONDS: i32 = 60;
 
 impl Touch for Aws {
-    async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, Refused> {
+    async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, CallError> {
         self.send(order, vec![("Mode", "apply".to_owned())]).await
     }
 
@@ -26,7 +26,7 @@ impl Touch for Aws {
         &self,
         order: &CleanupOrder,
         within: SignedDuration,
-    ) -> Result<CommandId, Refused> {
+    ) -> Result<CommandId, CallError> {
         let parameters = vec![
             ("Mode", "report".to_owned()),
             ("Deadline", within.as_secs().to_string()),
@@ -35,14 +35,14 @@ impl Touch for Aws {
         self.send(order, parameters).await
     }
 
-    async fn keep(&self, destination: &Destination, text: &str) -> Result<(), Refused> {
+    async fn keep(&self, destination: &Destination, text: &str) -> Result<(), CallError> {
         self.bucket.put(destination, text).await.map_err(|gap| {
             tracing::warn!("the evidence stays in the log: {gap}");
             CallError { gap, kind: None }
         })
     }
 
-    async fn reboot(&self, instance: &InstanceId) -> Result<(), Refused> {
+    async fn reboot(&self, instance: &InstanceId) -> Result<(), CallError> {
         const CALL: &str = "ec2:RebootInstances";
         let reboot = || {
             self.ec2
@@ -58,7 +58,7 @@ impl Touch for Aws {
         Ok(())
     }
 
-    async fn replace(&self, instance: &InstanceId) -> Result<(), Refused> {
+    async fn replace(&self, instance: &InstanceId) -> Result<(), CallError> {
         const CALL: &str = "autoscaling:SetInstanceHealth";
         let replace = || {
             self.autoscaling
@@ -81,7 +81,7 @@ impl Touch for Aws {
         instance: &InstanceId,
         group: &GroupName,
         standby: Standby,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), CallError> {
         const CALL: &str = "autoscaling:EnterStandby";
         let ask = || {
             self.autoscaling
@@ -97,7 +97,7 @@ impl Touch for Aws {
         Ok(())
     }
 
-    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), Refused> {
+    async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), CallError> {
         const CALL: &str = "autoscaling:ExitStandby";
         let ask = || {
             self.autoscaling
@@ -119,9 +119,9 @@ impl Aws {
         &self,
         order: &CleanupOrder,
         mut parameters: Vec<(&'static str, String)>,
-    ) -> Result<CommandId, Refused> {
+    ) -> Result<CommandId, CallError> {
         const CALL: &str = "ssm:SendCommand";
-        let document = self.documents.get(&order.symptom).ok_or_else(|| Refused {
+        let document = self.documents.get(&order.symptom).ok_or_else(|| CallError {
             gap: Gap { call: CALL, why: format!("no document for {} is set", order.symptom) },
             kind: Some(FailureKind::NotPermitted),
         })?;
