@@ -416,16 +416,12 @@ fn functions_holds_only_crates() {
     none_of(&findings, "functions/ holds only crates");
 }
 
-/// What stands before `=> "code"` in the `fn code` of a file.
-fn codes(file: &str) -> BTreeSet<String> {
+/// The codes that stand behind `before` in what `file` has after `from`.
+fn codes(file: &str, from: &str, before: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(root().join(file)).unwrap();
-    let function = text.split("fn code(&self)").nth(1).unwrap();
-    let body = function.split("\n    }\n").next().unwrap();
-    let code = |line: &str| {
-        let code = line.split("=> \"").nth(1)?;
-        code.split('"').next().map(str::to_owned)
-    };
-    let codes: BTreeSet<String> = body.lines().filter_map(code).collect();
+    let body = text.split(from).nth(1).unwrap().split("\n    }\n").next().unwrap();
+    let code = |rest: &str| rest.split('"').next().unwrap().to_owned();
+    let codes: BTreeSet<String> = body.split(before).skip(1).map(code).collect();
     assert!(codes.len() > 10, "{file} has no codes where they are looked for: {codes:?}");
     codes
 }
@@ -436,8 +432,11 @@ fn every_reason_has_a_row_for_operators() {
     let rows: BTreeSet<&str> =
         guide.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let mut findings = Vec::new();
-    for file in ["functions/remedy/src/model/reason/mod.rs", "functions/remedy/src/alarm/mod.rs"] {
-        for code in codes(file) {
+    for (file, from, before) in [
+        ("functions/remedy/src/model/reason/table.rs", "fn row(&self)", "row(\""),
+        ("functions/remedy/src/alarm/mod.rs", "fn code(&self)", "=> \""),
+    ] {
+        for code in codes(file, from, before) {
             if !rows.contains(code.as_str()) {
                 findings.push(format!("{file}: `{code}` has no row in docs/operations.md"));
             }

@@ -176,7 +176,7 @@ fn a_command_to_a_silent_agent_times_out_and_never_runs() {
     let refused = finish(region.clean(&order(&names))).unwrap_err();
     assert!(
         refused.kind == Some(FailureKind::InstanceState)
-            && refused.gap.why.starts_with("InvalidInstanceId"),
+            && refused.why.starts_with("InvalidInstanceId"),
         "{refused}"
     );
 }
@@ -305,16 +305,16 @@ fn standby_has_its_limits() {
     let (region, names) = region();
     region.with_group(&names.group, |group| (group.min, group.max) = (3, 3));
     let leave = |standby| finish(region.leave_service(&names.web, &names.group, standby));
-    assert!(leave(LOWERED).unwrap_err().gap.why.contains("minimum"));
+    assert!(leave(LOWERED).unwrap_err().why.contains("minimum"));
     leave(KEPT).unwrap();
     assert!(leave(KEPT).is_err(), "only who is in service can leave it");
     pass(&region, 600);
     assert_eq!(region.group(&names.group).unwrap().members.len(), 4, "a substitute serves");
     let back = || finish(region.come_back(&names.web, &names.group));
-    assert!(back().unwrap_err().gap.why.contains("maximum"));
+    assert!(back().unwrap_err().why.contains("maximum"));
     region.with_group(&names.group, |group| group.max = 4);
     region.with_group(&names.group, |group| group.suspended = ["Launch".to_owned()].into());
-    assert!(back().unwrap_err().gap.why.contains("Launch"));
+    assert!(back().unwrap_err().why.contains("Launch"));
     region.with_group(&names.group, |group| group.suspended.clear());
     back().unwrap();
     assert_eq!(region.group(&names.group).unwrap().desired, 4);

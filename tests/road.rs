@@ -13,6 +13,7 @@ use remedy::model::ids::{MountPoint, UnitName};
 use remedy::model::incident::{Incident, Stage};
 use remedy::model::policy::{Mode, OPT_IN_TAG};
 use remedy::model::reason::Reason;
+use remedy::model::unknown::Unknown;
 use remedy::ports::look::Platform;
 use remedy::ports::touch::Relief;
 use remedy::report::outcome::{Outcome, Report};
@@ -80,8 +81,8 @@ fn a_fact_that_cannot_be_read_is_a_refusal_that_names_the_call() {
             let context = format!("{verb:?} {fault:?}: {report:?}");
             assert_eq!(report.outcome, Outcome::Held, "{context}");
             let says_so = report.because.iter().any(|reason| {
-                matches!(reason, Reason::FactUnknown(gap)
-                    if gap.call == verb.name() && gap.why == fault.says())
+                matches!(reason, Reason::FactUnknown(Unknown::Call(failed))
+                    if failed.call == verb.name() && failed.why == fault.says())
             });
             assert!(says_so, "{context}");
             assert_eq!(region.touches(), 0, "{context}");

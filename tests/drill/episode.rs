@@ -9,7 +9,7 @@ use remedy::follow_up::Beat;
 use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::ids::{IncidentId, InstanceId};
 use remedy::model::incident::Stage;
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::report::outcome::Outcome;
 use remedy::respond::{Answer, RespondError};
 
@@ -90,7 +90,7 @@ enum Act {
 /// What an invocation answers.
 enum Answered {
     Event(Result<Answer, RespondError>),
-    Beat(Result<Beat, Gap>),
+    Beat(Result<Beat, CallFailed>),
 }
 
 /// An episode under way.
@@ -531,8 +531,10 @@ fn invocation<'a>(
             Answered::Event(function.invoke(region, &event).await)
         };
         match act {
-            Act::Deliver(change, _) => event(change.symptom, change.event).await,
-            Act::Break(symptom, damage) => event(symptom, broken(region, symptom, damage)).await,
+            Act::Deliver(change, _) => Box::pin(event(change.symptom, change.event)).await,
+            Act::Break(symptom, damage) => {
+                Box::pin(event(symptom, broken(region, symptom, damage))).await
+            }
             Act::Hint(instance) => {
                 let follow_up = FollowUp { ahead, ..FollowUp::default() };
                 Answered::Beat(follow_up.invoke(region, Some(&instance)).await)

@@ -11,7 +11,7 @@ use remedy::follow_up::{self, Beat};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::{BucketName, InstanceId};
 use remedy::model::policy::{Mode, Policy};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::respond::{self, Answer, RespondError};
 
 use crate::Region;
@@ -79,12 +79,16 @@ fn deployed() -> Policy {
 
 impl FollowUp {
     /// One beat, now; with a hint, for that instance alone.
-    pub async fn invoke(&self, region: &Region, hint: Option<&InstanceId>) -> Result<Beat, Gap> {
+    pub async fn invoke(
+        &self,
+        region: &Region,
+        hint: Option<&InstanceId>,
+    ) -> Result<Beat, CallFailed> {
         follow_up::beat(hint, region.now() + self.ahead, &self.policy, region).await
     }
 
     /// One beat, now, of the heartbeat, and waits for its answer.
-    pub fn run(&self, region: &Region) -> Result<Beat, Gap> {
+    pub fn run(&self, region: &Region) -> Result<Beat, CallFailed> {
         finish(self.invoke(region, None))
     }
 }

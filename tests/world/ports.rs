@@ -12,7 +12,7 @@ use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
 use remedy::model::series::Series;
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::observe::host_report::Mode;
 use remedy::ports::ledger::{Due, Leased, Ledger, Recorded};
 use remedy::ports::look::{
@@ -78,13 +78,14 @@ impl Region {
             (Some(Ok(value)), None) => Ok(value),
             (None, None) => Err(("the call had no effect", None)),
         };
-        let answer = answer.map_err(|(why, kind)| {
-            let gap = Gap { call: verb.name(), why: why.to_owned() };
-            CallError { gap, kind }
+        let answer = answer.map_err(|(why, kind)| CallError {
+            call: verb.name(),
+            why: why.to_owned(),
+            kind,
         });
         state.note(verb, about, || match &answer {
             Ok(value) => value.words(),
-            Err(refused) => format!("FAILED: {}", refused.gap.why),
+            Err(refused) => format!("FAILED: {}", refused.why),
         });
         Some(answer)
     }
@@ -94,8 +95,10 @@ impl Region {
         verb: Verb,
         about: &str,
         answer: impl FnOnce(&mut State) -> T,
-    ) -> Result<T, Gap> {
-        self.call(verb, about, |state| Ok(answer(state))).await.map_err(|refused| refused.gap)
+    ) -> Result<T, CallFailed> {
+        self.call(verb, about, |state| Ok(answer(state)))
+            .await
+            .map_err(|refused| CallFailed { call: refused.call, why: refused.why })
     }
 }
 
@@ -119,14 +122,14 @@ fn happen<T>(
 }
 
 impl Look for Region {
-    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, Gap> {
+    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, CallFailed> {
         self.look(Verb::Instance, id.as_str(), |state| {
             state.described().hosts.get(id).map(|host| host.instance.clone())
         })
         .await
     }
 
-    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, Gap> {
+    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, CallFailed> {
         self.look(Verb::Status, id.as_str(), |state| {
             let hosts = state.described().hosts;
             hosts.get(id).filter(|host| host.runs()).map(|host| host.status.clone())
@@ -134,14 +137,14 @@ impl Look for Region {
         .await
     }
 
-    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, Gap> {
+    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, CallFailed> {
         self.look(Verb::Agent, id.as_str(), |state| {
             state.hosts.get(id).and_then(|host: &Host| host.agent_at(state.now))
         })
         .await
     }
 
-    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, Gap> {
+    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, CallFailed> {
         self.look(Verb::Membership, id.as_str(), |state| {
             let (name, group) = state.described().group_of(id)?;
             let member = group.members.get(id)?;
@@ -155,14 +158,14 @@ impl Look for Region {
         .await
     }
 
-    async fn group(&self, name: &GroupName) -> Result<Option<Group>, Gap> {
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>, CallFailed> {
         self.look(Verb::Group, name.as_str(), |state| {
             state.described().groups.get(name).map(crate::group::Group::described)
         })
         .await
     }
 
-    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap> {
+    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, CallFailed> {
         self.look(Verb::Refresh, name.as_str(), |state| {
             let groups = state.described().groups;
             words::Refresh(groups.get(name).and_then(|group| group.refresh.clone()))
@@ -171,7 +174,7 @@ impl Look for Region {
         .map(|refresh| refresh.0)
     }
 
-    async fn history(&self, id: &InstanceId) -> Result<History, Gap> {
+    async fn history(&self, id: &InstanceId) -> Result<History, CallFailed> {
         self.look(Verb::History, id.as_str(), |state| History {
             latest: state.book.latest(id).cloned(),
             pauses: state.book.pauses(),
@@ -179,22 +182,31 @@ impl Look for Region {
         .await
     }
 
-    async fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Result<PoolBook, Gap> {
+    async fn pool(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        now: Timestamp,
+    ) -> Result<PoolBook, CallFailed> {
         self.look(Verb::Pool, &pool.to_string(), |state| state.book.pool(pool, symptom, now)).await
     }
 
-    async fn sessions(&self, id: &InstanceId) -> Result<usize, Gap> {
+    async fn sessions(&self, id: &InstanceId) -> Result<usize, CallFailed> {
         self.look(Verb::Sessions, id.as_str(), |state| {
             state.hosts.get(id).map_or(0, |host| host.sessions)
         })
         .await
     }
 
-    async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap> {
+    async fn instance_store(&self, instance_type: &str) -> Result<bool, CallFailed> {
         self.look(Verb::InstanceStore, instance_type, |_| has_instance_store(instance_type)).await
     }
 
-    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap> {
+    async fn command(
+        &self,
+        id: &CommandId,
+        instance: &InstanceId,
+    ) -> Result<Option<Command>, CallFailed> {
         self.look(Verb::Command, id.as_str(), |state| {
             let shown = |command: &&crate::command::Command| {
                 command.id == *id
@@ -211,7 +223,7 @@ impl Look for Region {
         comment: &str,
         instance: &InstanceId,
         since: Timestamp,
-    ) -> Result<Option<CommandId>, Gap> {
+    ) -> Result<Option<CommandId>, CallFailed> {
         self.look(Verb::CommandOf, comment, |state| {
             let order =
                 |order: &CleanupOrder| order.comment == comment && order.instance == *instance;
@@ -223,7 +235,7 @@ impl Look for Region {
         .await
     }
 
-    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, Gap> {
+    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, CallFailed> {
         self.look(Verb::ConsoleOutput, id.as_str(), |state| {
             state.hosts.get(id).and_then(|host| host.console.clone())
         })
@@ -235,14 +247,14 @@ impl Look for Region {
         series: &Series,
         since: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Datapoint>, Gap> {
+    ) -> Result<Vec<Datapoint>, CallFailed> {
         self.look(Verb::Datapoints, &series.name, |state| {
             state.metrics.read(series, (since, until), state.now)
         })
         .await
     }
 
-    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, Gap> {
+    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, CallFailed> {
         self.look(Verb::AlarmState, name, |state| {
             state.watches.iter().find(|watch| watch.name == name).and_then(Watch::state)
         })
@@ -251,12 +263,12 @@ impl Look for Region {
 }
 
 impl Ledger for Region {
-    async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, Gap> {
+    async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, CallFailed> {
         let about = incident.id.to_string();
         self.look(Verb::Open, &about, |state| state.book.open(incident, now)).await
     }
 
-    async fn record(&self, incident: &Incident) -> Result<bool, Gap> {
+    async fn record(&self, incident: &Incident) -> Result<bool, CallFailed> {
         let about = incident.id.to_string();
         let written = words::Written { stage: incident.stage, version: incident.version };
         self.look(Verb::Record, &about, |state| written.over(state.book.record(incident)))
@@ -264,7 +276,11 @@ impl Ledger for Region {
             .map(|written| written.is_some())
     }
 
-    async fn end(&self, ended: &Incident, successor: Option<&Incident>) -> Result<bool, Gap> {
+    async fn end(
+        &self,
+        ended: &Incident,
+        successor: Option<&Incident>,
+    ) -> Result<bool, CallFailed> {
         let about = ended.id.to_string();
         let written = words::Written { stage: ended.stage, version: ended.version };
         self.look(Verb::Record, &about, |state| written.over(state.book.end(ended, successor)))
@@ -272,7 +288,11 @@ impl Ledger for Region {
             .map(|written| written.is_some())
     }
 
-    async fn record_with_lease(&self, incident: &Incident, now: Timestamp) -> Result<Leased, Gap> {
+    async fn record_with_lease(
+        &self,
+        incident: &Incident,
+        now: Timestamp,
+    ) -> Result<Leased, CallFailed> {
         let about = incident.id.to_string();
         self.look(Verb::RecordWithLease, &about, |state| {
             state.book.record_with_lease(incident, now)
@@ -280,7 +300,7 @@ impl Ledger for Region {
         .await
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), Gap> {
+    async fn release(&self, lease: &Lease) -> Result<(), CallFailed> {
         self.look(Verb::Release, &lease.pool.to_string(), |state| state.book.release(lease)).await
     }
 
@@ -289,26 +309,26 @@ impl Ledger for Region {
         pool: &Pool,
         symptom: Symptom,
         sighting: &Sighting,
-    ) -> Result<Vec<Sighting>, Gap> {
+    ) -> Result<Vec<Sighting>, CallFailed> {
         self.look(Verb::NoteSick, &pool.to_string(), |state| {
             state.book.note_sick(pool, symptom, sighting)
         })
         .await
     }
 
-    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, Gap> {
+    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, CallFailed> {
         self.look(Verb::Pause, &pause.scope.to_string(), |state| state.book.pause(pause)).await
     }
 
-    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, Gap> {
+    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, CallFailed> {
         self.look(Verb::Lift, &scope.to_string(), |state| state.book.lift(scope)).await
     }
 
-    async fn pauses(&self) -> Result<Vec<Pause>, Gap> {
+    async fn pauses(&self) -> Result<Vec<Pause>, CallFailed> {
         self.look(Verb::Pauses, "", |state| state.book.pauses()).await
     }
 
-    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, Gap> {
+    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, CallFailed> {
         self.look(Verb::Count, &occurrence.cause, |state| state.book.count(occurrence)).await
     }
 
@@ -318,14 +338,14 @@ impl Ledger for Region {
         symptom: Symptom,
         instance: &InstanceId,
         at: Timestamp,
-    ) -> Result<(), Gap> {
+    ) -> Result<(), CallFailed> {
         self.look(Verb::NoteReplacement, group.as_str(), |state| {
             state.book.note_replacement(group, symptom, instance, at);
         })
         .await
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, Gap> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
         self.look(Verb::Due, "", |state| state.book.due(now, limit)).await
     }
 }

@@ -16,7 +16,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_types::body::SdkBody;
 use remedy::model::diagnostics::{Destination, HOST_BYTES};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 
 /// A signed URL is worth nothing after this: a command has a minute to be
 /// delivered and ends by itself after two at most.
@@ -85,8 +85,12 @@ impl Bucket {
     }
 
     /// Puts a text there, with a URL of the same kind.
-    pub(crate) async fn put(&self, destination: &Destination, text: &str) -> Result<(), Gap> {
-        let gap = |why: String| Gap { call: "s3:PutObject", why };
+    pub(crate) async fn put(
+        &self,
+        destination: &Destination,
+        text: &str,
+    ) -> Result<(), CallFailed> {
+        let call_failed = |why: String| CallFailed { call: "s3:PutObject", why };
         let address = match &self.endpoint {
             Some(url) => {
                 let Destination { bucket, key } = destination;
@@ -94,17 +98,18 @@ impl Bucket {
             }
             None => self.address(destination),
         };
-        let url = self.signed(&address, text.len()).await.map_err(|no| gap(no.to_string()))?;
+        let url =
+            self.signed(&address, text.len()).await.map_err(|no| call_failed(no.to_string()))?;
         let mut request = HttpRequest::new(SdkBody::from(text.to_owned()));
-        request.set_method("PUT").map_err(|no| gap(no.to_string()))?;
-        request.set_uri(url).map_err(|no| gap(no.to_string()))?;
+        request.set_method("PUT").map_err(|no| call_failed(no.to_string()))?;
+        request.set_uri(url).map_err(|no| call_failed(no.to_string()))?;
         request.headers_mut().insert("content-length", text.len().to_string());
         let answer = tokio::time::timeout(TIME, self.connector.call(request)).await;
         match answer {
             Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
-            Ok(Ok(answer)) => Err(gap(format!("HTTP status {}", answer.status().as_u16()))),
-            Ok(Err(error)) => Err(gap(DisplayErrorContext(error).to_string())),
-            Err(_) => Err(gap("no answer in time".to_owned())),
+            Ok(Ok(answer)) => Err(call_failed(format!("HTTP status {}", answer.status().as_u16()))),
+            Ok(Err(error)) => Err(call_failed(DisplayErrorContext(error).to_string())),
+            Err(_) => Err(call_failed("no answer in time".to_owned())),
         }
     }
 

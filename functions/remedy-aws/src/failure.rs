@@ -3,14 +3,14 @@
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use remedy::model::incident::FailureKind;
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::ports::touch::CallError;
 
 /// What AWS says of a failure is cut to this many characters.
 const WHY_CHARS_MAX: usize = 300;
 
 /// Why `call` has no answer.
-pub(crate) fn gap<E>(call: &'static str, error: &SdkError<E>) -> Gap
+pub(crate) fn call_failed<E>(call: &'static str, error: &SdkError<E>) -> CallFailed
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -23,12 +23,12 @@ where
         },
         other => DisplayErrorContext(other).to_string(),
     };
-    Gap { call, why: why.chars().take(WHY_CHARS_MAX).collect() }
+    CallFailed { call, why: why.chars().take(WHY_CHARS_MAX).collect() }
 }
 
 /// An answer of `call` without the part that was asked for.
-pub(crate) fn incomplete(call: &'static str, missing: &str) -> Gap {
-    Gap { call, why: format!("the answer has no {missing}") }
+pub(crate) fn incomplete(call: &'static str, missing: &str) -> CallFailed {
+    CallFailed { call, why: format!("the answer has no {missing}") }
 }
 
 /// What AWS says when an instance, as it is, stands in the way: the agent does
@@ -61,7 +61,8 @@ where
         }
         _ => None,
     };
-    CallError { gap: gap(call, error), kind }
+    let CallFailed { call, why } = call_failed(call, error);
+    CallError { call, why, kind }
 }
 
 /// Another change of the same group is under way, so that this one was not begun. It comes

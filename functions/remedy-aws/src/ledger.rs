@@ -30,13 +30,13 @@ use remedy::model::incident::{Incident, UNENDED_MAX};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::ports::ledger::{Due, Leased, Ledger, Recorded};
 use remedy::ports::look::History;
 
 use crate::again::again_while;
 use crate::clients::Aws;
-use crate::failure::{gap, incomplete};
+use crate::failure::{call_failed, incomplete};
 use crate::{pause, pool};
 
 const PUT: &str = "dynamodb:PutItem";
@@ -80,7 +80,7 @@ enum Cancelled {
 }
 
 impl Ledger for Aws {
-    async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, Gap> {
+    async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, CallFailed> {
         // The expiry is in the condition: DynamoDB deletes expired rows only
         // within days.
         let ended_by = now - UNENDED_MAX;
@@ -112,11 +112,15 @@ impl Ledger for Aws {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                 met(PUT, incident, failed.item())
             }
-            _ => Err(gap(PUT, &error)),
+            _ => Err(call_failed(PUT, &error)),
         }
     }
 
-    async fn record_with_lease(&self, incident: &Incident, now: Timestamp) -> Result<Leased, Gap> {
+    async fn record_with_lease(
+        &self,
+        incident: &Incident,
+        now: Timestamp,
+    ) -> Result<Leased, CallFailed> {
         let Some(lease) = &incident.lease else {
             return Ok(if self.record(incident).await? { Leased::Won } else { Leased::Outrun });
         };
@@ -132,7 +136,7 @@ impl Ledger for Aws {
         })
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), Gap> {
+    async fn release(&self, lease: &Lease) -> Result<(), CallFailed> {
         self.give_back(lease).await
     }
 
@@ -141,23 +145,23 @@ impl Ledger for Aws {
         pool: &Pool,
         symptom: Symptom,
         sighting: &Sighting,
-    ) -> Result<Vec<Sighting>, Gap> {
+    ) -> Result<Vec<Sighting>, CallFailed> {
         self.note_sighting(pool, symptom, sighting).await
     }
 
-    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, Gap> {
+    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, CallFailed> {
         self.write_pause(pause).await
     }
 
-    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, Gap> {
+    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, CallFailed> {
         self.remove_pause(scope).await
     }
 
-    async fn pauses(&self) -> Result<Vec<Pause>, Gap> {
+    async fn pauses(&self) -> Result<Vec<Pause>, CallFailed> {
         self.read_pauses().await
     }
 
-    async fn record(&self, incident: &Incident) -> Result<bool, Gap> {
+    async fn record(&self, incident: &Incident) -> Result<bool, CallFailed> {
         let put = self
             .put(incident)?
             .condition_expression(OVER_THE_VERSION_BEFORE)
@@ -173,13 +177,17 @@ impl Ledger for Aws {
                 let other = failed.item().map(|row| incident_of(PUT, row)).transpose()?;
                 Ok(other.as_ref() == Some(incident))
             }
-            _ => Err(gap(PUT, &error)),
+            _ => Err(call_failed(PUT, &error)),
         }
     }
 
-    async fn end(&self, ended: &Incident, successor: Option<&Incident>) -> Result<bool, Gap> {
+    async fn end(
+        &self,
+        ended: &Incident,
+        successor: Option<&Incident>,
+    ) -> Result<bool, CallFailed> {
         const CALL: &str = "dynamodb:PutItem";
-        let build = |error: BuildError| Gap { call: CALL, why: error.to_string() };
+        let build = |error: BuildError| CallFailed { call: CALL, why: error.to_string() };
         let latest = Put::builder()
             .table_name(&self.table)
             .set_item(Some(row(successor.unwrap_or(ended), "incident")?))
@@ -202,10 +210,10 @@ impl Ledger for Aws {
         let Err(error) = again_while(conflicts, || write.clone().send()).await else {
             return Ok(true);
         };
-        if cancelled_by(&error, CHECK_FAILED) { Ok(false) } else { Err(gap(CALL, &error)) }
+        if cancelled_by(&error, CHECK_FAILED) { Ok(false) } else { Err(call_failed(CALL, &error)) }
     }
 
-    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, Gap> {
+    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, CallFailed> {
         self.count_repeat(occurrence).await
     }
 
@@ -215,7 +223,7 @@ impl Ledger for Aws {
         symptom: Symptom,
         instance: &InstanceId,
         at: Timestamp,
-    ) -> Result<(), Gap> {
+    ) -> Result<(), CallFailed> {
         const CALL: &str = "dynamodb:UpdateItem";
         self.dynamodb
             .update_item()
@@ -230,11 +238,11 @@ impl Ledger for Aws {
             .expression_attribute_values(":forgotten_at", number((at + KEPT).as_second()))
             .send()
             .await
-            .map_err(|error| gap(CALL, &error))?;
+            .map_err(|error| call_failed(CALL, &error))?;
         Ok(())
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, Gap> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
         let query = self
             .dynamodb
             .query()
@@ -247,12 +255,12 @@ impl Ledger for Aws {
         let (mut due, mut after) = (Due::default(), None);
         for _ in 0..PAGES_MAX {
             let page = query.clone().set_exclusive_start_key(after).send().await;
-            let page = page.map_err(|error| gap(QUERY, &error))?;
+            let page = page.map_err(|error| call_failed(QUERY, &error))?;
             let read = due.incidents.len();
             for row in page.items() {
                 match incident_of(QUERY, row) {
                     Ok(incident) => due.incidents.push(incident),
-                    Err(gap) => due.unreadable.push(gap),
+                    Err(failed) => due.unreadable.push(failed),
                 }
             }
             after = page.last_evaluated_key;
@@ -267,7 +275,7 @@ impl Ledger for Aws {
 
 impl Aws {
     /// What the ledger holds about `id`, read consistently.
-    pub(crate) async fn history_of(&self, id: &InstanceId) -> Result<History, Gap> {
+    pub(crate) async fn history_of(&self, id: &InstanceId) -> Result<History, CallFailed> {
         let pauses = pause::key();
         let rows = self.rows([(partition(id), "incident".to_owned()), pauses.clone()]).await?;
         let mut history = History::default();
@@ -285,7 +293,7 @@ impl Aws {
     pub(crate) async fn rows<const N: usize>(
         &self,
         keys: [(String, String); N],
-    ) -> Result<Vec<Row>, Gap> {
+    ) -> Result<Vec<Row>, CallFailed> {
         let keys = keys.map(|(partition, sort)| {
             Row::from([("pk".to_owned(), text(&partition)), ("sk".to_owned(), text(&sort))])
         });
@@ -293,14 +301,14 @@ impl Aws {
             .set_keys(Some(keys.into()))
             .consistent_read(true)
             .build()
-            .map_err(|error| Gap { call: BATCH_GET, why: error.to_string() })?;
+            .map_err(|error| CallFailed { call: BATCH_GET, why: error.to_string() })?;
         let mut answer = self
             .dynamodb
             .batch_get_item()
             .request_items(&self.table, asked)
             .send()
             .await
-            .map_err(|error| gap(BATCH_GET, &error))?;
+            .map_err(|error| call_failed(BATCH_GET, &error))?;
         // A throttled table answers a part: what is missing is not known.
         if answer.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
             return Err(incomplete(BATCH_GET, "answer for some of the keys"));
@@ -315,8 +323,8 @@ impl Aws {
         put: PutBuilder,
         lease: &Lease,
         now: Timestamp,
-    ) -> Result<Result<(), Cancelled>, Gap> {
-        let build = |error: BuildError| Gap { call: TRANSACT, why: error.to_string() };
+    ) -> Result<Result<(), Cancelled>, CallFailed> {
+        let build = |error: BuildError| CallFailed { call: TRANSACT, why: error.to_string() };
         let put = put.table_name(&self.table).build().map_err(build)?;
         let write = self
             .dynamodb
@@ -329,7 +337,7 @@ impl Aws {
         let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
             error.as_service_error()
         else {
-            return Err(gap(TRANSACT, &error));
+            return Err(call_failed(TRANSACT, &error));
         };
         match canceled.cancellation_reasons() {
             [incident, _] if incident.code() == Some(CHECK_FAILED) => {
@@ -340,11 +348,11 @@ impl Aws {
             [_, place] if matches!(place.code(), Some(CHECK_FAILED | CONFLICT)) => {
                 Ok(Err(Cancelled::Place))
             }
-            _ => Err(gap(TRANSACT, &error)),
+            _ => Err(call_failed(TRANSACT, &error)),
         }
     }
 
-    fn put(&self, incident: &Incident) -> Result<PutItemFluentBuilder, Gap> {
+    fn put(&self, incident: &Incident) -> Result<PutItemFluentBuilder, CallFailed> {
         Ok(self
             .dynamodb
             .put_item()
@@ -363,9 +371,9 @@ fn cancelled_by(error: &SdkError<TransactWriteItemsError>, code: &str) -> bool {
     }
 }
 
-fn row(incident: &Incident, sort: &str) -> Result<Row, Gap> {
+fn row(incident: &Incident, sort: &str) -> Result<Row, CallFailed> {
     let json = serde_json::to_string(incident)
-        .map_err(|error| Gap { call: PUT, why: error.to_string() })?;
+        .map_err(|error| CallFailed { call: PUT, why: error.to_string() })?;
     let forgotten = incident.expires_at + KEPT;
     let answered = incident.answered.iter().map(|action| text(action.as_str())).collect();
     let mut row = Row::from(
@@ -393,7 +401,7 @@ fn row(incident: &Incident, sort: &str) -> Result<Row, Gap> {
 /// What the write of `incident` met in its place. The SDK tries again when an
 /// answer is lost, and then meets itself; another delivery differs, by its
 /// nanosecond at least.
-fn met(call: &'static str, incident: &Incident, row: Option<&Row>) -> Result<Recorded, Gap> {
+fn met(call: &'static str, incident: &Incident, row: Option<&Row>) -> Result<Recorded, CallFailed> {
     let row = row.ok_or_else(|| incomplete(call, "conflicting row"))?;
     let other = incident_of(call, row)?;
     Ok(if other == *incident { Recorded::New } else { Recorded::Already(Box::new(other)) })
@@ -407,12 +415,12 @@ fn partition(id: &InstanceId) -> String {
     format!("instance#{id}")
 }
 
-fn incident_of(call: &'static str, row: &Row) -> Result<Incident, Gap> {
+fn incident_of(call: &'static str, row: &Row) -> Result<Incident, CallFailed> {
     let attribute = |name| row.get(name).and_then(|value| value.as_s().ok());
     let json = attribute("incident").ok_or_else(|| incomplete(call, "attribute incident"))?;
     serde_json::from_str(json).map_err(|error| {
         let of = attribute("pk").map_or("a row", String::as_str);
-        Gap { call, why: format!("the incident of {of} cannot be read: {error}") }
+        CallFailed { call, why: format!("the incident of {of} cannot be read: {error}") }
     })
 }
 

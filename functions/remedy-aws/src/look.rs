@@ -14,17 +14,17 @@ use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::ids::{CommandId, GroupName, InstanceId};
 use remedy::model::pool::{Pool, PoolBook};
 use remedy::model::series::{Series, Statistic};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::ports::look::{
     Agent, Command, Datapoint, Group, History, Instance, InstanceState, Look, Membership, Platform,
     ScheduledEvent, StatusChecks,
 };
 
 use crate::clients::Aws;
-use crate::failure::{gap, incomplete};
+use crate::failure::{call_failed, incomplete};
 
 impl Look for Aws {
-    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, Gap> {
+    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, CallFailed> {
         const CALL: &str = "ec2:DescribeInstances";
         // A filter, not an id: an unknown id is an answer, not an error, and
         // filtered calls have the larger request quota.
@@ -34,7 +34,7 @@ impl Look for Aws {
             .filters(ec2::Filter::builder().name("instance-id").values(id.as_str()).build())
             .send()
             .await
-            .map_err(|error| gap(CALL, &error))?;
+            .map_err(|error| call_failed(CALL, &error))?;
         let found = answer
             .reservations()
             .iter()
@@ -43,7 +43,7 @@ impl Look for Aws {
         found.map(instance).transpose()
     }
 
-    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, Gap> {
+    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, CallFailed> {
         const CALL: &str = "ec2:DescribeInstanceStatus";
         // This call has no filter by instance. What it shows anyway is filtered for,
         // because filtered calls have the larger request quota.
@@ -53,7 +53,7 @@ impl Look for Aws {
         let answer = match ask.await {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => return Ok(None),
-            Err(error) => return Err(gap(CALL, &error)),
+            Err(error) => return Err(call_failed(CALL, &error)),
         };
         let found = answer
             .instance_statuses()
@@ -67,17 +67,17 @@ impl Look for Aws {
         }))
     }
 
-    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, Gap> {
+    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, CallFailed> {
         const CALL: &str = "ssm:DescribeInstanceInformation";
         let filter = ssm::InstanceInformationStringFilter::builder()
             .key("InstanceIds")
             .values(id.as_str())
             .build()
-            .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
+            .map_err(|error| CallFailed { call: CALL, why: error.to_string() })?;
         let call = self.ssm.describe_instance_information().filters(filter).max_results(50);
         let ask = async |token| {
             let answer = call.clone().set_next_token(token).send().await;
-            let answer = answer.map_err(|error| gap(CALL, &error))?;
+            let answer = answer.map_err(|error| call_failed(CALL, &error))?;
             Ok((answer.instance_information_list.unwrap_or_default(), answer.next_token))
         };
         let page = first_with_any(CALL, ask).await?;
@@ -85,7 +85,7 @@ impl Look for Aws {
         Ok(found.map(agent))
     }
 
-    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, Gap> {
+    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, CallFailed> {
         const CALL: &str = "autoscaling:DescribeAutoScalingInstances";
         let answer = self
             .autoscaling
@@ -93,7 +93,7 @@ impl Look for Aws {
             .instance_ids(id.as_str())
             .send()
             .await
-            .map_err(|error| gap(CALL, &error))?;
+            .map_err(|error| call_failed(CALL, &error))?;
         let found = answer
             .auto_scaling_instances()
             .iter()
@@ -101,7 +101,7 @@ impl Look for Aws {
         found.map(membership).transpose()
     }
 
-    async fn group(&self, name: &GroupName) -> Result<Option<Group>, Gap> {
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>, CallFailed> {
         const CALL: &str = "autoscaling:DescribeAutoScalingGroups";
         let answer = self
             .autoscaling
@@ -109,7 +109,7 @@ impl Look for Aws {
             .auto_scaling_group_names(name.as_str())
             .send()
             .await
-            .map_err(|error| gap(CALL, &error))?;
+            .map_err(|error| call_failed(CALL, &error))?;
         let found = answer
             .auto_scaling_groups()
             .iter()
@@ -117,7 +117,7 @@ impl Look for Aws {
         Ok(found.map(group))
     }
 
-    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap> {
+    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, CallFailed> {
         const CALL: &str = "autoscaling:DescribeInstanceRefreshes";
         let call = self
             .autoscaling
@@ -126,7 +126,7 @@ impl Look for Aws {
             .max_records(100);
         let ask = async |token| {
             let answer = call.clone().set_next_token(token).send().await;
-            let answer = answer.map_err(|error| gap(CALL, &error))?;
+            let answer = answer.map_err(|error| call_failed(CALL, &error))?;
             Ok((answer.instance_refreshes.unwrap_or_default(), answer.next_token))
         };
         // Those of six weeks, in an order that nobody promises.
@@ -135,32 +135,37 @@ impl Look for Aws {
         Ok(statuses.find(|status| !is_finished(status)).map(str::to_owned))
     }
 
-    async fn history(&self, id: &InstanceId) -> Result<History, Gap> {
+    async fn history(&self, id: &InstanceId) -> Result<History, CallFailed> {
         self.history_of(id).await
     }
 
-    async fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Result<PoolBook, Gap> {
+    async fn pool(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        now: Timestamp,
+    ) -> Result<PoolBook, CallFailed> {
         self.pool_book(pool, symptom, now).await
     }
 
-    async fn sessions(&self, id: &InstanceId) -> Result<usize, Gap> {
+    async fn sessions(&self, id: &InstanceId) -> Result<usize, CallFailed> {
         const CALL: &str = "ssm:DescribeSessions";
         let target = ssm::SessionFilter::builder()
             .key(ssm::SessionFilterKey::TargetId)
             .value(id.as_str())
             .build()
-            .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
+            .map_err(|error| CallFailed { call: CALL, why: error.to_string() })?;
         let call = self.ssm.describe_sessions().state(ssm::SessionState::Active).filters(target);
         let ask = async |token| {
             let answer = call.clone().set_next_token(token).send().await;
-            let answer = answer.map_err(|error| gap(CALL, &error))?;
+            let answer = answer.map_err(|error| call_failed(CALL, &error))?;
             Ok((answer.sessions.unwrap_or_default(), answer.next_token))
         };
         // One page is enough to know that somebody is there.
         Ok(first_with_any(CALL, ask).await?.len())
     }
 
-    async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap> {
+    async fn instance_store(&self, instance_type: &str) -> Result<bool, CallFailed> {
         const CALL: &str = "ec2:DescribeInstanceTypes";
         let answer = self
             .ec2
@@ -168,13 +173,17 @@ impl Look for Aws {
             .instance_types(ec2::InstanceType::from(instance_type))
             .send()
             .await
-            .map_err(|error| gap(CALL, &error))?;
+            .map_err(|error| call_failed(CALL, &error))?;
         let found = answer.instance_types().first();
         let supported = found.and_then(ec2::InstanceTypeInfo::instance_storage_supported);
         supported.ok_or_else(|| incomplete(CALL, "word on instance storage"))
     }
 
-    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap> {
+    async fn command(
+        &self,
+        id: &CommandId,
+        instance: &InstanceId,
+    ) -> Result<Option<Command>, CallFailed> {
         const CALL: &str = "ssm:GetCommandInvocation";
         let answer = self
             .ssm
@@ -194,7 +203,7 @@ impl Look for Aws {
             {
                 return Ok(None);
             }
-            Err(error) => return Err(gap(CALL, &error)),
+            Err(error) => return Err(call_failed(CALL, &error)),
         };
         let status = found.status().ok_or_else(|| incomplete(CALL, "status"))?;
         let unfinished = matches!(
@@ -220,13 +229,13 @@ impl Look for Aws {
         comment: &str,
         instance: &InstanceId,
         since: Timestamp,
-    ) -> Result<Option<CommandId>, Gap> {
+    ) -> Result<Option<CommandId>, CallFailed> {
         const CALL: &str = "ssm:ListCommandInvocations";
         let after = ssm::CommandFilter::builder()
             .key(ssm::CommandFilterKey::InvokedAfter)
             .value(whole_second(since))
             .build()
-            .map_err(|error| Gap { call: CALL, why: error.to_string() })?;
+            .map_err(|error| CallFailed { call: CALL, why: error.to_string() })?;
         let call = self
             .ssm
             .list_command_invocations()
@@ -235,7 +244,7 @@ impl Look for Aws {
             .max_results(50);
         let ask = async |token| {
             let answer = call.clone().set_next_token(token).send().await;
-            let answer = answer.map_err(|error| gap(CALL, &error))?;
+            let answer = answer.map_err(|error| call_failed(CALL, &error))?;
             Ok((answer.command_invocations.unwrap_or_default(), answer.next_token))
         };
         // In an order that nobody promises.
@@ -246,12 +255,12 @@ impl Look for Aws {
             .max_by_key(|invocation| invocation.requested_date_time().map(DateTime::as_nanos))
             .and_then(ssm::CommandInvocation::command_id);
         ours.map(|id| {
-            CommandId::new(id).map_err(|error| Gap { call: CALL, why: error.to_string() })
+            CommandId::new(id).map_err(|error| CallFailed { call: CALL, why: error.to_string() })
         })
         .transpose()
     }
 
-    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, Gap> {
+    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, CallFailed> {
         const CALL: &str = "ec2:GetConsoleOutput";
         let ask =
             |latest| self.ec2.get_console_output().instance_id(id.as_str()).latest(latest).send();
@@ -260,9 +269,9 @@ impl Look for Aws {
             Err(error) if error.code() == Some("UnsupportedOperation") => ask(false).await,
             answer => answer,
         };
-        let answer = answer.map_err(|error| gap(CALL, &error))?;
-        let text =
-            console(answer.output().unwrap_or_default()).map_err(|why| Gap { call: CALL, why })?;
+        let answer = answer.map_err(|error| call_failed(CALL, &error))?;
+        let text = console(answer.output().unwrap_or_default())
+            .map_err(|why| CallFailed { call: CALL, why })?;
         Ok(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
@@ -271,7 +280,7 @@ impl Look for Aws {
         series: &Series,
         since: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Datapoint>, Gap> {
+    ) -> Result<Vec<Datapoint>, CallFailed> {
         const CALL: &str = "cloudwatch:GetMetricData";
         // CloudWatch refuses a window of no seconds, in which nothing is to be seen.
         if until.as_second() <= since.as_second() {
@@ -288,7 +297,7 @@ impl Look for Aws {
             .scan_by(cloudwatch::ScanBy::TimestampAscending)
             .send()
             .await
-            .map_err(|error| gap(CALL, &error))?;
+            .map_err(|error| call_failed(CALL, &error))?;
         let Some(found) = answer.metric_data_results().first() else {
             return no_result(CALL, series, answer.messages());
         };
@@ -297,7 +306,7 @@ impl Look for Aws {
             None | Some(cloudwatch::StatusCode::Complete) => {}
             Some(other) => {
                 let why = format!("the result is {}", other.as_str());
-                return Err(Gap { call: CALL, why });
+                return Err(CallFailed { call: CALL, why });
             }
         }
         let values = found.timestamps().iter().zip(found.values());
@@ -311,7 +320,7 @@ impl Look for Aws {
             .collect())
     }
 
-    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, Gap> {
+    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, CallFailed> {
         const CALL: &str = "cloudwatch:DescribeAlarms";
         let answer = self
             .cloudwatch
@@ -319,7 +328,7 @@ impl Look for Aws {
             .alarm_names(name)
             .send()
             .await
-            .map_err(|error| gap(CALL, &error))?;
+            .map_err(|error| call_failed(CALL, &error))?;
         let state = answer.metric_alarms().first().and_then(cloudwatch::MetricAlarm::state_value);
         Ok(match state {
             Some(cloudwatch::StateValue::Alarm) => Some(AlarmState::Alarm),
@@ -336,8 +345,8 @@ const EMPTY_PAGES_MAX: usize = 20;
 /// The first page that has anything, empty if the list is.
 async fn first_with_any<T>(
     call: &'static str,
-    ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), Gap>,
-) -> Result<Vec<T>, Gap> {
+    ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), CallFailed>,
+) -> Result<Vec<T>, CallFailed> {
     let mut token = None;
     for _ in 0..EMPTY_PAGES_MAX {
         let (page, next) = ask(token).await?;
@@ -355,8 +364,8 @@ const PAGES_MAX: usize = 20;
 /// All pages of a list that is short, whatever its order.
 async fn every_page<T>(
     call: &'static str,
-    ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), Gap>,
-) -> Result<Vec<T>, Gap> {
+    ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), CallFailed>,
+) -> Result<Vec<T>, CallFailed> {
     let mut found = Vec::new();
     let mut token = None;
     for _ in 0..PAGES_MAX {
@@ -391,9 +400,9 @@ fn no_result(
     call: &'static str,
     series: &Series,
     messages: &[cloudwatch::MessageData],
-) -> Result<Vec<Datapoint>, Gap> {
+) -> Result<Vec<Datapoint>, CallFailed> {
     if let Some(message) = messages.first().and_then(cloudwatch::MessageData::value) {
-        return Err(Gap { call, why: message.to_owned() });
+        return Err(CallFailed { call, why: message.to_owned() });
     }
     if series.exact { Err(incomplete(call, "result")) } else { Ok(Vec::new()) }
 }
@@ -461,7 +470,7 @@ fn insights(series: &Series) -> String {
     )
 }
 
-fn instance(found: &ec2::Instance) -> Result<Instance, Gap> {
+fn instance(found: &ec2::Instance) -> Result<Instance, CallFailed> {
     const CALL: &str = "ec2:DescribeInstances";
     let state = found
         .state()
@@ -536,11 +545,12 @@ fn agent(found: &ssm::InstanceInformation) -> Agent {
     }
 }
 
-fn membership(found: &autoscaling::AutoScalingInstanceDetails) -> Result<Membership, Gap> {
+fn membership(found: &autoscaling::AutoScalingInstanceDetails) -> Result<Membership, CallFailed> {
     const CALL: &str = "autoscaling:DescribeAutoScalingInstances";
     let group = found.auto_scaling_group_name().unwrap_or_default();
     Ok(Membership {
-        group: GroupName::new(group).map_err(|error| Gap { call: CALL, why: error.to_string() })?,
+        group: GroupName::new(group)
+            .map_err(|error| CallFailed { call: CALL, why: error.to_string() })?,
         lifecycle: found
             .lifecycle_state()
             .ok_or_else(|| incomplete(CALL, "lifecycle state"))?

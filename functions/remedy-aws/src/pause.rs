@@ -3,10 +3,10 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use remedy::model::pause::{Pause, Scope};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 
 use crate::clients::Aws;
-use crate::failure::gap;
+use crate::failure::call_failed;
 use crate::ledger::{Row, text};
 
 const UPDATE: &str = "dynamodb:UpdateItem";
@@ -21,27 +21,29 @@ pub(crate) fn key() -> (String, String) {
 
 /// Every pause in the row. One that cannot be read is a gap: nobody may go on
 /// because a pause is garbled.
-pub(crate) fn all(call: &'static str, row: &Row) -> Result<Vec<Pause>, Gap> {
+pub(crate) fn all(call: &'static str, row: &Row) -> Result<Vec<Pause>, CallFailed> {
     let written = row.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"));
     let read = |(scope, value): (&String, &aws_sdk_dynamodb::types::AttributeValue)| {
         let json = value.as_s().map(String::as_str).unwrap_or_default();
-        serde_json::from_str(json)
-            .map_err(|error| Gap { call, why: format!("the pause of {scope} is garbled: {error}") })
+        serde_json::from_str(json).map_err(|error| CallFailed {
+            call,
+            why: format!("the pause of {scope} is garbled: {error}"),
+        })
     };
     written.map(read).collect()
 }
 
 impl Aws {
     /// Every pause there is.
-    pub(crate) async fn read_pauses(&self) -> Result<Vec<Pause>, Gap> {
+    pub(crate) async fn read_pauses(&self) -> Result<Vec<Pause>, CallFailed> {
         let rows = self.rows([key()]).await?;
         rows.first().map_or(Ok(Vec::new()), |row| all("dynamodb:BatchGetItem", row))
     }
 
     /// Writes `pause`, and forgets those that had ended by then.
-    pub(crate) async fn write_pause(&self, pause: &Pause) -> Result<Vec<Pause>, Gap> {
+    pub(crate) async fn write_pause(&self, pause: &Pause) -> Result<Vec<Pause>, CallFailed> {
         let json = serde_json::to_string(pause)
-            .map_err(|error| Gap { call: UPDATE, why: error.to_string() })?;
+            .map_err(|error| CallFailed { call: UPDATE, why: error.to_string() })?;
         let mut write = self
             .dynamodb
             .update_item()
@@ -65,12 +67,12 @@ impl Aws {
             .return_values(ReturnValue::AllNew)
             .send()
             .await
-            .map_err(|error| gap(UPDATE, &error))?;
+            .map_err(|error| call_failed(UPDATE, &error))?;
         written.attributes().map_or(Ok(Vec::new()), |row| all(UPDATE, row))
     }
 
     /// Removes the pause of `scope`.
-    pub(crate) async fn remove_pause(&self, scope: &Scope) -> Result<Vec<Pause>, Gap> {
+    pub(crate) async fn remove_pause(&self, scope: &Scope) -> Result<Vec<Pause>, CallFailed> {
         let (partition, sort) = key();
         let written = self
             .dynamodb
@@ -83,7 +85,7 @@ impl Aws {
             .return_values(ReturnValue::AllNew)
             .send()
             .await
-            .map_err(|error| gap(UPDATE, &error))?;
+            .map_err(|error| call_failed(UPDATE, &error))?;
         written.attributes().map_or(Ok(Vec::new()), |row| all(UPDATE, row))
     }
 }

@@ -20,11 +20,11 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::{IncidentId, InstanceId};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 
 use crate::again::again_while;
 use crate::clients::Aws;
-use crate::failure::gap;
+use crate::failure::call_failed;
 use crate::ledger::{Row, number, text};
 
 const UPDATE: &str = "dynamodb:UpdateItem";
@@ -72,7 +72,7 @@ impl Aws {
         pool: &Pool,
         symptom: Symptom,
         now: Timestamp,
-    ) -> Result<PoolBook, Gap> {
+    ) -> Result<PoolBook, CallFailed> {
         let (this, before) = (window(now), window(now) - 1);
         let sorts = [
             LEASES.to_owned(),
@@ -101,7 +101,7 @@ impl Aws {
         pool: &Pool,
         symptom: Symptom,
         sighting: &Sighting,
-    ) -> Result<Vec<Sighting>, Gap> {
+    ) -> Result<Vec<Sighting>, CallFailed> {
         let write = self
             .noting(pool, symptom, sighting)?
             .update_expression("SET #instance = :sighting, forgotten_at = :forgotten_at ADD n :one")
@@ -130,9 +130,9 @@ impl Aws {
         pool: &Pool,
         symptom: Symptom,
         sighting: &Sighting,
-    ) -> Result<UpdateItemFluentBuilder, Gap> {
+    ) -> Result<UpdateItemFluentBuilder, CallFailed> {
         let json = serde_json::to_string(sighting)
-            .map_err(|error| Gap { call: UPDATE, why: error.to_string() })?;
+            .map_err(|error| CallFailed { call: UPDATE, why: error.to_string() })?;
         Ok(self
             .dynamodb
             .update_item()
@@ -145,7 +145,7 @@ impl Aws {
     }
 
     /// A conditional write, which answers with the row as it then is.
-    async fn note(&self, write: UpdateItemFluentBuilder) -> Result<Row, Gap> {
+    async fn note(&self, write: UpdateItemFluentBuilder) -> Result<Row, CallFailed> {
         let write = write
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -158,14 +158,14 @@ impl Aws {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(failed.item().cloned().unwrap_or_default())
                 }
-                _ => Err(gap(UPDATE, &error)),
+                _ => Err(call_failed(UPDATE, &error)),
             },
         }
     }
 
     /// The part of a transaction that takes the place of `lease`, if nobody else
     /// holds it at `now`.
-    pub(crate) fn taking(&self, lease: &Lease, now: Timestamp) -> Result<Update, Gap> {
+    pub(crate) fn taking(&self, lease: &Lease, now: Timestamp) -> Result<Update, CallFailed> {
         Update::builder()
             .table_name(&self.table)
             .key("pk", text(&partition(&lease.pool)))
@@ -182,11 +182,11 @@ impl Aws {
             .expression_attribute_values(":until", number(lease.until.as_second()))
             .expression_attribute_values(":now", number(now.as_second()))
             .build()
-            .map_err(|error| Gap { call: UPDATE, why: error.to_string() })
+            .map_err(|error| CallFailed { call: UPDATE, why: error.to_string() })
     }
 
     /// Gives the place of `lease` back, if its incident still holds it.
-    pub(crate) async fn give_back(&self, lease: &Lease) -> Result<(), Gap> {
+    pub(crate) async fn give_back(&self, lease: &Lease) -> Result<(), CallFailed> {
         let write = self
             .dynamodb
             .update_item()
@@ -210,7 +210,7 @@ impl Aws {
         };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            _ => Err(gap(UPDATE, &error)),
+            _ => Err(call_failed(UPDATE, &error)),
         }
     }
 }

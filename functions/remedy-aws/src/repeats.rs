@@ -5,10 +5,10 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::repeats::{Occurrence, Occurrences};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 
 use crate::clients::Aws;
-use crate::failure::{gap, incomplete};
+use crate::failure::{call_failed, incomplete};
 
 const UPDATE: &str = "dynamodb:UpdateItem";
 
@@ -16,7 +16,10 @@ const UPDATE: &str = "dynamodb:UpdateItem";
 const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
 impl Aws {
-    pub(crate) async fn count_repeat(&self, occurrence: &Occurrence) -> Result<Occurrences, Gap> {
+    pub(crate) async fn count_repeat(
+        &self,
+        occurrence: &Occurrence,
+    ) -> Result<Occurrences, CallFailed> {
         let group = occurrence.group.as_ref().map(|group| format!("group#{group}"));
         let whose = group.unwrap_or_else(|| "standalone".to_owned());
         let time = time(occurrence.window);
@@ -43,7 +46,7 @@ impl Aws {
             .return_values(ReturnValue::AllNew)
             .send()
             .await
-            .map_err(|error| gap(UPDATE, &error))?;
+            .map_err(|error| call_failed(UPDATE, &error))?;
         let row = answer.attributes().ok_or_else(|| incomplete(UPDATE, "attributes"))?;
         let number = |value: &AttributeValue| value.as_n().ok()?.parse::<u64>().ok();
         let windows = row.iter().filter_map(|(name, value)| Some((name.strip_prefix('n')?, value)));

@@ -11,7 +11,7 @@ use remedy::follow_up::{Beat, beat};
 use remedy::metrics::{self, Line};
 use remedy::model::alarm::Symptom;
 use remedy::model::pause::Pause;
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::ports::ledger::Ledger as _;
 use remedy::report::outcome::Report;
 use remedy::respond::{RespondError, respond};
@@ -41,7 +41,11 @@ pub fn serve(symptom: Symptom) -> ExitCode {
         };
         write(&metrics::of_answer(&answer, invocation.at), symptom.name(), settings);
         match &answer {
-            Ok(answer) | Err(RespondError::LedgerUnreachable { answered: answer, .. }) => {
+            Ok(answer)
+            | Err(
+                RespondError::LedgerUnreachable { answered: answer, .. }
+                | RespondError::LedgerContended { answered: answer, .. },
+            ) => {
                 log(&answer.reports);
                 for ignored in &answer.ignored {
                     tracing::info!(code = ignored.code, "not ours: {}", ignored.reason);
@@ -233,6 +237,7 @@ impl From<RespondError> for InvocationError {
         let kind = match &error {
             RespondError::Unreadable(_) => UNREADABLE,
             RespondError::LedgerUnreachable { .. } => "LedgerUnreachable",
+            RespondError::LedgerContended { .. } => "LedgerContended",
         };
         Self { kind, message: error.to_string() }
     }
@@ -244,9 +249,9 @@ impl From<Unreadable> for InvocationError {
     }
 }
 
-impl From<Gap> for InvocationError {
-    fn from(gap: Gap) -> Self {
-        Self { kind: "LedgerUnreachable", message: gap.to_string() }
+impl From<CallFailed> for InvocationError {
+    fn from(failed: CallFailed) -> Self {
+        Self { kind: "LedgerUnreachable", message: failed.to_string() }
     }
 }
 

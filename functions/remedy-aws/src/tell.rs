@@ -5,12 +5,12 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use futures_util::future;
 use lambda_runtime::tracing;
 use remedy::model::links::Place;
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::ports::tell::Told;
 use remedy::ports::tell::{Notification, Tell};
 
 use crate::clients::Aws;
-use crate::failure::gap;
+use crate::failure::call_failed;
 
 const CALL: &str = "sns:Publish";
 
@@ -36,11 +36,11 @@ impl Tell for Aws {
             }
         })
         .await;
-        if let Err(gap) = &people {
-            tracing::error!("people were not told: {gap}");
+        if let Err(failed) = &people {
+            tracing::error!("people were not told: {failed}");
         }
-        if let Err(gap) = &chat {
-            tracing::error!("the chat was not told: {gap}");
+        if let Err(failed) = &chat {
+            tracing::error!("the chat was not told: {failed}");
         }
         Told { people, chat }
     }
@@ -61,7 +61,7 @@ impl Aws {
     }
 }
 
-async fn send(publish: PublishFluentBuilder) -> Result<(), Gap> {
-    publish.send().await.map_err(|error| gap(CALL, &error))?;
+async fn send(publish: PublishFluentBuilder) -> Result<(), CallFailed> {
+    publish.send().await.map_err(|error| call_failed(CALL, &error))?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use lambda_runtime::tracing;
 use remedy::model::diagnostics::Destination;
 use remedy::model::ids::{CommandId, GroupName, InstanceId, UnitName};
 use remedy::model::incident::{FailureKind, Standby};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::CallFailed;
 use remedy::ports::touch::{CallError, CleanupOrder, Relief, Touch};
 
 use crate::again::again_while;
@@ -36,9 +36,9 @@ impl Touch for Aws {
     }
 
     async fn keep(&self, destination: &Destination, text: &str) -> Result<(), CallError> {
-        self.bucket.put(destination, text).await.map_err(|gap| {
-            tracing::warn!("the evidence stays in the log: {gap}");
-            CallError { gap, kind: None }
+        self.bucket.put(destination, text).await.map_err(|failed| {
+            tracing::warn!("the evidence stays in the log: {failed}");
+            CallError { call: failed.call, why: failed.why, kind: None }
         })
     }
 
@@ -122,7 +122,8 @@ impl Aws {
     ) -> Result<CommandId, CallError> {
         const CALL: &str = "ssm:SendCommand";
         let document = self.documents.get(&order.symptom).ok_or_else(|| CallError {
-            gap: Gap { call: CALL, why: format!("no document for {} is set", order.symptom) },
+            call: CALL,
+            why: format!("no document for {} is set", order.symptom),
             kind: Some(FailureKind::NotPermitted),
         })?;
         let mut send = self
@@ -155,7 +156,8 @@ impl Aws {
         let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
         // The command was taken, so an id we cannot read is a doubt, not a no.
         CommandId::new(id).map_err(|error| CallError {
-            gap: Gap { call: CALL, why: error.to_string() },
+            call: CALL,
+            why: error.to_string(),
             kind: None,
         })
     }

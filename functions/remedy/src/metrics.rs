@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use crate::execute::close::Stuck;
 use crate::follow_up::Beat;
 use crate::model::incident::Stage;
 use crate::model::reason::Reason;
@@ -41,6 +42,8 @@ pub enum Metric {
     UnreadableEvents,
     /// Invocations that the ledger did not answer.
     LedgerUnreachable,
+    /// Invocations that lost every race for the ledger; Lambda repeats them.
+    LedgerContended,
     /// Heartbeats that were lived through.
     Beats,
     /// Seconds by which the longest due incident was due at a heartbeat.
@@ -53,7 +56,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Incidents,
         Self::Actions,
         Self::Refusals,
@@ -64,6 +67,7 @@ impl Metric {
         Self::Untold,
         Self::UnreadableEvents,
         Self::LedgerUnreachable,
+        Self::LedgerContended,
         Self::Beats,
         Self::FollowUpLag,
         Self::Waiting,
@@ -83,6 +87,7 @@ impl Metric {
             Self::Untold => "Untold",
             Self::UnreadableEvents => "UnreadableEvents",
             Self::LedgerUnreachable => "LedgerUnreachable",
+            Self::LedgerContended => "LedgerContended",
             Self::Beats => "Beats",
             Self::FollowUpLag => "FollowUpLag",
             Self::Waiting => "Waiting",
@@ -100,6 +105,7 @@ impl Metric {
             Self::Untold
             | Self::UnreadableEvents
             | Self::LedgerUnreachable
+            | Self::LedgerContended
             | Self::Beats
             | Self::FollowUpLag
             | Self::Waiting
@@ -170,9 +176,6 @@ impl Line {
     }
 }
 
-/// The call that tells people.
-const TELLS: &str = "sns:Publish";
-
 /// What an answer to an event counts.
 pub fn of_answer(answer: &Result<Answer, RespondError>, at: Timestamp) -> Vec<Line> {
     let reports = |answer: &Answer| answer.reports.iter().flat_map(of_report).collect();
@@ -181,6 +184,9 @@ pub fn of_answer(answer: &Result<Answer, RespondError>, at: Timestamp) -> Vec<Li
         Err(RespondError::Unreadable(_)) => vec![unreadable(at)],
         Err(RespondError::LedgerUnreachable { answered, .. }) => {
             [reports(answered), vec![ledger_unreachable(at)]].concat()
+        }
+        Err(RespondError::LedgerContended { answered, .. }) => {
+            [reports(answered), vec![ledger_contended(at)]].concat()
         }
     }
 }
@@ -194,7 +200,8 @@ pub fn of_beat(beat: &Beat, at: Timestamp) -> Vec<Line> {
         line.measure(Metric::FollowUpLag, SignedDuration::from_secs(lag).as_secs_f64());
         line.measure(Metric::Waiting, count(beat.reports.iter().filter(|r| waits(r)).count()));
         line.measure(Metric::LeftDue, count(beat.left.len() + beat.unreadable.len()));
-        let unheard = beat.left.iter().filter(|left| left.why.call == TELLS).count();
+        let unheard =
+            beat.left.iter().filter(|left| matches!(left.why, Stuck::EndNotTold(_))).count();
         if unheard > 0 {
             // An end that nobody could be told of stays due until they hear.
             line.measure(Metric::Untold, count(unheard));
@@ -215,6 +222,13 @@ pub fn unreadable(at: Timestamp) -> Line {
 pub fn ledger_unreachable(at: Timestamp) -> Line {
     let mut line = Line::new(at);
     line.measure(Metric::LedgerUnreachable, 1.0);
+    line
+}
+
+/// An invocation that found other writers at the ledger first, each time it tried.
+fn ledger_contended(at: Timestamp) -> Line {
+    let mut line = Line::new(at);
+    line.measure(Metric::LedgerContended, 1.0);
     line
 }
 

@@ -1,14 +1,13 @@
-//! The road, drawn once. The only place that knows every room.
+//! The pipeline of an alarm: from an event to an answer.
 
 use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::alarm::{self, Invocation, Unreadable};
-use crate::execute::act;
-use crate::execute::carry_out::record_and_tell;
+use crate::execute::carry_out::{Order, carry_out};
 use crate::execute::claim::{self, Claim, NoClaim};
-use crate::execute::console_capture::{self, Captured, KeptCapture};
+use crate::execute::console_capture::{self, Captured};
 use crate::model::action::Action;
 use crate::model::alarm::{Alarm, AlarmState, Evidence};
 use crate::model::incident::HeldBack;
@@ -16,12 +15,13 @@ use crate::model::policy::{Mode, Policy};
 use crate::model::reason::Reason;
 use crate::model::repeats::Occurrence;
 use crate::model::seen::Seen;
-use crate::model::unknown::Gap;
+use crate::model::unknown::{LedgerError, Unknown};
 use crate::observe::facts::{Fact, Facts};
 use crate::observe::probe::{self, SymptomState};
 use crate::plan::ask_host;
-use crate::plan::decide::{self, Decision};
+use crate::plan::decide;
 use crate::plan::guard::{self, Cleared, Refusal};
+use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
 use crate::ports::look::Look;
 use crate::ports::tell::Tell;
@@ -54,16 +54,25 @@ pub enum RespondError {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     /// The ledger did not answer, so nothing was done about at least one alarm.
-    #[error("no claim without the ledger: {gap}")]
+    #[error("no claim without the ledger: {why}")]
     LedgerUnreachable {
-        /// The call that failed.
-        gap: Gap,
+        /// What is not known of it.
+        why: Unknown,
+        /// What was answered for the event's other alarms.
+        answered: Answer,
+    },
+    /// Other writers were first each time, so nothing was done about at least one
+    /// alarm.
+    #[error("no claim, another writer was first: {why}")]
+    LedgerContended {
+        /// What they did.
+        why: &'static str,
         /// What was answered for the event's other alarms.
         answered: Answer,
     },
 }
 
-/// Takes one event down the road.
+/// Takes one event through the pipeline.
 pub async fn respond<W>(
     event: &str,
     invocation: &Invocation,
@@ -74,130 +83,112 @@ where
     W: Look + Ledger + Touch + Tell,
 {
     let received = alarm::read(event, invocation)?;
-    let mut answer = Answer::default();
+    let cx = Context { world, policy, now: invocation.at };
+    let mut answered = Answer::default();
     for not_ours in received.ignored {
-        answer.ignored.push(Ignored { code: not_ours.code(), reason: not_ours.to_string() });
+        answered.ignored.push(Ignored { code: not_ours.code(), reason: not_ours.to_string() });
     }
-    let mut unreachable = None;
+    let mut failed = None;
     for alarm in received.alarms {
         let report = match alarm.state {
-            AlarmState::Alarm => remedy(&alarm, invocation, policy, world).await,
-            AlarmState::Ok => resolve(&alarm, invocation, world).await,
+            AlarmState::Alarm => handle(cx, &alarm, invocation).await,
+            AlarmState::Ok => note_ok(cx, &alarm).await,
         };
         match report {
-            Ok(report) => answer.reports.push(report),
-            Err(gap) => unreachable = Some(gap),
+            Ok(report) => answered.reports.push(report),
+            Err(error) => failed = Some(error),
         }
     }
-    match unreachable {
-        None => Ok(answer),
-        Some(gap) => Err(RespondError::LedgerUnreachable { gap, answered: answer }),
+    match failed {
+        None => Ok(answered),
+        Some(LedgerError::Unreachable(why)) => {
+            Err(RespondError::LedgerUnreachable { why, answered })
+        }
+        Some(LedgerError::Contended(why)) => Err(RespondError::LedgerContended { why, answered }),
     }
 }
 
 /// facts -> decide -> guard -> claim -> act -> record -> notify, for one alarm.
-async fn remedy<W>(
+async fn handle<W>(
+    cx: Context<'_, W>,
     alarm: &Alarm,
     invocation: &Invocation,
-    policy: &Policy,
-    world: &W,
-) -> Result<Report, Gap>
+) -> Result<Report, LedgerError>
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let now = invocation.at;
-    let mut facts = Facts::read(world, &alarm.instance_id, now).await;
-    let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, policy);
-    if beyond && !guard::is_ours(alarm, &facts, policy) {
+    let mut facts = Facts::read(cx.world, &alarm.instance_id, cx.now).await;
+    let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, cx.policy);
+    if beyond && !guard::is_ours(alarm, &facts, cx.policy) {
         // Nothing more is asked about what is refused whatever the answers.
-        let nothing = Decision::Wait { because: Vec::new() };
-        if let Err(refusal) = guard::clear(nothing, alarm, &facts, policy) {
-            return refuse(alarm, invocation, &facts, policy, refusal, world).await;
-        }
+        let objections = guard::objections(alarm, &facts, cx.policy);
+        return refuse(cx, alarm, invocation, &facts, Refusal::by_guards(None, objections)).await;
     }
     let mut symptom_state = None;
     if beyond {
-        symptom_state = Some(look_beyond(alarm, &mut facts, world).await);
+        symptom_state = Some(look_beyond(cx, alarm, &mut facts).await);
     }
-    let decision = decide::decide(alarm.symptom, &[], &facts, policy);
-    let cleared = guard::clear(decision, alarm, &facts, policy)
+    let decision = decide::decide(alarm.symptom, &[], &facts, cx.policy);
+    let cleared = guard::clear(decision, alarm, &facts, cx.policy)
         .and_then(|cleared| confirmed(cleared, symptom_state));
     let cleared = match cleared {
         Ok(cleared) => cleared,
-        Err(refusal) => return refuse(alarm, invocation, &facts, policy, refusal, world).await,
+        Err(refusal) => return refuse(cx, alarm, invocation, &facts, refusal).await,
     };
-    let mut because = cleared.because().to_vec();
-    let (claim, words) = match claim(&cleared, alarm, &facts, policy, world).await {
+    let (claim, captured) = match claim(cx, &cleared, alarm, &facts).await {
         Ok(claimed) => claimed,
         Err(NoClaim::Refused(refusal)) => {
-            return refuse(alarm, invocation, &facts, policy, refusal, world).await;
+            return refuse(cx, alarm, invocation, &facts, refusal).await;
         }
-        Err(NoClaim::Unreachable(gap)) => return Err(gap),
+        Err(NoClaim::Unreachable(failed)) => return Err(failed.into()),
     };
-    let action = claim.action();
-    if action == Action::Gather {
+    let mut because = cleared.because().to_vec();
+    if claim.action() == Action::Gather {
         because.insert(0, Reason::EvidenceFirst { rung: cleared.rung() });
     }
-    let (group, by) = (cleared.group(), teller(alarm, invocation));
-    let occurrence = Occurrence::started(group, alarm.symptom, cleared.rung(), now, by);
-    let claimed = claim.incident().clone();
-    let (mut acted, heard, (), count) = future::join4(
-        act::act(claim, policy, world),
-        console_capture::keep(words, &claimed, now, policy, world),
-        note_late(beyond, alarm, &facts, world),
-        world.count(&occurrence),
-    )
-    .await;
-    let console = KeptCapture::noted(heard, &mut acted.incident);
-
-    let went_well = acted.failure.is_none();
-    let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
-    because.splice(0..0, acted.failure);
-    let outcome = if refused { Outcome::Held } else { Outcome::Acted };
-    let mut report = Report::of(&acted.incident, outcome, because, invocation.at);
-    (report.rung, report.console) = (Some(cleared.rung()), console);
-    if went_well {
-        report.repeats = count.ok().map(|count| occurrence.repeats(count));
-    }
-    record_and_tell(&mut report, &acted.incident, Some(action), world).await;
+    let (rung, by) = (cleared.rung(), teller(alarm, invocation));
+    let started = Occurrence::started(cleared.group(), alarm.symptom, rung, cx.now, by);
+    let started = Some(started);
+    let order = Order { claim, rung: Some(rung), because, captured, started };
+    let (report, ()) =
+        future::join(carry_out(cx, order), note_late(cx, beyond, alarm, &facts)).await;
     Ok(report)
 }
 
 /// Claims what was cleared, or first a question to the host that is about to be
 /// disrupted; what a host that cannot answer showed last is read meanwhile.
 async fn claim<W>(
+    cx: Context<'_, W>,
     cleared: &Cleared,
     alarm: &Alarm,
     facts: &Facts,
-    policy: &Policy,
-    world: &W,
 ) -> Result<(Claim, Option<Captured>), NoClaim>
 where
     W: Look + Ledger,
 {
-    if ask_host::comes_first(cleared, None, facts, policy) {
-        return Ok((claim::ask_first(world, cleared, alarm, facts, policy).await?, None));
+    if ask_host::comes_first(cleared, None, facts, cx.policy) {
+        return Ok((claim::ask_first(cx.world, cleared, alarm, facts, cx.policy).await?, None));
     }
-    let (claim, words) = future::join(
-        claim::claim(world, cleared, alarm, facts, policy),
-        console_capture::hear(world, cleared, &alarm.instance_id, None, facts.observed_at),
+    let (claim, captured) = future::join(
+        claim::claim(cx.world, cleared, alarm, facts, cx.policy),
+        console_capture::read(cx.world, cleared, &alarm.instance_id, None, cx.now),
     )
     .await;
-    Ok((claim?, words))
+    Ok((claim?, captured))
 }
 
 /// Asks what only a rung above a cleanup needs to know, all at once, and has the
 /// instance counted among those that show the symptom.
-async fn look_beyond<W>(alarm: &Alarm, facts: &mut Facts, world: &W) -> SymptomState
+async fn look_beyond<W>(cx: Context<'_, W>, alarm: &Alarm, facts: &mut Facts) -> SymptomState
 where
     W: Look + Ledger,
 {
     let seen = Seen::of(alarm);
     let before = facts.clone();
     let (sick, (), symptom_state) = future::join3(
-        claim::note_sick(world, alarm.symptom, &alarm.instance_id, &before),
-        facts.read_for_disruption(world, &alarm.instance_id, alarm.symptom),
-        probe::symptom_state_since(period_begins(alarm), &seen, world, before.observed_at),
+        claim::note_sick(cx.world, alarm.symptom, &before),
+        facts.read_for_disruption(cx.world, alarm.symptom),
+        probe::symptom_state_since(period_begins(alarm), &seen, cx.world, cx.now),
     )
     .await;
     facts.learn_who_is_sick(sick);
@@ -216,9 +207,9 @@ fn period_begins(alarm: &Alarm) -> Timestamp {
 
 /// Whether this one is counted matters to others only: a cleanup does not wait
 /// for it.
-async fn note_late(counted: bool, alarm: &Alarm, facts: &Facts, world: &impl Ledger) {
+async fn note_late<W: Ledger>(cx: Context<'_, W>, counted: bool, alarm: &Alarm, facts: &Facts) {
     if !counted {
-        let _uncounted = claim::note_sick(world, alarm.symptom, &alarm.instance_id, facts).await;
+        let _uncounted = claim::note_sick(cx.world, alarm.symptom, facts).await;
     }
 }
 
@@ -245,50 +236,55 @@ fn confirmed(cleared: Cleared, symptom_state: Option<SymptomState>) -> Result<Cl
 
 /// Held: for good, or until what is in the way has passed or ended.
 async fn refuse<W>(
+    cx: Context<'_, W>,
     alarm: &Alarm,
     invocation: &Invocation,
     facts: &Facts,
-    policy: &Policy,
     refusal: Refusal,
-    world: &W,
-) -> Result<Report, Gap>
+) -> Result<Report, LedgerError>
 where
     W: Look + Ledger + Tell,
 {
     let another = |reason: &Reason| matches!(reason, Reason::IncidentOpen { .. });
-    if refusal.because.iter().any(another) && guard::waits_its_turn(alarm, facts, policy) {
-        let queued = claim::queue(world, alarm, facts).await?;
+    if refusal.because.iter().any(another) && guard::waits_its_turn(alarm, facts, cx.policy) {
+        let queued = claim::queue(cx.world, alarm, facts).await?;
         let because = queued.map_or(refusal.because, |reason| vec![reason]);
         let refusal = Refusal { because, passes: false, ..refusal };
-        return Ok(held(alarm, invocation, facts, policy, refusal, world).await);
+        return Ok(held(cx, alarm, invocation, facts, refusal).await);
     }
     if !refusal.passes {
-        return Ok(held(alarm, invocation, facts, policy, refusal, world).await);
+        return Ok(held(cx, alarm, invocation, facts, refusal).await);
     }
     // An incident opened without its history would forget what was answered.
-    if let Fact::Unknown(gap) = &facts.history {
-        return Err(gap.clone());
+    if let Fact::Unknown(unknown) = &facts.history {
+        return Err(unknown.clone().into());
     }
     // A call that failed once is no news; the follow-up tells if it lasts.
     let in_the_way = refusal.because.iter().filter(|reason| reason.passes());
     let told = in_the_way.into_iter().any(|reason| !matches!(reason, Reason::FactUnknown(_)));
-    let incident = match claim::wait(world, &refusal, told, alarm, facts, policy).await {
+    let incident = match claim::wait(cx.world, &refusal, told, alarm, facts, cx.policy).await {
         Ok(incident) => incident,
         // Another delivery of the alarm, or another incident: that one is asked.
         Err(NoClaim::Refused(refusal)) => {
-            let met = Box::pin(refuse(alarm, invocation, facts, policy, refusal, world));
+            let met = Box::pin(refuse(cx, alarm, invocation, facts, refusal));
             return met.await;
         }
-        Err(NoClaim::Unreachable(gap)) => return Err(gap),
+        Err(NoClaim::Unreachable(failed)) => return Err(failed.into()),
     };
     let mut report = Report::of(&incident, Outcome::Held, refusal.because, facts.observed_at);
     report.rung = refusal.rung;
     if told {
-        notify::tell_once(&mut report, teller(alarm, invocation), world).await;
+        notify::tell_once(&mut report, teller(alarm, invocation), cx.world).await;
         if report.untold.is_some() && !report.told {
             let mut untold = incident.waiting_until(incident.due_at);
             untold.held_back = Some(HeldBack { since: facts.observed_at, told: false });
-            report.because.extend(world.record(&untold).await.err().map(Reason::NotRecorded));
+            report.because.extend(
+                cx.world
+                    .record(&untold)
+                    .await
+                    .err()
+                    .map(|failed| Reason::NotRecorded(failed.into())),
+            );
         }
     }
     Ok(report)
@@ -296,14 +292,14 @@ where
 
 /// An OK closes nothing by itself: a series that vanishes goes OK too, and a
 /// symptom that is gone may come back. It has the follow-up look at once.
-async fn resolve<W>(alarm: &Alarm, invocation: &Invocation, world: &W) -> Result<Report, Gap>
+async fn note_ok<W>(cx: Context<'_, W>, alarm: &Alarm) -> Result<Report, LedgerError>
 where
     W: Look + Ledger,
 {
-    let mut report = Report::about(alarm, invocation.at);
-    let latest = world.history(&alarm.instance_id).await?.latest;
+    let mut report = Report::about(alarm, cx.now);
+    let latest = cx.world.history(&alarm.instance_id).await?.latest;
     let open = latest.filter(|i| i.stage.is_open() && i.symptom == alarm.symptom);
-    let taken = open.as_ref().is_some_and(|open| open.is_closing(invocation.at));
+    let taken = open.as_ref().is_some_and(|open| open.is_closing(cx.now));
     let Some(open) = open else {
         report.because = vec![Reason::NothingOpen];
         return Ok(report);
@@ -319,24 +315,23 @@ where
     }];
     if !taken {
         // If another writer is first, it set the time of its next look itself.
-        world.record(&open.waiting_until(invocation.at)).await?;
+        cx.world.record(&open.waiting_until(cx.now)).await?;
     }
     Ok(report)
 }
 
 async fn held<W: Ledger + Tell>(
+    cx: Context<'_, W>,
     alarm: &Alarm,
     invocation: &Invocation,
     facts: &Facts,
-    policy: &Policy,
     refusal: Refusal,
-    world: &W,
 ) -> Report {
     let mut report = Report {
         rung: refusal.rung,
         because: refusal.because,
         handed_over: refusal.handed_over,
-        observe: alarm.observe || policy.mode == Mode::Observe,
+        observe: alarm.observe || cx.policy.mode == Mode::Observe,
         ..Report::about_with(alarm, facts)
     };
     for reason in &report.because {
@@ -349,7 +344,7 @@ async fn held<W: Ledger + Tell>(
         }
     }
     if report.is_news() {
-        notify::tell_once(&mut report, teller(alarm, invocation), world).await;
+        notify::tell_once(&mut report, teller(alarm, invocation), cx.world).await;
     }
     report
 }

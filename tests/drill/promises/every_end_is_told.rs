@@ -111,7 +111,7 @@ fn unanswered(invoked: &Invoked) -> Option<String> {
             (known && !answer.reports.iter().any(about))
                 .then(|| format!("alarm {} ended without a report", change.alarm))
         }
-        Err(RespondError::LedgerUnreachable { .. }) => None,
+        Err(RespondError::LedgerUnreachable { .. } | RespondError::LedgerContended { .. }) => None,
         Err(RespondError::Unreadable(error)) => {
             Some(format!("alarm {} could not be read: {error}", change.alarm))
         }

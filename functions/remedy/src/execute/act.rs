@@ -7,7 +7,6 @@ use crate::model::ids::{CommandId, MountPoint};
 use crate::model::incident::{FailedCall, FailureKind, Incident};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
-use crate::model::unknown::Gap;
 use crate::ports::touch::{CallError, CleanupOrder, Relief, Touch};
 
 impl Relief {
@@ -51,14 +50,12 @@ pub async fn act(claim: Claim, policy: &Policy, touch: &impl Touch) -> Acted {
             }
             None
         }
-        Err(CallError { gap: Gap { call, why }, kind: None }) => {
-            Some(Reason::ActionUncertain { call, why })
-        }
-        Err(CallError { gap, kind: Some(kind) }) => {
+        Err(CallError { call, why, kind: None }) => Some(Reason::ActionUncertain { call, why }),
+        Err(CallError { call, why, kind: Some(kind) }) => {
             if let Some(attempt) = attempt {
-                attempt.refused = Some(FailedCall { kind, why: gap.to_string() });
+                attempt.refused = Some(FailedCall { kind, why: format!("{call} failed: {why}") });
             }
-            Some(Reason::ActionFailed { call: gap.call, why: gap.why })
+            Some(Reason::ActionFailed { call, why })
         }
     };
     Acted { incident, failure }
@@ -71,7 +68,7 @@ fn asked(mut incident: Incident, answer: Result<Option<CommandId>, CallError>) -
         match answer {
             Ok(command_id) => gathering.command_id = command_id,
             Err(refused) if refused.kind.is_some() => {
-                gathering.refused = Some(refused.gap.to_string());
+                gathering.refused = Some(refused.to_string());
             }
             Err(_) => {} // It may have been sent, and is looked for.
         }
@@ -98,10 +95,8 @@ async fn call(
         }
         (Action::ComeBack, Some(group)) => touch.come_back(instance, group).await.map(|()| None),
         (Action::LeaveService(_) | Action::ComeBack, None) => Err(CallError {
-            gap: Gap {
-                call: "autoscaling:EnterStandby",
-                why: "the incident names no group".to_owned(),
-            },
+            call: "autoscaling:EnterStandby",
+            why: "the incident names no group".to_owned(),
             kind: Some(FailureKind::NotPermitted),
         }),
     }

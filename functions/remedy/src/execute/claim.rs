@@ -6,20 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::action::Action;
 use crate::model::alarm::{Alarm, Symptom};
-use crate::model::ids::{InstanceId, TransitionId};
+use crate::model::ids::TransitionId;
 use crate::model::incident::{Attempt, Gathering, HeldBack, Incident, Queued, Rung, Stage};
 use crate::model::policy::Policy;
 use crate::model::pool::{Lease, Sighting};
 use crate::model::reason::Reason;
 use crate::model::seen::Seen;
-use crate::model::unknown::Gap;
+use crate::model::unknown::CallFailed;
+use crate::model::unknown::LedgerError;
 use crate::observe::facts::Facts;
-use crate::plan::guard::{self, Cleared, Place, Refusal};
+use crate::plan::guard::{self, Cleared, Refusal, Slot};
 use crate::ports::ledger::{Leased, Ledger, Recorded};
 use crate::ports::look::Look;
-
-/// The call that writes an incident down.
-const PUT: &str = "dynamodb:PutItem";
 
 /// The ledger's proof that this attempt is ours: the only key to
 /// [`act`](crate::execute::act::act). Only this room makes one, so acting without a
@@ -73,7 +71,7 @@ pub enum NoClaim {
     Refused(Refusal),
     /// The ledger did not answer. Whether the claim is written is not known,
     /// and nothing may be done without it.
-    Unreachable(Gap),
+    Unreachable(CallFailed),
 }
 
 /// Opens an incident: writes the intent to carry out what was cleared.
@@ -89,7 +87,7 @@ pub async fn claim(
     let mut incident = opened(action.stage(), alarm, facts, policy);
     incident.attempts.push(attempt(cleared.rung(), now));
     incident.standby = cleared.standby();
-    incident.lease = cleared.place().map(|place| lease(place, &incident));
+    incident.lease = cleared.slot().map(|slot| lease(slot, &incident));
     open(ledger, &incident, Some(cleared.rung()), now).await?;
     Ok(Claim { action, incident })
 }
@@ -180,7 +178,7 @@ pub async fn queue(
     world: &(impl Ledger + Look),
     alarm: &Alarm,
     facts: &Facts,
-) -> Result<Option<Reason>, Gap> {
+) -> Result<Option<Reason>, LedgerError> {
     let now = facts.observed_at;
     let mut seen = facts.latest().filter(|latest| latest.holds(now)).cloned();
     for _ in 0..QUEUE_TRIES_MAX {
@@ -215,7 +213,10 @@ pub async fn queue(
 /// Writes down what became of a call. An alarm that was queued since the claim, or
 /// an OK that had the incident looked at sooner, does not undo what was done. `false`
 /// if it went on meanwhile.
-pub async fn record_outcome(world: &(impl Ledger + Look), outcome: &Incident) -> Result<bool, Gap> {
+pub async fn record_outcome(
+    world: &(impl Ledger + Look),
+    outcome: &Incident,
+) -> Result<bool, CallFailed> {
     let mut next = outcome.clone();
     for _ in 0..QUEUE_TRIES_MAX {
         if world.record(&next).await? {
@@ -235,22 +236,21 @@ pub async fn record_outcome(world: &(impl Ledger + Look), outcome: &Incident) ->
     Ok(false)
 }
 
-/// Notes that `instance` shows `symptom`, and gives who else of its pool does.
+/// Notes that the instance shows `symptom`, and gives who else of its pool does.
 pub async fn note_sick(
     ledger: &impl Ledger,
     symptom: Symptom,
-    instance: &InstanceId,
     facts: &Facts,
-) -> Result<Vec<Sighting>, Gap> {
-    match (facts.pool(), facts.sighting(instance)) {
+) -> Result<Vec<Sighting>, CallFailed> {
+    match (facts.pool(), facts.sighting()) {
         (Some(pool), Some(sighting)) => ledger.note_sick(&pool, symptom, &sighting).await,
         _ => Ok(Vec::new()),
     }
 }
 
 /// An alarm that comes in between is delivered again, to what is then.
-fn in_between(why: &str) -> Gap {
-    Gap { call: PUT, why: why.to_owned() }
+fn in_between(why: &'static str) -> LedgerError {
+    LedgerError::Contended(why)
 }
 
 /// The incident of the alarm that waits first for the end of `ended`. It waits
@@ -309,7 +309,7 @@ async fn open(
         Ok(Recorded::New) => return Ok(()),
         Ok(Recorded::Already(other)) => (already(&other, &incident.transition_id), false),
         Ok(Recorded::SlotTaken) => (Reason::SlotTaken, true),
-        Err(gap) => return Err(NoClaim::Unreachable(gap)),
+        Err(failed) => return Err(NoClaim::Unreachable(failed)),
     };
     Err(NoClaim::Refused(Refusal { rung, because: vec![reason], handed_over: false, passes }))
 }
@@ -318,10 +318,10 @@ async fn open(
 /// it is brought back from Standby too.
 const LEASE_OUTLASTS: SignedDuration = SignedDuration::from_mins(30);
 
-fn lease(place: &Place, incident: &Incident) -> Lease {
+fn lease(slot: &Slot, incident: &Incident) -> Lease {
     Lease {
-        pool: place.pool.clone(),
-        place: place.number,
+        pool: slot.pool.clone(),
+        place: slot.number,
         incident: incident.id.clone(),
         until: incident.expires_at + LEASE_OUTLASTS,
     }
@@ -339,7 +339,7 @@ pub async fn climb(
     incident: &Incident,
     now: Timestamp,
     policy: &Policy,
-) -> Result<Climbed, Gap> {
+) -> Result<Climbed, CallFailed> {
     let action = cleared.first_action();
     let mut next = incident.moved_to(action.stage(), now);
     next.attempts.push(attempt(cleared.rung(), now));
@@ -349,9 +349,9 @@ pub async fn climb(
     }
     next.group = cleared.group().cloned().or(next.group);
     next.due_at = now + policy.first_look_after;
-    let leased = match cleared.place() {
-        Some(place) => {
-            next.lease = Some(lease(place, &next));
+    let leased = match cleared.slot() {
+        Some(slot) => {
+            next.lease = Some(lease(slot, &next));
             ledger.record_with_lease(&next, now).await?
         }
         None if ledger.record(&next).await? => Leased::Won,
@@ -384,7 +384,7 @@ pub async fn renew(
     incident: &Incident,
     now: Timestamp,
     policy: &Policy,
-) -> Result<Option<Claim>, Gap> {
+) -> Result<Option<Claim>, CallFailed> {
     let again = incident.stage == action.stage();
     let mut next = incident.moved_to(action.stage(), now);
     if again {
@@ -409,7 +409,7 @@ pub async fn gather(
     incident: &Incident,
     now: Timestamp,
     policy: &Policy,
-) -> Result<Option<Claim>, Gap> {
+) -> Result<Option<Claim>, CallFailed> {
     let mut next = incident.moved_to(Stage::Gathering, now);
     // Who is asked while a rung is held back has not been let go.
     next.held_back = incident.held_back;

@@ -1,5 +1,5 @@
-//! The last words of a host that cannot answer: what its serial console showed is
-//! kept in place of what it would have said. Asked for beside the write of the
+//! A host that cannot answer: what its serial console showed is kept in place of
+//! what it would have said. Asked for beside the write of the
 //! intent and kept beside the act, it costs no time, and it fails nothing.
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +8,7 @@ use crate::model::diagnostics::{Diagnostics, Location};
 use crate::model::ids::InstanceId;
 use crate::model::incident::Incident;
 use crate::model::policy::Policy;
-use crate::model::unknown::Gap;
+use crate::model::unknown::CallFailed;
 use crate::plan::guard::Cleared;
 use crate::ports::look::Look;
 use crate::ports::touch::Touch;
@@ -20,13 +20,13 @@ const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// panic or the last unit that failed is.
 const TAIL_CHARS: usize = 2_000;
 
-/// What was heard.
+/// What was read of the console.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Captured(Result<Option<String>, Gap>);
+pub struct Captured(Result<Option<String>, CallFailed>);
 
 /// Reads the console, if a disruption was cleared and nothing of the host is
 /// kept that is fresh.
-pub async fn hear(
+pub async fn read(
     look: &impl Look,
     cleared: &Cleared,
     instance: &InstanceId,
@@ -43,7 +43,7 @@ pub async fn hear(
     Some(Captured(look.console_output(instance).await))
 }
 
-/// What became of last words.
+/// What became of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptCapture {
     /// Where they are.
@@ -52,15 +52,15 @@ pub struct KeptCapture {
     pub tail: Option<String>,
 }
 
-/// Puts last words into the bucket, or takes their end along.
+/// Puts what was read into the bucket, or takes their end along.
 pub async fn keep(
-    words: Option<Captured>,
+    captured: Option<Captured>,
     incident: &Incident,
     now: Timestamp,
     policy: &Policy,
     touch: &impl Touch,
 ) -> Option<KeptCapture> {
-    let (kept, tail) = match words?.0 {
+    let (kept, tail) = match captured?.0 {
         Ok(Some(text)) => {
             let destination = incident.console_destination(policy.evidence_bucket.as_ref());
             match destination {
@@ -71,16 +71,16 @@ pub async fn keep(
             }
         }
         Ok(None) => (missing(incident, "its console shows nothing"), None),
-        Err(gap) => (missing(incident, &gap.to_string()), None),
+        Err(failed) => (missing(incident, &failed.to_string()), None),
     };
     Some(KeptCapture { diagnostics: Diagnostics { at: now, kept }, tail })
 }
 
 impl KeptCapture {
-    /// Notes in `incident` where last words are. Gives the end of them, where no
+    /// Notes in `incident` where it is. Gives the end of them, where no
     /// bucket has them.
-    pub fn noted(heard: Option<Self>, incident: &mut Incident) -> Option<String> {
-        let Self { diagnostics, tail } = heard?;
+    pub fn noted(kept: Option<Self>, incident: &mut Incident) -> Option<String> {
+        let Self { diagnostics, tail } = kept?;
         incident.evidence = Some(diagnostics);
         tail
     }

@@ -7,3 +7,7 @@ pub mod act;
 pub mod console_capture;
 
 pub mod carry_out;
+
+pub mod hold;
+
+pub mod close;

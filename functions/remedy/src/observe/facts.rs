@@ -9,7 +9,7 @@ use crate::model::alarm::Symptom;
 use crate::model::ids::{GroupName, InstanceId};
 use crate::model::incident::{Found, Incident, Past};
 use crate::model::pool::{Pool, PoolBook, Sighting};
-use crate::model::unknown::Gap;
+use crate::model::unknown::{CallFailed, Unknown};
 use crate::ports::look::Agent;
 use crate::ports::look::Group;
 use crate::ports::look::History;
@@ -25,21 +25,23 @@ pub enum Fact<T> {
     /// The answer.
     Known(T),
     /// No answer, and why.
-    Unknown(Gap),
+    Unknown(Unknown),
 }
 
-impl<T> From<Result<T, Gap>> for Fact<T> {
-    fn from(answer: Result<T, Gap>) -> Self {
+impl<T> From<Result<T, CallFailed>> for Fact<T> {
+    fn from(answer: Result<T, CallFailed>) -> Self {
         match answer {
             Ok(value) => Self::Known(value),
-            Err(gap) => Self::Unknown(gap),
+            Err(failed) => Self::Unknown(failed.into()),
         }
     }
 }
 
-/// Everything known about the instance of an alarm.
+/// Everything known about an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
+    /// Which instance.
+    pub instance_id: InstanceId,
     /// When it was read. Every age is measured from here.
     pub observed_at: Timestamp,
     /// The instance; `None` if there is none by that id.
@@ -102,6 +104,7 @@ impl Facts {
         )
         .await;
         Self {
+            instance_id: id.clone(),
             observed_at: now,
             instance: instance.into(),
             status: status.into(),
@@ -116,12 +119,7 @@ impl Facts {
 
     /// Asks everything else that a disruption of the instance asks about. Asks
     /// nothing about an instance of which nothing is known.
-    pub async fn read_for_disruption(
-        &mut self,
-        look: &impl Look,
-        id: &InstanceId,
-        symptom: Symptom,
-    ) {
+    pub async fn read_for_disruption(&mut self, look: &impl Look, symptom: Symptom) {
         let Fact::Known(Some(instance)) = &self.instance else { return };
         let name = self.group_name().cloned();
         let pool = Pool::of(name.as_ref(), &instance.tags);
@@ -129,7 +127,7 @@ impl Facts {
             group_named(look, name.as_ref()),
             future::join3(
                 look.pool(&pool, symptom, self.observed_at),
-                look.sessions(id),
+                look.sessions(&self.instance_id),
                 look.instance_store(&instance.instance_type),
             ),
         )
@@ -149,7 +147,7 @@ impl Facts {
 
     /// Adds what noting the instance as sick told about others. If it could not
     /// be noted, who is sick is not known.
-    pub fn learn_who_is_sick(&mut self, noted: Result<Vec<Sighting>, Gap>) {
+    pub fn learn_who_is_sick(&mut self, noted: Result<Vec<Sighting>, CallFailed>) {
         let DisruptionFact::Read { pool, .. } = &mut self.disruption else { return };
         match (noted, &mut *pool) {
             (Ok(sick), Fact::Known(book)) => {
@@ -159,7 +157,7 @@ impl Facts {
                     }
                 }
             }
-            (Err(gap), Fact::Known(_)) => *pool = Fact::Unknown(gap),
+            (Err(failed), Fact::Known(_)) => *pool = Fact::Unknown(failed.into()),
             (_, Fact::Unknown(_)) => {}
         }
     }
@@ -184,14 +182,14 @@ impl Facts {
 
     /// What others with the same symptom may share with the instance, where
     /// that is known.
-    pub fn sighting(&self, id: &InstanceId) -> Option<Sighting> {
+    pub fn sighting(&self) -> Option<Sighting> {
         let Fact::Known(Some(instance)) = &self.instance else { return None };
         let version = match &self.membership {
             Fact::Known(Some(membership)) => membership.launch_template_version.clone(),
             _ => None,
         };
         Some(Sighting {
-            instance: id.clone(),
+            instance: self.instance_id.clone(),
             at: self.observed_at,
             zone: instance.zone.clone(),
             image: instance.image.clone(),

@@ -10,7 +10,7 @@ use crate::model::incident::{Incident, Rung, Stage};
 use crate::model::reason::Reason;
 use crate::model::seen::Seen;
 use crate::model::series::{Series, Statistic};
-use crate::model::unknown::Gap;
+use crate::model::unknown::{CallFailed, Unknown};
 use crate::observe::facts::{Fact, Facts};
 use crate::ports::look::{Command, Datapoint, Look};
 
@@ -30,6 +30,22 @@ pub enum Probe {
     Instance(Box<Facts>),
 }
 
+impl Probe {
+    /// Whether nothing shows if the symptom is there.
+    pub fn shows_nothing(&self) -> bool {
+        match self {
+            Self::Symptom(SymptomState::Unobserved { .. } | SymptomState::Unknown(_)) => true,
+            Self::Symptom(
+                SymptomState::Cleared
+                | SymptomState::Present { .. }
+                | SymptomState::Conflicting { .. },
+            )
+            | Self::Command { .. }
+            | Self::Instance(_) => false,
+        }
+    }
+}
+
 /// Whether the symptom is still there, by the instance's own metric and the
 /// alarm's state together.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +58,7 @@ pub enum SymptomState {
         what: String,
     },
     /// Nobody could be asked.
-    Unknown(Gap),
+    Unknown(Unknown),
     /// Nothing shows it either way.
     Unobserved {
         /// Why not.
@@ -63,7 +79,7 @@ impl SymptomState {
     /// What keeps a disruption from being based on it, if anything does.
     pub fn doubt(&self) -> Option<Reason> {
         match self {
-            Self::Unknown(gap) => Some(Reason::FactUnknown(gap.clone())),
+            Self::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
             Self::Unobserved { why, alarm_stands: false } => {
                 Some(Reason::Unverified { why: format!("{why}, and the alarm is OK") })
             }
@@ -94,7 +110,15 @@ pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Prob
         }
         Stage::Cleaning | Stage::Gathering => command(incident, look).await,
         Stage::Watching if !replacing => Probe::Symptom(symptom_state(incident, look, now).await),
-        _ => {
+        Stage::Watching
+        | Stage::Draining
+        | Stage::Rebooting
+        | Stage::Returning
+        | Stage::Replacing
+        | Stage::Resolved
+        | Stage::HandedOver
+        | Stage::Expired
+        | Stage::Withdrawn => {
             let mut facts = Facts::read(look, &incident.instance_id, now).await;
             if replacing {
                 facts.read_group_named(look, incident.group.as_ref()).await;
@@ -117,7 +141,10 @@ async fn command(incident: &Incident, look: &impl Look) -> Probe {
         Some(id) => Some(id),
         None => match look.command_of(&incident.comment(), instance, since).await {
             Ok(found) => found,
-            Err(gap) => return Probe::Command { command_id: None, command: Fact::Unknown(gap) },
+            Err(failed) => {
+                let command = Fact::Unknown(failed.into());
+                return Probe::Command { command_id: None, command };
+            }
         },
     };
     let command = match &command_id {
@@ -179,11 +206,11 @@ fn newest(series: &Series, minutes: &[Datapoint]) -> Option<f64> {
 
 fn judge(
     seen: &Seen,
-    datapoints: Result<Vec<Datapoint>, Gap>,
-    alarm: Result<Option<AlarmState>, Gap>,
+    datapoints: Result<Vec<Datapoint>, CallFailed>,
+    alarm: Result<Option<AlarmState>, CallFailed>,
 ) -> SymptomState {
     let (newest, alarm) = match (datapoints, alarm) {
-        (Err(gap), _) | (_, Err(gap)) => return SymptomState::Unknown(gap),
+        (Err(failed), _) | (_, Err(failed)) => return SymptomState::Unknown(failed.into()),
         (Ok(datapoints), Ok(alarm)) => {
             (seen.series.as_ref().and_then(|series| newest(series, &datapoints)), alarm)
         }
@@ -269,8 +296,8 @@ mod tests {
             .collect()
     }
 
-    fn gap() -> Gap {
-        Gap { call: "cloudwatch:GetMetricData", why: "x".to_owned() }
+    fn call_failed() -> CallFailed {
+        CallFailed { call: "cloudwatch:GetMetricData", why: "x".to_owned() }
     }
 
     #[test]
@@ -302,7 +329,7 @@ mod tests {
         let judged = |values: &[f64], alarm| match judge(&seen, Ok(minutes(values)), Ok(alarm)) {
             SymptomState::Cleared => "gone".to_owned(),
             SymptomState::Present { what } => format!("there: {what}"),
-            SymptomState::Unknown(gap) => format!("unknown: {gap}"),
+            SymptomState::Unknown(unknown) => format!("unknown: {unknown}"),
             SymptomState::Unobserved { why, alarm_stands } => {
                 format!("unseen, {alarm_stands}: {why}")
             }
@@ -324,8 +351,13 @@ mod tests {
         let still = SymptomState::Present { what: "the alarm is still in ALARM".to_owned() };
         assert_eq!(judge(&of_expression, Ok(minutes(&[20.0])), Ok(alarm)), still);
         assert_eq!(judge(&of_expression, Ok(minutes(&[99.0])), Ok(ok)), SymptomState::Cleared);
-        for (datapoints, alarm) in [(Err(gap()), Ok(ok)), (Ok(minutes(&[20.0])), Err(gap()))] {
-            assert_eq!(judge(&seen, datapoints, alarm), SymptomState::Unknown(gap()));
+        for (datapoints, alarm) in
+            [(Err(call_failed()), Ok(ok)), (Ok(minutes(&[20.0])), Err(call_failed()))]
+        {
+            assert_eq!(
+                judge(&seen, datapoints, alarm),
+                SymptomState::Unknown(call_failed().into())
+            );
         }
     }
 }

@@ -4,13 +4,30 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::action::Action;
 use crate::model::diagnostics::Diagnostics;
+use crate::model::diagnostics::Location;
+use crate::model::ids::CommandId;
+use crate::model::incident::FailedCall;
+use crate::model::incident::FailureKind;
 use crate::model::incident::{Found, Incident};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
+use crate::observe::facts::Fact;
 use crate::observe::facts::Facts;
-use crate::plan::decide;
+use crate::observe::host_report;
+use crate::observe::host_report::Verdict;
 use crate::plan::guard::{Cleared, Refusal};
+use crate::plan::host_said::boot_before_reboot;
+use crate::plan::host_said::found;
+use crate::plan::host_said::gathered;
+use crate::plan::host_said::late;
+use crate::plan::host_said::told_by_host;
+use crate::plan::rung::cleanup;
+use crate::plan::step::Step;
+use crate::plan::step::failing;
+use crate::plan::step::wait;
+use crate::ports::look::Command;
 
 /// What a host said longer ago is old news: what it then waited for may be over.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
@@ -34,7 +51,7 @@ pub fn comes_first(
     let asked_lately = incident.is_some_and(|incident| {
         is_recent(incident.evidence.as_ref(), FRESH, facts.observed_at) || !may_ask(incident)
     });
-    cleared.rung().is_disruptive() && decide::host_answers(facts, policy) && !asked_lately
+    cleared.rung().is_disruptive() && cleanup::host_answers(facts, policy) && !asked_lately
 }
 
 /// Whether the host may say something else by now, where what it said before is
@@ -45,16 +62,14 @@ pub fn may_say_otherwise(
     facts: &Facts,
     policy: &Policy,
 ) -> bool {
-    let of_the_host = |reason: &Reason| {
-        matches!(reason, Reason::PersonPresent { .. } | Reason::UnfitForReboot { .. })
-    };
+    let of_the_host = |reason: &Reason| reason.row().of_the_host;
     let in_the_way = || refusal.because.iter().filter(|reason| reason.passes());
     incident.found.as_ref().is_some_and(objects)
         // Of whatever else forbids it the host knows nothing.
         && refusal.passes
         && in_the_way().count() > 0
         && in_the_way().all(of_the_host)
-        && decide::host_answers(facts, policy)
+        && cleanup::host_answers(facts, policy)
         && !is_recent(incident.evidence.as_ref(), AGAIN_AFTER, facts.observed_at)
         && may_ask(incident)
 }
@@ -73,4 +88,69 @@ fn may_ask(incident: &Incident) -> bool {
 
 fn is_recent(evidence: Option<&Diagnostics>, within: SignedDuration, now: Timestamp) -> bool {
     evidence.is_some_and(|diagnostics| now.duration_since(diagnostics.at) < within)
+}
+
+/// Besides the script's own time: to be delivered, and to be seen.
+pub(crate) const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(2);
+
+/// Who wrote the intent to ask is dead after the function's 60 seconds, and a
+/// command is shown within seconds. To ask twice harms nobody: it only reads.
+pub(crate) const ASKED_SHOWS: SignedDuration = SignedDuration::from_secs(60);
+
+/// How the question to the host goes. Whatever becomes of it, the rung that is
+/// due is tried then: evidence is never a condition.
+pub(crate) fn gathering(
+    incident: &Incident,
+    command_id: Option<&CommandId>,
+    command: &Fact<Option<Command>>,
+    now: Timestamp,
+    policy: &Policy,
+) -> Step {
+    let mut incident = incident.clone();
+    let Some(asked) = &mut incident.gathering else {
+        return Step::Climb(incident, Reason::EvidenceMissing { why: "nobody asked".to_owned() });
+    };
+    asked.command_id = command_id.cloned();
+    let asked = asked.clone();
+    let booted_before = boot_before_reboot(&incident);
+    let mut not_rebooted = false;
+    let kept = match command {
+        _ if asked.refused.is_some() => {
+            Location::Missing { why: asked.refused.unwrap_or_default() }
+        }
+        Fact::Known(Some(command)) if command.ended => {
+            let said = host_report::parse(
+                &command.stdout,
+                &command.stderr,
+                command.exit_code,
+                &command.status,
+            );
+            let booted = match &said {
+                Verdict::Said(said) => found(said).and_then(|found| found.boot_id),
+                Verdict::Failed(_) => None,
+            };
+            not_rebooted = booted.is_some() && booted == booted_before;
+            gathered(&mut incident, said, policy)
+        }
+        _ if now.duration_since(asked.asked_at) >= policy.gathering_takes + ON_THE_WAY => {
+            Location::Missing { why: late("the host gave no answer in time", command) }
+        }
+        Fact::Known(None)
+            if command_id.is_none()
+                && !asked.asked_again
+                && now.duration_since(asked.asked_at) >= ASKED_SHOWS =>
+        {
+            return Step::Call(Action::Gather, incident, Reason::NeverAsked);
+        }
+        _ => return wait(&incident, now),
+    };
+    incident.evidence = Some(Diagnostics { at: asked.asked_at, kept });
+    if not_rebooted {
+        // The call was lost: nothing else could tell that from a reboot.
+        let why = "the host still runs the boot it ran before".to_owned();
+        let failed = FailedCall { kind: FailureKind::InstanceState, why: why.clone() };
+        return Step::Climb(failing(incident, failed), Reason::RebootFailed { why });
+    }
+    let reason = told_by_host(&incident);
+    Step::Climb(incident, reason)
 }

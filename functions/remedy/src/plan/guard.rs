@@ -13,7 +13,7 @@ use crate::model::policy::OptIn;
 use crate::model::policy::{Mode, Policy};
 use crate::model::pool::{Pool, PoolBook};
 use crate::model::reason::Reason;
-use crate::model::unknown::Gap;
+use crate::model::unknown::Unknown;
 use crate::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use crate::plan::correlation;
 use crate::plan::decide::Decision;
@@ -26,16 +26,16 @@ pub struct Cleared {
     rung: Rung,
     standby: Option<Standby>,
     group: Option<GroupName>,
-    place: Option<Place>,
+    slot: Option<Slot>,
     because: Vec<Reason>,
 }
 
-/// A place in a disruption budget that was free when it was looked at.
+/// A slot of a disruption budget that was free when it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Slot {
     /// Whose budget.
     pub pool: Pool,
-    /// Which place: 0 is the first.
+    /// Which slot: 0 is the first.
     pub number: u32,
 }
 
@@ -57,8 +57,8 @@ impl Cleared {
 
     /// The place in the pool's disruption budget that has to be taken with the
     /// claim; `None` for what disrupts nobody.
-    pub fn place(&self) -> Option<&Place> {
-        self.place.as_ref()
+    pub fn slot(&self) -> Option<&Slot> {
+        self.slot.as_ref()
     }
 
     /// The first call of what was cleared.
@@ -91,6 +91,18 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// `rung` is held back by guards, for each of `reasons`.
+    pub fn by_guards(rung: Option<Rung>, reasons: Vec<Reason>) -> Self {
+        let passes = reasons.iter().all(Reason::passes);
+        let mut because = Vec::new();
+        for reason in reasons {
+            if !because.contains(&reason) {
+                because.push(reason);
+            }
+        }
+        Self { rung, because, handed_over: false, passes }
+    }
+
     /// `rung` is held back for `reason`, which may pass by itself.
     pub fn for_now(rung: Rung, reason: Reason) -> Self {
         Self { rung: Some(rung), because: vec![reason], handed_over: false, passes: true }
@@ -145,45 +157,42 @@ pub fn clear(
     facts: &Facts,
     policy: &Policy,
 ) -> Result<Cleared, Refusal> {
-    let case = case_of(alarm, &decision, facts, policy);
-    let refused = ALARM_GUARDS.iter().filter_map(|guard| guard(alarm, &case));
-    let refused = refused.chain(GUARDS.iter().filter_map(|guard| guard(&case))).collect();
-    pass(decision, refused, &case)
+    let case = case_of(alarm, decision.rung(), facts, policy);
+    pass(decision, refused(alarm, &case), &case)
+}
+
+/// What stands in the way of doing anything about the alarm at all.
+pub fn objections(alarm: &Alarm, facts: &Facts, policy: &Policy) -> Vec<Reason> {
+    refused(alarm, &case_of(alarm, None, facts, policy))
+}
+
+fn refused(alarm: &Alarm, case: &Case<'_>) -> Vec<Reason> {
+    let of_the_alarm = ALARM_GUARDS.iter().filter_map(|guard| guard(alarm, case));
+    of_the_alarm.chain(GUARDS.iter().filter_map(|guard| guard(case))).collect()
 }
 
 /// Whether nothing stands in the way but what may pass by itself and the wish to
 /// observe: the alarm is meant, and so is the instance.
 pub fn is_ours(alarm: &Alarm, facts: &Facts, policy: &Policy) -> bool {
-    let nothing = Decision::Wait { because: Vec::new() };
-    match clear(nothing, alarm, facts, policy) {
-        Ok(_) => true,
-        Err(refusal) => refusal
-            .because
-            .iter()
-            .all(|reason| reason.passes() || matches!(reason, Reason::Observing { .. })),
-    }
+    let passes = |reason: &Reason| reason.passes() || matches!(reason, Reason::Observing { .. });
+    objections(alarm, facts, policy).iter().all(passes)
 }
 
 /// Whether the alarm is meant, but for an incident that holds its instance, and
 /// for where the instance is meanwhile.
 pub fn waits_its_turn(alarm: &Alarm, facts: &Facts, policy: &Policy) -> bool {
-    let nothing = Decision::Wait { because: Vec::new() };
-    clear(nothing, alarm, facts, policy).err().is_none_or(|refusal| {
-        refusal.because.iter().all(|reason| {
-            let by_the_other = matches!(
-                reason,
-                Reason::IncidentOpen { .. }
-                    | Reason::NotInService { .. }
-                    | Reason::NotRunning { .. }
-            );
-            by_the_other || reason.passes()
-        })
-    })
+    let by_the_other = |reason: &Reason| {
+        matches!(
+            reason,
+            Reason::IncidentOpen { .. } | Reason::NotInService { .. } | Reason::NotRunning { .. }
+        )
+    };
+    objections(alarm, facts, policy).iter().all(|reason| by_the_other(reason) || reason.passes())
 }
 
 fn case_of<'a>(
     alarm: &'a Alarm,
-    decision: &Decision,
+    rung: Option<Rung>,
     facts: &'a Facts,
     policy: &'a Policy,
 ) -> Case<'a> {
@@ -192,7 +201,7 @@ fn case_of<'a>(
         symptom: alarm.symptom,
         facts,
         policy,
-        rung: decision.rung(),
+        rung,
         watched: alarm.watched,
         observe: alarm.observe,
         found: None,
@@ -253,7 +262,7 @@ fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cle
         };
         let group = case.facts.group_name().cloned();
         return match free_slot(case) {
-            Ok(place) => Ok(Cleared { rung, standby, group, place, because }),
+            Ok(slot) => Ok(Cleared { rung, standby, group, slot, because }),
             Err(reason) => {
                 let passes = reason.passes();
                 let because = std::iter::once(reason).chain(because).collect();
@@ -263,14 +272,13 @@ fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cle
     }
     // A guard's reason outranks "no rung is left": nobody needs to take over
     // what is not ours to touch.
-    let passes = refused.iter().all(Reason::passes);
-    let mut all = Vec::new();
-    for reason in refused.into_iter().chain(because) {
-        if !all.contains(&reason) {
-            all.push(reason);
+    let mut refusal = Refusal::by_guards(rung, refused);
+    for reason in because {
+        if !refusal.because.contains(&reason) {
+            refusal.because.push(reason);
         }
     }
-    Err(Refusal { rung, because: all, handed_over: false, passes })
+    Err(refusal)
 }
 
 /// The instance, or the reason why nothing about it is known.
@@ -278,7 +286,7 @@ fn instance<'a>(case: &Case<'a>) -> Result<&'a Instance, Reason> {
     match &case.facts.instance {
         Fact::Known(Some(instance)) => Ok(instance),
         Fact::Known(None) => Err(Reason::InstanceMissing),
-        Fact::Unknown(gap) => Err(Reason::FactUnknown(gap.clone())),
+        Fact::Unknown(unknown) => Err(Reason::FactUnknown(unknown.clone())),
     }
 }
 
@@ -337,7 +345,7 @@ fn running(case: &Case<'_>) -> Option<Reason> {
 /// A member that its group is moving in or out is the group's to handle.
 fn in_service(case: &Case<'_>) -> Option<Reason> {
     match &case.facts.membership {
-        Fact::Unknown(gap) => Some(Reason::FactUnknown(gap.clone())),
+        Fact::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
         Fact::Known(Some(membership)) if membership.lifecycle != "InService" => {
             Some(Reason::NotInService { lifecycle: membership.lifecycle.clone() })
         }
@@ -355,7 +363,7 @@ fn one_instance(case: &Case<'_>) -> Option<Reason> {
 /// One transition is answered once, however often it is delivered.
 fn not_a_duplicate(alarm: &Alarm, case: &Case<'_>) -> Option<Reason> {
     match &case.facts.history {
-        Fact::Unknown(gap) => Some(Reason::FactUnknown(gap.clone())),
+        Fact::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
         Fact::Known(history) => {
             let latest = history.latest.as_ref()?;
             latest
@@ -379,7 +387,7 @@ fn no_other_incident(alarm: &Alarm, case: &Case<'_>) -> Option<Reason> {
 /// A person's word stops whatever is new.
 fn not_paused(case: &Case<'_>) -> Option<Reason> {
     let history = match &case.facts.history {
-        Fact::Unknown(gap) => return Some(Reason::FactUnknown(gap.clone())),
+        Fact::Unknown(unknown) => return Some(Reason::FactUnknown(unknown.clone())),
         Fact::Known(history) => history,
     };
     let group = case.facts.group_name();
@@ -404,10 +412,10 @@ fn read<'a, T>(
 ) -> Result<&'a T, Reason> {
     match fact(&case.facts.disruption) {
         Some(Fact::Known(value)) => Ok(value),
-        Some(Fact::Unknown(gap)) => Err(Reason::FactUnknown(gap.clone())),
-        None => Err(Reason::FactUnknown(Gap {
+        Some(Fact::Unknown(unknown)) => Err(Reason::FactUnknown(unknown.clone())),
+        None => Err(Reason::FactUnknown(Unknown::NotAsked {
             call: "dynamodb:BatchGetItem",
-            why: "what a disruption asks about was not read".to_owned(),
+            what: "what a disruption needs to know",
         })),
     }
 }
@@ -425,15 +433,16 @@ fn desired(case: &Case<'_>) -> Result<Option<u32>, Reason> {
     match (&case.facts.membership, &case.facts.group) {
         (Fact::Known(None), _) => Ok(None),
         (_, GroupFact::Read { group: Fact::Known(Some(group)), .. }) => Ok(Some(group.desired)),
-        (Fact::Unknown(gap), _) | (_, GroupFact::Read { group: Fact::Unknown(gap), .. }) => {
-            Err(Reason::FactUnknown(gap.clone()))
+        (Fact::Unknown(unknown), _)
+        | (_, GroupFact::Read { group: Fact::Unknown(unknown), .. }) => {
+            Err(Reason::FactUnknown(unknown.clone()))
         }
         (Fact::Known(Some(membership)), GroupFact::Read { group: Fact::Known(None), .. }) => {
             Err(Reason::GroupMissing { group: membership.group.clone() })
         }
-        (_, GroupFact::NotRead) => Err(Reason::FactUnknown(Gap {
+        (_, GroupFact::NotRead) => Err(Reason::FactUnknown(Unknown::NotAsked {
             call: "autoscaling:DescribeAutoScalingGroups",
-            why: "the group was not asked about".to_owned(),
+            what: "the group",
         })),
     }
 }
@@ -442,7 +451,7 @@ fn desired(case: &Case<'_>) -> Result<Option<u32>, Reason> {
 /// budget. Gives the place that a disruption has to take, the incident's own if
 /// it holds one, and `None` for what disrupts nobody. The write that takes it has
 /// the last word.
-fn free_slot(case: &Case<'_>) -> Result<Option<Place>, Reason> {
+fn free_slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
     if !case.is_disruptive() {
         return Ok(None);
     }
@@ -453,7 +462,7 @@ fn free_slot(case: &Case<'_>) -> Result<Option<Place>, Reason> {
     let now = case.facts.observed_at;
     let own = book.held(now).find(|lease| Some(&lease.incident) == case.incident);
     match own.map(|lease| lease.place).or_else(|| book.free_slot(budget, now)) {
-        Some(number) => Ok(Some(Place { pool, number })),
+        Some(number) => Ok(Some(Slot { pool, number })),
         None => Err(Reason::BudgetSpent { pool, budget }),
     }
 }

@@ -1,5 +1,15 @@
 //! Decides. Pure: the same facts always lead to the same step.
 
+pub mod availability;
+
+pub mod step;
+
+pub mod watching;
+
+pub mod host_said;
+
+pub mod rung;
+
 pub mod decide;
 
 pub mod correlation;

@@ -6,7 +6,7 @@ use crate::model::incident::Incident;
 use crate::model::pause::{Pause, Scope};
 use crate::model::pool::{Lease, Pool, Sighting};
 use crate::model::repeats::{Occurrence, Occurrences};
-use crate::model::unknown::Gap;
+use crate::model::unknown::CallFailed;
 use jiff::Timestamp;
 
 /// Keeps incidents.
@@ -18,24 +18,29 @@ pub trait Ledger {
     /// the answer of an earlier try was lost, has succeeded.
     /// If the incident has a lease, its place in the pool's budget is taken in
     /// the same transaction: both, or neither.
-    async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, Gap>;
+    async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, CallFailed>;
 
     /// Writes a later state of an open incident in one conditional write, which
     /// succeeds only over the version before it. `false` if another writer won.
-    async fn record(&self, incident: &Incident) -> Result<bool, Gap>;
+    async fn record(&self, incident: &Incident) -> Result<bool, CallFailed>;
 
     /// Ends an incident, under the same condition: it stays as a row of its own
     /// for 90 days, and its successor, if there is one, takes its place. All of
     /// it, or nothing.
-    async fn end(&self, ended: &Incident, successor: Option<&Incident>) -> Result<bool, Gap>;
+    async fn end(&self, ended: &Incident, successor: Option<&Incident>)
+    -> Result<bool, CallFailed>;
 
     /// Like [`record`](Self::record), and takes the place of the incident's
     /// lease in the same transaction, if nobody holds it at `now`.
-    async fn record_with_lease(&self, incident: &Incident, now: Timestamp) -> Result<Leased, Gap>;
+    async fn record_with_lease(
+        &self,
+        incident: &Incident,
+        now: Timestamp,
+    ) -> Result<Leased, CallFailed>;
 
     /// Gives a place in a pool's budget back, if it is still held. Done twice
     /// it is done once.
-    async fn release(&self, lease: &Lease) -> Result<(), Gap>;
+    async fn release(&self, lease: &Lease) -> Result<(), CallFailed>;
 
     /// Notes that a member of `pool` shows `symptom`, once for each time window,
     /// and gives all that are noted in that window.
@@ -44,22 +49,22 @@ pub trait Ledger {
         pool: &Pool,
         symptom: Symptom,
         sighting: &Sighting,
-    ) -> Result<Vec<Sighting>, Gap>;
+    ) -> Result<Vec<Sighting>, CallFailed>;
 
     /// Sets a pause, over one of the same scope, and forgets those that ended
     /// before it was set. Gives all there are now.
-    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, Gap>;
+    async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, CallFailed>;
 
     /// Lifts the pause of `scope`, if there is one. Gives all that are left.
-    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, Gap>;
+    async fn lift(&self, scope: &Scope) -> Result<Vec<Pause>, CallFailed>;
 
     /// Every pause there is, those that have ended too.
-    async fn pauses(&self) -> Result<Vec<Pause>, Gap>;
+    async fn pauses(&self) -> Result<Vec<Pause>, CallFailed>;
 
     /// Counts one more telling in its window, atomically, and gives how many
     /// there are. Counted again by the same it stays the window's first, if it
     /// was.
-    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, Gap>;
+    async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, CallFailed>;
 
     /// Notes that the member `instance` of `group` is being replaced for `symptom`.
     async fn note_replacement(
@@ -68,11 +73,11 @@ pub trait Ledger {
         symptom: Symptom,
         instance: &InstanceId,
         at: Timestamp,
-    ) -> Result<(), Gap>;
+    ) -> Result<(), CallFailed>;
 
     /// The open incidents that are due at `now`, longest due first, at most
     /// `limit`: one query, which reads nothing that is not due.
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, Gap>;
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed>;
 }
 
 /// What is due.
@@ -82,7 +87,7 @@ pub struct Due {
     pub incidents: Vec<Incident>,
     /// What is due and cannot be read, such as what a newer version has written.
     /// It stays due, and is nobody else's trouble.
-    pub unreadable: Vec<Gap>,
+    pub unreadable: Vec<CallFailed>,
 }
 
 /// What became of a claim's write.

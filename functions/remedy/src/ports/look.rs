@@ -7,7 +7,7 @@ use crate::model::pause::Pause;
 use crate::model::pool::{Pool, PoolBook};
 use crate::model::series::Series;
 
-use crate::model::unknown::Gap;
+use crate::model::unknown::CallFailed;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -172,31 +172,40 @@ impl fmt::Display for InstanceState {
 /// Reads the world. Every verb is one call.
 pub trait Look {
     /// `ec2:DescribeInstances`; `None` if there is no such instance.
-    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, Gap>;
+    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, CallFailed>;
     /// `ec2:DescribeInstanceStatus`; `None` while the instance does not run.
-    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, Gap>;
+    async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, CallFailed>;
     /// `ssm:DescribeInstanceInformation`; `None` if no agent registered.
-    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, Gap>;
+    async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, CallFailed>;
     /// `autoscaling:DescribeAutoScalingInstances`; `None` outside a group.
-    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, Gap>;
+    async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, CallFailed>;
     /// `autoscaling:DescribeAutoScalingGroups`; `None` if the group is gone.
-    async fn group(&self, name: &GroupName) -> Result<Option<Group>, Gap>;
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>, CallFailed>;
     /// `autoscaling:DescribeInstanceRefreshes`: the status of one that is not
     /// finished.
-    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, Gap>;
+    async fn refresh(&self, name: &GroupName) -> Result<Option<String>, CallFailed>;
     /// `dynamodb:BatchGetItem`: what the ledger holds about the instance.
-    async fn history(&self, id: &InstanceId) -> Result<History, Gap>;
+    async fn history(&self, id: &InstanceId) -> Result<History, CallFailed>;
     /// `dynamodb:BatchGetItem`: what the ledger holds about `pool` and
     /// `symptom` at `now`. However many members the pool has, it answers a
     /// bounded number of rows of bounded size.
-    async fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Result<PoolBook, Gap>;
+    async fn pool(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        now: Timestamp,
+    ) -> Result<PoolBook, CallFailed>;
     /// `ssm:DescribeSessions`: how many sessions are open on the instance.
-    async fn sessions(&self, id: &InstanceId) -> Result<usize, Gap>;
+    async fn sessions(&self, id: &InstanceId) -> Result<usize, CallFailed>;
     /// `ec2:DescribeInstanceTypes`: whether instances of the type have disks of
     /// their own, which are lost with them.
-    async fn instance_store(&self, instance_type: &str) -> Result<bool, Gap>;
+    async fn instance_store(&self, instance_type: &str) -> Result<bool, CallFailed>;
     /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
-    async fn command(&self, id: &CommandId, instance: &InstanceId) -> Result<Option<Command>, Gap>;
+    async fn command(
+        &self,
+        id: &CommandId,
+        instance: &InstanceId,
+    ) -> Result<Option<Command>, CallFailed>;
     /// `ssm:ListCommandInvocations`: the newest command on `instance` with that
     /// comment, of those sent after `since`.
     async fn command_of(
@@ -204,11 +213,11 @@ pub trait Look {
         comment: &str,
         instance: &InstanceId,
         since: Timestamp,
-    ) -> Result<Option<CommandId>, Gap>;
+    ) -> Result<Option<CommandId>, CallFailed>;
     /// `ec2:GetConsoleOutput`: what the instance's serial console showed last, at
     /// most 64 KB; `None` if nothing. Of instances that have no live console it
     /// is what was kept of the last boot, by a second call.
-    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, Gap>;
+    async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, CallFailed>;
     /// `cloudwatch:GetMetricData`: the values of `series` from `since` until
     /// `until`, one a minute or as often as there are any, oldest first.
     async fn datapoints(
@@ -216,8 +225,8 @@ pub trait Look {
         series: &Series,
         since: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Datapoint>, Gap>;
+    ) -> Result<Vec<Datapoint>, CallFailed>;
     /// `cloudwatch:DescribeAlarms`: the state of the alarm by that name; `None`
     /// if there is none, or if it does not know its state.
-    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, Gap>;
+    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, CallFailed>;
 }

@@ -7,3 +7,5 @@ pub mod ledger;
 pub mod touch;
 
 pub mod tell;
+
+pub mod context;

@@ -1,16 +1,16 @@
 //! Telling people.
 
 use crate::model::links::Place;
-use crate::model::unknown::Gap;
+use crate::model::unknown::CallFailed;
 use std::collections::BTreeMap;
 
 /// What became of telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// By the notification topic: whether people were told hangs on this.
-    pub people: Result<(), Gap>,
+    pub people: Result<(), CallFailed>,
     /// By the chat topic, if there is one.
-    pub chat: Result<(), Gap>,
+    pub chat: Result<(), CallFailed>,
 }
 
 /// The message people get, in every rendering.

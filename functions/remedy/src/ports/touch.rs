@@ -4,7 +4,6 @@ use crate::model::alarm::Symptom;
 use crate::model::diagnostics::Destination;
 use crate::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
 use crate::model::incident::{FailureKind, Standby};
-use crate::model::unknown::Gap;
 use jiff::SignedDuration;
 
 /// Changes the world. Every verb is one call.
@@ -77,10 +76,12 @@ pub enum Relief {
 
 /// A call that did not answer with success.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{gap}")]
+#[error("{call} failed: {why}")]
 pub struct CallError {
-    /// The call and what it said.
-    pub gap: Gap,
+    /// The call, in IAM's spelling.
+    pub call: &'static str,
+    /// What it said.
+    pub why: String,
     /// How AWS said no, so that nothing happened. `None` if the answer was lost
     /// and it may have happened.
     pub kind: Option<FailureKind>,

@@ -10,7 +10,8 @@ use super::quote::{cut, plain, quote};
 use super::wording::{Wording, headline};
 use crate::model::incident::Rung;
 use crate::model::links::Place;
-use crate::report::outcome::{Report, Severity};
+use crate::model::reason::Severity;
+use crate::report::outcome::Report;
 
 /// The longest `content.description`.
 pub const DESCRIPTION_UNITS_MAX: usize = 8_000;

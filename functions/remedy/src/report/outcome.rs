@@ -9,10 +9,10 @@ use crate::model::alarm::{Alarm, Symptom};
 use crate::model::diagnostics::Diagnostics;
 use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use crate::model::incident::{Entry, Incident, Rung, Stage};
-use crate::model::reason::Reason;
+use crate::model::reason::{Reason, Severity};
 use crate::model::repeats::{Occurrence, Repeats};
 use crate::model::seen::Seen;
-use crate::model::unknown::Gap;
+use crate::model::unknown::CallFailed;
 use crate::observe::facts::Facts;
 use crate::ports::tell::Told;
 
@@ -35,30 +35,6 @@ impl Outcome {
             Self::Acted => "acted",
             Self::Held => "held",
             Self::Resolved => "resolved",
-        }
-    }
-}
-
-/// What a report asks of people. Subscriptions filter by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Nothing: it goes on by itself, it is over, or only observation was
-    /// asked for.
-    Info,
-    /// Something keeps Remedy from acting, and a person can mend it.
-    Warning,
-    /// A person has the instance now: Remedy does nothing more to it as it is.
-    Critical,
-}
-
-impl Severity {
-    /// The severity's stable name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
         }
     }
 }
@@ -110,7 +86,7 @@ pub struct Report {
     /// nothing worth telling.
     pub told: bool,
     /// Why telling people, or their chat, failed, if it did.
-    pub untold: Option<Gap>,
+    pub untold: Option<CallFailed>,
 }
 
 /// What comes when, for an open incident.
@@ -249,11 +225,15 @@ impl Report {
         }
     }
 
-    /// What it asks of people.
+    /// What it asks of people: what is theirs asks for them, and of what is held the
+    /// first reason says it, which stands before those that only say why the rung was
+    /// chosen.
     pub fn severity(&self) -> Severity {
         match self.outcome {
             Outcome::Held if self.handed_over => Severity::Critical,
-            Outcome::Held if !self.observe && !self.advice().is_empty() => Severity::Warning,
+            Outcome::Held if !self.observe => {
+                self.because.first().map_or(Severity::Info, |reason| reason.row().severity)
+            }
             Outcome::Acted | Outcome::Held | Outcome::Resolved => Severity::Info,
         }
     }
@@ -320,17 +300,6 @@ impl Report {
     /// Whether people should hear of it. What was answered before, what is not
     /// ours to touch and what somebody silenced on purpose is only logged.
     pub fn is_news(&self) -> bool {
-        !self.because.iter().any(|reason| {
-            matches!(
-                reason,
-                Reason::NotOptedIn { .. }
-                    | Reason::DuplicateDelivery { .. }
-                    | Reason::IncidentOpen { .. }
-                    | Reason::Queued { .. }
-                    | Reason::Muted { .. }
-                    | Reason::Suppressed { .. }
-                    | Reason::NothingOpen
-            )
-        })
+        self.because.iter().all(|reason| reason.row().is_news)
     }
 }

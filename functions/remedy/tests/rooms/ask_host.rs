@@ -10,7 +10,8 @@ use remedy::observe::probe::Probe;
 use remedy::plan::ask_host::{comes_first, may_say_otherwise};
 use remedy::plan::decide::decide;
 use remedy::plan::guard::clear_climb;
-use remedy::plan::next::{Step, next};
+use remedy::plan::next::next;
+use remedy::plan::step::Step;
 use remedy::ports::look::{Command, Platform};
 
 use crate::given::{agent, ago, attempt, facts, incident, now, policy, silence};
@@ -172,7 +173,7 @@ fn step(minutes: i64, again: bool, scene: &Probe) -> Step {
 #[test]
 fn each_answer_leads_on_and_none_is_waited_for_beyond_its_box() {
     let unseen = || seen(false, Fact::Known(None));
-    let failed = || seen(true, Fact::Unknown(crate::given::gap("ssm:GetCommandInvocation")));
+    let failed = || seen(true, Fact::Unknown(crate::given::unknown("ssm:GetCommandInvocation")));
     let rows = [
         (
             "it was sent to the bucket",

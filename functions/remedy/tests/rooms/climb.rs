@@ -125,7 +125,7 @@ fn an_incident_disrupts_on_a_place_it_holds_and_on_no_other() {
         };
         let decision = decide(incident.symptom, &incident.tried(), &facts, &policy());
         let cleared = clear_climb(decision, &incident, &facts, &policy());
-        cleared.map(|cleared| cleared.place().map(|place| place.number)).map_err(|it| it.because)
+        cleared.map(|cleared| cleared.slot().map(|slot| slot.number)).map_err(|it| it.because)
     };
     assert_eq!(place(true, false), Ok(Some(0)), "its own, taken again with the claim");
     assert_eq!(place(false, false), Ok(Some(0)), "it was given back, and is free");

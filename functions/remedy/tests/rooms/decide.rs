@@ -10,8 +10,8 @@ use remedy::plan::decide::{Decision, decide, ladder, looks_beyond_cleanup};
 use remedy::ports::look::{Group, InstanceState, Platform, ScheduledEvent, StatusChecks};
 
 use crate::given::{
-    agent, ago, alone, attempt, facts, gap, group, history, incident, instance, membership, now,
-    policy, silence, tags,
+    agent, ago, alone, attempt, facts, group, history, incident, instance, membership, now, policy,
+    silence, tags, unknown,
 };
 
 /// A rule, the symptom it is shown with, what is changed, and what comes of it.
@@ -121,7 +121,7 @@ fn an_agent_answers_by_its_newest_ping_and_for_its_platform() {
         (
             "an unknown agent stops the climb",
             DiskFull,
-            |facts| facts.agent = Fact::Unknown(gap("ssm:DescribeInstanceInformation")),
+            |facts| facts.agent = Fact::Unknown(unknown("ssm:DescribeInstanceInformation")),
             "watch: fact-unknown",
         ),
     ]);
@@ -189,7 +189,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
             |facts| {
                 silence(facts);
                 alone(facts);
-                facts.instance = Fact::Unknown(gap("ec2:DescribeInstances"));
+                facts.instance = Fact::Unknown(unknown("ec2:DescribeInstances"));
             },
             "watch: fact-unknown agent-silent",
         ),
@@ -229,7 +229,7 @@ fn a_reboot_waits_for_status_checks_that_are_known() {
             |facts| {
                 silence(facts);
                 alone(facts);
-                facts.status = Fact::Unknown(gap("ec2:DescribeInstanceStatus"));
+                facts.status = Fact::Unknown(unknown("ec2:DescribeInstanceStatus"));
             },
             "watch: fact-unknown agent-silent",
         ),
@@ -313,7 +313,7 @@ fn a_reboot_in_standby_needs_a_way_out_and_back() {
             HighCpu,
             |facts| {
                 silence(facts);
-                refresh(facts, Fact::Unknown(gap("autoscaling:DescribeInstanceRefreshes")));
+                refresh(facts, Fact::Unknown(unknown("autoscaling:DescribeInstanceRefreshes")));
             },
             "watch: fact-unknown agent-silent",
         ),
@@ -372,7 +372,7 @@ fn substitutes_that_are_sick_too_end_the_replacing() {
         disrupt(&mut facts, |pool, _| {
             *pool = match replaced {
                 Fact::Known(replaced) => Fact::Known(PoolBook { replaced, ..PoolBook::default() }),
-                Fact::Unknown(gap) => Fact::Unknown(gap),
+                Fact::Unknown(failed) => Fact::Unknown(failed),
             };
         });
         said(&decide(DiskFull, &[], &facts, &policy()))
@@ -384,7 +384,7 @@ fn substitutes_that_are_sick_too_end_the_replacing() {
     assert_eq!(decision(Fact::Known(vec![ago(50), ago(30)])), stops);
     let yesterday = ago(6 * 60);
     assert_eq!(decision(Fact::Known(vec![yesterday, ago(30)])), replaces, "6 hours are long ago");
-    let unknown = Fact::Unknown(gap("dynamodb:BatchGetItem"));
+    let unknown = Fact::Unknown(unknown("dynamodb:BatchGetItem"));
     assert_eq!(decision(unknown), "watch: fact-unknown agent-silent");
 }
 
@@ -420,7 +420,8 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
             HighCpu,
             |facts| {
                 silence(facts);
-                facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
+                facts.membership =
+                    Fact::Unknown(unknown("autoscaling:DescribeAutoScalingInstances"));
             },
             "watch: fact-unknown agent-silent",
         ),
@@ -429,7 +430,7 @@ fn a_reboot_in_a_group_needs_health_checks_that_wait() {
             HighCpu,
             |facts| {
                 silence(facts);
-                facts.group = read(Fact::Unknown(gap("autoscaling:DescribeAutoScalingGroups")));
+                facts.group = read(Fact::Unknown(unknown("autoscaling:DescribeAutoScalingGroups")));
             },
             "watch: fact-unknown agent-silent",
         ),
@@ -552,7 +553,7 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
             DiskFull,
             |facts| {
                 silence(facts);
-                refresh(facts, Fact::Unknown(gap("autoscaling:DescribeInstanceRefreshes")));
+                refresh(facts, Fact::Unknown(unknown("autoscaling:DescribeInstanceRefreshes")));
             },
             "watch: fact-unknown agent-silent",
         ),
@@ -570,7 +571,8 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
             DiskFull,
             |facts| {
                 silence(facts);
-                facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
+                facts.membership =
+                    Fact::Unknown(unknown("autoscaling:DescribeAutoScalingInstances"));
             },
             "watch: fact-unknown agent-silent",
         ),
@@ -606,7 +608,7 @@ fn more_is_read_only_if_no_cleanup_is_possible() {
     };
     assert!(looks(&[], silence), "a silent agent");
     assert!(!looks(&[], nothing), "an agent that answers");
-    assert!(!looks(&[], |facts| facts.agent = Fact::Unknown(gap("x"))), "an unknown agent");
+    assert!(!looks(&[], |facts| facts.agent = Fact::Unknown(unknown("x"))), "an unknown agent");
     assert!(looks(&[Rung::Cleanup], nothing), "after a cleanup");
 }
 
@@ -644,7 +646,7 @@ fn what_is_lost_with_the_instance_is_not_replaced() {
     assert_eq!(decision(DiskFull, Fact::Known(true), None), stays);
     assert_eq!(decision(DiskFull, Fact::Known(true), Some("yes")), stays);
     assert_eq!(decision(DiskFull, Fact::Known(true), Some("disposable")), replaces);
-    let unknown = Fact::Unknown(gap("ec2:DescribeInstanceTypes"));
+    let unknown = Fact::Unknown(unknown("ec2:DescribeInstanceTypes"));
     assert_eq!(decision(DiskFull, unknown, None), "watch: fact-unknown agent-silent");
     assert_eq!(
         decision(HighCpu, Fact::Known(true), None),

@@ -11,7 +11,7 @@ use remedy::model::policy::{Mode, Policy};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::seen::Seen;
 use remedy::model::series::{Bad, Series, Statistic, Unit};
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::{CallFailed, Unknown};
 use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use remedy::ports::look::{
     Agent, Group, History, Instance, InstanceState, Membership, Platform, StatusChecks,
@@ -66,6 +66,7 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
 /// an opted-in group behind a load balancer, and no incident.
 pub(crate) fn facts() -> Facts {
     Facts {
+        instance_id: alarm(Symptom::HighCpu).instance_id,
         observed_at: now(),
         instance: Fact::Known(Some(Instance {
             state: InstanceState::Running,
@@ -127,8 +128,13 @@ pub(crate) fn tags(value: &str) -> BTreeMap<String, String> {
 }
 
 /// A gap in the facts.
-pub(crate) fn gap(call: &'static str) -> Gap {
-    Gap { call, why: "ThrottlingException: Rate exceeded".to_owned() }
+pub(crate) fn unknown(call: &'static str) -> Unknown {
+    call_failed(call).into()
+}
+
+/// A call that failed.
+pub(crate) fn call_failed(call: &'static str) -> CallFailed {
+    CallFailed { call, why: "ThrottlingException: Rate exceeded".to_owned() }
 }
 
 /// An incident of another alarm on the instance, opened half an hour ago and
@@ -245,7 +251,7 @@ pub(crate) fn before(symptom: Symptom, minutes: i64) -> Incident {
 pub(crate) fn history(facts: &mut Facts) -> &mut History {
     match &mut facts.history {
         Fact::Known(history) => history,
-        Fact::Unknown(gap) => panic!("no history: {gap}"),
+        Fact::Unknown(unknown) => panic!("no history: {unknown}"),
     }
 }
 

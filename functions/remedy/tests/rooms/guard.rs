@@ -6,14 +6,15 @@ use remedy::model::incident::Stage;
 use remedy::model::pause::Pause;
 use remedy::model::policy::{Mode, Policy};
 use remedy::model::reason::Reason;
+use remedy::model::unknown::Unknown;
 use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use remedy::plan::decide::decide;
 use remedy::plan::guard::{Refusal, clear};
 use remedy::ports::look::InstanceState;
 
 use crate::given::{
-    ago, alarm, alone, before, facts, gap, group, history, incident, instance, its_own, lease,
-    membership, now, policy, pool, sick, silence, tags,
+    ago, alarm, alone, before, facts, group, history, incident, instance, its_own, lease,
+    membership, now, policy, pool, sick, silence, tags, unknown,
 };
 
 /// A rule, what is changed, and the reasons that alone refuse.
@@ -85,7 +86,7 @@ fn an_instance_must_be_opted_in() {
         (
             "an unknown instance is refused",
             |_, facts, _| {
-                facts.instance = Fact::Unknown(gap("ec2:DescribeInstances"));
+                facts.instance = Fact::Unknown(unknown("ec2:DescribeInstances"));
             },
             &["fact-unknown"],
         ),
@@ -158,7 +159,8 @@ fn an_instance_must_be_where_it_serves() {
         (
             "an unknown membership is refused, for a cleanup too",
             |_, facts, _| {
-                facts.membership = Fact::Unknown(gap("autoscaling:DescribeAutoScalingInstances"));
+                facts.membership =
+                    Fact::Unknown(unknown("autoscaling:DescribeAutoScalingInstances"));
             },
             &["fact-unknown"],
         ),
@@ -220,7 +222,7 @@ fn a_transition_is_answered_once_and_an_instance_has_one_incident() {
         (
             "an unknown history is refused",
             |_, facts, _| {
-                facts.history = Fact::Unknown(gap("dynamodb:BatchGetItem"));
+                facts.history = Fact::Unknown(unknown("dynamodb:BatchGetItem"));
             },
             &["fact-unknown"],
         ),
@@ -329,8 +331,8 @@ fn only_what_is_ours_is_handed_over() {
 #[test]
 fn doubt_is_a_refusal_that_names_the_call() {
     let refusal =
-        judge(|_, facts, _| facts.agent = Fact::Unknown(gap("ssm:Describe"))).unwrap_err();
-    assert_eq!(refusal.because, [Reason::FactUnknown(gap("ssm:Describe"))]);
+        judge(|_, facts, _| facts.agent = Fact::Unknown(unknown("ssm:Describe"))).unwrap_err();
+    assert_eq!(refusal.because, [Reason::FactUnknown(unknown("ssm:Describe"))]);
     assert!(!refusal.handed_over, "the next delivery may know more");
 }
 
@@ -460,8 +462,8 @@ fn no_more_are_out_of_service_than_the_budget() {
         (group(facts).desired, group(facts).healthy_in_service) = (20, 20);
         pool(facts).leases = vec![lease(0)];
     });
-    assert_eq!(cleared.unwrap().place().map(|place| place.number), Some(1));
-    assert_eq!(judge(|_, _, _| {}).unwrap().place(), None, "a cleanup takes no place");
+    assert_eq!(cleared.unwrap().slot().map(|slot| slot.number), Some(1));
+    assert_eq!(judge(|_, _, _| {}).unwrap().slot(), None, "a cleanup takes no slot");
 }
 
 #[test]
@@ -581,30 +583,30 @@ fn sessions(facts: &mut Facts, value: Fact<usize>) {
 fn what_cannot_be_read_is_never_a_pass() {
     type Hide = fn(&mut Facts);
     let rows: [(&str, Hide); 9] = [
-        ("ec2:DescribeInstances", |f| f.instance = unknown("ec2:DescribeInstances")),
-        ("ec2:DescribeInstanceStatus", |f| f.status = unknown("ec2:DescribeInstanceStatus")),
+        ("ec2:DescribeInstances", |f| f.instance = not_known("ec2:DescribeInstances")),
+        ("ec2:DescribeInstanceStatus", |f| f.status = not_known("ec2:DescribeInstanceStatus")),
         ("ssm:DescribeInstanceInformation", |f| {
-            f.agent = unknown("ssm:DescribeInstanceInformation");
+            f.agent = not_known("ssm:DescribeInstanceInformation");
         }),
         ("autoscaling:DescribeAutoScalingInstances", |f| {
-            f.membership = unknown("autoscaling:DescribeAutoScalingInstances");
+            f.membership = not_known("autoscaling:DescribeAutoScalingInstances");
         }),
         ("autoscaling:DescribeAutoScalingGroups", |f| match &mut f.group {
             GroupFact::Read { group, .. } => {
-                *group = unknown("autoscaling:DescribeAutoScalingGroups");
+                *group = not_known("autoscaling:DescribeAutoScalingGroups");
             }
             GroupFact::NotRead => panic!("the group is not read"),
         }),
         ("autoscaling:DescribeInstanceRefreshes", |f| match &mut f.group {
             GroupFact::Read { refresh, .. } => {
-                *refresh = unknown("autoscaling:DescribeInstanceRefreshes");
+                *refresh = not_known("autoscaling:DescribeInstanceRefreshes");
             }
             GroupFact::NotRead => panic!("the group is not read"),
         }),
-        ("dynamodb:BatchGetItem", |f| f.history = unknown("dynamodb:BatchGetItem")),
-        ("ssm:DescribeSessions", |f| sessions(f, unknown("ssm:DescribeSessions"))),
+        ("dynamodb:BatchGetItem", |f| f.history = not_known("dynamodb:BatchGetItem")),
+        ("ssm:DescribeSessions", |f| sessions(f, not_known("ssm:DescribeSessions"))),
         ("dynamodb:BatchGetItem", |f| match &mut f.disruption {
-            DisruptionFact::Read { pool, .. } => *pool = unknown("dynamodb:BatchGetItem"),
+            DisruptionFact::Read { pool, .. } => *pool = not_known("dynamodb:BatchGetItem"),
             DisruptionFact::NotRead => panic!("nothing was read"),
         }),
     ];
@@ -617,8 +619,10 @@ fn what_cannot_be_read_is_never_a_pass() {
         hide(&mut facts);
         let decision = decide(HighCpu, &[], &facts, &policy());
         let refusal = clear(decision, &alarm, &facts, &policy()).unwrap_err();
-        let named =
-            |reason: &Reason| matches!(reason, Reason::FactUnknown(gap) if gap.call == call);
+        let named = |reason: &Reason| match reason {
+            Reason::FactUnknown(Unknown::Call(failed)) => failed.call == call,
+            _ => false,
+        };
         assert!(refusal.because.iter().any(named), "{call}: {:?}", refusal.because);
         assert!(refusal.passes && !refusal.handed_over, "{call}: it is asked again");
     }
@@ -629,8 +633,8 @@ fn what_cannot_be_read_is_never_a_pass() {
     assert!(nothing_read.is_err());
 }
 
-fn unknown<T>(call: &'static str) -> Fact<T> {
-    Fact::Unknown(gap(call))
+fn not_known<T>(call: &'static str) -> Fact<T> {
+    Fact::Unknown(unknown(call))
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use remedy::alarm::Unreadable;
+use remedy::execute::close::Stuck;
 use remedy::follow_up::{Beat, Left};
 use remedy::metrics::{Line, Metric, of_answer, of_beat};
 use remedy::model::alarm::Symptom;
@@ -14,7 +15,7 @@ use remedy::report::outcome::{Outcome, Report};
 use remedy::respond::{Answer, RespondError};
 use serde_json::Value;
 
-use crate::given::{ago, gap, now};
+use crate::given::{ago, call_failed, now};
 use crate::told::{at, codes, every_reason, held, step};
 
 fn answer(reports: Vec<Report>) -> Vec<Line> {
@@ -131,7 +132,7 @@ fn a_symptom_that_came_back_counts_by_the_rung_that_did_not_last() {
 #[test]
 fn a_message_that_reached_nobody_counts() {
     let mut report = step(Rung::Reboot, Stage::Rebooting, vec![Reason::LeftService]);
-    report.note_telling(Told { people: Err(gap("sns:Publish")), chat: Ok(()) });
+    report.note_telling(Told { people: Err(call_failed("sns:Publish")), chat: Ok(()) });
     assert_eq!(counted(&answer(vec![report])), ["Untold high-cpu 1.0"]);
 }
 
@@ -145,7 +146,10 @@ fn an_event_without_an_answer_counts() {
     let error = Err(RespondError::Unreadable(unreadable));
     assert_eq!(counted(&of_answer(&error, now())), ["UnreadableEvents high-cpu 1.0"]);
     let answered = Answer { reports: vec![held(Reason::InstanceMissing)], ignored: Vec::new() };
-    let error = Err(RespondError::LedgerUnreachable { gap: gap("dynamodb:PutItem"), answered });
+    let error = Err(RespondError::LedgerUnreachable {
+        why: call_failed("dynamodb:PutItem").into(),
+        answered,
+    });
     let lines = of_answer(&error, now());
     assert_eq!(
         counted(&lines),
@@ -162,8 +166,11 @@ fn beat() -> Beat {
         vec![Reason::PersonPresent { count: 1 }],
         now(),
     );
-    let left = Left { incident_id: waiting.incident_id.clone(), why: gap("dynamodb:PutItem") };
-    let unreadable = vec![gap("dynamodb:Query")];
+    let left = Left {
+        incident_id: waiting.incident_id.clone(),
+        why: call_failed("dynamodb:PutItem").into(),
+    };
+    let unreadable = vec![call_failed("dynamodb:Query")];
     Beat {
         reports: vec![waiting],
         looked_at: 2,
@@ -185,7 +192,7 @@ fn a_heartbeat_counts_itself_and_a_hint_does_not() {
     assert_eq!(counted(&lines), expected);
     assert_eq!(of_beat(&Beat { lag_seconds: None, ..beat() }, now()), []);
     let mut unheard = beat();
-    unheard.left[0].why = gap("sns:Publish");
+    unheard.left[0].why = Stuck::EndNotTold(call_failed("sns:Publish"));
     let counted = counted(&of_beat(&unheard, now()));
     assert!(counted.contains(&"Untold high-cpu 1.0".to_owned()), "an end nobody heard of");
 }
@@ -195,20 +202,22 @@ fn every_line() -> Vec<Line> {
     let mut reports = every_reason();
     reports.push(opening(Rung::Replace, Stage::Replacing, Outcome::Acted));
     reports.push(after(vec![past(Symptom::MemoryPressure, Some(Rung::Reboot), 5)]));
-    reports[0].note_telling(Told { people: Ok(()), chat: Err(gap("sns:Publish")) });
+    reports[0].note_telling(Told { people: Ok(()), chat: Err(call_failed("sns:Publish")) });
     let unreadable = Unreadable {
         field: "event".to_owned(),
         expected: "JSON".to_owned(),
         found: "nothing".to_owned(),
     };
     let unreachable = RespondError::LedgerUnreachable {
-        gap: gap("dynamodb:PutItem"),
+        why: call_failed("dynamodb:PutItem").into(),
         answered: Answer::default(),
     };
+    let contended = RespondError::LedgerContended { why: "x", answered: Answer::default() };
     [
         answer(reports),
         of_answer(&Err(RespondError::Unreadable(unreadable)), now()),
         of_answer(&Err(unreachable), now()),
+        of_answer(&Err(contended), now()),
         of_beat(&beat(), now()),
     ]
     .concat()

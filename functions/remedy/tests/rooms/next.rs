@@ -11,12 +11,13 @@ use remedy::model::policy::Policy;
 use remedy::model::reason::Reason;
 use remedy::observe::facts::{Fact, Facts, GroupFact};
 use remedy::observe::probe::{Probe, SymptomState};
-use remedy::plan::next::{Step, next, while_allowed};
+use remedy::plan::next::next;
+use remedy::plan::step::Step;
 use remedy::ports::look::{Command, Group, InstanceState, StatusChecks};
 
 use crate::given::{
-    agent, ago, alone, attempt, facts, gap, group, incident, instance, membership, now, policy,
-    tags,
+    agent, ago, alone, attempt, facts, group, incident, instance, membership, now, policy, tags,
+    unknown,
 };
 
 /// An incident that came into `stage` some minutes ago.
@@ -239,7 +240,7 @@ fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
         command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok().filter(|_| known),
         command,
     };
-    let unknown = || Fact::Unknown(gap("ssm:GetCommandInvocation"));
+    let unknown = || Fact::Unknown(unknown("ssm:GetCommandInvocation"));
     for (rule, minutes, scene, expected) in [
         ("describing lags", 2, unseen(false, Fact::Known(None)), "wait"),
         ("it was never sent", 3, unseen(false, Fact::Known(None)), "clean: never-asked"),
@@ -300,9 +301,9 @@ const REBOOTS: [Row; 9] = [
     ("its application fails its check", 8, application_fails, "wait"),
     ("it fails its check", 8, |it| status(it, false, true), "wait"),
     ("the host under it fails", 8, |it| status(it, true, false), "wait"),
-    ("its status is unknown", 8, |it| it.status = Fact::Unknown(gap("x")), "wait"),
+    ("its status is unknown", 8, |it| it.status = Fact::Unknown(unknown("x")), "wait"),
     ("it has no status", 8, |it| it.status = Fact::Known(None), "wait"),
-    ("its agent is unknown", 8, |it| it.agent = Fact::Unknown(gap("x")), "wait"),
+    ("its agent is unknown", 8, |it| it.agent = Fact::Unknown(unknown("x")), "wait"),
     (
         "somebody stopped it",
         8,
@@ -382,18 +383,18 @@ fn who_returns_is_watched_once_in_service() {
             ("it waits for a hook", 14, |it| lifecycle(it, "Pending:Wait"), "wait"),
             ("describing lags", 2, |it| lifecycle(it, "Standby"), "wait"),
             ("it was never asked", 3, |it| lifecycle(it, "Standby"), "come back: never-asked"),
-            ("nobody can say", 2, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+            ("nobody can say", 2, |it| it.membership = Fact::Unknown(unknown("x")), "wait"),
             (
                 "nobody can say, and it may be out",
                 3,
-                |it| it.membership = Fact::Unknown(gap("x")),
+                |it| it.membership = Fact::Unknown(unknown("x")),
                 "come back: never-asked",
             ),
             ("it is not back", 15, |it| lifecycle(it, "Standby"), "end HandedOver: not-back"),
             (
                 "nor known to be",
                 15,
-                |it| it.membership = Fact::Unknown(gap("x")),
+                |it| it.membership = Fact::Unknown(unknown("x")),
                 "end HandedOver: not-back",
             ),
             (
@@ -412,7 +413,7 @@ fn who_returns_is_watched_once_in_service() {
 #[test]
 fn who_drains_has_the_time_its_load_balancer_takes() {
     let drains: fn(&mut Facts) = |it| lifecycle(it, "EnteringStandby");
-    let unknown: fn(&mut Facts) = |it| it.membership = Fact::Unknown(gap("x"));
+    let unknown: fn(&mut Facts) = |it| it.membership = Fact::Unknown(unknown("x"));
     let asked_then: fn(&mut Incident) = |it| it.attempts[0].claimed_at = it.stage_since;
     for (stage, expected) in
         [(Stage::Draining, "come back: not-back"), (Stage::Returning, "end HandedOver: not-back")]
@@ -492,7 +493,7 @@ fn who_is_replaced_is_watched_through_its_group() {
                 |it| membership(it).healthy = false,
                 "end HandedOver: not-substituted",
             ),
-            ("nobody can say", 39, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+            ("nobody can say", 39, |it| it.membership = Fact::Unknown(unknown("x")), "wait"),
             (
                 "nor of the group",
                 39,
@@ -636,7 +637,7 @@ fn nobody_is_left_in_standby_by_a_call_that_was_turned_away() {
         if no != Throttled {
             let leaving = seen(|it| lifecycle(it, "EnteringStandby"));
             assert_eq!(step(&draining, &leaving), "wait", "{no:?}");
-            let unknown = seen(|it| it.membership = Fact::Unknown(gap("x")));
+            let unknown = seen(|it| it.membership = Fact::Unknown(unknown("x")));
             assert_eq!(step(&draining, &unknown), "wait", "{no:?}: it may be leaving");
             let out = seen(|it| lifecycle(it, "Standby"));
             assert_eq!(step(&draining, &out), "reboot: left-service", "{no:?}");
@@ -655,7 +656,7 @@ fn still(action: Action, incident: Incident, change: fn(&mut Facts)) -> String {
     let mut facts = facts();
     change(&mut facts);
     let step = Step::Call(action, incident, Reason::NeverAsked);
-    said(&while_allowed(step, &facts, now()))
+    said(&step.while_allowed(&facts, now()))
 }
 
 fn of_group(facts: &mut Facts, change: fn(&mut Group)) {
@@ -668,13 +669,13 @@ fn untagged(facts: &mut Facts) {
     instance(facts).tags.clear();
 }
 
-/// A action, the stage it belongs to, what is seen, and the step.
+const LEAVE: Action = Action::LeaveService(Standby { decremented: true });
+
+/// An action, the stage it belongs to, what is seen, and the step.
 type Carried = (Action, Stage, fn(&mut Facts), &'static str);
 
 #[test]
 fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
-    let standby = Standby { decremented: true };
-    let leave = Action::LeaveService(standby);
     let rows: [Carried; 18] = [
         (Action::Clean, Stage::Cleaning, |_| {}, "clean: never-asked"),
         (Action::Clean, Stage::Cleaning, untagged, "end HandedOver: not-opted-in"),
@@ -684,12 +685,12 @@ fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
             |it| instance(it).tags = tags("observe"),
             "end HandedOver: observing",
         ),
-        (Action::Clean, Stage::Cleaning, |it| it.instance = Fact::Unknown(gap("x")), "wait"),
+        (Action::Clean, Stage::Cleaning, |it| it.instance = Fact::Unknown(unknown("x")), "wait"),
         (Action::Reboot, Stage::Rebooting, untagged, "end HandedOver: not-opted-in"),
-        (leave, Stage::Draining, |_| {}, "leave: never-asked"),
-        (leave, Stage::Draining, untagged, "end HandedOver: not-opted-in"),
+        (LEAVE, Stage::Draining, |_| {}, "leave: never-asked"),
+        (LEAVE, Stage::Draining, untagged, "end HandedOver: not-opted-in"),
         (
-            leave,
+            LEAVE,
             Stage::Draining,
             |it| {
                 untagged(it);
@@ -698,13 +699,13 @@ fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
             "come back: not-opted-in",
         ),
         (
-            leave,
+            LEAVE,
             Stage::Draining,
             |it| of_group(it, |group| group.tags.clear()),
             "climb: group-not-opted-in",
         ),
         (
-            leave,
+            LEAVE,
             Stage::Draining,
             |it| of_group(it, |group| group.suspended = ["Launch".to_owned()].into()),
             "climb: standby-impossible",
@@ -724,14 +725,20 @@ fn what_was_begun_is_not_carried_on_when_it_is_no_longer_allowed() {
             "climb: group-not-opted-in",
         ),
         (Action::Replace, Stage::Replacing, |it| it.group = GroupFact::NotRead, "wait"),
-        (Action::Replace, Stage::Replacing, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
-        (leave, Stage::Draining, |it| it.membership = Fact::Unknown(gap("x")), "wait"),
+        (
+            Action::Replace,
+            Stage::Replacing,
+            |it| it.membership = Fact::Unknown(unknown("x")),
+            "wait",
+        ),
+        (LEAVE, Stage::Draining, |it| it.membership = Fact::Unknown(unknown("x")), "wait"),
         (Action::ComeBack, Stage::Returning, untagged, "come back: never-asked"),
     ];
     for (action, stage, change, expected) in rows {
         assert_eq!(still(action, at(stage, 3), change), expected, "{action:?}");
     }
-    let out = Incident { standby: Some(standby), ..at(Stage::Draining, 6) };
+    let standby = Some(Standby { decremented: true });
+    let out = Incident { standby, ..at(Stage::Draining, 6) };
     let in_standby = |it: &mut Facts| {
         untagged(it);
         lifecycle(it, "Standby");
@@ -767,7 +774,7 @@ fn an_incident_that_is_out_of_time_ends_but_not_in_standby() {
 
 #[test]
 fn what_waits_is_tried_again_while_something_shows_that_it_is_there() {
-    let unknown = || SymptomState::Unknown(gap("cloudwatch:GetMetricData"));
+    let unknown = || SymptomState::Unknown(unknown("cloudwatch:GetMetricData"));
     let rows = [
         ("it is there", 1, None, there(), "climb: still-there"),
         ("it is there after an hour", 60, None, there(), "climb: still-there"),

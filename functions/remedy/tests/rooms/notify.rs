@@ -10,15 +10,16 @@ use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::links::Place;
 use remedy::model::reason::Reason;
+use remedy::model::reason::Severity;
 use remedy::model::repeats::Repeats;
 use remedy::model::seen::Seen;
-use remedy::model::unknown::Gap;
+use remedy::model::unknown::{CallFailed, Unknown};
 use remedy::ports::tell::Notification;
 use remedy::report::notify::{
     DESCRIPTION_UNITS_MAX, KEYWORD_UNITS_MAX, MESSAGE_BYTES_MAX, STEP_UNITS_MAX, SUBJECT_CHARS_MAX,
     TITLE_UNITS_MAX, render,
 };
-use remedy::report::outcome::{Outcome, Report, Severity};
+use remedy::report::outcome::{Outcome, Report};
 use serde_json::{Map, Value};
 
 use crate::given::{alarm, now};
@@ -255,7 +256,10 @@ fn any_report() -> impl Strategy<Value = Report> {
                 Reason::NotOptedIn { found: Some(found.clone()) },
                 Reason::Muted { by: found.clone() },
                 Reason::ActionFailed { call: "ssm:SendCommand", why: found.clone() },
-                Reason::FactUnknown(Gap { call: "ec2:DescribeInstances", why: found.clone() }),
+                Reason::FactUnknown(Unknown::Call(CallFailed {
+                    call: "ec2:DescribeInstances",
+                    why: found.clone(),
+                })),
             ];
             let mut report = step(Rung::Cleanup, Stage::Watching, vec![because; times].concat());
             let value = report.seen.value.filter(|_| valued);

@@ -13,15 +13,13 @@ use remedy::model::reason::Reason;
 use remedy::model::seen::Seen;
 use remedy::report::outcome::{Outcome, Report};
 
-use crate::given::{ago, alarm, attempt, gap, incident, now};
+use crate::given::{ago, alarm, attempt, call_failed, incident, now, unknown};
 
-/// The codes that `reason.rs` knows.
+/// The codes that the table of reasons has.
 pub(crate) fn codes() -> BTreeSet<String> {
-    let source = include_str!("../../src/model/reason/mod.rs");
-    let function = source.split("fn code(&self)").nth(1).unwrap();
-    let body = function.split("\n    }\n").next().unwrap();
-    let code = |line: &str| line.split("=> \"").nth(1)?.split('"').next().map(str::to_owned);
-    body.lines().filter_map(code).collect()
+    let table = include_str!("../../src/model/reason/table.rs");
+    let code = |rest: &str| rest.split('"').next().unwrap().to_owned();
+    table.split("row(\"").skip(1).map(code).collect()
 }
 
 /// A report about an alarm that opened nothing.
@@ -171,7 +169,7 @@ fn refused() -> Vec<Report> {
         waits(Reason::LoadNotFault { count: 6, of: Some(9) }),
         waits(Reason::PersonPresent { count: 2 }),
         held(Reason::UnfitForReboot { why: "packages are being installed" }),
-        held(Reason::FactUnknown(gap("ec2:DescribeInstances"))),
+        held(Reason::FactUnknown(unknown("ec2:DescribeInstances"))),
         held(Reason::DuplicateDelivery { incident: other() }),
         held(Reason::IncidentOpen { incident: other(), symptom }),
         held(Reason::Queued { behind: other(), symptom }),
@@ -225,7 +223,7 @@ fn course() -> Vec<Report> {
             call: "ec2:RebootInstances",
             why: "the connection was closed".to_owned(),
         }),
-        reboot(Reason::NotRecorded(gap("dynamodb:PutItem"))),
+        reboot(Reason::NotRecorded(call_failed("dynamodb:PutItem").into())),
     ]
 }
 

@@ -1,8 +1,9 @@
-//! Why: every reason a decision, a refusal or an outcome can give. Codes are
-//! an interface (logs, filters and `docs/operations.md` name them); texts are
-//! for people.
+//! Why: every reason a decision, a refusal or an outcome can give, and its text for
+//! people. All else that a reason is stands in its row of the table.
 
 mod table;
+
+pub use self::table::{Row, Severity};
 
 use std::fmt;
 
@@ -15,7 +16,7 @@ use crate::model::incident::Rung;
 use crate::model::pause::Pause;
 use crate::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
 use crate::model::pool::Pool;
-use crate::model::unknown::Gap;
+use crate::model::unknown::{LedgerError, Unknown};
 
 /// One typed reason.
 #[expect(missing_docs, reason = "each variant's sentence tells its fields")]
@@ -78,7 +79,7 @@ pub enum Reason {
     /// The alarm watches several instances and does not say which one it is.
     WhichInstance { watched: usize },
     /// A fact that is needed could not be read.
-    FactUnknown(Gap),
+    FactUnknown(Unknown),
     /// This transition has been answered already.
     DuplicateDelivery { incident: IncidentId },
     /// A person has paused this.
@@ -104,7 +105,7 @@ pub enum Reason {
     /// The action's answer was lost: it may have happened.
     ActionUncertain { call: &'static str, why: String },
     /// What was done could not be written down.
-    NotRecorded(Gap),
+    NotRecorded(LedgerError),
     /// The rung was tried in this incident already.
     RungTried { rung: Rung },
     /// The reboot needs the instance out of service, and that cannot be had.
@@ -167,168 +168,9 @@ pub enum Reason {
     NothingOpen,
 }
 
-impl Reason {
-    /// The reason's stable name.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::LowestRung { .. } => "lowest-rung",
-            Self::AgentAbsent => "agent-absent",
-            Self::AgentSilent { .. } => "agent-silent",
-            Self::PlatformUnsupported => "platform-unsupported",
-            Self::SystemImpaired => "system-impaired",
-            Self::RebootFreesNothing => "reboot-frees-nothing",
-            Self::DidNotLast { .. } => "did-not-last",
-            Self::RootCauseNeeded { .. } => "root-cause-needed",
-            Self::ScheduledEvent { .. } => "scheduled-event",
-            Self::InstanceStoreLost => "instance-store-lost",
-            Self::NotInGroup => "not-in-group",
-            Self::GroupNotOptedIn { .. } => "group-not-opted-in",
-            Self::GroupObserved { .. } => "group-observed",
-            Self::ProcessSuspended { .. } => "process-suspended",
-            Self::RefreshRunning { .. } => "refresh-running",
-            Self::GroupMissing { .. } => "group-missing",
-            Self::NotInService { .. } => "not-in-service",
-            Self::NotRunning { .. } => "not-running",
-            Self::InstanceMissing => "instance-missing",
-            Self::NotOptedIn { .. } => "not-opted-in",
-            Self::Observing { .. } => "observing",
-            Self::Stale { .. } => "stale",
-            Self::FromTheFuture { .. } => "from-the-future",
-            Self::Muted { .. } => "muted",
-            Self::Suppressed { .. } => "suppressed",
-            Self::Unmeasured { .. } => "unmeasured",
-            Self::Unclear { .. } => "unclear",
-            Self::WhichInstance { .. } => "which-instance",
-            Self::FactUnknown(_) => "fact-unknown",
-            Self::DuplicateDelivery { .. } => "duplicate-delivery",
-            Self::Paused { .. } => "paused",
-            Self::CoolingDown { .. } => "cooling-down",
-            Self::BudgetSpent { .. } => "budget-spent",
-            Self::SlotTaken => "place-taken",
-            Self::TooFewHealthy { .. } => "too-few-healthy",
-            Self::CorrelatedFailure { .. } => "correlated-failure",
-            Self::LoadNotFault { .. } => "load-not-fault",
-            Self::IncidentOpen { .. } => "incident-open",
-            Self::Queued { .. } => "queued",
-            Self::ActionFailed { .. } => "action-failed",
-            Self::ActionUncertain { .. } => "action-uncertain",
-            Self::NotRecorded(_) => "not-recorded",
-            Self::RungTried { .. } => "rung-tried",
-            Self::StandbyImpossible { .. } => "standby-impossible",
-            Self::PersonPresent { .. } => "person-present",
-            Self::UnfitForReboot { .. } => "unfit-for-reboot",
-            Self::CleanupInsufficient { .. } => "cleanup-insufficient",
-            Self::CleanupFailed { .. } => "cleanup-failed",
-            Self::CleanupOk { .. } => "cleanup-ok",
-            Self::StillThere { .. } => "still-there",
-            Self::NotQuiet { .. } => "not-quiet",
-            Self::Unverified { .. } => "unverified",
-            Self::StayedGone { .. } => "stayed-gone",
-            Self::NotBack { .. } => "not-back",
-            Self::Substituted => "substituted",
-            Self::NotSubstituted { .. } => "not-substituted",
-            Self::Gone { .. } => "instance-gone",
-            Self::OutOfTime { .. } => "out-of-time",
-            Self::BackInService => "back-in-service",
-            Self::UpAgain => "up-again",
-            Self::Refused { .. } => "refused",
-            Self::RebootFailed { .. } => "reboot-failed",
-            Self::NeverAsked => "never-asked",
-            Self::LeftService => "left-service",
-            Self::SubstitutesSickToo { .. } => "substitutes-sick-too",
-            Self::EvidenceFirst { .. } => "evidence-first",
-            Self::EvidenceKept { .. } => "evidence-kept",
-            Self::EvidenceInOutput { .. } => "evidence-in-output",
-            Self::EvidenceMissing { .. } => "evidence-missing",
-            Self::FollowUpVerifies => "follow-up-verifies",
-            Self::SymptomOver => "symptom-over",
-            Self::NothingOpen => "nothing-open",
-        }
-    }
-}
-
 impl fmt::Display for Reason {
+    #[expect(clippy::too_many_lines, reason = "a table has a text for each reason")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LowestRung { .. }
-            | Self::AgentAbsent
-            | Self::AgentSilent { .. }
-            | Self::PlatformUnsupported
-            | Self::SystemImpaired
-            | Self::RebootFreesNothing
-            | Self::DidNotLast { .. }
-            | Self::RootCauseNeeded { .. }
-            | Self::ScheduledEvent { .. }
-            | Self::InstanceStoreLost
-            | Self::NotInGroup
-            | Self::GroupNotOptedIn { .. }
-            | Self::GroupObserved { .. }
-            | Self::ProcessSuspended { .. }
-            | Self::RefreshRunning { .. }
-            | Self::GroupMissing { .. }
-            | Self::NotInService { .. }
-            | Self::NotRunning { .. }
-            | Self::InstanceMissing
-            | Self::RungTried { .. }
-            | Self::StandbyImpossible { .. }
-            | Self::SubstitutesSickToo { .. } => self.about_a_rung(f),
-            Self::NotOptedIn { .. }
-            | Self::Observing { .. }
-            | Self::Stale { .. }
-            | Self::FromTheFuture { .. }
-            | Self::Muted { .. }
-            | Self::Suppressed { .. }
-            | Self::Unmeasured { .. }
-            | Self::Unclear { .. }
-            | Self::WhichInstance { .. }
-            | Self::FactUnknown(_)
-            | Self::DuplicateDelivery { .. }
-            | Self::Paused { .. }
-            | Self::CoolingDown { .. }
-            | Self::BudgetSpent { .. }
-            | Self::SlotTaken
-            | Self::TooFewHealthy { .. }
-            | Self::CorrelatedFailure { .. }
-            | Self::LoadNotFault { .. }
-            | Self::IncidentOpen { .. }
-            | Self::Queued { .. }
-            | Self::PersonPresent { .. }
-            | Self::UnfitForReboot { .. }
-            | Self::NothingOpen => self.about_a_refusal(f),
-            Self::ActionFailed { .. }
-            | Self::ActionUncertain { .. }
-            | Self::NotRecorded(_)
-            | Self::CleanupInsufficient { .. }
-            | Self::CleanupFailed { .. }
-            | Self::CleanupOk { .. }
-            | Self::StillThere { .. }
-            | Self::NotQuiet { .. }
-            | Self::Unverified { .. }
-            | Self::StayedGone { .. }
-            | Self::NotBack { .. }
-            | Self::Substituted
-            | Self::NotSubstituted { .. }
-            | Self::Gone { .. }
-            | Self::OutOfTime { .. }
-            | Self::BackInService
-            | Self::UpAgain
-            | Self::Refused { .. }
-            | Self::RebootFailed { .. }
-            | Self::NeverAsked
-            | Self::LeftService
-            | Self::EvidenceFirst { .. }
-            | Self::EvidenceKept { .. }
-            | Self::EvidenceInOutput { .. }
-            | Self::EvidenceMissing { .. }
-            | Self::FollowUpVerifies
-            | Self::SymptomOver => self.about_a_course(f),
-        }
-    }
-}
-
-impl Reason {
-    /// Why a rung can or cannot be carried out.
-    fn about_a_rung(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LowestRung { rung, symptom } => {
                 write!(f, "{rung} is the lowest rung for {symptom} that can be carried out")
@@ -398,13 +240,6 @@ impl Reason {
                 "{count} members of the group were replaced for this lately, and it came back: \
                  what all of them share is to blame"
             ),
-            other => f.write_str(other.code()),
-        }
-    }
-
-    /// Why nothing may be done.
-    fn about_a_refusal(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
             Self::NotOptedIn { found } => {
                 write!(f, "the instance is not opted in: {}", TagFound(found.as_deref()))
             }
@@ -425,7 +260,7 @@ impl Reason {
                 f,
                 "the alarm watches {watched} instances and does not say which of them it means"
             ),
-            Self::FactUnknown(gap) => write!(f, "a needed fact is unknown: {gap}"),
+            Self::FactUnknown(unknown) => write!(f, "a needed fact is unknown: {unknown}"),
             Self::DuplicateDelivery { incident } => {
                 write!(f, "this change of state is already answered by incident {incident}")
             }
@@ -475,20 +310,13 @@ impl Reason {
             }
             Self::UnfitForReboot { why } => write!(f, "a reboot now would do harm: {why}"),
             Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
-            other => f.write_str(other.code()),
-        }
-    }
-
-    /// How it went with what was done.
-    fn about_a_course(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
             Self::ActionFailed { call, why } => write!(f, "{call} was refused: {why}"),
             Self::ActionUncertain { call, why } => write!(
                 f,
                 "the answer of {call} was lost, so it may have happened and is not repeated: {why}"
             ),
-            Self::NotRecorded(gap) => {
-                write!(f, "what was done could not be written to the ledger: {gap}")
+            Self::NotRecorded(error) => {
+                write!(f, "what was done could not be written to the ledger: {error}")
             }
             Self::CleanupInsufficient { why } => write!(f, "the cleanup was not enough: {why}"),
             Self::CleanupFailed { why } => write!(f, "the cleanup {why}"),
@@ -536,29 +364,7 @@ impl Reason {
                 f.write_str("the alarm is OK again; the follow-up verifies that it stays so")
             }
             Self::SymptomOver => f.write_str("the symptom is over before anything was disrupted"),
-            other => f.write_str(other.code()),
         }
-    }
-}
-
-impl Reason {
-    /// Whether it may pass by itself: then the incident waits for that.
-    /// Whatever else was in the way stays there until somebody acts.
-    pub fn passes(&self) -> bool {
-        matches!(
-            self,
-            Self::Paused { .. }
-                | Self::CoolingDown { .. }
-                | Self::BudgetSpent { .. }
-                | Self::SlotTaken
-                | Self::TooFewHealthy { .. }
-                | Self::CorrelatedFailure { .. }
-                | Self::LoadNotFault { .. }
-                | Self::PersonPresent { .. }
-                | Self::UnfitForReboot { .. }
-                | Self::FactUnknown(_)
-                | Self::RefreshRunning { .. }
-        )
     }
 }
 

@@ -1,111 +1,246 @@
-//! What a person can do about each reason. The operations guide shows the same
-//! words, and a test holds the two together.
+//! One row for each reason: all that it is, beside its text. A new reason does not
+//! compile before it has one. The operations guide shows the same words, and a test
+//! holds the two together.
+
+use serde::Serialize;
 
 use crate::model::reason::Reason;
 
-impl Reason {
-    /// What a person can do about it, as an order; `None` if nothing is left to
-    /// do.
-    pub fn advice(&self) -> Option<&'static str> {
+/// What a report asks of people. Subscriptions filter by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Nothing: it goes on by itself, it is over, or only observation was
+    /// asked for.
+    Info,
+    /// Something keeps Remedy from acting, and a person can mend it.
+    Warning,
+    /// A person has the instance now: Remedy does nothing more to it as it is.
+    Critical,
+}
+
+impl Severity {
+    /// The severity's stable name.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::AgentAbsent => {
-                Some("install the SSM agent, or give the instance a profile that lets it register")
-            }
-            Self::AgentSilent { .. } => Some("after the incident, read the SSM agent's log"),
-            Self::SystemImpaired => {
-                Some("stop and start the instance, which moves it to another host")
-            }
-            Self::RebootFreesNothing => Some("free or grow the disk"),
-            Self::StandbyImpossible { .. } => {
-                Some("give the group room between its minimum and its maximum")
-            }
-            Self::RootCauseNeeded { .. } => Some("find the root cause; a repair does not last"),
-            Self::ScheduledEvent { .. } => {
-                Some("wait for the event, or replace the instance before it")
-            }
-            Self::InstanceStoreLost => {
-                Some("replace the instance yourself, or say by its tag that its disks hold nothing")
-            }
-            Self::TooFewHealthy { .. } => Some("find out why the other members are not healthy"),
-            Self::CorrelatedFailure { .. } => Some("look at what the members share"),
-            Self::LoadNotFault { .. } => Some("add capacity"),
-            Self::NotInGroup => Some("put the instance into a group, if it can be replaced"),
-            Self::GroupNotOptedIn { .. } => {
-                Some("tag the group auto-remediation = enabled, if its members may be moved")
-            }
-            Self::GroupObserved { .. } => {
-                Some("set the group's tag auto-remediation to enabled, to let its members be moved")
-            }
-            Self::GroupMissing { .. } => Some("find out who deleted the group"),
-            Self::ProcessSuspended { .. } => {
-                Some("resume the group's process when your work is done")
-            }
-            Self::SubstitutesSickToo { .. } => {
-                Some("look at what the members share: image, launch template, load")
-            }
-            Self::NotOptedIn { .. } => {
-                Some("tag the instance auto-remediation = enabled, if it may be touched")
-            }
-            Self::Stale { .. } => Some("find out why the event came late"),
-            Self::FromTheFuture { .. } => Some("check the clocks"),
-            Self::Unmeasured { .. } => Some("find out why the metric stopped"),
-            Self::Unclear { .. } => Some("simplify the alarm, so that its direction can be told"),
-            Self::WhichInstance { .. } => {
-                Some("use an alarm for each instance, or one fleet alarm that groups by InstanceId")
-            }
-            Self::InstanceMissing => Some("check the alarm's dimensions, or delete the alarm"),
-            Self::UnfitForReboot { .. } => {
-                Some("let the package installation end, or mend /etc/fstab")
-            }
-            Self::FactUnknown(_) => Some("mend the permission or the quota of the call"),
-            Self::CleanupInsufficient { .. } => Some("look at what the host names as the largest"),
-            Self::CleanupFailed { .. } => Some("read what the SSM command said"),
-            Self::Unverified { .. } => Some("look at the instance and at its metric"),
-            Self::NotBack { .. } => {
-                Some("look at the instance, and whether its group still has it in Standby")
-            }
-            Self::NotSubstituted { .. } => Some("read the group's activity history"),
-            Self::Refused { .. } => Some("mend the permission, if the text names one"),
-            Self::OutOfTime { .. } => Some("look at the instance"),
-            Self::EvidenceMissing { .. } => Some("let the host reach S3, or read its command"),
-            Self::ActionFailed { .. } => Some("mend what the text names"),
-            Self::NotRecorded(_) => Some("mend the permission or the quota of the ledger's table"),
-            Self::LowestRung { .. }
-            | Self::RungTried { .. }
-            | Self::DidNotLast { .. }
-            | Self::Paused { .. }
-            | Self::CoolingDown { .. }
-            | Self::BudgetSpent { .. }
-            | Self::SlotTaken
-            | Self::PlatformUnsupported
-            | Self::RefreshRunning { .. }
-            | Self::Observing { .. }
-            | Self::Muted { .. }
-            | Self::Suppressed { .. }
-            | Self::NotRunning { .. }
-            | Self::NotInService { .. }
-            | Self::PersonPresent { .. }
-            | Self::DuplicateDelivery { .. }
-            | Self::IncidentOpen { .. }
-            | Self::Queued { .. }
-            | Self::CleanupOk { .. }
-            | Self::StillThere { .. }
-            | Self::NotQuiet { .. }
-            | Self::SymptomOver
-            | Self::StayedGone { .. }
-            | Self::LeftService
-            | Self::EvidenceFirst { .. }
-            | Self::EvidenceKept { .. }
-            | Self::EvidenceInOutput { .. }
-            | Self::BackInService
-            | Self::UpAgain
-            | Self::Substituted
-            | Self::Gone { .. }
-            | Self::RebootFailed { .. }
-            | Self::NeverAsked
-            | Self::FollowUpVerifies
-            | Self::NothingOpen
-            | Self::ActionUncertain { .. } => None,
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
         }
+    }
+}
+
+/// What a reason is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of the table")]
+pub struct Row {
+    /// Its stable name.
+    pub code: &'static str,
+    /// Whether it may pass by itself: then the incident waits for that. Whatever
+    /// else was in the way stays there until somebody acts.
+    pub passes: bool,
+    /// Whether people hear of what it held. What was answered before, what is not
+    /// ours to touch and what somebody silenced on purpose is only logged.
+    pub is_news: bool,
+    /// Whether it holds back many instances at once.
+    pub shared_cause: bool,
+    /// Whether the host itself can say something else the next time it is asked.
+    pub of_the_host: bool,
+    /// Whether it tells where the evidence is, and nothing about the symptom.
+    pub is_about_evidence: bool,
+    /// What it asks of people where it is the first reason for holding something.
+    pub severity: Severity,
+    /// What a person can do about it, as an order; `None` if nothing is left to do.
+    pub advice: Option<&'static str>,
+}
+
+const fn row(code: &'static str) -> Row {
+    Row {
+        code,
+        passes: false,
+        is_news: true,
+        shared_cause: false,
+        of_the_host: false,
+        is_about_evidence: false,
+        severity: Severity::Info,
+        advice: None,
+    }
+}
+
+impl Row {
+    const fn passes(self) -> Self {
+        Self { passes: true, ..self }
+    }
+
+    const fn is_no_news(self) -> Self {
+        Self { is_news: false, ..self }
+    }
+
+    const fn shared_cause(self) -> Self {
+        Self { shared_cause: true, ..self }
+    }
+
+    const fn of_the_host(self) -> Self {
+        Self { of_the_host: true, ..self }
+    }
+
+    const fn about_evidence(self) -> Self {
+        Self { is_about_evidence: true, ..self }
+    }
+
+    const fn warning(self, advice: &'static str) -> Self {
+        Self { severity: Severity::Warning, advice: Some(advice), ..self }
+    }
+}
+
+impl Reason {
+    /// All that the reason is.
+    #[expect(clippy::too_many_lines, reason = "a table has a row for each reason")]
+    pub fn row(&self) -> Row {
+        match self {
+            Self::LowestRung { .. } => row("lowest-rung"),
+            Self::AgentAbsent => row("agent-absent").warning(
+                "install the SSM agent, or give the instance a profile that lets it register",
+            ),
+            Self::AgentSilent { .. } => {
+                row("agent-silent").warning("after the incident, read the SSM agent's log")
+            }
+            Self::PlatformUnsupported => row("platform-unsupported"),
+            Self::SystemImpaired => row("system-impaired")
+                .warning("stop and start the instance, which moves it to another host"),
+            Self::RebootFreesNothing => {
+                row("reboot-frees-nothing").warning("free or grow the disk")
+            }
+            Self::DidNotLast { .. } => row("did-not-last"),
+            Self::RootCauseNeeded { .. } => {
+                row("root-cause-needed").warning("find the root cause; a repair does not last")
+            }
+            Self::ScheduledEvent { .. } => row("scheduled-event")
+                .warning("wait for the event, or replace the instance before it"),
+            Self::InstanceStoreLost => row("instance-store-lost").warning(
+                "replace the instance yourself, or say by its tag that its disks hold nothing",
+            ),
+            Self::NotInGroup => {
+                row("not-in-group").warning("put the instance into a group, if it can be replaced")
+            }
+            Self::GroupNotOptedIn { .. } => row("group-not-opted-in")
+                .warning("tag the group auto-remediation = enabled, if its members may be moved"),
+            Self::GroupObserved { .. } => row("group-observed").warning(
+                "set the group's tag auto-remediation to enabled, to let its members be moved",
+            ),
+            Self::ProcessSuspended { .. } => row("process-suspended")
+                .warning("resume the group's process when your work is done"),
+            Self::RefreshRunning { .. } => row("refresh-running").passes(),
+            Self::GroupMissing { .. } => {
+                row("group-missing").warning("find out who deleted the group")
+            }
+            Self::NotInService { .. } => row("not-in-service"),
+            Self::NotRunning { .. } => row("not-running"),
+            Self::InstanceMissing => {
+                row("instance-missing").warning("check the alarm's dimensions, or delete the alarm")
+            }
+            Self::NotOptedIn { .. } => row("not-opted-in")
+                .is_no_news()
+                .warning("tag the instance auto-remediation = enabled, if it may be touched"),
+            Self::Observing { .. } => row("observing"),
+            Self::Stale { .. } => row("stale").warning("find out why the event came late"),
+            Self::FromTheFuture { .. } => row("from-the-future").warning("check the clocks"),
+            Self::Muted { .. } => row("muted").is_no_news(),
+            Self::Suppressed { .. } => row("suppressed").is_no_news(),
+            Self::Unmeasured { .. } => row("unmeasured").warning("find out why the metric stopped"),
+            Self::Unclear { .. } => {
+                row("unclear").warning("simplify the alarm, so that its direction can be told")
+            }
+            Self::WhichInstance { .. } => row("which-instance").warning(
+                "use an alarm for each instance, or one fleet alarm that groups by InstanceId",
+            ),
+            Self::FactUnknown(_) => {
+                row("fact-unknown").passes().warning("mend the permission or the quota of the call")
+            }
+            Self::DuplicateDelivery { .. } => row("duplicate-delivery").is_no_news(),
+            Self::Paused { .. } => row("paused").passes(),
+            Self::CoolingDown { .. } => row("cooling-down").passes(),
+            Self::BudgetSpent { .. } => row("budget-spent").passes(),
+            Self::SlotTaken => row("place-taken").passes(),
+            Self::TooFewHealthy { .. } => row("too-few-healthy")
+                .passes()
+                .warning("find out why the other members are not healthy"),
+            Self::CorrelatedFailure { .. } => row("correlated-failure")
+                .passes()
+                .shared_cause()
+                .warning("look at what the members share"),
+            Self::LoadNotFault { .. } => {
+                row("load-not-fault").passes().shared_cause().warning("add capacity")
+            }
+            Self::IncidentOpen { .. } => row("incident-open").is_no_news(),
+            Self::Queued { .. } => row("queued").is_no_news(),
+            Self::ActionFailed { .. } => row("action-failed").warning("mend what the text names"),
+            Self::ActionUncertain { .. } => row("action-uncertain"),
+            Self::NotRecorded(_) => row("not-recorded")
+                .warning("mend the permission or the quota of the ledger's table"),
+            Self::RungTried { .. } => row("rung-tried"),
+            Self::StandbyImpossible { .. } => row("standby-impossible")
+                .warning("give the group room between its minimum and its maximum"),
+            Self::PersonPresent { .. } => row("person-present").passes().of_the_host(),
+            Self::UnfitForReboot { .. } => row("unfit-for-reboot")
+                .passes()
+                .of_the_host()
+                .warning("let the package installation end, or mend /etc/fstab"),
+            Self::CleanupInsufficient { .. } => {
+                row("cleanup-insufficient").warning("look at what the host names as the largest")
+            }
+            Self::CleanupFailed { .. } => {
+                row("cleanup-failed").warning("read what the SSM command said")
+            }
+            Self::CleanupOk { .. } => row("cleanup-ok"),
+            Self::StillThere { .. } => row("still-there"),
+            Self::NotQuiet { .. } => row("not-quiet"),
+            Self::Unverified { .. } => {
+                row("unverified").warning("look at the instance and at its metric")
+            }
+            Self::StayedGone { .. } => row("stayed-gone"),
+            Self::NotBack { .. } => row("not-back")
+                .warning("look at the instance, and whether its group still has it in Standby"),
+            Self::Substituted => row("substituted"),
+            Self::NotSubstituted { .. } => {
+                row("not-substituted").warning("read the group's activity history")
+            }
+            Self::Gone { .. } => row("instance-gone"),
+            Self::OutOfTime { .. } => row("out-of-time").warning("look at the instance"),
+            Self::BackInService => row("back-in-service"),
+            Self::UpAgain => row("up-again"),
+            Self::Refused { .. } => {
+                row("refused").warning("mend the permission, if the text names one")
+            }
+            Self::RebootFailed { .. } => row("reboot-failed"),
+            Self::NeverAsked => row("never-asked"),
+            Self::LeftService => row("left-service"),
+            Self::SubstitutesSickToo { .. } => row("substitutes-sick-too")
+                .warning("look at what the members share: image, launch template, load"),
+            Self::EvidenceFirst { .. } => row("evidence-first"),
+            Self::EvidenceKept { .. } => row("evidence-kept").about_evidence(),
+            Self::EvidenceInOutput { .. } => row("evidence-in-output").about_evidence(),
+            Self::EvidenceMissing { .. } => row("evidence-missing")
+                .about_evidence()
+                .warning("let the host reach S3, or read its command"),
+            Self::FollowUpVerifies => row("follow-up-verifies"),
+            Self::SymptomOver => row("symptom-over"),
+            Self::NothingOpen => row("nothing-open").is_no_news(),
+        }
+    }
+
+    /// The reason's stable name.
+    pub fn code(&self) -> &'static str {
+        self.row().code
+    }
+
+    /// Whether it may pass by itself.
+    pub fn passes(&self) -> bool {
+        self.row().passes
+    }
+
+    /// What a person can do about it.
+    pub fn advice(&self) -> Option<&'static str> {
+        self.row().advice
     }
 }

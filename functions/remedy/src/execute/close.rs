@@ -1,0 +1,142 @@
+//! Ending an incident, and telling people that it has ended.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::execute::carry_out::not_recorded;
+use crate::execute::claim;
+use crate::model::incident::{Incident, Stage};
+use crate::model::reason::Reason;
+use crate::model::unknown::CallFailed;
+use crate::ports::context::Context;
+use crate::ports::ledger::Ledger;
+use crate::ports::tell::Tell;
+use crate::report::notify;
+use crate::report::outcome::{Outcome, Report};
+
+/// The beat that ends an incident has at least this long to tell so before
+/// another one does: the function's 60 seconds.
+const TURN_LASTS: SignedDuration = SignedDuration::from_secs(60);
+
+/// The longest pause between two tries to tell of an end.
+const TELLS_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// For so long after its last moment an incident whose end nobody could be told
+/// of stays open, so that one beat's failure to tell does not silence it.
+const TOLD_LATE_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// Why an incident stays due.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stuck {
+    /// A call has no answer.
+    #[error(transparent)]
+    Call(#[from] CallFailed),
+    /// It is to end, and nobody could be told.
+    #[error("nobody heard of the end: {0}")]
+    EndNotTold(CallFailed),
+}
+
+impl Stuck {
+    /// The name of the case, for filters.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Call(_) => "call-failed",
+            Self::EndNotTold(_) => "end-not-told",
+        }
+    }
+}
+
+impl Serialize for Stuck {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut stuck = serializer.serialize_struct("Stuck", 2)?;
+        stuck.serialize_field("code", self.code())?;
+        stuck.serialize_field("text", &self.to_string())?;
+        stuck.end()
+    }
+}
+
+/// Ends an incident and tells people. The turn to do so is written first, so
+/// that of two beats one tells; the end is written last, so that whoever dies
+/// in between has told twice rather than never.
+pub async fn end<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    ended: Incident,
+    because: Vec<Reason>,
+) -> Result<Option<Report>, Stuck>
+where
+    W: Ledger + Tell,
+{
+    let until = tells_again(incident, cx.now);
+    let Some(turn) = take_turn(incident, until, cx.world).await? else {
+        return Ok(None);
+    };
+    let mut ended = Incident { version: turn.version + 1, lease: None, ..ended };
+    let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
+    let mut report = Report::of(&ended, outcome, because, cx.now);
+    ended.note(report.entry());
+    // Whoever heard that something was done, or is to take over, hears of the end,
+    // whyever it ends.
+    if report.is_news() || ended.stage != Stage::Withdrawn {
+        notify::tell(&mut report, cx.world).await;
+        if let Some(failed) = report.untold.clone().filter(|_| !report.told)
+            && cx.now < incident.expires_at + TOLD_LATE_MAX
+        {
+            // A later beat tells, and ends it then.
+            return Err(Stuck::EndNotTold(failed));
+        }
+    }
+    // Not before it is told: until then it may go on, and holds its slot.
+    if let Some(lease) = &turn.lease {
+        cx.world.release(lease).await?;
+    }
+    let successor = claim::successor(&ended, cx.now, cx.policy);
+    let problem = not_recorded(cx.world.end(&ended, successor.as_ref()).await);
+    report.because.extend(problem.map(Reason::NotRecorded));
+    Ok(Some(report))
+}
+
+/// A standalone instance that did not come back from its reboot is a person's. No
+/// group counts it as out, so its incident goes on while it is, within its time,
+/// and keeps its slot: what did this to one would do it to the next.
+pub async fn stay_out<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    because: Vec<Reason>,
+) -> Result<Option<Report>, CallFailed>
+where
+    W: Ledger + Tell,
+{
+    let until = tells_again(incident, cx.now);
+    let Some(turn) = take_turn(incident, until, cx.world).await? else {
+        return Ok(None);
+    };
+    let mut out = Incident { closing_until: None, ..turn.waiting_until(until) };
+    let mut report = Report::of(&out, Outcome::Held, because, cx.now);
+    report.handed_over = true;
+    notify::tell(&mut report, cx.world).await;
+    if report.told {
+        out.stays_out = true;
+        out.note(report.entry());
+        out.due_at = cx.now + TURN_LASTS;
+    }
+    let problem = not_recorded(cx.world.record(&out).await);
+    report.because.extend(problem.map(Reason::NotRecorded));
+    Ok(Some(report))
+}
+
+/// When what nobody could be told of is tried again: ever more rarely.
+fn tells_again(incident: &Incident, now: Timestamp) -> Timestamp {
+    now + (incident.in_stage_for(now) / 2).clamp(TURN_LASTS, TELLS_AGAIN_MAX)
+}
+
+/// Writes that this beat is about to tell of the incident, so that of two beats one
+/// tells. `None` if another was first.
+async fn take_turn(
+    incident: &Incident,
+    until: Timestamp,
+    world: &impl Ledger,
+) -> Result<Option<Incident>, CallFailed> {
+    let turn = Incident { closing_until: Some(until), ..incident.waiting_until(until) };
+    Ok(world.record(&turn).await?.then_some(turn))
+}

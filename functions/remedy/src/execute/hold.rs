@@ -1,0 +1,61 @@
+//! Holding a rung back until what is in its way has passed.
+
+use jiff::SignedDuration;
+
+use crate::model::incident::{HeldBack, Incident};
+use crate::model::reason::Reason;
+use crate::model::unknown::CallFailed;
+use crate::plan::guard::Refusal;
+use crate::ports::context::Context;
+use crate::ports::ledger::Ledger;
+use crate::ports::tell::Tell;
+use crate::report::notify;
+use crate::report::outcome::{Outcome, Report};
+
+/// Over this time those that a shared cause holds back are spread.
+const SPREAD: SignedDuration = SignedDuration::from_mins(3);
+
+/// A rung that is held back this long is told to people, once.
+const HELD_BACK_IS_TOLD_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// A rung waits for its guards; a wait that lasts is told once.
+pub async fn hold_back<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    reason: Reason,
+    refusal: Refusal,
+) -> Result<Option<Report>, CallFailed>
+where
+    W: Ledger + Tell,
+{
+    let before = incident.held_back.unwrap_or(HeldBack { since: cx.now, told: false });
+    let lasts = cx.now.duration_since(before.since) >= HELD_BACK_IS_TOLD_AFTER;
+    let tell_now = lasts && !before.told;
+    let mut held = incident.waiting_until(cx.now + asks_again_after(incident, &refusal));
+    held.held_back = Some(HeldBack { told: before.told || tell_now, ..before });
+    let mut because = refusal.because;
+    because.push(reason);
+    let mut report = Report::of(&held, Outcome::Held, because, cx.now);
+    report.rung = refusal.rung;
+    if tell_now {
+        held.note(report.entry());
+    }
+    if !cx.world.record(&held).await? {
+        return Ok(None);
+    }
+    if tell_now {
+        notify::tell_once(&mut report, held.id.to_string(), cx.world).await;
+    }
+    Ok(Some(report))
+}
+
+/// When a rung that is held back is tried again. Those that a shared cause holds
+/// back would all be free in one moment, so they ask at different times.
+fn asks_again_after(incident: &Incident, refusal: &Refusal) -> SignedDuration {
+    let beat = SignedDuration::from_mins(1);
+    if refusal.because.iter().any(|reason| reason.row().shared_cause) {
+        beat + incident.transition_id.spread_over(SPREAD)
+    } else {
+        beat
+    }
+}

@@ -1,0 +1,161 @@
+//! What the host's own script said, and where that leads.
+
+use crate::model::diagnostics::{Diagnostics, Location};
+use crate::model::ids::CommandId;
+use crate::model::incident::{Found, Incident, Rung, Stage};
+use crate::model::policy::Policy;
+use crate::model::reason::Reason;
+use crate::observe::facts::Fact;
+use crate::observe::host_report::{Disk, Failure, HostResult, Status, Verdict};
+use crate::plan::step::Step;
+use crate::plan::step::end;
+use crate::ports::look::Command;
+use jiff::Timestamp;
+use std::fmt::Write as _;
+
+/// That a command's time is over; and why it is not known how it goes, if it is not.
+pub(crate) fn late(what: &str, command: &Fact<Option<Command>>) -> String {
+    match command {
+        Fact::Unknown(unknown) => format!("{what}: {unknown}"),
+        Fact::Known(_) => what.to_owned(),
+    }
+}
+
+/// What the script's own words lead to.
+pub(crate) fn cleaned(
+    mut incident: Incident,
+    verdict: Verdict,
+    now: Timestamp,
+    policy: &Policy,
+) -> Step {
+    let said = match verdict {
+        Verdict::Said(said) => said,
+        Verdict::Failed(failure) => {
+            // A host whose script fails is not asked a second time.
+            note_diagnostics(
+                &mut incident,
+                Location::Missing { why: format!("the host's script {failure}") },
+            );
+            let why = failure.to_string();
+            let reason = Reason::CleanupFailed { why };
+            return match failure {
+                // A person is at it, or we are wrong in a way that repeats.
+                Failure::Cancelled | Failure::BadParameter { .. } => {
+                    end(&incident, Stage::HandedOver, now, vec![reason])
+                }
+                _ => Step::Climb(incident, reason),
+            };
+        }
+    };
+    incident.found = found(&said);
+    let command_id = incident.attempts.last().and_then(|attempt| attempt.command_id.clone());
+    if let Some(kept) = kept(&incident, command_id, &said, policy) {
+        note_diagnostics(&mut incident, kept);
+    }
+    let why = said.reason.to_string();
+    match said.status {
+        // Another run holds the lock: what it does is watched all the same.
+        Status::Ok | Status::Skipped => {
+            let moved = incident.moved_to(Stage::Watching, now);
+            Step::Move(moved, Reason::CleanupOk { why })
+        }
+        Status::Insufficient => {
+            let why = insufficient(&said);
+            Step::Climb(incident, Reason::CleanupInsufficient { why })
+        }
+        Status::Refused => Step::Climb(incident, Reason::CleanupInsufficient { why }),
+        Status::Report | Status::Failed | Status::Error => {
+            let why = format!("failed: {why}");
+            Step::Climb(incident, Reason::CleanupFailed { why })
+        }
+    }
+}
+
+/// Where the evidence is that was asked for with the last attempt.
+pub(crate) fn note_diagnostics(incident: &mut Incident, kept: Location) {
+    let at = incident.attempts.last().map_or(incident.stage_since, |last| last.claimed_at);
+    incident.evidence = Some(Diagnostics { at, kept });
+}
+
+/// What a person, or a guard, must know of the host before it is disrupted.
+pub(crate) fn found(said: &HostResult) -> Option<Found> {
+    said.preflight.as_ref().map(|preflight| Found {
+        persons: preflight.persons,
+        packages_busy: preflight.packages_busy,
+        fstab_ok: preflight.fstab_ok,
+        reboot_frees: said.disk.as_ref().map(reboot_frees),
+        boot_id: Some(preflight.boot_id.to_string()).filter(|id| !id.is_empty()),
+    })
+}
+
+/// What the host found goes into the incident; where its evidence is comes back.
+pub(crate) fn gathered(incident: &mut Incident, verdict: Verdict, policy: &Policy) -> Location {
+    let said = match verdict {
+        Verdict::Said(said) => said,
+        Verdict::Failed(failure) => {
+            return Location::Missing { why: format!("the host's script {failure}") };
+        }
+    };
+    incident.found = found(&said).or(incident.found.take());
+    let command_id = incident.gathering.as_ref().and_then(|asked| asked.command_id.clone());
+    kept(incident, command_id, &said, policy).unwrap_or_else(|| Location::Missing {
+        why: format!("the host kept none: {}", said.reason),
+    })
+}
+
+/// The reason that tells where the evidence is.
+pub(crate) fn told_by_host(incident: &Incident) -> Reason {
+    match incident.evidence.as_ref().map(|diagnostics| diagnostics.kept.clone()) {
+        Some(Location::InBucket { uri } | Location::Console { uri }) => {
+            Reason::EvidenceKept { uri }
+        }
+        Some(Location::InLog) => Reason::EvidenceKept { uri: "the log".to_owned() },
+        Some(Location::InOutput { command_id }) => Reason::EvidenceInOutput { command_id },
+        Some(Location::Missing { why }) => Reason::EvidenceMissing { why },
+        None => Reason::EvidenceMissing { why: "nobody asked".to_owned() },
+    }
+}
+
+/// Where the script's evidence is off the host, if it is.
+pub(crate) fn kept(
+    incident: &Incident,
+    command_id: Option<CommandId>,
+    said: &HostResult,
+    policy: &Policy,
+) -> Option<Location> {
+    let evidence = said.evidence.as_ref()?;
+    if evidence.uploaded == Some(true) {
+        let destination = incident.destination(policy.evidence_bucket.as_ref())?;
+        return Some(Location::InBucket { uri: destination.to_string() });
+    }
+    command_id.filter(|_| evidence.printed).map(|command_id| Location::InOutput { command_id })
+}
+
+/// Whether most of what fills the disk goes with a reboot: the largest file is
+/// below `/tmp`, or deleted files that are still open hold more than it.
+pub(crate) fn reboot_frees(disk: &Disk) -> bool {
+    match disk.top.first() {
+        Some((bytes, path)) => {
+            path.as_str().starts_with("/tmp/") || disk.deleted_open_bytes > *bytes
+        }
+        None => disk.deleted_open_bytes > 0,
+    }
+}
+
+/// The reason, and for a disk what fills it: what a person asks first.
+pub(crate) fn insufficient(said: &HostResult) -> String {
+    let mut why = said.reason.to_string();
+    if let Some((bytes, path)) = said.disk.as_ref().and_then(|disk| disk.top.first()) {
+        // Writing to a String cannot fail.
+        let _ = write!(why, "; the largest file is {path} with {} MB", bytes / 1_000_000);
+    }
+    why
+}
+
+/// The boot that the host spoke from before the reboot that was tried last.
+pub(crate) fn boot_before_reboot(incident: &Incident) -> Option<String> {
+    let last = incident.attempts.last().filter(|last| last.rung == Rung::Reboot)?;
+    let spoke_at = incident.evidence.as_ref()?.at;
+    let found = incident.found.as_ref().filter(|_| spoke_at < last.claimed_at)?;
+    found.boot_id.clone()
+}

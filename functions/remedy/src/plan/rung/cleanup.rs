@@ -1,0 +1,84 @@
+//! The cleanup: an SSM document of our own looks at the host and relieves it.
+
+use crate::model::action::Action;
+use crate::model::diagnostics::Location;
+use crate::model::ids::CommandId;
+use crate::model::incident::Incident;
+use crate::model::policy::Policy;
+use crate::model::reason::Reason;
+use crate::observe::facts::{Fact, Facts};
+use crate::observe::host_report::{self};
+use crate::plan::availability::Availability::{self, Available, InDoubt, Unavailable};
+use crate::plan::host_said::cleaned;
+use crate::plan::host_said::late;
+use crate::plan::host_said::note_diagnostics;
+use crate::plan::step::EFFECT_SHOWS;
+use crate::plan::step::Step;
+use crate::plan::step::overdue;
+use crate::plan::step::wait;
+use crate::ports::look::Command;
+use crate::ports::look::Platform;
+use jiff::{SignedDuration, Timestamp};
+
+pub(crate) fn cleaning(
+    incident: &Incident,
+    command_id: Option<&CommandId>,
+    command: &Fact<Option<Command>>,
+    now: Timestamp,
+    policy: &Policy,
+) -> Step {
+    let mut incident = incident.clone();
+    if let Some(attempt) = incident.attempts.last_mut() {
+        attempt.command_id = command_id.cloned();
+    }
+    match command {
+        Fact::Known(Some(command)) if command.ended => {
+            let said = host_report::parse(
+                &command.stdout,
+                &command.stderr,
+                command.exit_code,
+                &command.status,
+            );
+            cleaned(incident, said, now, policy)
+        }
+        _ if overdue(&incident, now) => {
+            let why = late("gave no result in time", command);
+            note_diagnostics(
+                &mut incident,
+                Location::Missing { why: format!("the host's script {why}") },
+            );
+            Step::Climb(incident, Reason::CleanupFailed { why })
+        }
+        // The script looks before it acts and takes a lock, so sending it a
+        // second time is safe; a reboot would not be.
+        Fact::Known(None) if command_id.is_none() && incident.in_stage_for(now) >= EFFECT_SHOWS => {
+            Step::Call(Action::Clean, incident, Reason::NeverAsked)
+        }
+        _ => wait(&incident, now),
+    }
+}
+
+/// A cleanup needs an SSM agent that answers, on a platform we know.
+pub(crate) fn availability(facts: &Facts, policy: &Policy) -> Availability {
+    let agent = match &facts.agent {
+        Fact::Unknown(unknown) => return InDoubt(unknown.clone()),
+        Fact::Known(None) => return Unavailable(Reason::AgentAbsent),
+        Fact::Known(Some(agent)) => agent,
+    };
+    if facts.platform() == Some(Platform::Windows) {
+        return Unavailable(Reason::PlatformUnsupported);
+    }
+    let silence = agent
+        .last_ping
+        .map(|ping| facts.observed_at.duration_since(ping).max(SignedDuration::ZERO));
+    if !agent.online || silence.is_none_or(|silence| silence > policy.agent_silent_after) {
+        return Unavailable(Reason::AgentSilent { for_the_last: silence });
+    }
+    Available(None)
+}
+
+/// Whether the host itself can be asked something: its agent answers, on a
+/// platform that our scripts are written for.
+pub fn host_answers(facts: &Facts, policy: &Policy) -> bool {
+    matches!(availability(facts, policy), Available(_))
+}

@@ -1,0 +1,7 @@
+//! The rungs, one file each: whether it can be carried out, and its steps.
+
+pub mod cleanup;
+
+pub mod reboot;
+
+pub mod replace;

@@ -1,0 +1,148 @@
+//! The one next step of an incident, what it needs to know before it is taken, and
+//! whether it is still allowed.
+
+use crate::model::action::Action;
+use crate::model::incident::{FailedCall, FailureKind, Incident, Rung, Stage};
+use crate::model::policy::OptIn;
+use crate::model::reason::Reason;
+use crate::observe::facts::{Fact, Facts};
+use crate::observe::probe::Probe;
+use crate::plan::availability::lifecycle;
+use crate::plan::availability::still_movable;
+use crate::ports::look::{Instance, InstanceState};
+use jiff::{SignedDuration, Timestamp};
+
+/// What is to be done about an incident now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Nothing yet: write the incident down as it stands and look again.
+    Wait(Incident),
+    /// The incident moves on by itself: write it down.
+    Move(Incident, Reason),
+    /// The rung it is on needs another call.
+    Call(Action, Incident, Reason),
+    /// The rung did not help: try the next.
+    Climb(Incident, Reason),
+    /// It is over.
+    End(Incident, Vec<Reason>),
+}
+
+/// What must be read before a step is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing more.
+    Nothing,
+    /// The facts of the instance, and its group's if the call moves it: what its
+    /// owner has said since.
+    Facts {
+        /// Whether the group is needed.
+        group: bool,
+    },
+    /// Whether the instance is still there.
+    Instance,
+}
+
+impl Step {
+    /// What the step of `incident`, seen in `probe`, needs to know before it is taken.
+    pub fn needs(&self, incident: &Incident, probe: &Probe) -> Need {
+        match self {
+            Self::Call(action, ..) => match action {
+                // What ends what we began needs nobody's word.
+                Action::ComeBack => Need::Nothing,
+                Action::LeaveService(_) | Action::Replace => Need::Facts { group: true },
+                Action::Clean | Action::Gather | Action::Reboot => Need::Facts { group: false },
+            },
+            Self::Wait(_) if incident.stage == Stage::Waiting && probe.shows_nothing() => {
+                Need::Instance
+            }
+            Self::Wait(_) | Self::Move(..) | Self::Climb(..) | Self::End(..) => Need::Nothing,
+        }
+    }
+
+    /// The step, as long as it is still allowed. A tag that was removed since the
+    /// rung was begun takes back what is not yet carried out, and a group that is
+    /// no longer free to be changed is not asked again; only coming back into
+    /// service is done all the same, for that ends what we began.
+    #[must_use]
+    pub fn while_allowed(self, facts: &Facts, now: Timestamp) -> Self {
+        let Self::Call(action, incident, reason) = self else { return self };
+        if action == Action::ComeBack {
+            return Step::Call(action, incident, reason);
+        }
+        let tag = match &facts.instance {
+            Fact::Known(Some(instance)) => OptIn::of(&instance.tags),
+            Fact::Known(None) => OptIn::No(None),
+            Fact::Unknown(_) => return wait(&incident, now),
+        };
+        let because = match tag {
+            OptIn::Enabled => None,
+            OptIn::Observe => Some(Reason::Observing { asked_by: "the instance's tag" }),
+            OptIn::No(found) => Some(Reason::NotOptedIn { found }),
+        };
+        let lifecycle = lifecycle(facts);
+        let in_service = matches!(lifecycle, Fact::Known(Some("InService")));
+        // Who is known to be on the way out already is not held up half-way.
+        let may_be_in_service = in_service || matches!(lifecycle, Fact::Unknown(_));
+        let again = match action {
+            Action::LeaveService(_) if may_be_in_service => still_movable(Rung::Reboot, facts),
+            Action::Replace if may_be_in_service => still_movable(Rung::Replace, facts),
+            _ => Ok(None),
+        };
+        match (because, again) {
+            (None, Ok(None)) => Step::Call(action, incident, reason),
+            (None, Ok(Some(_))) => wait(&incident, now),
+            (None, Err(because)) => Step::Climb(Incident { standby: None, ..incident }, because),
+            (Some(because), _) if incident.standby.is_some() && !in_service => {
+                let failed =
+                    FailedCall { kind: FailureKind::NotPermitted, why: because.to_string() };
+                Step::Call(Action::ComeBack, failing(incident, failed), because)
+            }
+            (Some(because), _) => {
+                let incident = Incident { standby: None, ..incident };
+                end(&incident, Stage::HandedOver, now, vec![because])
+            }
+        }
+    }
+
+    /// The step, unless it is to wait for an instance that is gone: no datapoint
+    /// will ever tell that its symptom is over, and another incident about it may be
+    /// in the queue.
+    #[must_use]
+    pub fn while_there(self, instance: Option<&Instance>, now: Timestamp) -> Self {
+        let Self::Wait(incident) = self else { return self };
+        let state = match instance.map(|instance| &instance.state) {
+            Some(InstanceState::Running) => return Step::Wait(incident),
+            Some(InstanceState::Not(state)) => state.clone(),
+            None => "no longer there".to_owned(),
+        };
+        end(&incident, Stage::Withdrawn, now, vec![Reason::Gone { state }])
+    }
+}
+
+/// How long after the last look the next one comes.
+pub(crate) const BEAT: SignedDuration = SignedDuration::from_secs(60);
+
+pub(crate) fn wait(incident: &Incident, now: Timestamp) -> Step {
+    Step::Wait(incident.waiting_until(now + BEAT))
+}
+
+pub(crate) fn end(incident: &Incident, stage: Stage, now: Timestamp, because: Vec<Reason>) -> Step {
+    Step::End(incident.moved_to(stage, now), because)
+}
+
+pub(crate) fn overdue(incident: &Incident, now: Timestamp) -> bool {
+    incident.in_stage_for(now) >= incident.stage.deadline()
+}
+
+/// The incident, with its rung known to have failed.
+pub(crate) fn failing(mut incident: Incident, failed: FailedCall) -> Incident {
+    if let Some(attempt) = incident.attempts.last_mut() {
+        attempt.failed = Some(failed);
+    }
+    incident
+}
+
+/// A call whose effect does not show after this long was never made: describe
+/// calls lag by seconds, and whoever wrote the intent is dead after the
+/// function's 60 seconds.
+pub(crate) const EFFECT_SHOWS: SignedDuration = SignedDuration::from_mins(3);

@@ -1,0 +1,119 @@
+//! Whether the symptom is gone, and stays gone.
+
+use crate::model::incident::{Incident, Rung, Stage};
+use crate::model::policy::Policy;
+use crate::model::reason::Reason;
+use crate::observe::probe::SymptomState;
+use crate::plan::step::BEAT;
+use crate::plan::step::Step;
+use crate::plan::step::end;
+use crate::plan::step::wait;
+use jiff::{SignedDuration, Timestamp};
+
+/// After a rung the metric may lag this far behind: a 5-minute period, and the
+/// delay of its datapoint.
+pub(crate) const METRIC_LAGS: SignedDuration = SignedDuration::from_mins(10);
+
+/// What waits is tried again each time, while something shows that the symptom
+/// is there. Where nothing does, the alarm's own word counts while it is fresh.
+pub(crate) fn waiting(
+    incident: &Incident,
+    symptom_state: &SymptomState,
+    now: Timestamp,
+    policy: &Policy,
+) -> Step {
+    // Unless it was gone when it was last seen, or is an old story by now.
+    let fresh = incident.quiet_since.is_none()
+        && now.duration_since(incident.seen.changed_at) <= policy.stale_after;
+    let reason = match symptom_state {
+        SymptomState::Cleared => return watched(incident, symptom_state, now, policy),
+        SymptomState::Present { what } => Reason::StillThere { what: what.clone() },
+        SymptomState::Unknown(unknown) if fresh => Reason::FactUnknown(unknown.clone()),
+        SymptomState::Unobserved { why, .. } | SymptomState::Conflicting { what: why } if fresh => {
+            Reason::Unverified { why: why.clone() }
+        }
+        // A call that failed may answer the next time.
+        SymptomState::Unknown(_) => return wait(incident, now),
+        SymptomState::Conflicting { .. } => return still_present(incident, now),
+        // After it was gone a slow metric has no newer datapoint for minutes.
+        SymptomState::Unobserved { why, .. } => {
+            let since = incident.quiet_since.unwrap_or(incident.stage_since);
+            return unobserved(incident, since, why, now);
+        }
+    };
+    Step::Climb(with_quiet_reset(incident), reason)
+}
+
+/// Nothing tells whether the symptom is there. It is waited for as long as
+/// after a rung, and then a person's.
+pub(crate) fn unobserved(incident: &Incident, since: Timestamp, why: &str, now: Timestamp) -> Step {
+    if now.duration_since(since) < Stage::Watching.deadline() {
+        return wait(incident, now);
+    }
+    end(incident, Stage::HandedOver, now, vec![Reason::Unverified { why: why.to_owned() }])
+}
+
+pub(crate) fn watching(
+    incident: &Incident,
+    symptom_state: &SymptomState,
+    now: Timestamp,
+    policy: &Policy,
+) -> Step {
+    let host_says_so = matches!(incident.rung(), Some(Rung::Cleanup));
+    if incident.seen.series.is_none() && host_says_so {
+        // A request names no metric. The script looked again after it acted,
+        // and its word is the second source there is.
+        return watched(incident, &SymptomState::Cleared, now, policy);
+    }
+    watched(incident, symptom_state, now, policy)
+}
+
+pub(crate) fn watched(
+    incident: &Incident,
+    symptom_state: &SymptomState,
+    now: Timestamp,
+    policy: &Policy,
+) -> Step {
+    let after = incident.in_stage_for(now);
+    match symptom_state {
+        SymptomState::Cleared => {
+            let since = incident.quiet_since.unwrap_or(now);
+            let for_the_last = now.duration_since(since);
+            if for_the_last >= policy.quiet_for {
+                let reason = Reason::StayedGone { for_the_last };
+                return end(incident, Stage::Resolved, now, vec![reason]);
+            }
+            let mut quiet = incident.waiting_until(now + BEAT);
+            quiet.quiet_since = Some(since);
+            Step::Wait(quiet)
+        }
+        SymptomState::Present { what } if after >= METRIC_LAGS => {
+            let reason = match incident.quiet_since {
+                Some(_) if after < Stage::Watching.deadline() => {
+                    return still_present(incident, now);
+                }
+                Some(_) => Reason::NotQuiet { after },
+                None => Reason::StillThere { what: what.clone() },
+            };
+            Step::Climb(with_quiet_reset(incident), reason)
+        }
+        SymptomState::Present { .. } => still_present(incident, now),
+        SymptomState::Conflicting { what } => {
+            unobserved(&with_quiet_reset(incident), incident.stage_since, what, now)
+        }
+        SymptomState::Unobserved { why, .. } => {
+            unobserved(incident, incident.stage_since, why, now)
+        }
+        SymptomState::Unknown(unknown) => {
+            unobserved(incident, incident.stage_since, &unknown.to_string(), now)
+        }
+    }
+}
+
+pub(crate) fn with_quiet_reset(incident: &Incident) -> Incident {
+    Incident { quiet_since: None, ..incident.clone() }
+}
+
+pub(crate) fn still_present(incident: &Incident, now: Timestamp) -> Step {
+    Step::Wait(with_quiet_reset(incident).waiting_until(now + BEAT))
+}
