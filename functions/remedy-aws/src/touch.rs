@@ -6,7 +6,6 @@ use lambda_runtime::tracing;
 use remedy::model::diagnostics::Destination;
 use remedy::model::ids::{CommandId, GroupName, InstanceId, UnitName};
 use remedy::model::incident::{FailureKind, Standby};
-use remedy::model::unknown::CallFailed;
 use remedy::ports::touch::{CallError, CleanupOrder, Relief, Touch};
 
 use crate::again::again_while;
