@@ -44,7 +44,7 @@ fn order(names: &Names) -> CleanupOrder {
         instance: names.web.clone(),
         comment: "an-incident".to_owned(),
         symptom: Symptom::DiskFull,
-        relief: Relief::Disk { mount: MountPoint::root(), target_percent: 80 },
+        relief: Relief::Disk { mount: MountPoint::new("/").ok(), target_percent: 80 },
         evidence: None,
     }
 }

@@ -164,7 +164,11 @@ fn each_symptom_is_relieved_by_its_own_means() {
     let units = vec![UnitName::new("app.service").unwrap()];
     let memory = include_str!("../events/memory-pressure.state-change.json");
     for (symptom, event, relief) in [
-        (DiskFull, DISK_FULL, Relief::Disk { mount: MountPoint::root(), target_percent: 75 }),
+        (
+            DiskFull,
+            DISK_FULL,
+            Relief::Disk { mount: MountPoint::new("/").ok(), target_percent: 75 },
+        ),
         (MemoryPressure, memory, Relief::Memory { units: units.clone() }),
         (HighCpu, HIGH_CPU, Relief::Cpu { units: units.clone() }),
     ] {

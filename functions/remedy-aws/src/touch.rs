@@ -4,7 +4,7 @@ use aws_config::retry::RetryConfig;
 use jiff::SignedDuration;
 use lambda_runtime::tracing;
 use remedy::model::diagnostics::Destination;
-use remedy::model::ids::{CommandId, GroupName, InstanceId, UnitName};
+use remedy::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
 use remedy::model::incident::{FailureKind, Standby};
 use remedy::ports::touch::{CallError, CleanupOrder, Relief, Touch};
 
@@ -169,10 +169,15 @@ fn unretried() -> aws_sdk_autoscaling::config::Builder {
     aws_sdk_autoscaling::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
+/// What the document of `disk-full` takes instead of a mount point: the fullest of the
+/// local file systems.
+const FULLEST: &str = "auto";
+
 fn relief(relief: &Relief) -> Vec<(&'static str, String)> {
     match relief {
         Relief::Disk { mount, target_percent } => {
-            vec![("MountPoint", mount.to_string()), ("TargetPercent", target_percent.to_string())]
+            let mount = mount.as_ref().map_or(FULLEST, MountPoint::as_str);
+            vec![("MountPoint", mount.to_owned()), ("TargetPercent", target_percent.to_string())]
         }
         Relief::Memory { units } | Relief::Cpu { units } => {
             let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();

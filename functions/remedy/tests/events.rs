@@ -99,6 +99,7 @@ fn details(alarm: &Alarm) -> Vec<String> {
         details.push(format!("muted by {} until {until}", muted.by));
     }
     details.extend(alarm.suppressed_by.iter().map(|by| format!("suppressed by {by}")));
+    details.extend(alarm.hint.map(|hint| format!("only a hint: {hint}")));
     if alarm.observe {
         details.push("observe".to_owned());
     }

@@ -28,6 +28,11 @@ impl Operator {
         }
     }
 
+    /// Whether SNS's `ComparisonOperator` is one of an anomaly detection band.
+    pub(super) fn is_of_band(name: &str) -> bool {
+        name.contains("UpperThreshold") || name.contains("LowerThreshold")
+    }
+
     pub(super) fn seeks(self, bad: Bad) -> bool {
         matches!(
             (self, bad),

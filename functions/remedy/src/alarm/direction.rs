@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::Bad;
 use super::comparison::Operator;
 use super::field::{Field, quoted_up_to};
-use super::reason_text::{Words, words};
+use super::reason_text::{Words, names_band, words};
 use super::{AlarmState, Evidence, Unreadable};
 
 /// How much of a reason an absence of evidence repeats, in characters. What
@@ -59,6 +59,8 @@ pub(super) struct Told<'a> {
     pub(super) data: Option<Value>,
     /// The operator, where the envelope has it.
     pub(super) operator: Option<Operator>,
+    /// Whether that operator is one of an anomaly detection band.
+    pub(super) banded: bool,
     /// The threshold, where the envelope has it beside the reason.
     pub(super) threshold: Option<f64>,
 }
@@ -70,6 +72,15 @@ pub(super) fn reason_data(field: &Field<'_>) -> Result<Value, Unreadable> {
         other => Some(other.clone()),
     };
     data.filter(Value::is_object).ok_or_else(|| field.unlike("a JSON object, or one in a text"))
+}
+
+/// Whether the alarm compares with an anomaly detection band: the one envelope says so
+/// by its operator, the others by the band's edges.
+pub(super) fn is_banded(told: &Told<'_>) -> bool {
+    let edges = |data: &Value| {
+        ["recentLowerThresholds", "recentUpperThresholds"].iter().any(|key| data.get(key).is_some())
+    };
+    told.banded || names_band(told.reason) || told.data.as_ref().is_some_and(edges)
 }
 
 /// What `told` proves about a metric that is bad in the direction `bad`, or
@@ -264,7 +275,14 @@ mod tests {
     /// Weighs what an event says as to a metric that is bad upwards and as to
     /// one that is bad downwards.
     fn check(state: AlarmState, reason: &str, data: Value, expected: [&str; 2]) {
-        let told = Told { state, reason, data: Some(data), operator: None, threshold: None };
+        let told = Told {
+            state,
+            reason,
+            data: Some(data),
+            operator: None,
+            banded: false,
+            threshold: None,
+        };
         check_told(&told, expected);
     }
 
@@ -398,6 +416,7 @@ mod tests {
             reason,
             data: None,
             operator: Operator::named(name),
+            banded: false,
             threshold: Some(90.0),
         };
         let quoting = "1 out of the last 1 datapoints [99.5 (02/10/19 16:59:00)]";

@@ -44,7 +44,7 @@ pub(super) fn sense(text: &str) -> Sense {
 }
 
 /// A Metrics Insights query, as far as an alarm about it must be understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query<'a> {
     /// The function over the metric, such as `MAX`.
     pub(super) function: &'a str,
@@ -56,11 +56,20 @@ pub(super) struct Query<'a> {
     pub(super) from: &'a str,
     /// Which of them it reads, in the query's words, if not all.
     pub(super) condition: Option<&'a str>,
+    /// What every series that it reads has for a label, as the condition says.
+    pub(super) facts: Vec<(&'a str, &'a str)>,
+    /// Whether it yields a series for each value of a label, rather than one of all.
+    pub(super) grouped: bool,
+}
+
+/// Whether metric math makes an anomaly detection band of something.
+pub(super) fn is_band(text: &str) -> bool {
+    tokens(text).contains(&Token::Word("ANOMALY_DETECTION_BAND"))
 }
 
 /// Whether `text` is a Metrics Insights query rather than metric math.
 pub(super) fn is_query(text: &str) -> bool {
-    matches!(tokens(text).first(), Some(Token::Word(word)) if word.eq_ignore_ascii_case("SELECT"))
+    tokens(text).first().is_some_and(|token| token.is("SELECT"))
 }
 
 /// Reads `SELECT function(metric) FROM namespace ...` or `... FROM
@@ -95,22 +104,42 @@ pub(super) fn query(text: &str) -> Option<Query<'_>> {
     }
     // `SELECT function ( metric ) FROM`: six tokens and what follows them.
     let clause = |names: &[&str]| {
-        let begins = |piece: &&(usize, Token<'_>)| match piece.1 {
-            Token::Word(word) => names.iter().any(|name| word.eq_ignore_ascii_case(name)),
-            _ => false,
-        };
+        let begins = |piece: &&(usize, Token<'_>)| names.iter().any(|name| piece.1.is(name));
         pieces.iter().skip(6).find(begins).map_or(text.len(), |(at, _)| *at)
     };
     let ends = clause(&["GROUP", "ORDER", "LIMIT"]);
     let condition_at = clause(&["WHERE"]).min(ends);
     let condition = text.get(condition_at + "WHERE".len()..ends).map(str::trim);
+    let within = pieces.iter().filter(|(at, _)| (condition_at..ends).contains(at)).skip(1);
+    let within: Vec<Token<'_>> = within.map(|(_, token)| *token).collect();
     Some(Query {
         function,
         metric,
         namespace,
         from: text.get(pieces.get(6)?.0..condition_at)?.trim(),
         condition: condition.filter(|condition| !condition.is_empty()),
+        facts: facts(&within),
+        grouped: clause(&["GROUP"]) < text.len(),
     })
+}
+
+/// The equations of a condition. The language joins terms with `AND` alone (`CloudWatch`
+/// user guide, "Metrics Insights query components and syntax"); of a condition that is
+/// put together otherwise nothing is certain.
+fn facts<'a>(condition: &[Token<'a>]) -> Vec<(&'a str, &'a str)> {
+    let mut facts = Vec::new();
+    for term in condition.split(|token| token.is("AND")) {
+        match term {
+            [
+                Token::Word(name) | Token::Quoted(name),
+                Token::Symbol('='),
+                Token::Quoted(value) | Token::Word(value),
+            ] => facts.push((*name, *value)),
+            [_, Token::Symbol('!'), Token::Symbol('='), _] => {}
+            _ => return Vec::new(),
+        }
+    }
+    facts
 }
 
 /// A piece of an expression.
@@ -122,6 +151,13 @@ enum Token<'a> {
     Quoted(&'a str),
     /// Any other single character.
     Symbol(char),
+}
+
+impl Token<'_> {
+    /// Whether it is the keyword `name`, in whatever case.
+    fn is(&self, name: &str) -> bool {
+        matches!(self, Token::Word(word) if word.eq_ignore_ascii_case(name))
+    }
 }
 
 fn tokens(text: &str) -> Vec<Token<'_>> {
@@ -210,6 +246,31 @@ mod tests {
         }
         assert!(!is_query("SELECTED + m1"));
         assert!(!is_query(""));
+    }
+
+    #[test]
+    fn a_condition_says_what_every_series_has_if_it_is_nothing_but_equations() {
+        for (condition, expected) in [
+            ("WHERE path = '/data'", &[("path", "/data")][..]),
+            (
+                "where InstanceId='i-0123abcd' and \"path\" = '/' AND fstype != 'tmpfs'",
+                &[("InstanceId", "i-0123abcd"), ("path", "/")],
+            ),
+            ("WHERE path = '/' OR path = '/data'", &[]),
+            ("WHERE (path = '/')", &[]),
+            ("WHERE NOT path = '/'", &[]),
+            ("WHERE path = '/' AND", &[]),
+            ("WHERE path != '/'", &[]),
+            ("", &[]),
+        ] {
+            for (rest, grouped) in
+                [("", false), (" GROUP BY InstanceId", true), (" LIMIT 5", false)]
+            {
+                let text = format!("SELECT MAX(m) FROM a {condition}{rest}");
+                let query = query(&text).unwrap();
+                assert_eq!((query.facts.as_slice(), query.grouped), (expected, grouped), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,23 @@ use super::Unreadable;
 /// How much of a found text an error or a reason repeats, in characters.
 const QUOTED_CHARS_MAX: usize = 80;
 
+/// What of an event could not be read although nothing but certainty hangs on it.
+/// The first such thing is told.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts(Option<String>);
+
+impl Doubts {
+    /// Notes that something could not be read.
+    pub(crate) fn note(&mut self, error: &Unreadable) {
+        self.0.get_or_insert_with(|| format!("a part of the event cannot be read: {error}"));
+    }
+
+    /// What was noted first.
+    pub(crate) fn first(self) -> Option<String> {
+        self.0
+    }
+}
+
 /// One value of an event and the path that leads to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Field<'a> {
@@ -20,6 +37,7 @@ pub(crate) struct Field<'a> {
 impl<'a> Field<'a> {
     /// The value at `path`, from where a walk begins.
     pub(crate) fn at(path: impl Into<String>, value: &'a Value) -> Self {
+        work::done();
         Self { path: path.into(), value }
     }
 
@@ -51,6 +69,23 @@ impl<'a> Field<'a> {
     pub(crate) fn object(&self, key: &str) -> Result<Self, Unreadable> {
         let field = self.need(key, "an object")?;
         if field.value.is_object() { Ok(field) } else { Err(field.unlike("an object")) }
+    }
+
+    /// What `read` makes of the member `key`, if it is there. One that cannot be read is
+    /// as good as missing, and a doubt.
+    pub(crate) fn optional<T>(
+        &self,
+        key: &str,
+        doubts: &mut Doubts,
+        read: impl FnOnce(&Self) -> Result<T, Unreadable>,
+    ) -> Option<T> {
+        match read(&self.get(key)?) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                doubts.note(&error);
+                None
+            }
+        }
     }
 
     /// The text that must be here.
@@ -125,6 +160,29 @@ pub(crate) fn quoted_up_to(chars_max: usize, text: &str) -> String {
         }
     }
     quoted
+}
+
+/// Counts the steps of reading an event, for the test that holds their number to the
+/// event's size.
+pub(super) mod work {
+    #[cfg(test)]
+    thread_local! {
+        static DONE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    /// Notes a step.
+    pub(crate) fn done() {
+        #[cfg(test)]
+        DONE.set(DONE.get() + 1);
+    }
+
+    /// The steps that `read` takes.
+    #[cfg(test)]
+    pub(crate) fn of(read: impl FnOnce()) -> usize {
+        DONE.set(0);
+        read();
+        DONE.get()
+    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@
 //! `alarmData`. The page shows no contributor; where `alarmContributor` stands
 //! is not documented, so both places are read.
 
-use super::field::{Field, quoted};
-use super::metric::Dimension;
+use super::field::{Doubts, Field, quoted};
 use super::state_change::{SOURCE, of_detail};
-use super::{Alarm, Envelope, NoAlarm, NotOurs, Symptom};
+use super::{Envelope, NoAlarm, NotOurs, Received, Symptom, tags};
 
 /// Whether `event` is in the envelope of an alarm's Lambda action.
 pub(super) fn recognises(event: &Field<'_>) -> bool {
@@ -16,7 +15,7 @@ pub(super) fn recognises(event: &Field<'_>) -> bool {
 }
 
 /// Reads the event of an alarm's Lambda action.
-pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Vec<Alarm>, NoAlarm> {
+pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Received, NoAlarm> {
     let source = event.needed_text("source")?;
     if source != SOURCE {
         return Err(
@@ -24,14 +23,15 @@ pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Vec<Alarm>, No
         );
     }
     let data = event.object("alarmData")?;
-    let mut transition = of_detail(&data, Envelope::LambdaAction)?;
-    if let Some(contributor) = event.get("alarmContributor") {
-        let attributes = contributor.object("attributes")?;
-        transition.contributor = Some(Dimension::of_object(&attributes)?);
-    }
-    transition.arn = event.text_of("alarmArn")?;
-    transition.account = event.text_of("accountId")?;
-    transition.region = event.text_of("region")?;
+    let mut doubts = Doubts::default();
+    let arn = event.optional("alarmArn", &mut doubts, Field::text);
+    let account = event.optional("accountId", &mut doubts, Field::text);
+    let region = event.optional("region", &mut doubts, Field::text);
+    let contributor = event.get("alarmContributor");
+    let mut transition = of_detail(&data, Envelope::LambdaAction, contributor, doubts)?;
+    (transition.arn, transition.account, transition.region) = (arn, account, region);
+    // Where the tags stand is not documented either.
+    transition.observe |= tags::observe(event);
     transition.alarms(symptom)
 }
 
@@ -90,7 +90,19 @@ mod tests {
             (with(&event, "/source", json!("my.app")), "foreign-event"),
             (without(&event, "/source"), "source: expected a text, found nothing"),
             (without(&event, "/alarmData"), "alarmData: expected an object, found nothing"),
-            (with(&event, "/alarmArn", json!(1)), "alarmArn: expected a text, found 1"),
+            (
+                with(&event, "/alarmArn", json!(1)),
+                "i-0123abcd unclear: a part of the event cannot be read: alarmArn: expected a \
+                 text, found 1",
+            ),
+            (
+                with(&event, "/alarmTags", json!({"auto-remediation": "observe"})),
+                "i-0123abcd 95 observe",
+            ),
+            (
+                with(&event, "/alarmData/alarmTags", json!({"auto-remediation": "observe"})),
+                "i-0123abcd 95 observe",
+            ),
             (
                 without(&event, "/alarmData/alarmName"),
                 "alarmData.alarmName: expected a text, found nothing",

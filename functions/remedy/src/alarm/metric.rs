@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::field::Field;
+use super::field::{Doubts, Field, work};
+use super::file_system::FileSystem;
 use super::{Bad, Symptom, Unit, Unreadable};
 use crate::model::ids::{InstanceId, MountPoint};
 
@@ -21,9 +22,16 @@ const EC2: &str = "AWS/EC2";
 /// understood.
 const AGENT: &str = "CWAgent";
 
+/// The namespace of the old monitoring scripts (EC2 user guide, "Amazon `CloudWatch`
+/// monitoring scripts": `mon-put-instance-data.pl`). Of their metrics those in percent
+/// are understood: the unit of the others hangs on the script's options.
+const SCRIPTS: &str = "System/Linux";
+
 /// Every metric that is understood. Names are those of the EC2 and the
 /// `CloudWatch` agent user guides ("metrics collected by the `CloudWatch`
-/// agent"); on Windows they are the performance counter's object and name.
+/// agent"); on Windows they are the performance counter's object and name. Absent on
+/// purpose: what a processor does meanwhile, such as `cpu_usage_iowait` (it waits for
+/// a disk) and `cpu_usage_steal` (others have it): neither is want of processor.
 const METRICS: &[(&str, &str, Symptom, Bad, Unit)] = &[
     (EC2, "CPUUtilization", Symptom::HighCpu, Bad::Up, Unit::Percent),
     (AGENT, "cpu_usage_active", Symptom::HighCpu, Bad::Up, Unit::Percent),
@@ -47,7 +55,13 @@ const METRICS: &[(&str, &str, Symptom, Bad, Unit)] = &[
     (AGENT, "disk_inodes_free", Symptom::DiskFull, Bad::Down, Unit::Inodes),
     (AGENT, "LogicalDisk % Free Space", Symptom::DiskFull, Bad::Down, Unit::Percent),
     (AGENT, "LogicalDisk Free Megabytes", Symptom::DiskFull, Bad::Down, Unit::Mebibytes),
+    (SCRIPTS, "MemoryUtilization", Symptom::MemoryPressure, Bad::Up, Unit::Percent),
+    (SCRIPTS, "SwapUtilization", Symptom::MemoryPressure, Bad::Up, Unit::Percent),
+    (SCRIPTS, "DiskSpaceUtilization", Symptom::DiskFull, Bad::Up, Unit::Percent),
 ];
+
+/// The metrics that tell how much of the swap is in use.
+pub(super) const SWAP: [&str; 3] = ["swap_used_percent", "SwapUtilization", "Paging File % Usage"];
 
 /// What the metric `name` of `namespace` is about, if it is about anything here.
 pub(super) fn meaning(namespace: &str, name: &str) -> Option<Meaning> {
@@ -67,32 +81,42 @@ pub(super) fn counts_datapoints(stat: &str) -> bool {
     stat == "SAMPLECOUNT" || stat.starts_with("PR(") || stat.starts_with("TC(")
 }
 
-/// One dimension of a metric, or one label of a contributor.
-#[derive(Clone, Debug)]
+/// One dimension of a metric, one label of a contributor, or what a query's condition
+/// says of one.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Dimension<'a> {
-    name: &'a str,
-    value: &'a str,
-    field: Field<'a>,
+    pub(super) name: &'a str,
+    pub(super) value: &'a str,
 }
 
 impl<'a> Dimension<'a> {
     /// The dimensions of an object `{"name": "value"}`, as `EventBridge` and the
-    /// Lambda action write them, and contributors their labels.
-    pub(super) fn of_object(field: &Field<'a>) -> Result<Vec<Self>, Unreadable> {
-        let dimension = |(name, value): (&'a str, Field<'a>)| {
-            Ok(Self { name, value: value.text()?, field: value })
+    /// Lambda action write them, and contributors their labels; or of a list
+    /// `[{"name": "...", "value": "..."}]`, as SNS writes them.
+    pub(super) fn read(field: &Field<'a>, doubts: &mut Doubts) -> Result<Vec<Self>, Unreadable> {
+        let listed = |element: &Field<'a>| {
+            let name = element.needed_text("name")?;
+            Ok((name, element.need("value", "a text")?))
         };
-        field.members()?.into_iter().map(dimension).collect()
-    }
-
-    /// The dimensions of a list `[{"name": "...", "value": "..."}]`, as SNS
-    /// writes them.
-    pub(super) fn of_list(field: &Field<'a>) -> Result<Vec<Self>, Unreadable> {
-        let dimension = |element: Field<'a>| {
-            let value = element.need("value", "a text")?;
-            Ok(Self { name: element.needed_text("name")?, value: value.text()?, field: value })
+        let members: Vec<Result<_, Unreadable>> = if field.value().is_array() {
+            field.list()?.iter().map(listed).collect()
+        } else {
+            field.members()?.into_iter().map(Ok).collect()
         };
-        field.list()?.into_iter().map(dimension).collect()
+        let mut dimensions = Vec::with_capacity(members.len());
+        for member in members {
+            let dimension = member.and_then(|(name, value)| match value.text() {
+                Ok(value) => Ok(Self { name, value }),
+                // Whatever it is, it is no instance's id.
+                Err(_) if name == INSTANCE => Ok(Self { name, value: "" }),
+                Err(error) => Err(error),
+            });
+            match dimension {
+                Ok(dimension) => dimensions.push(dimension),
+                Err(error) => doubts.note(&error),
+            }
+        }
+        Ok(dimensions)
     }
 }
 
@@ -101,15 +125,38 @@ pub(super) fn names_and_values(dimensions: &[Dimension<'_>]) -> BTreeMap<String,
     dimensions.iter().map(|d| (d.name.to_owned(), d.value.to_owned())).collect()
 }
 
-fn value_of<'a, 'b>(dimensions: &'b [Dimension<'a>], name: &str) -> Option<&'b Dimension<'a>> {
-    dimensions.iter().find(|dimension| dimension.name == name)
+/// The value of the first of `names` that `dimensions` have.
+pub(super) fn value_of<'a>(dimensions: &[Dimension<'a>], names: &[&str]) -> Option<&'a str> {
+    work::done();
+    let find = |name: &&str| dimensions.iter().find(|dimension| dimension.name == *name);
+    names.iter().find_map(find).map(|dimension| dimension.value)
 }
+
+/// The dimension that names the instance.
+const INSTANCE: &str = "InstanceId";
+
+/// The dimensions of which a query's condition is asked what it says. What it says
+/// of others, such as tags, is only repeated when its series is read again.
+pub(super) const ASKED: [&str; 9] = [
+    INSTANCE,
+    "AutoScalingGroupName",
+    "path",
+    "MountPath",
+    "device",
+    "Filesystem",
+    "fstype",
+    "cpu",
+    "instance",
+];
 
 /// What `InstanceId` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
     /// One instance.
     Instance(InstanceId),
+    /// Something that is no instance's id, such as a host name: acting on a guess
+    /// is worse than not acting.
+    NoId(String),
     /// A contributor without this label: `CloudWatch` writes `Other`.
     Unlabelled,
     /// No instance, but an Auto Scaling group.
@@ -118,19 +165,18 @@ pub(super) enum Whose {
     Nobody,
 }
 
-/// The instance that `dimensions` name. An `InstanceId` that is no id, such as
-/// a host name, is an error: acting on a guess is worse than not acting.
-pub(super) fn whose(dimensions: &[Dimension<'_>]) -> Result<Whose, Unreadable> {
-    let Some(dimension) = value_of(dimensions, "InstanceId") else {
-        let group = value_of(dimensions, "AutoScalingGroupName");
-        return Ok(group.map_or(Whose::Nobody, |group| Whose::Group(group.value.to_owned())));
-    };
-    if dimension.value == "Other" {
-        return Ok(Whose::Unlabelled);
+/// The instance that `dimensions` name.
+pub(super) fn whose(dimensions: &[Dimension<'_>]) -> Whose {
+    match value_of(dimensions, &[INSTANCE]) {
+        None => match value_of(dimensions, &["AutoScalingGroupName"]) {
+            Some(group) => Whose::Group(group.to_owned()),
+            None => Whose::Nobody,
+        },
+        Some("Other") => Whose::Unlabelled,
+        Some(id) => {
+            InstanceId::new(id).map_or_else(|_| Whose::NoId(id.to_owned()), Whose::Instance)
+        }
     }
-    InstanceId::new(dimension.value)
-        .map(Whose::Instance)
-        .map_err(|error| dimension.field.unlike(error.expected))
 }
 
 /// What a disk metric's dimensions say about the file system.
@@ -138,18 +184,59 @@ pub(super) fn whose(dimensions: &[Dimension<'_>]) -> Result<Whose, Unreadable> {
 pub(super) enum Mount {
     /// Its mount point.
     At(MountPoint),
-    /// Nothing, as for a Windows drive or a rolled-up series.
+    /// A drive of Windows, which has no mount point.
+    Drive,
+    /// Nothing, as for a rolled-up series.
     Unnamed,
     /// A mount point whose name cannot be handed to a script.
     Unspeakable(String),
 }
 
-/// The file system that `dimensions` name.
+/// The file system that `dimensions` name: `path` in the agent's metrics, `MountPath`
+/// in those of the old scripts, `instance` in those of Windows.
 pub(super) fn mount(dimensions: &[Dimension<'_>]) -> Mount {
-    match value_of(dimensions, "path") {
-        None => Mount::Unnamed,
-        Some(path) => MountPoint::new(path.value)
-            .map_or_else(|_| Mount::Unspeakable(path.value.to_owned()), Mount::At),
+    match value_of(dimensions, &["path", "MountPath"]) {
+        None => match value_of(dimensions, &["instance"]) {
+            Some(drive) if drive != TOTAL => Mount::Drive,
+            _ => Mount::Unnamed,
+        },
+        Some("Other") => Mount::Unnamed,
+        Some(path) => {
+            MountPoint::new(path).map_or_else(|_| Mount::Unspeakable(path.to_owned()), Mount::At)
+        }
+    }
+}
+
+/// The kind of file system that `dimensions` name.
+pub(super) fn file_system(dimensions: &[Dimension<'_>]) -> FileSystem {
+    FileSystem::of(
+        value_of(dimensions, &["fstype"]),
+        value_of(dimensions, &["device", "Filesystem"]),
+        value_of(dimensions, &["path", "MountPath"]),
+    )
+}
+
+/// All processors, or all drives, of a Windows counter.
+const TOTAL: &str = "_Total";
+
+/// Which processors a metric is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cores<'a> {
+    /// All of the host's.
+    All,
+    /// One of them.
+    One(&'a str),
+    /// Nothing says that it is all of them.
+    Untold,
+}
+
+/// The processors that a metric with `dimensions` is about. EC2's own is about all.
+pub(super) fn cores<'a>(namespace: &str, dimensions: &[Dimension<'a>]) -> Cores<'a> {
+    match value_of(dimensions, &["cpu", "instance"]) {
+        Some("cpu-total" | TOTAL) => Cores::All,
+        None | Some("Other") if namespace == AGENT => Cores::Untold,
+        None | Some("Other") => Cores::All,
+        Some(core) => Cores::One(core),
     }
 }
 
@@ -168,6 +255,10 @@ mod tests {
             ("CWAgent", "Memory Available MBytes", Some((Symptom::MemoryPressure, Bad::Down))),
             ("CWAgent", "LogicalDisk % Free Space", Some((Symptom::DiskFull, Bad::Down))),
             ("CWAgent", "disk_inodes_used", Some((Symptom::DiskFull, Bad::Up))),
+            ("System/Linux", "DiskSpaceUtilization", Some((Symptom::DiskFull, Bad::Up))),
+            ("System/Linux", "DiskSpaceUsed", None),
+            ("CWAgent", "cpu_usage_iowait", None),
+            ("CWAgent", "cpu_usage_steal", None),
             ("AWS/RDS", "CPUUtilization", None),
             ("CWAgent", "CPUUtilization", None),
             ("AWS/EC2", "StatusCheckFailed", None),
@@ -197,14 +288,12 @@ mod tests {
     }
 
     fn told(dimensions: &Value) -> String {
-        let field = Field::at("dims", dimensions);
-        let dimensions = if dimensions.is_array() {
-            Dimension::of_list(&field)
-        } else {
-            Dimension::of_object(&field)
-        };
-        match dimensions.and_then(|d| Ok((whose(&d)?, mount(&d)))) {
-            Ok(told) => format!("{told:?}"),
+        let mut doubts = Doubts::default();
+        match Dimension::read(&Field::at("dims", dimensions), &mut doubts) {
+            Ok(read) => {
+                let doubt = doubts.first().map(|doubt| format!(" {doubt}")).unwrap_or_default();
+                format!("{:?} {:?}{doubt}", whose(&read), mount(&read))
+            }
             Err(error) => error.to_string(),
         }
     }
@@ -214,33 +303,43 @@ mod tests {
         for (dimensions, expected) in [
             (
                 json!({"path": "/var", "InstanceId": "i-0123456789abcdef0", "device": "xvda1"}),
-                r#"(Instance(InstanceId("i-0123456789abcdef0")), At(MountPoint("/var")))"#,
+                r#"Instance(InstanceId("i-0123456789abcdef0")) At(MountPoint("/var"))"#,
             ),
             (
                 json!([{"name": "InstanceId", "value": "i-0123abcd"},
                        {"name": "instance", "value": "C:"}]),
-                r#"(Instance(InstanceId("i-0123abcd")), Unnamed)"#,
+                r#"Instance(InstanceId("i-0123abcd")) Drive"#,
+            ),
+            (
+                json!({"InstanceId": "i-0123abcd", "instance": "_Total"}),
+                r#"Instance(InstanceId("i-0123abcd")) Unnamed"#,
+            ),
+            (
+                json!({"InstanceId": "i-0123abcd", "MountPath": "/srv", "Filesystem": "/dev/xvdb"}),
+                r#"Instance(InstanceId("i-0123abcd")) At(MountPoint("/srv"))"#,
             ),
             (
                 json!({"InstanceId": "i-0123abcd", "path": "/mnt/my disk"}),
-                r#"(Instance(InstanceId("i-0123abcd")), Unspeakable("/mnt/my disk"))"#,
+                r#"Instance(InstanceId("i-0123abcd")) Unspeakable("/mnt/my disk")"#,
             ),
-            (json!({"AutoScalingGroupName": "web"}), r#"(Group("web"), Unnamed)"#),
-            (json!({"host": "ip-10-0-0-1"}), "(Nobody, Unnamed)"),
-            (json!({}), "(Nobody, Unnamed)"),
-            (json!({"InstanceId": "Other"}), "(Unlabelled, Unnamed)"),
+            (json!({"AutoScalingGroupName": "web"}), r#"Group("web") Unnamed"#),
+            (json!({"host": "ip-10-0-0-1"}), "Nobody Unnamed"),
+            (json!({}), "Nobody Unnamed"),
+            (json!({"InstanceId": "Other", "path": "Other"}), "Unlabelled Unnamed"),
+            (json!({"InstanceId": "ip-10-0-0-1"}), r#"NoId("ip-10-0-0-1") Unnamed"#),
+            (json!([{"name": "InstanceId", "value": "mi-1"}]), r#"NoId("mi-1") Unnamed"#),
+            (json!({"InstanceId": 5}), r#"NoId("") Unnamed"#),
             (
-                json!({"InstanceId": "ip-10-0-0-1"}),
-                "dims.InstanceId: expected an instance id (i- and 8 or 17 hexadecimal digits), \
-                 found \"ip-10-0-0-1\"",
+                json!({"path": 5}),
+                "Nobody Unnamed a part of the event cannot be read: dims.path: expected a text, \
+                 found 5",
             ),
             (
-                json!([{"name": "path", "value": "/"}, {"name": "InstanceId", "value": "mi-1"}]),
-                "dims[1].value: expected an instance id (i- and 8 or 17 hexadecimal digits), \
-                 found \"mi-1\"",
+                json!([{"name": "path"}, {"name": "InstanceId", "value": "i-0123abcd"}]),
+                "Instance(InstanceId(\"i-0123abcd\")) Unnamed a part of the event cannot be read: \
+                 dims[0].value: expected a text, found nothing",
             ),
-            (json!({"InstanceId": 5}), "dims.InstanceId: expected a text, found 5"),
-            (json!([{"name": "path"}]), "dims[0].value: expected a text, found nothing"),
+            (json!("x"), "dims: expected an object, found \"x\""),
         ] {
             assert_eq!(told(&dimensions), expected, "{dimensions}");
         }

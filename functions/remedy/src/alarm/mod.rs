@@ -1,9 +1,11 @@
 //! The first room: an event's JSON comes in, alarms go out.
 //!
 //! Many shapes arrive (`EventBridge` in two detail-types, `CloudWatch`'s direct
-//! Lambda action, an alarm inside SNS, a short request a person typed) and one
-//! noun goes on. What is valid but not for us is [`NotOurs`]; what cannot be
-//! read is [`Unreadable`] and names the field. Nothing here decides anything.
+//! Lambda action, an alarm inside SNS, any of these inside SNS or SQS, a short
+//! request a person typed) and one noun goes on. What is valid but not
+//! for us is [`NotOurs`]; what cannot be read is [`Unreadable`] and names the field:
+//! only what says which alarm, which instance, which state and when. Anything else that
+//! cannot be read makes the alarm unclear. Nothing here decides anything.
 
 pub(crate) mod field;
 
@@ -15,15 +17,23 @@ mod direction;
 
 mod expression;
 
+mod file_system;
+
 mod metric;
 
+mod subject;
+
 mod transition;
+
+mod tags;
 
 mod state_change;
 
 mod lambda_action;
 
 mod sns;
+
+mod records;
 
 mod request;
 
@@ -56,9 +66,9 @@ pub struct Invocation {
     pub at: Timestamp,
 }
 
-/// How many instances one event may name. An alarm watches at most 10 metrics
-/// and SNS delivers one record at a time: more than this is no alarm's doing,
-/// and each instance costs a look at the account.
+/// How many instances one event may name. An alarm watches at most 10 metrics,
+/// SNS delivers one record at a time and SQS 10 unless told otherwise:
+/// more than this is no alarm's doing, and each instance costs a look at the account.
 pub const INSTANCES_PER_EVENT_MAX: usize = 100;
 
 /// Why something that arrived is valid, but not for this function to act on.
@@ -71,12 +81,12 @@ pub enum NotOurs {
         /// Its detail-type.
         kind: String,
     },
-    /// A record of another service than SNS.
+    /// A record of another service than SNS and SQS.
     ForeignRecord {
         /// Who sent it, such as `aws:s3`.
         source: String,
     },
-    /// A message in SNS that no alarm sent.
+    /// A message in SNS or SQS that no alarm sent.
     NotAnAlarm,
     /// An alarm was created, changed or deleted; nothing is in trouble.
     ConfigurationChange,
@@ -84,8 +94,12 @@ pub enum NotOurs {
     InsufficientData,
     /// An alarm about other alarms. It names no instance; its children do.
     Composite,
-    /// An alarm on a log query or on `PromQL`.
+    /// An alarm that tells of no metric.
     NoMetric,
+    /// An alarm on the results of a log query.
+    LogAlarm,
+    /// An alarm on a `PromQL` query.
+    PromQl,
     /// A metric that says nothing about any symptom.
     OtherMetric {
         /// Namespace and metric.
@@ -104,6 +118,8 @@ pub enum NotOurs {
     },
     /// The parent of a fleet's contributors, which arrive by themselves.
     Fleet,
+    /// A query that makes one series of all instances it reads.
+    Aggregate,
     /// A metric of a whole Auto Scaling group.
     GroupOnly {
         /// The group's name, as the dimension says it.
@@ -111,6 +127,31 @@ pub enum NotOurs {
     },
     /// A metric without an instance, as an agent publishes by host name.
     NoInstance,
+    /// An `InstanceId` that is none, such as a host name.
+    NotAnInstance {
+        /// What it is instead.
+        found: String,
+    },
+    /// An image, or a file system of the kernel's own.
+    CannotFillUp {
+        /// Which.
+        what: String,
+    },
+    /// A file system in the host's memory.
+    InMemory {
+        /// Which.
+        what: String,
+    },
+    /// A file system on another machine.
+    OnNetwork {
+        /// Which.
+        what: String,
+    },
+    /// One processor of many.
+    OneCore {
+        /// Its name, such as `cpu0`.
+        core: String,
+    },
     /// A contributor whose series carry no `InstanceId`.
     UnlabelledContributor,
 }
@@ -126,12 +167,20 @@ impl NotOurs {
             Self::InsufficientData => "insufficient-data",
             Self::Composite => "composite-alarm",
             Self::NoMetric => "no-metric",
+            Self::LogAlarm => "log-alarm",
+            Self::PromQl => "promql-alarm",
             Self::OtherMetric { .. } => "other-metric",
             Self::OtherSymptom { .. } => "other-symptom",
             Self::HarmlessDirection { .. } => "harmless-direction",
             Self::Fleet => "fleet-alarm",
             Self::GroupOnly { .. } => "group-alarm",
+            Self::Aggregate => "aggregate-alarm",
             Self::NoInstance => "no-instance",
+            Self::NotAnInstance { .. } => "not-an-instance",
+            Self::CannotFillUp { .. } => "cannot-fill-up",
+            Self::InMemory { .. } => "memory-file-system",
+            Self::OnNetwork { .. } => "network-file-system",
+            Self::OneCore { .. } => "one-core",
             Self::UnlabelledContributor => "unlabelled-contributor",
         }
     }
@@ -150,7 +199,9 @@ impl fmt::Display for NotOurs {
             Self::ConfigurationChange => f.write_str("the alarm's configuration changed"),
             Self::InsufficientData => f.write_str("the alarm has too little data to judge by"),
             Self::Composite => f.write_str("a composite alarm names no instance"),
-            Self::NoMetric => f.write_str("the alarm watches no metric"),
+            Self::NoMetric => f.write_str("the alarm tells of no metric that it watches"),
+            Self::LogAlarm => f.write_str("the alarm watches a log query, and no metric"),
+            Self::PromQl => f.write_str("the alarm watches a PromQL query"),
             Self::OtherMetric { metric } => {
                 write!(f, "metric {} is of no symptom", quoted(metric))
             }
@@ -164,7 +215,25 @@ impl fmt::Display for NotOurs {
             Self::GroupOnly { group } => {
                 write!(f, "the alarm is about the whole group {}", quoted(group))
             }
+            Self::Aggregate => {
+                f.write_str("the alarm's query makes one series of all instances, and names none")
+            }
             Self::NoInstance => f.write_str("the alarm names no instance"),
+            Self::NotAnInstance { found } => {
+                write!(f, "the alarm's InstanceId is no instance's id: {}", quoted(found))
+            }
+            Self::CannotFillUp { what } => {
+                write!(f, "{} is an image or the kernel's own, and cannot fill up", quoted(what))
+            }
+            Self::InMemory { what } => {
+                write!(f, "{} lies in memory, and on no disk", quoted(what))
+            }
+            Self::OnNetwork { what } => {
+                write!(f, "{} lies on another machine", quoted(what))
+            }
+            Self::OneCore { core } => {
+                write!(f, "the metric is about one processor, {}, and not the host", quoted(core))
+            }
             Self::UnlabelledContributor => {
                 f.write_str("the contributor gathers series without an instance")
             }
@@ -188,6 +257,12 @@ impl Unreadable {
     fn new(field: impl Into<String>, expected: &str, found: &str) -> Self {
         Self { field: field.into(), expected: expected.to_owned(), found: quoted(found) }
     }
+
+    /// The event names more instances than any alarm does.
+    fn too_many() -> Self {
+        let expected = format!("at most {INSTANCES_PER_EVENT_MAX} instances");
+        Self::new("event", &expected, "more")
+    }
 }
 
 /// Why something yields no alarm.
@@ -210,12 +285,19 @@ impl From<Unreadable> for NoAlarm {
 }
 
 impl Received {
-    /// Adds what one notification held.
-    fn take(&mut self, held: Result<Vec<Alarm>, NoAlarm>) -> Result<(), Unreadable> {
+    /// Adds what one notification held. The limit is asked at once, so that an event
+    /// costs no more than what it may hold.
+    fn take(&mut self, held: Result<Received, NoAlarm>) -> Result<(), Unreadable> {
         match held {
-            Ok(alarms) => self.alarms.extend(alarms),
+            Ok(held) => {
+                self.alarms.extend(held.alarms);
+                self.ignored.extend(held.ignored);
+            }
             Err(NoAlarm::NotOurs(reason)) => self.ignored.push(reason),
             Err(NoAlarm::Unreadable(error)) => return Err(error),
+        }
+        if self.alarms.len() > INSTANCES_PER_EVENT_MAX {
+            return Err(Unreadable::too_many());
         }
         Ok(())
     }
@@ -232,21 +314,17 @@ pub fn read(event: &str, invocation: &Invocation) -> Result<Received, Unreadable
     // holds, a person wrote it.
     if request::recognises(&root) {
         received.take(request::read(event, &root, invocation))?;
-    } else if sns::recognises(&root) {
-        received = sns::read(&root, symptom)?;
+    } else if records::recognises(&root) {
+        received = records::read(&root, symptom)?;
     } else if state_change::recognises(&root) {
         received.take(state_change::read(&root, symptom))?;
     } else if lambda_action::recognises(&root) {
         received.take(lambda_action::read(&root, symptom))?;
     } else {
         return Err(root.unlike(
-            "an alarm event (EventBridge, a Lambda action or SNS) or a request with instance_id",
+            "an alarm event (EventBridge, a Lambda action, SNS or SQS) or a request with \
+             instance_id",
         ));
-    }
-    if received.alarms.len() > INSTANCES_PER_EVENT_MAX {
-        let found = format!("{} instances", received.alarms.len());
-        let expected = format!("at most {INSTANCES_PER_EVENT_MAX} instances");
-        return Err(Unreadable::new("event", &expected, &found));
     }
     Ok(received)
 }

@@ -49,6 +49,12 @@ const NOTHING: [&str; 4] = [
     "no data was returned for this contributor",
 ];
 
+/// Whether the reason `text` speaks of the edges of an anomaly detection band.
+pub(super) fn names_band(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["upper threshold", "lower threshold"].iter().any(|edge| text.contains(edge))
+}
+
 /// Reads the reason `text`.
 pub(super) fn words(text: &str) -> Words {
     let text = text.to_lowercase();
@@ -69,7 +75,7 @@ pub(super) fn words(text: &str) -> Words {
         nothing_measured: says(&NOTHING),
         missing_counted: says(&["datapoint was treated as", "datapoints were treated as"]),
         values: values(&text),
-        threshold: after(&text, "the threshold (", ')').and_then(|t| t.trim().parse().ok()),
+        threshold: after(&text, "the threshold (", ')').and_then(number),
         lows: numbers(after(&text, "lower thresholds [", ']').unwrap_or_default()),
         highs: numbers(after(&text, "upper thresholds [", ']').unwrap_or_default()),
     }
@@ -96,12 +102,14 @@ fn values(text: &str) -> Vec<f64> {
 
 /// The numbers of a comma-separated list; none, if one of them is no number.
 fn numbers(list: &str) -> Vec<f64> {
-    let number = |item: &str| {
-        let number: f64 = item.split_whitespace().next()?.parse().ok()?;
-        number.is_finite().then_some(number)
-    };
     let numbers: Option<Vec<f64>> = list.split(',').map(number).collect();
     numbers.unwrap_or_default()
+}
+
+/// The number that `item` begins with.
+fn number(item: &str) -> Option<f64> {
+    let number: f64 = item.split_whitespace().next()?.parse().ok()?;
+    number.is_finite().then_some(number)
 }
 
 /// What stands between the first `start` and the next `end`.

@@ -15,7 +15,8 @@ use serde_json::Value;
 
 use super::field::{Field, quoted};
 use super::{
-    Alarm, AlarmState, Envelope, Evidence, Invocation, NoAlarm, NotOurs, Symptom, Unreadable,
+    Alarm, AlarmState, Envelope, Evidence, Invocation, NoAlarm, NotOurs, Received, Symptom,
+    Unreadable,
 };
 use crate::model::ids::{InstanceId, InvalidId, MountPoint};
 
@@ -31,7 +32,7 @@ pub(super) fn read(
     text: &str,
     event: &Field<'_>,
     invocation: &Invocation,
-) -> Result<Vec<Alarm>, NoAlarm> {
+) -> Result<Received, NoAlarm> {
     only_known_fields(text)?;
     let instance_id = checked(&event.need("instance_id", "an instance id")?, InstanceId::new)?;
     let symptom = present(event, "symptom").map(|field| symptom(&field)).transpose()?;
@@ -50,7 +51,8 @@ pub(super) fn read(
         let expected = "no mount in a request that is not about disk-full";
         return Err(Unreadable::new("mount", expected, mount.as_str()).into());
     }
-    Ok(vec![Alarm {
+    let unnamed = symptom == Symptom::DiskFull && mount.is_none();
+    let alarm = Alarm {
         envelope: Envelope::Request,
         name: "request".to_owned(),
         arn: None,
@@ -65,13 +67,19 @@ pub(super) fn read(
         unit: None,
         series: None,
         mount,
-        evidence: Evidence::Asked,
+        evidence: if unnamed {
+            Evidence::Unclear { why: "the request does not say which mount".to_owned() }
+        } else {
+            Evidence::Asked
+        },
+        hint: None,
         reason: "a person asked".to_owned(),
         muted: None,
         suppressed_by: None,
         observe,
         request_id: Some(invocation.request_id.clone()),
-    }])
+    };
+    Ok(Received { alarms: vec![alarm], ignored: Vec::new() })
 }
 
 /// The field `key`, null included: who writes `"observe": null` meant something.
@@ -209,6 +217,17 @@ mod tests {
             told(Symptom::HighCpu, event),
             "mount: expected no mount in a request that is not about disk-full, found /var"
         );
+    }
+
+    #[test]
+    fn a_request_about_a_disk_means_none_that_it_does_not_name() {
+        for (event, clear) in [
+            (r#"{"instance_id": "i-0123abcd"}"#, false),
+            (r#"{"instance_id": "i-0123abcd", "mount": "/"}"#, true),
+        ] {
+            let received = crate::alarm::read(event, &invocation(Symptom::DiskFull)).unwrap();
+            assert_eq!(received.alarms[0].evidence == Evidence::Asked, clear, "{event}");
+        }
     }
 
     #[test]

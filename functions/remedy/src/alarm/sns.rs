@@ -1,71 +1,28 @@
-//! An alarm's notification inside an SNS record.
+//! An alarm's notification, as `CloudWatch` publishes it to SNS.
 //!
-//! Lambda developer guide, "Using Lambda with Amazon SNS", for `Records[].Sns`,
-//! whose `Message` is a text. That text's form for alarms is shown in no AWS
-//! guide in full; it is read as `CloudWatch` sends it: keys in Pascal case,
-//! dimensions as a list of `{"name", "value"}`, math in `Trigger.Metrics`, and
-//! for a contributor `AlarmContributorAttributes` (`CloudWatch` user guide, "Alarm
-//! actions"). `Region` is a name for people ("EU (Milan)"): the code is in the
-//! ARN.
-
-use serde_json::Value;
+//! Its form is shown in no AWS guide in full; it is read as `CloudWatch` sends it:
+//! keys in Pascal case, dimensions as a list of `{"name", "value"}`, math in
+//! `Trigger.Metrics`, and for a contributor `AlarmContributorAttributes` (`CloudWatch`
+//! user guide, "Alarm actions"). `Region` is a name for people ("EU (Milan)"): the code
+//! is in the ARN.
 
 use super::comparison::Operator;
 use super::direction::Told;
-use super::field::{Field, quoted};
+use super::field::{Doubts, Field};
 use super::metric::Dimension;
-use super::state_change::period;
+use super::state_change::{period, watched};
+use super::tags;
 use super::transition::{Transition, Watched, state};
-use super::{Alarm, Envelope, NoAlarm, NotOurs, Received, Symptom, Unreadable};
+use super::{Envelope, NoAlarm, NotOurs, Received, Symptom, Unreadable};
 
-/// Whether `event` holds records, as SNS and several other services send them.
-pub(super) fn recognises(event: &Field<'_>) -> bool {
-    event.get("Records").is_some()
+/// Whether `message` is an alarm's notification.
+pub(super) fn recognises(message: &Field<'_>) -> bool {
+    message.get("AlarmName").is_some() || message.get("NewStateValue").is_some()
 }
 
-/// Reads every record. One that cannot be read makes the whole event unreadable,
-/// so that nothing is acted on by halves.
-pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Received, Unreadable> {
-    let records = event.need("Records", "a list")?;
-    let list = records.list()?;
-    if list.is_empty() {
-        return Err(records.unlike("at least one record"));
-    }
-    let mut received = Received::default();
-    for record in &list {
-        received.take(record_alarms(record, symptom))?;
-    }
-    Ok(received)
-}
-
-fn record_alarms(record: &Field<'_>, symptom: Symptom) -> Result<Vec<Alarm>, NoAlarm> {
-    // SNS writes `EventSource`, other services `eventSource`.
-    let source = record.text_of("EventSource")?;
-    match source.or(record.text_of("eventSource")?) {
-        Some("aws:sns") => {}
-        Some(source) => {
-            let source = quoted(source);
-            return Err(NotOurs::ForeignRecord { source }.into());
-        }
-        None if record.get("Sns").is_none() => return Err(record.unlike("an SNS record").into()),
-        None => {}
-    }
-    let field = record.object("Sns")?.need("Message", "a text")?;
-    let text = field.text()?;
-    let message: Value = match serde_json::from_str(text) {
-        Ok(message) => message,
-        // People and other services publish prose to the same topic.
-        Err(_) if !text.trim_start().starts_with('{') => return Err(NotOurs::NotAnAlarm.into()),
-        Err(error) => {
-            let found = format!("{error}, in {text}");
-            return Err(Unreadable::new(field.path(), "JSON", &found).into());
-        }
-    };
-    let message = Field::at(field.path(), &message);
-    if message.get("AlarmName").is_none() && message.get("NewStateValue").is_none() {
-        return Err(NotOurs::NotAnAlarm.into());
-    }
-    transition(&message)?.alarms(symptom)
+/// Reads an alarm's notification.
+pub(super) fn read(message: &Field<'_>, symptom: Symptom) -> Result<Received, NoAlarm> {
+    transition(message)?.alarms(symptom)
 }
 
 fn transition<'a>(message: &Field<'a>) -> Result<Transition<'a>, NoAlarm> {
@@ -75,72 +32,112 @@ fn transition<'a>(message: &Field<'a>) -> Result<Transition<'a>, NoAlarm> {
         return Err(NotOurs::Composite.into());
     }
     if message.get("Trigger").is_none() {
-        return Err(NotOurs::NoMetric.into());
+        return Err(no_metrics(message).into());
     }
     let trigger = message.object("Trigger")?;
-    let arn = message.text_of("AlarmArn")?;
+    let mut doubts = Doubts::default();
+    let arn = message.optional("AlarmArn", &mut doubts, Field::text);
     let labels = message.get("AlarmContributorAttributes");
-    let labels = labels.map(|field| Dimension::of_object(&field));
+    let labels = labels.map(|field| Dimension::read(&field, &mut doubts)).transpose()?;
+    let operator = trigger.optional("ComparisonOperator", &mut doubts, Field::text);
+    let banded = operator.is_some_and(Operator::is_of_band);
+    let watched = all_watched(&trigger, &mut doubts)?;
+    if watched.is_empty() {
+        return Err(no_metrics(&trigger).into());
+    }
+    let window = trigger.get("EvaluationWindow");
     Ok(Transition {
         envelope: Envelope::Sns,
         name,
         arn,
-        account: message.text_of("AWSAccountId")?,
+        account: message.optional("AWSAccountId", &mut doubts, Field::text),
         region: arn.and_then(|arn| arn.split(':').nth(3)),
         changed_at: message.needed_time("StateChangeTime")?,
         told: Told {
             state: value,
-            reason: message.text_of("NewStateReason")?.unwrap_or_default(),
+            reason: message
+                .optional("NewStateReason", &mut doubts, Field::text)
+                .unwrap_or_default(),
             data: None,
-            operator: trigger.text_of("ComparisonOperator")?.and_then(Operator::named),
-            threshold: trigger.get("Threshold").and_then(|field| field.value().as_f64()),
+            operator: operator.and_then(Operator::named),
+            banded: banded || trigger.get("ThresholdMetricId").is_some(),
+            threshold: trigger.optional("Threshold", &mut doubts, |field| {
+                field.value().as_f64().ok_or_else(|| field.unlike("a number"))
+            }),
         },
-        watched: watched(&trigger)?,
-        contributor: labels.transpose()?,
+        watched,
+        contributor: labels,
         muted: None,
         suppressed_by: None,
+        by_the_clock: window.is_some_and(|window| window.get("WallClockWindow").is_some()),
+        observe: tags::observe(message),
+        doubt: doubts.first(),
     })
 }
 
+/// What an alarm is that watches no metric (`PutLogAlarm` and `EvaluationCriteria` in
+/// botocore's model of `cloudwatch`; no page shows their notifications).
+fn no_metrics(field: &Field<'_>) -> NotOurs {
+    let has = |names: &[&str]| names.iter().any(|name| field.get(name).is_some());
+    if has(&["QueryString", "ScheduledQueryConfiguration", "AggregationExpression"]) {
+        NotOurs::LogAlarm
+    } else if has(&["EvaluationCriteria", "PromQLCriteria"]) {
+        NotOurs::PromQl
+    } else {
+        NotOurs::NoMetric
+    }
+}
+
 /// `Trigger` is one metric, or carries a list of metrics and expressions.
-fn watched<'a>(trigger: &Field<'a>) -> Result<Vec<Watched<'a>>, Unreadable> {
-    let Some(metrics) = trigger.get("Metrics") else {
-        let Some(_) = trigger.get("MetricName") else {
-            return Ok(Vec::new());
-        };
-        let stat = trigger.text_of("Statistic")?;
-        let extended = trigger.text_of("ExtendedStatistic")?;
-        return Ok(vec![metric(trigger, stat.or(extended), period(trigger, "Period"))?]);
-    };
-    let item = |item: Field<'a>| {
-        if let Some(expression) = item.text_of("Expression")? {
-            return Ok(Watched::Expression { text: expression, period: period(&item, "Period") });
-        }
-        let stat = item.need("MetricStat", "a MetricStat or an Expression")?;
-        metric(&stat.object("Metric")?, stat.text_of("Stat")?, period(&stat, "Period"))
-    };
-    metrics.list()?.into_iter().map(item).collect()
+fn all_watched<'a>(
+    trigger: &Field<'a>,
+    doubts: &mut Doubts,
+) -> Result<Vec<Watched<'a>>, Unreadable> {
+    if let Some(metrics) = trigger.get("Metrics") {
+        return watched(&metrics, doubts, item);
+    }
+    if trigger.get("MetricName").is_none() {
+        return Ok(Vec::new());
+    }
+    let stat = trigger.optional("Statistic", doubts, Field::text);
+    let stat = stat.or_else(|| trigger.optional("ExtendedStatistic", doubts, Field::text));
+    let period = period(trigger, "Period", doubts);
+    Ok(vec![metric(trigger, stat, period, doubts)?])
+}
+
+fn item<'a>(item: &Field<'a>, doubts: &mut Doubts) -> Result<Watched<'a>, Unreadable> {
+    if let Some(expression) = item.text_of("Expression")? {
+        return Ok(Watched::Expression {
+            text: expression,
+            period: period(item, "Period", doubts),
+        });
+    }
+    let stat = item.need("MetricStat", "a MetricStat or an Expression")?;
+    let name = stat.optional("Stat", doubts, Field::text);
+    let period = period(&stat, "Period", doubts);
+    metric(&stat.object("Metric")?, name, period, doubts)
 }
 
 fn metric<'a>(
     field: &Field<'a>,
     stat: Option<&'a str>,
     period: Option<u32>,
+    doubts: &mut Doubts,
 ) -> Result<Watched<'a>, Unreadable> {
     let dimensions = field.get("Dimensions");
-    let dimensions = dimensions.map(|field| Dimension::of_list(&field));
+    let dimensions = dimensions.map(|field| Dimension::read(&field, doubts)).transpose()?;
     Ok(Watched::Metric {
         namespace: field.needed_text("Namespace")?,
         name: field.needed_text("MetricName")?,
         stat,
         period,
-        dimensions: dimensions.transpose()?.unwrap_or_default(),
+        dimensions: dimensions.unwrap_or_default(),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::alarm::tests::{told, with, without};
@@ -185,11 +182,13 @@ mod tests {
             {"Id": "e1", "Expression": "MIN([m1, m2])", "ReturnData": true},
             {"Id": "m1", "MetricStat": {"Metric": {"Namespace": "CWAgent",
                 "MetricName": "disk_free",
-                "Dimensions": [{"name": "InstanceId", "value": "i-0123abcd"}]},
+                "Dimensions": [{"name": "InstanceId", "value": "i-0123abcd"},
+                    {"name": "path", "value": "/srv"}]},
                 "Period": 60, "Stat": "Average"}, "ReturnData": false},
             {"Id": "m2", "MetricStat": {"Metric": {"Namespace": "CWAgent",
                 "MetricName": "disk_free",
-                "Dimensions": [{"name": "InstanceId", "value": "i-0123abce"}]},
+                "Dimensions": [{"name": "InstanceId", "value": "i-0123abce"},
+                    {"name": "path", "value": "/srv"}]},
                 "Period": 60, "Stat": "Average"}, "ReturnData": false},
         ]);
         let query = json!([{"Id": "q1", "ReturnData": true,
@@ -203,7 +202,7 @@ mod tests {
             (message(), "i-0123abcd /var 3.5"),
             (
                 with(&message(), "/Trigger/Metrics", math),
-                "i-0123abcd of 2 3.5, i-0123abce of 2 3.5",
+                "i-0123abcd of 2 /srv 3.5, i-0123abce of 2 /srv 3.5",
             ),
             (fleet.clone(), "fleet-alarm"),
             (with(&fleet, "/AlarmContributorAttributes", labels), "i-0123abce /srv 3.5"),
@@ -228,14 +227,10 @@ mod tests {
             (without(&message(), "/Trigger/Dimensions"), "no-instance"),
             (json!({"AutoScalingGroupName": "web"}), "not-an-alarm"),
             (json!("x"), "not-an-alarm"),
+            (with(&message(), "/Trigger/Dimensions", bad_id), "not-an-instance"),
             (
-                with(&message(), "/Trigger/Dimensions", bad_id),
-                "Records[0].Sns.Message.Trigger.Dimensions[0].value: expected an instance id (i- \
-                 and 8 or 17 hexadecimal digits), found \"web\"",
-            ),
-            (
-                with(&message(), "/Trigger/Dimensions", json!({})),
-                "Records[0].Sns.Message.Trigger.Dimensions: expected a list, found {}",
+                with(&message(), "/Trigger/Dimensions", json!("x")),
+                "Records[0].Sns.Message.Trigger.Dimensions: expected an object, found \"x\"",
             ),
             (
                 without(&message(), "/StateChangeTime"),
@@ -249,24 +244,35 @@ mod tests {
     }
 
     #[test]
-    fn records_stand_or_fall_together() {
-        let good = record(&message());
-        let prose = json!({"EventSource": "aws:sns", "Sns": {"Message": "hello"}});
-        let cut = json!({"EventSource": "aws:sns", "Sns": {"Message": "{\"AlarmName\": "}});
-        for (records, expected) in [
-            (json!([good, prose]), "i-0123abcd /var 3.5, not-an-alarm"),
-            (json!([{"eventSource": "aws:s3", "s3": {}}]), "foreign-record"),
-            (json!([good, cut]), "Records[1].Sns.Message: expected JSON, found "),
-            (json!([good, {}]), "Records[1]: expected an SNS record, found {}"),
-            (json!([good, 5]), "Records[1]: expected an SNS record, found 5"),
-            (json!([{"EventSource": "aws:sns"}]), "Records[0].Sns: expected an object, found noth"),
-            (json!([good, {"Sns": {}}]), "Records[1].Sns.Message: expected a text, found nothing"),
-            (json!([{"Sns": {"Message": {}}}]), "Records[0].Sns.Message: expected a text, found"),
-            (json!([]), "Records: expected at least one record, found []"),
-            (json!({}), "Records: expected a list, found {}"),
+    fn what_an_alarm_need_not_say_makes_it_unclear_if_it_cannot_be_read() {
+        for at in [
+            "/AlarmArn",
+            "/AWSAccountId",
+            "/NewStateReason",
+            "/Trigger/ComparisonOperator",
+            "/Trigger/Threshold",
+            "/Trigger/Statistic",
+            "/Trigger/Period",
+            "/Trigger/Dimensions/0",
         ] {
-            let told = told(Symptom::DiskFull, &json!({"Records": records}));
-            assert!(told.starts_with(expected), "{records}: {told}");
+            let event = json!({"Records": [record(&with(&message(), at, json!([])))]});
+            let told = told(Symptom::DiskFull, &event);
+            let at = at.replace("/0", "[0]").replace('/', ".");
+            let expected = format!("cannot be read: Records[0].Sns.Message{at}");
+            assert!(told.starts_with("i-0123abcd"), "{told}");
+            assert!(told.contains("unclear: ") && told.contains(&expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn an_alarm_on_no_metric_is_named_for_what_it_is() {
+        for (trigger, expected) in [
+            (json!({"ScheduledQueryConfiguration": {"QueryString": "fields @x"}}), "log-alarm"),
+            (json!({"EvaluationCriteria": {"PromQLCriteria": {}}}), "promql-alarm"),
+            (json!({}), "no-metric"),
+        ] {
+            let event = json!({"Records": [record(&with(&message(), "/Trigger", trigger))]});
+            assert_eq!(told(Symptom::DiskFull, &event), expected);
         }
     }
 }

@@ -8,10 +8,11 @@
 //! rule (`muteDetail`) does not keep an event from being sent.
 
 use super::direction::{Told, reason_data};
-use super::field::{Field, quoted};
+use super::field::{Doubts, Field, quoted};
 use super::metric::Dimension;
+use super::tags;
 use super::transition::{Transition, Watched, state};
-use super::{Alarm, Envelope, Muted, NoAlarm, NotOurs, Symptom, Unreadable};
+use super::{Envelope, Muted, NoAlarm, NotOurs, Received, Symptom, Unreadable};
 
 /// The source of every event that `CloudWatch` sends.
 pub(super) const SOURCE: &str = "aws.cloudwatch";
@@ -22,7 +23,7 @@ pub(super) fn recognises(event: &Field<'_>) -> bool {
 }
 
 /// Reads an event of `EventBridge`.
-pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Vec<Alarm>, NoAlarm> {
+pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Received, NoAlarm> {
     let source = event.needed_text("source")?;
     let kind = event.needed_text("detail-type")?;
     let envelope = match (source, kind) {
@@ -39,19 +40,24 @@ pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Vec<Alarm>, No
     if envelope == Envelope::ContributorStateChange {
         detail.object("alarmContributor")?;
     }
-    let mut transition = of_detail(&detail, envelope)?;
-    let resources = event.get("resources").map(|field| field.list());
-    let resources = resources.transpose()?.unwrap_or_default();
-    transition.arn = resources.first().map(Field::text).transpose()?;
-    transition.account = event.text_of("account")?;
-    transition.region = event.text_of("region")?;
+    let mut doubts = Doubts::default();
+    let arn = event.optional("resources", &mut doubts, |resources| {
+        resources.list()?.first().map(Field::text).transpose()
+    });
+    let account = event.optional("account", &mut doubts, Field::text);
+    let region = event.optional("region", &mut doubts, Field::text);
+    let mut transition = of_detail(&detail, envelope, None, doubts)?;
+    (transition.arn, transition.account, transition.region) = (arn.flatten(), account, region);
     transition.alarms(symptom)
 }
 
-/// Reads what `EventBridge` calls `detail` and the Lambda action `alarmData`.
+/// Reads what `EventBridge` calls `detail` and the Lambda action `alarmData`, with the
+/// contributor that may stand beside it.
 pub(super) fn of_detail<'a>(
     detail: &Field<'a>,
     envelope: Envelope,
+    contributor: Option<Field<'a>>,
+    mut doubts: Doubts,
 ) -> Result<Transition<'a>, NoAlarm> {
     let name = detail.needed_text("alarmName")?;
     let now = detail.object("state")?;
@@ -61,10 +67,13 @@ pub(super) fn of_detail<'a>(
         return Err(NotOurs::Composite.into());
     }
     let Some(metrics) = configuration.get("metrics") else {
-        return Err(NotOurs::NoMetric.into());
+        return Err(no_metrics(&configuration).into());
     };
-    let contributor = detail.get("alarmContributor");
-    let labels = |field: Field<'a>| Dimension::of_object(&field.object("attributes")?);
+    let contributor = match contributor.or_else(|| detail.get("alarmContributor")) {
+        Some(field) => Some(Dimension::read(&field.object("attributes")?, &mut doubts)?),
+        None => None,
+    };
+    let window = configuration.get("evaluationWindow");
     Ok(Transition {
         envelope,
         name,
@@ -74,38 +83,85 @@ pub(super) fn of_detail<'a>(
         changed_at: now.needed_time("timestamp")?,
         told: Told {
             state: value,
-            reason: now.text_of("reason")?.unwrap_or_default(),
-            data: now.get("reasonData").map(|data| reason_data(&data)).transpose()?,
+            reason: now.optional("reason", &mut doubts, Field::text).unwrap_or_default(),
+            data: now.optional("reasonData", &mut doubts, reason_data),
             operator: None,
+            banded: false,
             threshold: None,
         },
-        watched: metrics.list()?.iter().map(watched).collect::<Result<_, _>>()?,
-        contributor: contributor.map(labels).transpose()?,
+        watched: watched(&metrics, &mut doubts, item)?,
+        contributor,
         muted: detail.get("muteDetail").map(|mute| muted(&mute)),
         suppressed_by: now.get("actionsSuppressedBy").map(|by| open_text(&by)),
+        by_the_clock: window.is_some_and(|window| window.get("wallClockWindow").is_some()),
+        observe: tags::observe(detail),
+        doubt: doubts.first(),
     })
+}
+
+/// What an alarm is that watches no metric. A log alarm has a query (`CloudWatch` user
+/// guide, "Invoke a Lambda function from an alarm"; `LogAlarm` in botocore's model), one
+/// on `PromQL` has criteria (`EvaluationCriteria` there).
+fn no_metrics(configuration: &Field<'_>) -> NotOurs {
+    let has = |names: &[&str]| names.iter().any(|name| configuration.get(name).is_some());
+    if has(&["queryString", "scheduledQueryConfiguration", "aggregationExpression"]) {
+        NotOurs::LogAlarm
+    } else if has(&["evaluationCriteria", "promQLCriteria"]) {
+        NotOurs::PromQl
+    } else {
+        NotOurs::NoMetric
+    }
 }
 
 /// A number of seconds, if there is one. Nothing hangs on it but how a metric is
 /// read again.
-pub(super) fn period(field: &Field<'_>, name: &str) -> Option<u32> {
-    field.get(name).and_then(|field| field.value().as_u64()?.try_into().ok())
+pub(super) fn period(field: &Field<'_>, name: &str, doubts: &mut Doubts) -> Option<u32> {
+    field.optional(name, doubts, |field| {
+        let period = field.value().as_u64().and_then(|period| u32::try_from(period).ok());
+        period.filter(|period| *period > 0).ok_or_else(|| field.unlike("a number of seconds"))
+    })
 }
 
-fn watched<'a>(item: &Field<'a>) -> Result<Watched<'a>, Unreadable> {
+/// Reads what an alarm watches, each with `item`. One that cannot be read is a doubt as
+/// long as there are others, which may tell the instance.
+pub(super) fn watched<'a>(
+    list: &Field<'a>,
+    doubts: &mut Doubts,
+    item: impl Fn(&Field<'a>, &mut Doubts) -> Result<Watched<'a>, Unreadable>,
+) -> Result<Vec<Watched<'a>>, Unreadable> {
+    let (mut read, mut unread) = (Vec::new(), None);
+    for field in list.list()? {
+        match item(&field, doubts) {
+            Ok(watched) => read.push(watched),
+            Err(error) => {
+                doubts.note(&error);
+                unread.get_or_insert(error);
+            }
+        }
+    }
+    match unread {
+        Some(error) if read.is_empty() => Err(error),
+        _ => Ok(read),
+    }
+}
+
+fn item<'a>(item: &Field<'a>, doubts: &mut Doubts) -> Result<Watched<'a>, Unreadable> {
     if let Some(expression) = item.text_of("expression")? {
-        return Ok(Watched::Expression { text: expression, period: period(item, "period") });
+        return Ok(Watched::Expression {
+            text: expression,
+            period: period(item, "period", doubts),
+        });
     }
     let stat = item.need("metricStat", "a metricStat or an expression")?;
     let metric = stat.object("metric")?;
     let dimensions = metric.get("dimensions");
-    let dimensions = dimensions.map(|field| Dimension::of_object(&field));
+    let dimensions = dimensions.map(|field| Dimension::read(&field, doubts)).transpose()?;
     Ok(Watched::Metric {
         namespace: metric.needed_text("namespace")?,
         name: metric.needed_text("name")?,
-        stat: stat.text_of("stat")?,
-        period: period(&stat, "period"),
-        dimensions: dimensions.transpose()?.unwrap_or_default(),
+        stat: stat.optional("stat", doubts, Field::text),
+        period: period(&stat, "period", doubts),
+        dimensions: dimensions.unwrap_or_default(),
     })
 }
 
@@ -231,7 +287,11 @@ mod tests {
             ),
             (at("/detail/state/value", json!("INSUFFICIENT_DATA")), "insufficient-data"),
             (at("/detail/configuration", json!({"alarmRule": "ALARM(a)"})), "composite-alarm"),
-            (at("/detail/configuration", json!({"queryString": "fields @x"})), "no-metric"),
+            (at("/detail/configuration", json!({"queryString": "fields @x"})), "log-alarm"),
+            (at("/detail/configuration", json!({"evaluationCriteria": {}})), "promql-alarm"),
+            (at("/detail/configuration", json!({})), "no-metric"),
+            (at(&dimensions, json!({"InstanceId": "web-1"})), "not-an-instance"),
+            (at(&dimensions, json!({"InstanceId": ["i-0123abcd"]})), "not-an-instance"),
             (at("/detail/configuration/metrics", json!([])), "no-metric"),
             (at(&format!("{metric}/namespace"), json!("Custom")), "other-metric"),
             (at(metric, connect), "other-metric"),
@@ -256,7 +316,8 @@ mod tests {
             (at("/detail/state/reasonData", json!(data.to_string())), "i-0123abcd / 97"),
             (
                 at("/detail/state/reasonData", json!("{")),
-                "detail.state.reasonData: expected a JSON object, or one in a text, found \"{\"",
+                "i-0123abcd / unclear: a part of the event cannot be read: \
+                 detail.state.reasonData: expected a JSON object, or one in a text, found \"{\"",
             ),
             (
                 without(&event(), "/detail/state/reason"),
@@ -305,11 +366,7 @@ mod tests {
             (labelled(json!({"InstanceId": "Other", "path": "/"})), "unlabelled-contributor"),
             (labelled(json!({"path": "/"})), "no-instance"),
             (labelled(json!({"AutoScalingGroupName": "web"})), "group-alarm"),
-            (
-                labelled(json!({"InstanceId": "web-1"})),
-                "detail.alarmContributor.attributes.InstanceId: expected an instance id (i- and 8 \
-                 or 17 hexadecimal digits), found \"web-1\"",
-            ),
+            (labelled(json!({"InstanceId": "web-1"})), "not-an-instance"),
             (fleet.clone(), "detail.alarmContributor: expected an object, found nothing"),
             (
                 with(&labelled(labels.clone()), metrics, json!([{"expression": counting}])),

@@ -1,19 +1,22 @@
 //! One alarm's change of state as every envelope of `CloudWatch` tells it, and
 //! the alarms that follow from it: one for each instance it names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::direction::{Told, unclear, weigh};
+use super::direction::{Told, is_banded, unclear, weigh};
 use super::expression::{self, Sense};
 use super::field::Field;
-use super::metric::{self, Dimension, Mount, Whose};
+use super::metric::{self, Dimension, Whose};
+use super::subject::{Found, Part};
 use super::{
-    Alarm, AlarmState, Bad, Envelope, Evidence, Muted, NoAlarm, NotOurs, Scope, Series, Statistic,
-    Symptom, Unit,
+    Alarm, AlarmState, Bad, Envelope, Evidence, INSTANCES_PER_EVENT_MAX, Muted, NoAlarm, NotOurs,
+    Received, Scope, Series, Statistic, Symptom, Unit, Unreadable,
 };
-use crate::model::ids::{InstanceId, MountPoint};
+use crate::model::alarm::Hint;
+use crate::model::ids::InstanceId;
 
 /// `CloudWatch` allows an alarm's name 255 characters. What is longer is no name
 /// of an alarm, and not worth keeping.
@@ -54,6 +57,12 @@ pub(super) struct Transition<'a> {
     pub(super) contributor: Option<Vec<Dimension<'a>>>,
     pub(super) muted: Option<Muted>,
     pub(super) suppressed_by: Option<String>,
+    /// Whether it judges whole hours or days by the clock.
+    pub(super) by_the_clock: bool,
+    /// Whether its own tags ask for observation.
+    pub(super) observe: bool,
+    /// What of the event could not be read, if anything.
+    pub(super) doubt: Option<String>,
 }
 
 /// One metric among those an alarm watches.
@@ -67,7 +76,10 @@ struct Source<'t> {
     statistic: Statistic,
     period: Option<u32>,
     scope: Option<Scope>,
-    dimensions: Option<&'t [Dimension<'t>]>,
+    /// Whether it is a query that yields many series.
+    grouped: bool,
+    /// Its dimensions, or what a query's condition says of those.
+    dimensions: Cow<'t, [Dimension<'t>]>,
 }
 
 /// The one thing an alarm is about, as far as this function answers for it.
@@ -79,8 +91,29 @@ struct Subject {
     doubt: Option<&'static str>,
 }
 
-/// An instance that an alarm names, with the mount of each series about it.
-type Named = (InstanceId, Vec<Mount>);
+/// Whom an alarm names.
+#[derive(Default)]
+struct Named<'t> {
+    /// The instances, in its order.
+    instances: Vec<Instance<'t>>,
+    /// Ids that are none.
+    refused: Vec<NotOurs>,
+    /// Whether it watches something of nobody, or of a group, too.
+    others: Option<NotOurs>,
+}
+
+/// An instance that an alarm names.
+struct Instance<'t> {
+    id: InstanceId,
+    /// What the alarm watches of it: places among the sources, and the dimensions.
+    parts: Vec<(usize, Cow<'t, [Dimension<'t>]>)>,
+}
+
+impl Named<'_> {
+    fn watched(&self) -> usize {
+        self.instances.len() + self.refused.len()
+    }
+}
 
 /// Reads the value of an alarm's state.
 pub(super) fn state(value: &Field<'_>) -> Result<AlarmState, NoAlarm> {
@@ -94,36 +127,34 @@ pub(super) fn state(value: &Field<'_>) -> Result<AlarmState, NoAlarm> {
 
 impl Transition<'_> {
     /// The alarms about `symptom` that follow.
-    pub(super) fn alarms(&self, symptom: Symptom) -> Result<Vec<Alarm>, NoAlarm> {
+    pub(super) fn alarms(&self, symptom: Symptom) -> Result<Received, NoAlarm> {
         let sources = self.sources();
         let subject = self.subject(&sources, symptom)?;
-        let (named, all_named) = self.named(&sources)?;
-        let doubt = subject.doubt.or_else(|| {
-            (!all_named).then_some("the alarm mixes an instance's metric with another's")
-        });
-        let evidence = match weigh(&self.told, subject.bad) {
-            Some(evidence @ Evidence::Nothing { .. }) => evidence,
-            weighed => match (doubt, weighed) {
-                (Some(why), _) => unclear(why),
-                (None, Some(evidence)) => evidence,
-                (None, None) => {
-                    let metric = subject.metric;
-                    return Err(NotOurs::HarmlessDirection { metric }.into());
+        let named = self.named(&sources)?;
+        let evidence = self.evidence(&subject, &named)?;
+        let watched = named.watched();
+        let mut received = Received { ignored: named.refused, ..Received::default() };
+        for instance in named.instances {
+            let parts = instance.parts.iter().filter_map(|(at, dimensions)| {
+                let source = sources.get(*at)?;
+                let (namespace, name) = (source.namespace, source.name);
+                Some(Part { namespace, name, statistic: &source.statistic, dimensions })
+            });
+            let found = match Found::of(symptom, &parts.collect::<Vec<_>>()) {
+                Ok(found) => found,
+                Err(reason) => {
+                    received.ignored.push(reason);
+                    continue;
                 }
-            },
-        };
-        let watched = named.len();
-        let alarm = |(instance_id, mounts): Named| {
-            let (mount, unspeakable) = mount_among(&mounts);
-            let disk = symptom == Symptom::DiskFull;
-            let series = self.series(&sources, &subject, &instance_id);
-            Alarm {
+            };
+            let series = self.series(&sources, &subject, &instance);
+            received.alarms.push(Alarm {
                 envelope: self.envelope,
                 name: self.name.chars().take(NAME_CHARS_MAX).collect(),
                 arn: self.arn.map(str::to_owned),
                 account: self.account.map(str::to_owned),
                 region: self.region.map(str::to_owned),
-                instance_id,
+                instance_id: instance.id,
                 watched,
                 symptom,
                 state: self.told.state,
@@ -131,19 +162,45 @@ impl Transition<'_> {
                 metric: subject.metric.clone(),
                 unit: subject.unit,
                 series,
-                mount: mount.filter(|_| disk),
-                evidence: match unspeakable.filter(|_| disk) {
-                    Some(why) => unclear(&why),
-                    None => evidence.clone(),
+                mount: found.mount,
+                evidence: match (&evidence, found.doubt) {
+                    (Evidence::Measured { .. }, Some(why)) => unclear(&why),
+                    _ => evidence.clone(),
                 },
+                hint: self.hint().or(found.hint),
                 reason: self.told.reason.chars().take(REASON_CHARS_MAX).collect(),
                 muted: self.muted.clone(),
                 suppressed_by: self.suppressed_by.clone(),
-                observe: false,
+                observe: self.observe,
                 request_id: None,
-            }
+            });
+        }
+        Ok(received)
+    }
+
+    /// What was measured, as far as it is the same for all whom the alarm names.
+    fn evidence(&self, subject: &Subject, named: &Named<'_>) -> Result<Evidence, NotOurs> {
+        let mixed = named.others.as_ref();
+        let mixed = mixed.map(|_| "the alarm mixes an instance's metric with another's");
+        let doubt = subject.doubt.or(mixed).map(str::to_owned).or_else(|| self.doubt.clone());
+        match (doubt, weigh(&self.told, subject.bad)) {
+            (_, Some(evidence @ Evidence::Nothing { .. })) | (None, Some(evidence)) => Ok(evidence),
+            (Some(why), _) => Ok(unclear(&why)),
+            (None, None) => Err(NotOurs::HarmlessDirection { metric: subject.metric.clone() }),
+        }
+    }
+
+    /// Why the alarm proves no trouble, whatever it watches.
+    fn hint(&self) -> Option<Hint> {
+        let band = |watched: &Watched<'_>| match watched {
+            Watched::Expression { text, .. } => expression::is_band(text),
+            Watched::Metric { .. } => false,
         };
-        Ok(named.into_iter().map(alarm).collect())
+        if is_banded(&self.told) || self.watched.iter().any(band) {
+            Some(Hint::Unusual)
+        } else {
+            self.by_the_clock.then_some(Hint::WallClock)
+        }
     }
 
     /// The metrics among what the alarm watches, those inside queries included.
@@ -158,10 +215,12 @@ impl Transition<'_> {
                 statistic: stat.map(Statistic::named).unwrap_or_default(),
                 period,
                 scope: None,
-                dimensions: Some(dimensions),
+                grouped: false,
+                dimensions: Cow::Borrowed(dimensions.as_slice()),
             }),
             &Watched::Expression { text, period } if expression::is_query(text) => {
                 let query = expression::query(text)?;
+                let asked = query.facts.iter().filter(|(name, _)| metric::ASKED.contains(name));
                 Some(Source {
                     label: format!("{} {}", query.namespace, query.metric),
                     namespace: query.namespace,
@@ -174,7 +233,8 @@ impl Transition<'_> {
                         from: query.from.to_owned(),
                         condition: query.condition.map(str::to_owned),
                     }),
-                    dimensions: None,
+                    grouped: query.grouped,
+                    dimensions: asked.map(|&(name, value)| Dimension { name, value }).collect(),
                 })
             }
             Watched::Expression { .. } => None,
@@ -216,32 +276,6 @@ impl Transition<'_> {
         Ok(Subject { metric: metric.clone(), unit, bad: meaning.bad, doubt })
     }
 
-    /// The series of the subject's metric that belongs to `id`.
-    fn series(&self, sources: &[Source<'_>], subject: &Subject, id: &InstanceId) -> Option<Series> {
-        let source = sources.iter().find(|source| {
-            source.label == subject.metric
-                && (self.contributor.is_some()
-                    || source.dimensions.is_some_and(
-                        |d| matches!(metric::whose(d), Ok(Whose::Instance(of)) if of == *id),
-                    ))
-        })?;
-        let (dimensions, exact) = match (&self.contributor, source.dimensions) {
-            (Some(labels), _) => (metric::names_and_values(labels), false),
-            (None, Some(dimensions)) => (metric::names_and_values(dimensions), true),
-            (None, None) => return None,
-        };
-        Some(Series {
-            namespace: source.namespace.to_owned(),
-            name: source.name.to_owned(),
-            dimensions,
-            exact,
-            bad: subject.bad,
-            statistic: source.statistic.clone(),
-            period: source.period.unwrap_or(60),
-            scope: source.scope.clone(),
-        })
-    }
-
     /// Why an expression's direction may not be its metrics' direction.
     fn doubted_expression(&self, bad: Bad) -> Option<&'static str> {
         let sense = |watched: &Watched<'_>| match watched {
@@ -262,68 +296,77 @@ impl Transition<'_> {
         })
     }
 
-    /// The instances that the alarm names, in its order, and whether every
-    /// metric names one.
-    fn named(&self, sources: &[Source<'_>]) -> Result<(Vec<Named>, bool), NoAlarm> {
-        if let Some(labels) = &self.contributor {
-            return match metric::whose(labels)? {
-                Whose::Instance(id) => Ok((vec![(id, vec![metric::mount(labels)])], true)),
-                Whose::Unlabelled => Err(NotOurs::UnlabelledContributor.into()),
-                Whose::Group(group) => Err(NotOurs::GroupOnly { group }.into()),
-                Whose::Nobody => Err(NotOurs::NoInstance.into()),
+    /// The series of the subject's metric that belongs to `instance`.
+    fn series(
+        &self,
+        sources: &[Source<'_>],
+        subject: &Subject,
+        instance: &Instance<'_>,
+    ) -> Option<Series> {
+        let about = |(at, dimensions)| Some((sources.get(at)?, dimensions));
+        let parts = instance.parts.iter().map(|(at, dimensions)| (*at, dimensions));
+        let (source, dimensions) =
+            parts.filter_map(about).find(|(source, _)| source.label == subject.metric)?;
+        Some(Series {
+            namespace: source.namespace.to_owned(),
+            name: source.name.to_owned(),
+            // What a query's condition says is in its scope, too.
+            dimensions: metric::names_and_values(self.contributor.as_deref().unwrap_or(dimensions)),
+            exact: self.contributor.is_none() && source.scope.is_none(),
+            bad: subject.bad,
+            statistic: source.statistic.clone(),
+            period: source.period.unwrap_or(60),
+            scope: source.scope.clone(),
+        })
+    }
+
+    /// Whom the alarm names.
+    fn named<'t>(&'t self, sources: &[Source<'t>]) -> Result<Named<'t>, NoAlarm> {
+        let mut named = Named::default();
+        let mut places: BTreeMap<InstanceId, usize> = BTreeMap::new();
+        // Only what is understood is asked for an instance: other services have an
+        // `InstanceId` of another kind.
+        let understood = sources.iter().enumerate().filter(|(_, s)| s.meaning.is_some());
+        // The labels of a contributor are those of whatever it is made of.
+        let parts = if self.contributor.is_some() { 1 } else { usize::MAX };
+        for (at, source) in understood.take(parts) {
+            let dimensions = match &self.contributor {
+                Some(labels) => Cow::Owned([labels.as_slice(), &source.dimensions].concat()),
+                None => source.dimensions.clone(),
             };
-        }
-        let mut named: Vec<Named> = Vec::new();
-        let mut index: BTreeMap<InstanceId, usize> = BTreeMap::new();
-        let mut nobody = None;
-        for source in sources {
-            let Some(dimensions) = source.dimensions else {
-                nobody = Some(NotOurs::Fleet);
-                continue;
-            };
-            // Only what is understood is asked for an instance: other services
-            // have an `InstanceId` of another kind.
-            if source.meaning.is_none() {
-                continue;
-            }
-            match metric::whose(dimensions)? {
+            match metric::whose(&dimensions) {
+                _ if source.grouped && self.contributor.is_none() => {
+                    named.others = Some(NotOurs::Fleet);
+                }
                 Whose::Instance(id) => {
-                    let at = *index.entry(id.clone()).or_insert(named.len());
-                    let mount = metric::mount(dimensions);
-                    match named.get_mut(at) {
-                        Some((_, mounts)) => mounts.push(mount),
-                        None => named.push((id, vec![mount])),
+                    let place = *places.entry(id.clone()).or_insert(named.instances.len());
+                    if place == named.instances.len() {
+                        named.instances.push(Instance { id, parts: Vec::new() });
+                    }
+                    let instance = named.instances.get_mut(place);
+                    if let Some(instance) = instance {
+                        instance.parts.push((at, dimensions));
                     }
                 }
-                Whose::Group(group) => nobody = Some(NotOurs::GroupOnly { group }),
-                Whose::Unlabelled | Whose::Nobody => nobody = Some(NotOurs::NoInstance),
+                Whose::NoId(found) => named.refused.push(NotOurs::NotAnInstance { found }),
+                Whose::Group(group) => named.others = Some(NotOurs::GroupOnly { group }),
+                Whose::Unlabelled if self.contributor.is_some() => {
+                    named.others = Some(NotOurs::UnlabelledContributor);
+                }
+                Whose::Nobody if source.scope.is_some() && self.contributor.is_none() => {
+                    named.others = Some(NotOurs::Aggregate);
+                }
+                Whose::Unlabelled | Whose::Nobody => named.others = Some(NotOurs::NoInstance),
+            }
+            if named.watched() > INSTANCES_PER_EVENT_MAX {
+                return Err(Unreadable::too_many().into());
             }
         }
-        if named.is_empty() {
-            return Err(nobody.unwrap_or(NotOurs::NoInstance).into());
+        if named.watched() == 0 {
+            return Err(named.others.unwrap_or(NotOurs::NoInstance).into());
         }
-        Ok((named, nobody.is_none()))
+        Ok(named)
     }
-}
-
-/// The one mount that all of `mounts` name, or none; and what is wrong if the
-/// name of one cannot be passed on.
-fn mount_among(mounts: &[Mount]) -> (Option<MountPoint>, Option<String>) {
-    let unspeakable = mounts.iter().find_map(|mount| match mount {
-        Mount::Unspeakable(path) => {
-            let path = super::field::quoted(path);
-            Some(format!("the mount point {path} has a name that cannot be passed on"))
-        }
-        Mount::At(_) | Mount::Unnamed => None,
-    });
-    let one = match mounts.split_first() {
-        Some((Mount::At(first), rest)) => rest
-            .iter()
-            .all(|mount| matches!(mount, Mount::At(other) if other == first))
-            .then(|| first.clone()),
-        _ => None,
-    };
-    (one, unspeakable)
 }
 
 #[cfg(test)]
@@ -383,7 +426,10 @@ mod tests {
                 "i-0123abcd of 2 95, i-0123abce of 2 95".to_owned(),
             ),
             (vec![math("MAX([m1, m2])"), a.clone(), a.clone()], "i-0123abcd 95".to_owned()),
-            (vec![math("ANOMALY_DETECTION_BAND(m1, 2)"), a.clone()], "i-0123abcd 95".to_owned()),
+            (
+                vec![math("ANOMALY_DETECTION_BAND(m1, 2)"), a.clone()],
+                "i-0123abcd 95 Unusual".to_owned(),
+            ),
             (vec![math("100 - m1"), a.clone()], format!("i-0123abcd {turned}")),
             (vec![math("MAX([e1])"), math("100 - m1"), a.clone()], format!("i-0123abcd {turned}")),
             (
@@ -435,11 +481,16 @@ mod tests {
         };
         let drive = json!({"InstanceId": "i-0123abcd", "instance": "C:"});
         let math = json!({"expression": "MAX(METRICS())"});
+        let unnamed = "i-0123abcd unclear: the alarm does not say which file system it is";
         for (metrics, expected) in [
             (vec![disk("/var")], "i-0123abcd /var 95"),
             (vec![math.clone(), disk("/var"), disk("/var")], "i-0123abcd /var 95"),
-            (vec![math.clone(), disk("/var"), disk("/")], "i-0123abcd 95"),
-            (vec![math, disk("/var"), of("disk_used_percent", "i-0123abcd")], "i-0123abcd 95"),
+            (vec![math.clone(), disk("/var"), disk("/")], unnamed),
+            (vec![math.clone(), disk("/var"), of("disk_used_percent", "i-0123abcd")], unnamed),
+            (
+                vec![math, disk("/"), disk("/snap/x/1")],
+                "i-0123abcd unclear: the alarm mixes file systems of different kinds",
+            ),
             (vec![metric("disk_used", &drive)], "i-0123abcd 95"),
             (
                 vec![disk("/my disk")],

@@ -3,7 +3,7 @@
 use crate::execute::claim::Claim;
 use crate::model::action::Action;
 use crate::model::alarm::Symptom;
-use crate::model::ids::{CommandId, MountPoint};
+use crate::model::ids::CommandId;
 use crate::model::incident::{FailedCall, FailureKind, Incident};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
@@ -14,7 +14,7 @@ impl Relief {
     fn of(incident: &Incident, policy: &Policy) -> Self {
         match incident.symptom {
             Symptom::DiskFull => Self::Disk {
-                mount: incident.mount.clone().unwrap_or_else(MountPoint::root),
+                mount: incident.mount.clone(),
                 target_percent: policy.disk_target_percent,
             },
             Symptom::MemoryPressure => Self::Memory { units: policy.units.clone() },

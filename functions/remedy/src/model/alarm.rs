@@ -74,6 +74,8 @@ pub struct Alarm {
     pub mount: Option<MountPoint>,
     /// What was measured.
     pub evidence: Evidence,
+    /// Why the alarm by itself proves no trouble of the host, if it does not.
+    pub hint: Option<Hint>,
     /// Why the state changed, in `CloudWatch`'s words, cut to 1,000 characters.
     pub reason: String,
     /// An active mute rule. Muting stops actions but not `EventBridge`.
@@ -136,6 +138,32 @@ pub enum Evidence {
     },
     /// A person says so.
     Asked,
+}
+
+/// Why an alarm by itself proves no trouble of the host. Its word is enough to
+/// look at the host and to relieve it; whoever disrupts needs the host's word too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hint {
+    /// The metric left an anomaly detection band: it is unusual, and may be well.
+    Unusual,
+    /// Swap is in use. A host with memory to spare leaves there what nobody asks for.
+    Swap,
+    /// It may be one processor of many: nothing says that the metric is the host's.
+    OneCore,
+    /// The alarm judges whole hours or days by the clock, and not the last minutes.
+    WallClock,
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unusual => "the alarm says that it is unusual, not that it is bad",
+            Self::Swap => "swap in use is no want of memory",
+            Self::OneCore => "it may be one processor of many",
+            Self::WallClock => "the alarm judges by the clock, not by the last minutes",
+        })
+    }
 }
 
 /// An alarm mute rule that was active when the state changed.

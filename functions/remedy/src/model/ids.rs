@@ -162,13 +162,6 @@ checked_id!(
     |text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 );
 
-impl MountPoint {
-    /// The root file system, which every Linux host has.
-    pub fn root() -> Self {
-        Self("/".to_owned())
-    }
-}
-
 impl TransitionId {
     /// Digests `parts`, kept apart from one another, into an id.
     pub fn derive(parts: &[&str]) -> Self {

@@ -269,14 +269,25 @@ impl Queued {
         }
     }
 
-    fn trouble(&self) -> (Symptom, MountPoint) {
-        trouble(self.symptom, self.mount.as_ref())
+    fn trouble(&self) -> Trouble<'_> {
+        Trouble { symptom: self.symptom, mount: self.mount.as_ref(), device: self.seen.device() }
     }
 }
 
 /// What tells one trouble of an instance from another.
-fn trouble(symptom: Symptom, mount: Option<&MountPoint>) -> (Symptom, MountPoint) {
-    (symptom, mount.cloned().unwrap_or_else(MountPoint::root))
+struct Trouble<'a> {
+    symptom: Symptom,
+    mount: Option<&'a MountPoint>,
+    device: Option<&'a str>,
+}
+
+impl Trouble<'_> {
+    /// A file system that is not known is no certain one; all that are not known are
+    /// one, such as the containers' of one disk. Several mounts of one disk are one.
+    fn is(&self, other: &Self) -> bool {
+        let one_disk = self.device.is_some() && self.device == other.device;
+        self.symptom == other.symptom && (self.mount == other.mount || one_disk)
+    }
 }
 
 /// Entries kept. The ladder has three rungs of some steps each.
@@ -459,7 +470,11 @@ impl Incident {
 
     /// Whether `alarm` is about the trouble that the incident is about.
     pub fn is_about(&self, alarm: &Alarm) -> bool {
-        trouble(self.symptom, self.mount.as_ref()) == trouble(alarm.symptom, alarm.mount.as_ref())
+        self.trouble().is(&Queued::of(alarm).trouble())
+    }
+
+    fn trouble(&self) -> Trouble<'_> {
+        Trouble { symptom: self.symptom, mount: self.mount.as_ref(), device: self.seen.device() }
     }
 
     /// The next state of this incident: with an alarm that waits for its end. A
@@ -467,7 +482,7 @@ impl Incident {
     #[must_use]
     pub fn with_queued(&self, queued: Queued) -> Self {
         let mut next = self.waiting_until(self.due_at);
-        next.queued.retain(|other| other.trouble() != queued.trouble());
+        next.queued.retain(|other| !other.trouble().is(&queued.trouble()));
         next.queued.push(queued);
         next
     }

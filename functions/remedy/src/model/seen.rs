@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::alarm::{Alarm, Evidence};
+use crate::model::alarm::{Alarm, Evidence, Hint};
 use crate::model::series::Series;
 use crate::model::series::Unit;
 
@@ -24,6 +24,9 @@ pub struct Seen {
     pub value: Option<f64>,
     /// The threshold it was compared with.
     pub threshold: Option<f64>,
+    /// Why the alarm by itself proves no trouble of the host, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Hint>,
     /// When the alarm's state changed.
     pub changed_at: Timestamp,
     /// Why it changed, in `CloudWatch`'s words.
@@ -46,6 +49,15 @@ impl Seen {
         }
     }
 
+    /// The disk that the file system lies on, where the series names one. Several
+    /// mounts may show one disk: subvolumes, for one.
+    pub fn device(&self) -> Option<&str> {
+        let dimensions = &self.series.as_ref()?.dimensions;
+        let device = dimensions.get("device").or_else(|| dimensions.get("Filesystem"))?;
+        // Every overlay is named so, whatever disk it lies on.
+        Some(device.as_str()).filter(|device| !device.starts_with("overlay"))
+    }
+
     /// What `alarm` said.
     pub fn of(alarm: &Alarm) -> Self {
         let (value, threshold) = match alarm.evidence {
@@ -59,6 +71,7 @@ impl Seen {
             mount: alarm.mount.as_ref().map(|mount| mount.as_str().to_owned()),
             value,
             threshold,
+            hint: alarm.hint,
             changed_at: alarm.changed_at,
             reason: alarm.reason.clone(),
             region: alarm.region.clone(),

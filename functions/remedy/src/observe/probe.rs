@@ -270,6 +270,7 @@ mod tests {
             mount: None,
             value: Some(97.0),
             threshold: Some(90.0),
+            hint: None,
             changed_at: NOW,
             reason: String::new(),
             region: None,

@@ -552,7 +552,7 @@ fn not_observing(case: &Case<'_>) -> Option<Reason> {
     } else if case.policy.mode == Mode::Observe {
         "REMEDY_MODE"
     } else if case.observe {
-        "the request"
+        "the request or the alarm's tag"
     } else {
         return None;
     };

@@ -56,8 +56,9 @@ pub struct CleanupOrder {
 pub enum Relief {
     /// Free space on one file system.
     Disk {
-        /// The file system of the alarm.
-        mount: MountPoint,
+        /// The file system of the alarm. `None`: nobody knows which; the host is
+        /// asked for the fullest.
+        mount: Option<MountPoint>,
         /// Stop at this share of used space.
         target_percent: u8,
     },

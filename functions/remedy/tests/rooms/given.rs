@@ -54,6 +54,7 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
             scope: None,
         }),
         evidence: Evidence::Measured { value: Some(96.4), threshold: Some(90.0) },
+        hint: None,
         reason: "Threshold Crossed".to_owned(),
         muted: None,
         suppressed_by: None,

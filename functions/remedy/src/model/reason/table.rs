@@ -149,7 +149,9 @@ impl Reason {
             Self::Suppressed { .. } => row("suppressed").is_no_news(),
             Self::Unmeasured { .. } => row("unmeasured").warning("find out why the metric stopped"),
             Self::Unclear { .. } => {
-                row("unclear").warning("simplify the alarm, so that its direction can be told")
+                let how =
+                    "simplify the alarm; give a disk alarm its `path`, and a request its `mount`";
+                row("unclear").warning(how)
             }
             Self::WhichInstance { .. } => row("which-instance").warning(
                 "use an alarm for each instance, or one fleet alarm that groups by InstanceId",
