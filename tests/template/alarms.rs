@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use remedy::alarm::{Invocation, read as read_event};
-use remedy::model::alarm::Symptom;
+use remedy::model::alarm::{Alarm, Evidence, Symptom};
 use serde_json::{Value, json};
 
 use crate::yaml::{Template, all, logical, read};
@@ -124,11 +124,13 @@ fn a_functions_rule_takes_every_metric_that_it_understands() {
         let names =
             answered(&template, &function, "0/configuration/metrics/metricStat/metric/name");
         assert!(names.iter().any(|it| **it == name), "{function} is not invoked for {name}");
-        // Of Windows counters an expression tells nothing: a fleet alarm is about Linux.
+        // Of Windows counters and of the old scripts' metrics an expression tells nothing:
+        // a fleet alarm is about what the agent publishes on Linux.
         let wildcards = answered(&template, &function, "1/configuration/metrics/expression");
         let mut words = wildcards.iter().map(|it| it["wildcard"].as_str().unwrap());
         let taken = words.any(|word| name.contains(word.trim_matches('*')));
-        assert!(taken || name.contains(' '), "{function} is not invoked for a query of {name}");
+        let other = name.contains(' ') || name.ends_with("Utilization");
+        assert!(taken || other, "{function} is not invoked for a query of {name}");
     }
 }
 
@@ -162,13 +164,51 @@ fn the_agent_publishes_what_the_fleet_alarms_read_and_no_more() {
             assert!(query.contains("SCHEMA(\"AWS/EC2\", InstanceId)"), "{query}");
             continue;
         }
-        assert!(query.contains(&format!("FROM \"{namespace}\" GROUP BY ")), "{query}");
+        assert_eq!(between(&query, "FROM ", " ").trim_matches('"'), namespace, "{query}");
         for label in labels(&query) {
             assert!(dimensions(&metric).contains(label), "{metric} has no dimension {label}");
         }
         read.insert(metric);
     }
     assert_eq!(read, published, "the alarms on the left, docs/cloudwatch-agent.json on the right");
+}
+
+/// What the query of the fleet alarm leaves out.
+fn left_out(query: &str) -> BTreeSet<String> {
+    let terms = query.split("\"fstype\" != '").skip(1);
+    terms.map(|term| term.split('\'').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn neither_the_fleet_alarm_nor_the_agent_watches_what_cannot_fill_up() {
+    let config: Value = serde_json::from_str(&read("docs/cloudwatch-agent.json")).unwrap();
+    let disk = &config["metrics"]["metrics_collected"]["disk"];
+    let ignored = all(&disk["ignore_file_system_types"]).into_iter();
+    let ignored: BTreeSet<String> = ignored.map(|it| it.as_str().unwrap().to_owned()).collect();
+    let (_, query) = queries().into_iter().find(|(s, _)| *s == Symptom::DiskFull).unwrap();
+    let left_out = left_out(&query);
+    assert!(left_out.is_subset(&ignored), "{left_out:?}");
+    // The function agrees on each: none of them is a disk of the host.
+    let told = |fstype: &str| {
+        let event = read("events/disk-full.squashfs.json").replace("squashfs", fstype);
+        let invocation = Invocation {
+            symptom: Symptom::DiskFull,
+            request_id: "test".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        read_event(&event, &invocation).unwrap()
+    };
+    for fstype in &ignored {
+        let clear = |alarm: &Alarm| matches!(alarm.evidence, Evidence::Measured { .. });
+        assert!(!told(fstype).alarms.iter().any(clear), "{fstype} does fill up");
+    }
+    for fstype in ["ext4", "xfs", "btrfs", "zfs", "vfat"] {
+        assert!(!ignored.contains(fstype), "{fstype}");
+        assert_eq!(told(fstype).alarms.len(), 1, "{fstype}");
+    }
+    for kind in ["squashfs", "tmpfs", "overlay", "nfs4"] {
+        assert!(left_out.contains(kind), "{kind}");
+    }
 }
 
 #[test]
