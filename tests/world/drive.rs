@@ -45,7 +45,8 @@ impl Function {
             request_id: region.next_request_id(),
             at: region.now() + self.ahead,
         };
-        respond::respond(event, &invocation, &self.policy, region).await
+        // Boxed, as in the functions: the road's future is large.
+        Box::pin(respond::respond(event, &invocation, &self.policy, region)).await
     }
 
     /// Invokes the function with `event`, now, and waits for its answer.
