@@ -1,6 +1,6 @@
 //! The demo: Remedy in a small simulated AWS region, told as an operator would
 //! have seen it. Without arguments it plays every story; with an event file it
-//! takes that event down the same road. No account, no network, no AWS SDK.
+//! takes that event through the same pipeline. No account, no network, no AWS SDK.
 
 use std::fs;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ mod stories;
 /// Plays Remedy in a simulated AWS region: needs no account and changes nothing.
 ///
 /// Without arguments it plays every story. With an event file, such as those
-/// in events/, it takes that event down the same road and prints the function's
+/// in events/, it takes that event through the same pipeline and prints the function's
 /// answer too.
 #[derive(Debug, Parser)]
 #[command(name = "demo", verbatim_doc_comment, args_conflicts_with_subcommands = true)]

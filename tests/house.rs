@@ -206,16 +206,19 @@ fn built_from(package: &str) -> BTreeSet<String> {
 
 #[test]
 fn thinking_is_built_from_no_aws_crate_and_no_runtime() {
-    let hands = |name: &&String| {
+    let adapters = |name: &&String| {
         name.starts_with("aws-") || ["tokio", "lambda_runtime", "hyper"].contains(&name.as_str())
     };
     for package in ["remedy", "tests"] {
         let all = built_from(package);
         assert!(all.contains("serde_json"), "Cargo.lock is not read rightly: {all:?}");
-        let found: Vec<&String> = all.iter().filter(hands).collect();
+        let found: Vec<&String> = all.iter().filter(adapters).collect();
         assert!(found.is_empty(), "Cargo.lock: {package} is built from {found:?}");
     }
-    assert!(built_from("remedy-aws").iter().any(|name| hands(&name)), "the hands are elsewhere");
+    assert!(
+        built_from("remedy-aws").iter().any(|name| adapters(&name)),
+        "the adapters are elsewhere"
+    );
 }
 
 #[test]

@@ -56,7 +56,9 @@ fn what_is_refused_for_a_whole_group_is_told_once() {
     let reports = storm(&region, &observing(), &names);
     assert_eq!(reports.iter().map(|report| report.told).collect::<Vec<_>>(), [true, false, false]);
     assert!(
-        reports.iter().all(|report| report.outcome == Outcome::Held && report.untold.is_none())
+        reports
+            .iter()
+            .all(|report| report.outcome == Outcome::Held && report.delivery_error.is_none())
     );
     let [told] = &region.topic()[..] else { panic!("{} messages", region.topic().len()) };
     assert!(
@@ -148,8 +150,8 @@ fn who_died_before_telling_tells_when_tried_again() {
         finish(respond(DISK_FULL, &invocation, &policy, &region)).unwrap().reports.remove(0)
     };
     region.break_call(Verb::Tell, Fault::Refused("ThrottlingException"));
-    let untold = invoke("a");
-    assert!(!untold.told && untold.untold.is_some());
+    let unheard = invoke("a");
+    assert!(!unheard.told && unheard.delivery_error.is_some());
     region.mend_call(Verb::Tell);
     assert!(!invoke("b").told, "a doubled event was counted");
     assert!(invoke("a").told);

@@ -11,7 +11,7 @@ pub const SYMPTOMS: [&str; 3] = ["high-cpu", "memory-pressure", "disk-full"];
 /// The function that asks whether it worked.
 pub const FOLLOW_UP: &str = "follow-up";
 
-/// The services of the road, by their names in `AWS_ENDPOINT_URL_<name>`.
+/// The services that are called, by their names in `AWS_ENDPOINT_URL_<name>`.
 pub const SERVICES: [&str; 6] = ["AUTO_SCALING", "CLOUDWATCH", "DYNAMODB", "EC2", "SNS", "SSM"];
 
 /// The compiled function of that name in `folder`.

@@ -1,4 +1,4 @@
-//! A little AWS: it answers what the road asks, for whatever instance, and
+//! A little AWS: it answers what the functions ask, for whatever instance, and
 //! keeps the ledger with conditions that are really atomic. It checks no
 //! signature and evaluates no alarm; the emulators of the wire tests are the
 //! judges of the requests' shapes.

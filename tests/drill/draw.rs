@@ -217,7 +217,7 @@ impl Pen {
             17..19 => What::Delivery(Habit::Twice(self.seconds(0, 1200)), self.minutes(5, 90)),
             19 => What::Delivery(Habit::Late(self.seconds(30, 3600)), self.minutes(5, 60)),
             20 => What::Delivery(Habit::Reordered, self.minutes(5, 90)),
-            21 => What::Delivery(Habit::HintsLost, self.minutes(10, 240)),
+            21 => What::Delivery(Habit::TriggersLost, self.minutes(10, 240)),
             _ => {
                 let symptom = self.one(&Symptom::ALL).unwrap_or(Symptom::HighCpu);
                 What::Broken(symptom, self.one(&Damage::ALL).unwrap_or(Damage::CutOff))

@@ -30,8 +30,8 @@ pub(crate) const BEGINS: i64 = 1_795_143_600;
 /// From an alarm's change until its event is delivered.
 const DELIVERY_TAKES: SignedDuration = SignedDuration::from_secs(5);
 
-/// From something that happened until a hint of it arrives.
-const HINT_TAKES: SignedDuration = SignedDuration::from_secs(3);
+/// From something that happened until a trigger of it arrives.
+const TRIGGER_TAKES: SignedDuration = SignedDuration::from_secs(3);
 
 /// The heartbeat comes so long after each minute's beginning.
 const BEATS_AT: SignedDuration = SignedDuration::from_secs(40);
@@ -80,7 +80,7 @@ enum Act {
     /// The heartbeat.
     Beat,
     /// AWS has something to say about an instance.
-    Hint(InstanceId),
+    Trigger(InstanceId),
     /// An alarm's event is delivered, for the how manieth time.
     Deliver(Change, u32),
     /// A broken event is delivered.
@@ -251,10 +251,10 @@ impl<'a> Episode<'a> {
         let invoked = self.invoke(invoked);
         self.write_down(&invoked);
         self.look_around();
-        let hints = self.region.take_hints();
-        if !self.is(|what| matches!(what, What::Delivery(Habit::HintsLost, _))) {
-            for hint in hints {
-                self.arrange(self.region.now() + HINT_TAKES, Act::Hint(hint));
+        let triggers = self.region.take_triggers();
+        if !self.is(|what| matches!(what, What::Delivery(Habit::TriggersLost, _))) {
+            for trigger in triggers {
+                self.arrange(self.region.now() + TRIGGER_TAKES, Act::Trigger(trigger));
             }
         }
         self.count(&invoked);
@@ -348,7 +348,7 @@ impl<'a> Episode<'a> {
                     Habit::Twice(after) => {
                         self.arrange(arrives + *after, Act::Deliver(change.clone(), 1));
                     }
-                    Habit::Reordered | Habit::HintsLost => {}
+                    Habit::Reordered | Habit::TriggersLost => {}
                 }
             }
             self.arrange(arrives, Act::Deliver(change, 1));
@@ -514,7 +514,7 @@ impl<'a> Episode<'a> {
 impl Act {
     /// Whether it invokes a function.
     fn invokes(&self) -> bool {
-        matches!(self, Self::Beat | Self::Hint(_) | Self::Deliver(..) | Self::Break(..))
+        matches!(self, Self::Beat | Self::Trigger(_) | Self::Deliver(..) | Self::Break(..))
     }
 }
 
@@ -535,7 +535,7 @@ fn invocation<'a>(
             Act::Break(symptom, damage) => {
                 Box::pin(event(symptom, broken(region, symptom, damage))).await
             }
-            Act::Hint(instance) => {
+            Act::Trigger(instance) => {
                 let follow_up = FollowUp { ahead, ..FollowUp::default() };
                 Answered::Beat(follow_up.invoke(region, Some(&instance)).await)
             }

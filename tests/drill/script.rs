@@ -182,8 +182,8 @@ pub(crate) enum Habit {
     Late(SignedDuration),
     /// Each one later than the next, as far as `Late` by turns.
     Reordered,
-    /// Hints that are only best effort do not come at all.
-    HintsLost,
+    /// Triggers that are only best effort do not come at all.
+    TriggersLost,
 }
 
 /// How an event is broken.
@@ -272,7 +272,7 @@ impl What {
             Self::Delivery(Habit::Twice(_), _) => "alarms delivered twice",
             Self::Delivery(Habit::Late(_), _) => "alarms delivered late",
             Self::Delivery(Habit::Reordered, _) => "alarms out of order",
-            Self::Delivery(Habit::HintsLost, _) => "hints lost",
+            Self::Delivery(Habit::TriggersLost, _) => "triggers lost",
             Self::Outage(..) => "call fails for minutes",
             Self::Hiccup(..) => "call fails once",
             Self::Lag { .. } => "describe calls lag",
@@ -496,7 +496,7 @@ impl fmt::Display for Habit {
             Self::Twice(after) => write!(f, "alarms are delivered again after {}", Length(*after)),
             Self::Late(by) => write!(f, "alarms are delivered {} late", Length(*by)),
             Self::Reordered => f.write_str("alarms are delivered in another order"),
-            Self::HintsLost => f.write_str("best-effort events are lost"),
+            Self::TriggersLost => f.write_str("best-effort events are lost"),
         }
     }
 }

@@ -27,8 +27,8 @@ pub(crate) struct Play {
     pub(crate) names: Names,
     pub(crate) function: Function,
     pub(crate) follow_up: FollowUp,
-    /// Whether OK events and other hints arrive.
-    pub(crate) hints: bool,
+    /// Whether OK events and other triggers arrive.
+    pub(crate) triggers: bool,
     /// Invocations that died.
     pub(crate) deaths: usize,
     /// What the functions reported.
@@ -47,7 +47,7 @@ impl Play {
             names,
             function: Function::new(symptom),
             follow_up: FollowUp::default(),
-            hints: true,
+            triggers: true,
             deaths: 0,
             reports: Vec::new(),
             undelivered: Vec::new(),
@@ -84,7 +84,7 @@ impl Play {
 
     /// Without OK events, or with late ones: only the heartbeat is there.
     pub(crate) fn without_hints(mut self) -> Self {
-        self.hints = false;
+        self.triggers = false;
         self
     }
 
@@ -100,8 +100,8 @@ impl Play {
         let mut events = std::mem::take(&mut self.undelivered);
         events.extend(self.region.transitions());
         for event in events {
-            if !self.hints && self.incident().is_some() {
-                self.undelivered.push(event); // Until hints arrive again.
+            if !self.triggers && self.incident().is_some() {
+                self.undelivered.push(event); // Until triggers arrive again.
                 continue;
             }
             let answer = finish_or_die(&self.region, self.function.invoke(&self.region, &event));

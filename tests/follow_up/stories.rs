@@ -468,7 +468,7 @@ fn a_rung_that_is_held_back_is_told_after_15_minutes_and_ends() {
 fn an_ok_only_has_the_follow_up_look_sooner() {
     let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4)).without_hints();
     play.until(Stage::Watching);
-    play.hints = true;
+    play.triggers = true;
     play.region.pass(SignedDuration::from_secs(10));
     play.deliver();
     let incident = play.incident().unwrap();

@@ -1,5 +1,5 @@
 //! The stories: one for each symptom, a replacement, and two refusals. Each is played by the
-//! functions' own road in the simulated region, so none of its lines is made up.
+//! functions' own code in the simulated region, so none of its lines is made up.
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
@@ -71,7 +71,7 @@ pub(crate) struct Telling {
     pub(crate) answered: bool,
 }
 
-/// Takes one event down the road, in a region where every web server is in a
+/// Takes one event through the pipeline, in a region where every web server is in a
 /// group, healthy and opted in.
 pub(crate) fn event(event: &str, function: Option<Symptom>, at: Option<Timestamp>) -> Telling {
     let now = at.unwrap_or_else(|| arrival(event));

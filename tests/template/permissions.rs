@@ -44,7 +44,7 @@ fn sources() -> BTreeMap<String, String> {
             (path.file_name().unwrap().to_str().unwrap().to_owned(), dense)
         })
         .collect();
-    assert!(sources.contains_key("clients.rs"), "the hands are elsewhere: {:?}", sources.keys());
+    assert!(sources.contains_key("clients.rs"), "the adapters are elsewhere: {:?}", sources.keys());
     sources
 }
 

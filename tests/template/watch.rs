@@ -112,7 +112,7 @@ fn people_hear_when_remedy_itself_fails() {
         alarms.iter().any(|(_, alarm)| by(alarm))
     };
     assert!(watches("ApproximateNumberOfMessagesVisible", &dead), "dead letters");
-    assert!(watches("Beats", &json!("follow-up")), "the heartbeat");
+    assert!(watches("Heartbeats", &json!("follow-up")), "the heartbeat");
     for (id, alarm) in alarms {
         assert!(alarm["AlarmDescription"].is_string(), "{id} says what to do");
         assert_eq!(alarm["OKActions"], alarm["AlarmActions"], "{id}: who heard hears the end");

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from proxy import Listener, Requests
 
-# The services of the road, by their names in AWS_ENDPOINT_URL_<name>.
+# The services that are called, by their names in AWS_ENDPOINT_URL_<name>.
 SERVICES = {
     "ec2": "EC2",
     "autoscaling": "AUTO_SCALING",

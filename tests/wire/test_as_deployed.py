@@ -42,7 +42,7 @@ def watched(account, deployed):
     put(deployed, alarms.alarm("disk-full.state-change", instance))
     opened(deployed, instance)
     put(deployed, command_ended(deployed, instance))
-    until(lambda: deployed.stage(instance) == "watching", "step taken for the hint")
+    until(lambda: deployed.stage(instance) == "watching", "step taken for the trigger")
     (message,) = until(lambda: deployed.told(instance), "notification")
     assert outcome_of(message) == "acted"
     later.passes(deployed, 2, instance)
@@ -121,7 +121,7 @@ def opened(deployed, instance):
     def found():
         row = deployed.row(f"instance#{instance}", "incident")
         incident = row and json.loads(row["incident"])
-        return incident if incident and incident["attempts"] and incident.get("course") else None
+        return incident if incident and incident["attempts"] and incident.get("timeline") else None
 
     return until(found, f"incident of {instance}")
 
@@ -130,7 +130,7 @@ def outcome_of(message):
     return message["MessageAttributes"]["outcome"]["Value"]
 
 
-# --- the roads in ----------------------------------------------------------------
+# --- the ways in ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("symptom", SYMPTOMS)

@@ -82,7 +82,7 @@ class Trouble:
         self.group = fleet.group(region, health_check="ELB", **pretend) if in_a_group else None
         self.instance = self.group.members[0] if in_a_group else fleet.alone(region, **pretend)
         self.event = alarms.alarm(f"{symptom}.state-change", self.instance)
-        self.hint = {"instance_id": self.instance}
+        self.trigger = {"instance_id": self.instance}
         self.death = "nothing died"
 
 
@@ -106,11 +106,11 @@ class Crash:
         self.function.invoke(trouble.event)
         for number, (minutes, value) in enumerate(self.seen):
             if number:
-                self.follow_up.invoke(trouble.hint)
+                self.follow_up.invoke(trouble.trigger)
             later.passes(self.stack, minutes, trouble.instance)
             if value is not None:
                 later.measured(self.stack, trouble.instance, value)
-        return trouble, FOLLOW_UP, trouble.hint
+        return trouble, FOLLOW_UP, trouble.trigger
 
     def undisturbed(self):
         """The calls of the step when nothing dies."""

@@ -134,7 +134,7 @@ def test_an_action_that_is_refused_is_reported(region, stack, rung):
     (row,) = [row for row in stack.incidents() if row["sk"] == "incident"]
     assert row["is_open"] and row["due_at"] <= time.time() + 60, "the follow-up sees it late"
     attempt = json.loads(row["incident"])["attempts"][-1]
-    assert attempt["refused"]["no"] == "not-for-us"
+    assert attempt["refused"]["kind"] == "not-permitted"
     assert ACTIONS[rung] in stack.notification()["Message"]
 
 

@@ -63,7 +63,7 @@ def ended(stack, instance, stage):
     assert stack.stage(instance) == stage and row["is_open"] is False
     kept = stack.row(f"instance#{instance}", f"ended#{row['incident_id']}")
     assert json.loads(kept["incident"])["stage"] == stage
-    assert kept["forgotten_at"] - kept["expires_at"] == 90 * 24 * 3600
+    assert kept["ttl"] - kept["expires_at"] == 90 * 24 * 3600
     assert "due_at" not in row and "due_at" not in kept and stack.due() == []
 
 
@@ -544,7 +544,7 @@ def test_a_group_whose_substitutes_fall_sick_too_gets_no_third(region, stack):
     assert answer.actions == [] and "substitutes-sick-too" in answer.because()
 
 
-# --- hints -----------------------------------------------------------------------
+# --- triggers -----------------------------------------------------------------------
 
 
 def command_ended(instance):
@@ -614,9 +614,9 @@ def test_an_ok_is_a_hint_that_the_next_beat_takes_up(region, stack):
     assert codes(answer) == ["cleanup-ok"], answer.body
 
 
-@pytest.mark.parametrize("hint", [command_ended, member_terminated])
-def test_a_hint_about_a_stranger_costs_one_call(region, stack, hint):
-    answer = stack.start(FOLLOW_UP).invoke(hint(fleet.standalone(region)))
+@pytest.mark.parametrize("trigger", [command_ended, member_terminated])
+def test_a_trigger_about_a_stranger_costs_one_call(region, stack, trigger):
+    answer = stack.start(FOLLOW_UP).invoke(trigger(fleet.standalone(region)))
     assert answer.body["looked_at"] == 0
     assert [call.name for call in answer.calls] == ["dynamodb:BatchGetItem"]
 
@@ -662,7 +662,7 @@ def test_a_throttled_cleanup_is_asked_for_again_and_never_climbs(region, stack):
     function, follow_up = stack.start("high-cpu"), stack.start(FOLLOW_UP)
     with region.proxy.fault("ssm", "SendCommand", wire.THROTTLED):
         function.invoke(alarms.alarm("high-cpu.state-change", instance))
-        assert stack.incident(instance)["attempts"][-1]["refused"]["no"] == "not-now"
+        assert stack.incident(instance)["attempts"][-1]["refused"]["kind"] == "throttled"
         answers = [beat(stack, follow_up) for _ in range(2)]
     assert stack.stage(instance) == "cleaning"
     answers += [beat(stack, follow_up) for _ in range(2)]
@@ -766,7 +766,7 @@ def test_a_row_that_cannot_be_read_stays_due_and_holds_up_no_other(region, stack
     answer = beat(stack, follow_up)
     (unreadable,) = answer.body["unreadable"]
     assert newer in unreadable["why"] and "of-tomorrow" in unreadable["why"]
-    assert ("LeftDue", FOLLOW_UP, 1.0) in follow_up.metrics()
+    assert ("IncidentsStuck", FOLLOW_UP, 1.0) in follow_up.metrics()
     assert stack.stage(other) == "watching" and newer in stack.due()
 
 
@@ -819,7 +819,7 @@ def test_an_end_whose_notification_fails_is_told_by_the_next_beat(region, stack)
     with region.proxy.fault("sns", "Publish", wire.DENIED):
         answer = beat(stack, follow_up)
     assert answer.body["left"][0]["why"]["call"] == "sns:Publish"
-    assert ("Untold", FOLLOW_UP, 1.0) in follow_up.metrics()
+    assert ("NotificationsFailed", FOLLOW_UP, 1.0) in follow_up.metrics()
     assert stack.stage(instance) == "cleaning"
     assert beat(stack, follow_up).report["told"] is True
     ended(stack, instance, "handed-over")

@@ -71,7 +71,7 @@ def test_a_call_that_fails_is_said_with_its_incident(region, stack):
     (line,) = [line for line in said(follow_up) if line["level"] == "ERROR"]
     assert line["incident_id"] == answer.report["incident_id"]
     assert "dynamodb:PutItem" in line["message"] and "requestId" in line["span"]
-    assert ("LeftDue", FOLLOW_UP, 1.0) in follow_up.metrics()
+    assert ("IncidentsStuck", FOLLOW_UP, 1.0) in follow_up.metrics()
 
 
 def test_an_incident_is_counted_from_its_alarm_to_its_end(region, stack):
@@ -91,8 +91,8 @@ def test_an_incident_is_counted_from_its_alarm_to_its_end(region, stack):
         later.measured(stack, instance, GOOD)
         beat(stack, follow_up, 6)
     counted = follow_up.metrics()
-    assert [name for name, _, _ in counted].count("Beats") == 3
-    assert ("Ends", "resolved", 1.0) in counted
+    assert [name for name, _, _ in counted].count("Heartbeats") == 3
+    assert ("IncidentsEnded", "resolved", 1.0) in counted
     (recovery,) = [value for name, _, value in counted if name == "TimeToRecover"]
     assert 12 * 60 <= recovery < 20 * 60
     lags = [value for name, _, value in counted if name == "FollowUpLag"]

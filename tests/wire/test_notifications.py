@@ -56,7 +56,7 @@ def test_a_person_receives_the_text(stack, acted):
     assert fields["MessageStructure"] == ["json"]
     message = json.loads(fields["Message"][0])
     text, report = message["default"], acted.report
-    for part in ("Seen\n", "Done\n", "Why\n", "Next\n", "For you\n", "Pages\n"):
+    for part in ("Seen\n", "Done\n", "Why\n", "Next\n", "For you\n", "Links\n"):
         assert part in text
     assert report["incident_id"] in text and report["command_id"] in text
     instance = report["instance_id"]
@@ -129,8 +129,8 @@ def test_a_chat_topic_that_does_not_answer_is_said(region, stack):
     function = stack.start("high-cpu", REMEDY_CHAT_TOPIC_ARN=missing)
     answer = function.invoke(alarms.alarm("high-cpu.state-change", fleet.standalone(region)))
     assert answer.report["outcome"] == "acted" and answer.report["told"] is True
-    assert answer.report["untold"]["call"] == "sns:Publish"
-    assert ("Untold", "high-cpu", 1.0) in function.metrics()
+    assert answer.report["delivery_error"]["call"] == "sns:Publish"
+    assert ("NotificationsFailed", "high-cpu", 1.0) in function.metrics()
     stack.notification()
     assert "the chat was not told" in function.tail()
 
@@ -146,7 +146,7 @@ def test_a_storm_is_told_once_for_its_group_and_cause(region, stack):
     ]
     reports = [function.receive(s).report for function, s in zip(functions, sent)]
     assert [report["told"] for report in reports].count(True) == 1
-    assert all(report["untold"] is None for report in reports)
+    assert all(report["delivery_error"] is None for report in reports)
     text = json.loads(stack.notification()["Message"])
     assert text["repeats"]["counted_only"] is False
     (row,) = [row for row in stack.incidents() if row["pk"] == f"repeats#group#{group.name}"]

@@ -138,7 +138,7 @@ def test_a_refused_action_is_the_follow_ups_and_not_the_next_alarms(region, stac
         function.invoke(alarms.alarm("high-cpu.state-change", instance))
     incident = stack.incident(instance)
     assert incident["stage"] == "rebooting"
-    assert incident["attempts"][-1]["refused"]["no"] == "not-for-us"
+    assert incident["attempts"][-1]["refused"]["kind"] == "not-permitted"
     assert "UnauthorizedOperation" in incident["attempts"][-1]["refused"]["why"]
     answer = function.invoke(alarms.alarm("high-cpu.state-change", instance))
     assert answer.actions == [] and "incident-open" in answer.because()

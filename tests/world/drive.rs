@@ -79,13 +79,13 @@ fn deployed() -> Policy {
 }
 
 impl FollowUp {
-    /// One beat, now; with a hint, for that instance alone.
+    /// One beat, now; with a trigger, for that instance alone.
     pub async fn invoke(
         &self,
         region: &Region,
-        hint: Option<&InstanceId>,
+        trigger: Option<&InstanceId>,
     ) -> Result<Beat, CallFailed> {
-        follow_up::beat(hint, region.now() + self.ahead, &self.policy, region).await
+        follow_up::beat(trigger, region.now() + self.ahead, &self.policy, region).await
     }
 
     /// One beat, now, of the heartbeat, and waits for its answer.

@@ -192,7 +192,7 @@ impl State {
             }
             Due::InService(name, id) => {
                 self.turn(&name, &id, Lifecycle::Pending, Lifecycle::InService);
-                self.hints.push(id.clone());
+                self.triggers.push(id.clone());
                 self.check_health(&id);
                 self.group_looks(&name);
             }
@@ -203,7 +203,7 @@ impl State {
                 if let Some(group) = self.groups.get_mut(&name) {
                     group.members.remove(&id);
                 }
-                self.hints.push(id);
+                self.triggers.push(id);
             }
         }
     }
@@ -251,7 +251,7 @@ impl State {
             self.bucket.push(destination.to_string());
         }
         command.ending = Some(ending);
-        self.hints.push(id.clone());
+        self.triggers.push(id.clone());
         if cured {
             self.cure(&id, Rung::Cleanup);
         }

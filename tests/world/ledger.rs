@@ -111,7 +111,7 @@ impl Book {
                 Recorded::Already(Box::new(other.clone()))
             }
             _ => match &incident.lease {
-                Some(lease) if !self.take_place(lease, now) => Recorded::SlotTaken,
+                Some(lease) if !self.take_slot(lease, now) => Recorded::SlotTaken,
                 _ => {
                     self.put(incident.clone());
                     Recorded::New
@@ -120,27 +120,27 @@ impl Book {
         }
     }
 
-    /// Takes a place if nobody else holds it at `now`.
-    fn take_place(&mut self, lease: &Lease, now: Timestamp) -> bool {
-        let place = (lease.pool.clone(), lease.place);
+    /// Takes a slot if nobody else holds it at `now`.
+    fn take_slot(&mut self, lease: &Lease, now: Timestamp) -> bool {
+        let slot = (lease.pool.clone(), lease.slot);
         let free = self
             .leases
-            .get(&place)
+            .get(&slot)
             .is_none_or(|held| held.until <= now || held.incident == lease.incident);
         if free {
-            self.leases.insert(place, lease.clone());
+            self.leases.insert(slot, lease.clone());
         }
         free
     }
 
-    /// Writes `incident` like [`record`](Self::record), and takes the place of
+    /// Writes `incident` like [`record`](Self::record), and takes the slot of
     /// its lease: both or neither.
     pub(crate) fn record_with_lease(&mut self, incident: &Incident, now: Timestamp) -> Leased {
         if !self.is_next(incident) {
             return Leased::Outrun;
         }
         match &incident.lease {
-            Some(lease) if !self.take_place(lease, now) => Leased::SlotTaken,
+            Some(lease) if !self.take_slot(lease, now) => Leased::SlotTaken,
             _ => {
                 self.record(incident);
                 Leased::Won
@@ -148,11 +148,11 @@ impl Book {
         }
     }
 
-    /// Gives a place back, if its holder still holds it.
+    /// Gives a slot back, if its holder still holds it.
     pub(crate) fn release(&mut self, lease: &Lease) {
-        let place = (lease.pool.clone(), lease.place);
-        if self.leases.get(&place).is_some_and(|held| held.incident == lease.incident) {
-            self.leases.remove(&place);
+        let slot = (lease.pool.clone(), lease.slot);
+        if self.leases.get(&slot).is_some_and(|held| held.incident == lease.incident) {
+            self.leases.remove(&slot);
         }
     }
 

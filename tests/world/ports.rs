@@ -7,7 +7,7 @@ use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::diagnostics::Destination;
 use remedy::model::ids::{CommandId, GroupName, InstanceId};
 use remedy::model::incident::{Incident, Standby};
-use remedy::model::links::Place;
+use remedy::model::links::Deployment;
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
@@ -400,8 +400,8 @@ impl Touch for Region {
 }
 
 impl Tell for Region {
-    fn place(&self) -> &Place {
-        &self.place
+    fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     async fn tell(&self, notification: &Notification) -> Told {

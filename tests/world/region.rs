@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::Incident;
-use remedy::model::links::Place;
+use remedy::model::links::Deployment;
 use remedy::observe::host_report::Mode;
 use remedy::ports::tell::Notification;
 
@@ -29,7 +29,7 @@ pub(crate) const GROUP_LOOKS_AFTER: SignedDuration = SignedDuration::from_secs(3
 /// A small honest AWS region. See the [crate].
 #[derive(Debug)]
 pub struct Region {
-    pub(crate) place: Place,
+    pub(crate) deployment: Deployment,
     pub(crate) state: RefCell<State>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct State {
     pub(crate) effects: Vec<Effect>,
     /// Which of the invocations that run at once is at work.
     pub(crate) at_work: usize,
-    pub(crate) hints: Vec<InstanceId>,
+    pub(crate) triggers: Vec<InstanceId>,
     pub(crate) faults: BTreeMap<Verb, Fault>,
     pub(crate) hiccups: BTreeMap<Verb, Fault>,
     pub(crate) replica: Option<Replica>,
@@ -83,7 +83,7 @@ impl Region {
             called: 0,
             effects: Vec::new(),
             at_work: 0,
-            hints: Vec::new(),
+            triggers: Vec::new(),
             faults: BTreeMap::new(),
             hiccups: BTreeMap::new(),
             replica: None,
@@ -99,7 +99,7 @@ impl Region {
             invoked: 0,
         };
         state.arrange(TICK, Due::Measured);
-        Self { place: place(), state: RefCell::new(state) }
+        Self { deployment: deployment(), state: RefCell::new(state) }
     }
 
     /// The time.
@@ -255,8 +255,8 @@ impl Region {
 
     /// The instances about which AWS had something to say since this was asked
     /// last: a command ended, a member was launched or is gone.
-    pub fn take_hints(&self) -> Vec<InstanceId> {
-        std::mem::take(&mut self.state.borrow_mut().hints)
+    pub fn take_triggers(&self) -> Vec<InstanceId> {
+        std::mem::take(&mut self.state.borrow_mut().triggers)
     }
 
     /// Stops an instance, as its owner may at any time.
@@ -341,8 +341,8 @@ impl Region {
 /// Where the deployment in the region runs: the place of the payloads in
 /// `events/`.
 #[expect(clippy::expect_used, reason = "a constant, which every test reads")]
-fn place() -> Place {
-    Place::of_topic("arn:aws:sns:eu-central-1:111122223333:remedy").expect("a constant topic")
+fn deployment() -> Deployment {
+    Deployment::of_topic("arn:aws:sns:eu-central-1:111122223333:remedy").expect("a constant topic")
 }
 
 /// The group whose member `id` is.

@@ -113,7 +113,7 @@ fn query_error(code: &str, message: &str) -> Reply {
     Reply { status: 400, ..Reply::xml(body) }
 }
 
-/// What nobody here plays. Said loudly, so that a road that changed is noticed.
+/// What this stub does not play. It is an error, so that a new call is noticed.
 pub(crate) fn unknown(request: &Request) -> Reply {
     let message = format!("the stub does not play {}:{}", request.service, request.operation);
     match request.service.as_str() {

@@ -14,7 +14,7 @@ use aws_sdk_ec2::config::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use remedy::model::alarm::Symptom;
-use remedy::model::links::Place;
+use remedy::model::links::Deployment;
 
 use crate::bucket::Bucket;
 use crate::connections;
@@ -24,14 +24,14 @@ use crate::settings::Settings;
 const ATTEMPT: Duration = Duration::from_secs(3);
 
 /// All tries of one call, so that the five calls in sequence of the slowest
-/// road end within the function's 60 seconds.
+/// pipeline end within the function's 60 seconds.
 const OPERATION: Duration = Duration::from_secs(10);
 
 /// Tries of one call: a throttle or a lost connection is often over by the
 /// second, and what is not over by the third is told instead.
 pub(crate) const TRIES_MAX: u32 = 3;
 
-/// The hands: the clients, and what the deployment told them to use.
+/// Implements the ports: the clients, and what the deployment told them to use.
 #[derive(Clone, Debug)]
 pub struct Aws {
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
@@ -44,7 +44,7 @@ pub struct Aws {
     pub(crate) table: String,
     pub(crate) topic_arn: String,
     pub(crate) chat_topic_arn: Option<String>,
-    pub(crate) place: Place,
+    pub(crate) deployment: Deployment,
     pub(crate) documents: BTreeMap<Symptom, String>,
 }
 
@@ -65,7 +65,7 @@ impl Aws {
             table: settings.table.clone(),
             topic_arn: settings.topic_arn.clone(),
             chat_topic_arn: settings.chat_topic_arn.clone(),
-            place: settings.place.clone(),
+            deployment: settings.deployment.clone(),
             documents: settings.documents.clone(),
         }
     }

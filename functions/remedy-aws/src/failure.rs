@@ -1,4 +1,4 @@
-//! Turns the SDK's errors into the road's words.
+//! Turns the SDK's errors into the ports' words.
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};

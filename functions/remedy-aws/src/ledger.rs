@@ -57,6 +57,10 @@ const OVER_THE_VERSION_BEFORE: &str = "incident_id = :incident_id AND version = 
 /// that people and later decisions can look back.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
+/// Time to live: when `DynamoDB` may delete a row. The name is one of its reserved
+/// words, so expressions reach it as `#ttl`.
+pub(crate) const TTL: &str = "ttl";
+
 /// No incident holds the instance, and none answered the same action.
 const NOTHING_HOLDS: &str = "attribute_not_exists(pk) OR \
     (action_id <> :action_id AND NOT contains(answered, :action_id) \
@@ -75,8 +79,8 @@ pub(crate) type Row = HashMap<String, AttributeValue>;
 enum Cancelled {
     /// The incident's row, as it is.
     Incident(Option<Row>),
-    /// The place is held.
-    Place,
+    /// The slot is held.
+    Slot,
 }
 
 impl Ledger for Aws {
@@ -95,7 +99,7 @@ impl Ledger for Aws {
             return match self.put_with_lease(put, lease, now).await? {
                 Ok(()) => Ok(Recorded::New),
                 Err(Cancelled::Incident(row)) => met(TRANSACT, incident, row.as_ref()),
-                Err(Cancelled::Place) => Ok(Recorded::SlotTaken),
+                Err(Cancelled::Slot) => Ok(Recorded::SlotTaken),
             };
         }
         let put = self
@@ -132,7 +136,7 @@ impl Ledger for Aws {
         Ok(match self.put_with_lease(put, lease, now).await? {
             Ok(()) => Leased::Won,
             Err(Cancelled::Incident(_)) => Leased::Outrun,
-            Err(Cancelled::Place) => Leased::SlotTaken,
+            Err(Cancelled::Slot) => Leased::SlotTaken,
         })
     }
 
@@ -230,12 +234,13 @@ impl Ledger for Aws {
             .table_name(&self.table)
             .key("pk", text(&pool::partition(&Pool::Group(group.clone()))))
             .key("sk", text(&pool::replaced_row(symptom)))
-            .update_expression("ADD replaced :at SET forgotten_at = :forgotten_at")
+            .update_expression("ADD replaced :at SET #ttl = :ttl")
+            .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(
                 ":at",
                 AttributeValue::Ss(vec![format!("{} {instance}", at.as_second())]),
             )
-            .expression_attribute_values(":forgotten_at", number((at + KEPT).as_second()))
+            .expression_attribute_values(":ttl", number((at + KEPT).as_second()))
             .send()
             .await
             .map_err(|error| call_failed(CALL, &error))?;
@@ -317,7 +322,7 @@ impl Aws {
         Ok(rows.unwrap_or_default())
     }
 
-    /// Writes an incident and takes the place of its lease, both or neither.
+    /// Writes an incident and takes the slot of its lease, both or neither.
     async fn put_with_lease(
         &self,
         put: PutBuilder,
@@ -344,9 +349,9 @@ impl Aws {
                 Ok(Err(Cancelled::Incident(incident.item().cloned())))
             }
             // Another transaction on the pool's row at the same moment counts
-            // as the place being taken: the next beat asks again.
-            [_, place] if matches!(place.code(), Some(CHECK_FAILED | CONFLICT)) => {
-                Ok(Err(Cancelled::Place))
+            // as the slot being taken: the next beat asks again.
+            [_, slot] if matches!(slot.code(), Some(CHECK_FAILED | CONFLICT)) => {
+                Ok(Err(Cancelled::Slot))
             }
             _ => Err(call_failed(TRANSACT, &error)),
         }
@@ -386,7 +391,7 @@ fn row(incident: &Incident, sort: &str) -> Result<Row, CallFailed> {
             ("is_open", AttributeValue::Bool(incident.stage.is_open())),
             ("expires_at", number(incident.expires_at.as_second())),
             ("version", number(i64::try_from(incident.version).unwrap_or(i64::MAX))),
-            ("forgotten_at", number(forgotten.as_second())),
+            (TTL, number(forgotten.as_second())),
             ("incident", text(&json)),
         ]
         .map(|(name, value)| (name.to_owned(), value)),

@@ -1,5 +1,5 @@
-//! Remedy's hands: the only crate that names an AWS client. It implements the
-//! ports of the thinking crate, one file each, and runs the road as a Lambda
+//! Remedy's adapters: the only crate that names an AWS client. It implements the
+//! ports of the thinking crate, one file each, and runs the pipeline as a Lambda
 //! function.
 
 mod again;

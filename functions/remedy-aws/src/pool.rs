@@ -3,11 +3,11 @@
 //!
 //! | sk | attributes |
 //! |---|---|
-//! | `leases` | `holder_<n>` and `until_<n>` for each place that is held |
+//! | `leases` | `holder_<n>` and `until_<n>` for each slot that is held |
 //! | `sick#<symptom>#<window>` | one for each sick member, by its id, and `n`, their count |
 //! | `replaced#<symptom>` | `replaced`, a set of seconds, each with the member's id |
 //!
-//! Every row is bounded: places by the budget, sick members by their count in
+//! Every row is bounded: slots by the budget, sick members by their count in
 //! one window of 10 minutes.
 
 use aws_sdk_dynamodb::error::SdkError;
@@ -25,11 +25,11 @@ use remedy::model::unknown::CallFailed;
 use crate::again::again_while;
 use crate::clients::Aws;
 use crate::failure::call_failed;
-use crate::ledger::{Row, number, text};
+use crate::ledger::{Row, TTL, number, text};
 
 const UPDATE: &str = "dynamodb:UpdateItem";
 
-/// The row that says who holds which place.
+/// The row that says who holds which slot.
 const LEASES: &str = "leases";
 
 /// Sick members are noted by windows of this length. It is what counts as
@@ -88,7 +88,7 @@ impl Aws {
             book.sick.extend(sick(row));
             book.replaced.extend(replaced(row));
         }
-        book.leases.sort_by_key(|lease| lease.place);
+        book.leases.sort_by_key(|lease| lease.slot);
         book.sick.sort_by_key(|sighting| sighting.at);
         book.replaced.sort();
         Ok(book)
@@ -104,7 +104,7 @@ impl Aws {
     ) -> Result<Vec<Sighting>, CallFailed> {
         let write = self
             .noting(pool, symptom, sighting)?
-            .update_expression("SET #instance = :sighting, forgotten_at = :forgotten_at ADD n :one")
+            .update_expression("SET #instance = :sighting, #ttl = :ttl ADD n :one")
             .condition_expression(
                 "attribute_not_exists(#instance) AND (attribute_not_exists(n) OR n < :max)",
             )
@@ -120,7 +120,7 @@ impl Aws {
         }
         let renew = self
             .noting(pool, symptom, sighting)?
-            .update_expression("SET #instance = :sighting, forgotten_at = :forgotten_at")
+            .update_expression("SET #instance = :sighting, #ttl = :ttl")
             .condition_expression("attribute_exists(#instance)");
         Ok(sick(&self.note(renew).await?))
     }
@@ -140,8 +140,9 @@ impl Aws {
             .key("pk", text(&partition(pool)))
             .key("sk", text(&sick_row(symptom, window(sighting.at))))
             .expression_attribute_names("#instance", sighting.instance.as_str())
+            .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":sighting", text(&json))
-            .expression_attribute_values(":forgotten_at", number((sighting.at + KEPT).as_second())))
+            .expression_attribute_values(":ttl", number((sighting.at + KEPT).as_second())))
     }
 
     /// A conditional write, which answers with the row as it then is.
@@ -163,7 +164,7 @@ impl Aws {
         }
     }
 
-    /// The part of a transaction that takes the place of `lease`, if nobody else
+    /// The part of a transaction that takes the slot of `lease`, if nobody else
     /// holds it at `now`.
     pub(crate) fn taking(&self, lease: &Lease, now: Timestamp) -> Result<Update, CallFailed> {
         Update::builder()
@@ -172,12 +173,12 @@ impl Aws {
             .key("sk", text(LEASES))
             .update_expression("SET #holder = :incident, #until = :until")
             // The expiry is in the condition, so that no holder that died
-            // without giving it back keeps a place for ever.
+            // without giving it back keeps a slot for ever.
             .condition_expression(
                 "attribute_not_exists(#holder) OR #until <= :now OR #holder = :incident",
             )
-            .expression_attribute_names("#holder", format!("holder_{}", lease.place))
-            .expression_attribute_names("#until", format!("until_{}", lease.place))
+            .expression_attribute_names("#holder", format!("holder_{}", lease.slot))
+            .expression_attribute_names("#until", format!("until_{}", lease.slot))
             .expression_attribute_values(":incident", text(lease.incident.as_str()))
             .expression_attribute_values(":until", number(lease.until.as_second()))
             .expression_attribute_values(":now", number(now.as_second()))
@@ -185,7 +186,7 @@ impl Aws {
             .map_err(|error| CallFailed { call: UPDATE, why: error.to_string() })
     }
 
-    /// Gives the place of `lease` back, if its incident still holds it.
+    /// Gives the slot of `lease` back, if its incident still holds it.
     pub(crate) async fn give_back(&self, lease: &Lease) -> Result<(), CallFailed> {
         let write = self
             .dynamodb
@@ -195,10 +196,10 @@ impl Aws {
             .key("sk", text(LEASES))
             .update_expression("REMOVE #holder, #until")
             .condition_expression("#holder = :incident")
-            .expression_attribute_names("#holder", format!("holder_{}", lease.place))
-            .expression_attribute_names("#until", format!("until_{}", lease.place))
+            .expression_attribute_names("#holder", format!("holder_{}", lease.slot))
+            .expression_attribute_names("#until", format!("until_{}", lease.slot))
             .expression_attribute_values(":incident", text(lease.incident.as_str()));
-        // Another member takes a place at the same moment.
+        // Another member takes a slot at the same moment.
         let conflicts = |error: &SdkError<UpdateItemError>| {
             matches!(
                 error.as_service_error(),
@@ -217,11 +218,11 @@ impl Aws {
 
 fn leases(pool: &Pool, row: &Row) -> Vec<Lease> {
     let lease = |(name, holder): (&String, &AttributeValue)| {
-        let place = name.strip_prefix("holder_")?.parse().ok()?;
-        let until = row.get(&format!("until_{place}"))?.as_n().ok()?;
+        let slot = name.strip_prefix("holder_")?.parse().ok()?;
+        let until = row.get(&format!("until_{slot}"))?.as_n().ok()?;
         Some(Lease {
             pool: pool.clone(),
-            place,
+            slot,
             incident: IncidentId::new(holder.as_s().ok()?.as_str()).ok()?,
             until: Timestamp::from_second(until.parse().ok()?).ok()?,
         })

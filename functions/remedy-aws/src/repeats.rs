@@ -9,6 +9,7 @@ use remedy::model::unknown::CallFailed;
 
 use crate::clients::Aws;
 use crate::failure::{call_failed, incomplete};
+use crate::ledger::TTL;
 
 const UPDATE: &str = "dynamodb:UpdateItem";
 
@@ -25,7 +26,7 @@ impl Aws {
         let time = time(occurrence.window);
         let (counts, first) = (format!("n{time}"), format!("by{time}"));
         let text = |value: String| AttributeValue::S(value);
-        let forgotten_at = (occurrence.window + KEPT).as_second().to_string();
+        let ttl = (occurrence.window + KEPT).as_second().to_string();
         let answer = self
             .dynamodb
             .update_item()
@@ -35,14 +36,13 @@ impl Aws {
                 "sk",
                 text(format!("{}#{}", occurrence.cause, occurrence.window.strftime("%Y-%m-%d"))),
             )
-            .update_expression(
-                "SET #by = if_not_exists(#by, :by), forgotten_at = :forgotten_at ADD #n :one",
-            )
+            .update_expression("SET #by = if_not_exists(#by, :by), #ttl = :ttl ADD #n :one")
             .expression_attribute_names("#n", &counts)
             .expression_attribute_names("#by", &first)
+            .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":by", text(occurrence.by.clone()))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .expression_attribute_values(":forgotten_at", AttributeValue::N(forgotten_at))
+            .expression_attribute_values(":ttl", AttributeValue::N(ttl))
             .return_values(ReturnValue::AllNew)
             .send()
             .await

@@ -1,4 +1,4 @@
-//! The Lambda room: invocations come in, answers go out.
+//! Runs as a Lambda function: invocations come in, answers go out.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -15,7 +15,7 @@ use remedy::model::unknown::CallFailed;
 use remedy::ports::ledger::Ledger as _;
 use remedy::report::outcome::Report;
 use remedy::respond::{RespondError, respond};
-use remedy::trigger::{self, Errand};
+use remedy::trigger::{self, Trigger};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -34,7 +34,7 @@ pub fn serve(symptom: Symptom) -> ExitCode {
         let request_id = event.context.request_id;
         let invocation = Invocation { symptom, request_id, at: Timestamp::now() };
         let answer = match event.payload.get() {
-            // Boxed, because the road's future is large and moves through every
+            // Boxed, because the pipeline's future is large and moves through every
             // layer of the runtime.
             Ok(event) => Box::pin(respond(event, &invocation, &settings.policy, aws)).await,
             Err(unreadable) => Err(unreadable.into()),
@@ -80,11 +80,11 @@ async fn follow_up(
     aws: &Aws,
 ) -> Result<FollowedUp, InvocationError> {
     let instance = match trigger::read(event.payload.get()?, now)? {
-        Errand::Beat => None,
-        Errand::LookAt(instance) => Some(instance),
-        Errand::Pause(pause) => return Ok(paused(aws.pause(&pause).await?)),
-        Errand::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
-        Errand::Pauses => return Ok(paused(aws.pauses().await?)),
+        Trigger::Beat => None,
+        Trigger::LookAt(instance) => Some(instance),
+        Trigger::Pause(pause) => return Ok(paused(aws.pause(&pause).await?)),
+        Trigger::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
+        Trigger::Pauses => return Ok(paused(aws.pauses().await?)),
     };
     let beat = beat(instance.as_ref(), now, &settings.policy, aws).await?;
     write(&metrics::of_beat(&beat, now), FOLLOW_UP, settings);
@@ -102,9 +102,9 @@ async fn follow_up(
 #[derive(Serialize)]
 #[serde(untagged)]
 enum FollowedUp {
-    /// To a heartbeat, or to a hint.
+    /// To a heartbeat, or to a trigger that names an instance.
     Beat(Beat),
-    /// To a person's errand: what is paused now.
+    /// To a person who pauses, lifts or asks: what is paused now.
     Pauses { pauses: Vec<Pause> },
 }
 
@@ -133,7 +133,7 @@ fn run<T: Serialize>(
 type Event = LambdaEvent<EventText>;
 
 /// An event's text as it came, or why it is no JSON. Taking it never fails:
-/// what cannot be read is for the alarm room to say, with the field's name.
+/// what cannot be read is for the reader of alarms to say, with the field's name.
 struct EventText(Result<Box<RawValue>, String>);
 
 impl<'de> Deserialize<'de> for EventText {

@@ -1,4 +1,4 @@
-//! The process environment, read once at the start. The only room that knows
+//! The process environment, read once at the start. The only module that knows
 //! the names of the variables.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use lambda_runtime::tracing::level_filters::LevelFilter;
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::{BucketName, UnitName};
-use remedy::model::links::Place;
+use remedy::model::links::Deployment;
 use remedy::model::policy::{Mode, Policy};
 
 /// What the deployment says, from the environment.
@@ -48,7 +48,7 @@ pub struct Settings {
     /// The namespace of our own metrics.
     pub namespace: String,
     /// Where the deployment runs: where its notification topic is.
-    pub place: Place,
+    pub deployment: Deployment,
     /// The document of each symptom the function may send.
     pub documents: BTreeMap<Symptom, String>,
     /// Whether root certificates are named, to be believed instead of Amazon's.
@@ -108,11 +108,11 @@ impl Settings {
         let topic_arn = needed("REMEDY_TOPIC_ARN", "the SNS topic for notifications")?;
         let chat_topic_arn = lookup("REMEDY_CHAT_TOPIC_ARN");
         if let Some(arn) = &chat_topic_arn {
-            place("REMEDY_CHAT_TOPIC_ARN", arn)?;
+            deployment("REMEDY_CHAT_TOPIC_ARN", arn)?;
         }
         Ok(Self {
             table: needed("REMEDY_TABLE", "the ledger's DynamoDB table")?,
-            place: place("REMEDY_TOPIC_ARN", &topic_arn)?
+            deployment: deployment("REMEDY_TOPIC_ARN", &topic_arn)?
                 .logging_to(lookup("AWS_LAMBDA_LOG_GROUP_NAME")),
             topic_arn,
             chat_topic_arn,
@@ -207,8 +207,8 @@ fn namespace(value: Option<String>) -> Result<String, SettingsError> {
     Err(SettingsError::Invalid { name: "REMEDY_NAMESPACE", found, expected })
 }
 
-fn place(name: &'static str, topic_arn: &str) -> Result<Place, SettingsError> {
-    Place::of_topic(topic_arn).ok_or_else(|| SettingsError::Invalid {
+fn deployment(name: &'static str, topic_arn: &str) -> Result<Deployment, SettingsError> {
+    Deployment::of_topic(topic_arn).ok_or_else(|| SettingsError::Invalid {
         name,
         found: topic_arn.to_owned(),
         expected: "the ARN of an SNS topic".to_owned(),

@@ -4,7 +4,7 @@ use aws_sdk_sns::operation::publish::builders::PublishFluentBuilder;
 use aws_sdk_sns::types::MessageAttributeValue;
 use futures_util::future;
 use lambda_runtime::tracing;
-use remedy::model::links::Place;
+use remedy::model::links::Deployment;
 use remedy::model::unknown::CallFailed;
 use remedy::ports::tell::Told;
 use remedy::ports::tell::{Notification, Tell};
@@ -15,8 +15,8 @@ use crate::failure::call_failed;
 const CALL: &str = "sns:Publish";
 
 impl Tell for Aws {
-    fn place(&self) -> &Place {
-        &self.place
+    fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     async fn tell(&self, notification: &Notification) -> Told {

@@ -53,7 +53,7 @@ pub struct Beat {
     /// What is due and cannot be read.
     pub unreadable: Vec<CallFailed>,
     /// For how many seconds what was due longest has been due; unknown where a
-    /// hint named the incident.
+    /// trigger named the incident.
     pub lag_seconds: Option<i64>,
 }
 
@@ -66,10 +66,10 @@ pub struct Left {
     pub why: Stuck,
 }
 
-/// Looks at what is due; with a hint, at that instance's incident instead,
+/// Looks at what is due; with a trigger, at that instance's incident instead,
 /// whether it is due or not.
 pub async fn beat<W>(
-    hint: Option<&InstanceId>,
+    trigger: Option<&InstanceId>,
     now: Timestamp,
     policy: &Policy,
     world: &W,
@@ -78,7 +78,7 @@ where
     W: Look + Ledger + Touch + Tell,
 {
     let cx = Context { world, policy, now };
-    let Due { incidents: mut due, unreadable } = match hint {
+    let Due { incidents: mut due, unreadable } = match trigger {
         Some(instance) => {
             let incidents = world.history(instance).await?.latest.into_iter().collect();
             Due { incidents, ..Due::default() }
@@ -86,7 +86,7 @@ where
         None => world.due(now, INCIDENTS_PER_BEAT_MAX).await?,
     };
     let lags = due.iter().map(|incident| now.duration_since(incident.due_at).as_secs());
-    let lag_seconds = hint.is_none().then(|| lags.max().unwrap_or_default());
+    let lag_seconds = trigger.is_none().then(|| lags.max().unwrap_or_default());
     due.retain(|incident| incident.stage.is_open() && !incident.is_closing(now));
     let mut beat = Beat { looked_at: due.len(), lag_seconds, unreadable, ..Beat::default() };
     let mut steps = stream::iter(queues(&due))

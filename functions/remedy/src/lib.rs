@@ -1,4 +1,4 @@
-//! Remedy's thinking, as one road:
+//! Remedy's thinking, as one pipeline:
 //!
 //! ```text
 //! event -> alarm -> facts -> decide -> guard -> claim -> act -> record -> notify
@@ -7,11 +7,10 @@
 //! and back again for as long as the incident is open:
 //!
 //! ```text
-//! beat -> scene -> next -> (decide -> guard ->) claim -> act -> record -> notify
+//! beat -> probe -> next -> (decide -> guard ->) claim -> act -> record -> notify
 //! ```
 //!
-//! Each room is a module and imports only rooms above it (and the words they
-//! share). Nothing here knows an AWS client, an async runtime, a clock or the
+//! Each layer is a folder and imports only the layers before it. Nothing here knows an AWS client, an async runtime, a clock or the
 //! process environment: what the world says comes in through the ports (`Look`,
 //! `Ledger`, `Touch`, `Tell`), time included.
 

@@ -27,7 +27,7 @@ pub enum Metric {
     /// Alarms that nothing was done about, and calls that AWS refused.
     Refusals,
     /// Incidents that ended, and alarms that went to a person at once.
-    Ends,
+    IncidentsEnded,
     /// Seconds from the alarm to the end of a resolved incident.
     TimeToRecover,
     /// Incidents that were opened within an hour of the end of one with the same
@@ -37,7 +37,7 @@ pub enum Metric {
     /// The same, within a day.
     CameBackWithin24h,
     /// Messages that did not reach people, or did not reach the chat.
-    Untold,
+    NotificationsFailed,
     /// Events that could not be read.
     UnreadableEvents,
     /// Invocations that the ledger did not answer.
@@ -45,13 +45,13 @@ pub enum Metric {
     /// Invocations that lost every race for the ledger; Lambda repeats them.
     LedgerContended,
     /// Heartbeats that were lived through.
-    Beats,
+    Heartbeats,
     /// Seconds by which the longest due incident was due at a heartbeat.
     FollowUpLag,
     /// Incidents that are held back, at a heartbeat.
-    Waiting,
+    IncidentsHeld,
     /// Incidents that could not be looked at, and stay due.
-    LeftDue,
+    IncidentsStuck,
 }
 
 impl Metric {
@@ -60,18 +60,18 @@ impl Metric {
         Self::Incidents,
         Self::Actions,
         Self::Refusals,
-        Self::Ends,
+        Self::IncidentsEnded,
         Self::TimeToRecover,
         Self::CameBackWithin1h,
         Self::CameBackWithin24h,
-        Self::Untold,
+        Self::NotificationsFailed,
         Self::UnreadableEvents,
         Self::LedgerUnreachable,
         Self::LedgerContended,
-        Self::Beats,
+        Self::Heartbeats,
         Self::FollowUpLag,
-        Self::Waiting,
-        Self::LeftDue,
+        Self::IncidentsHeld,
+        Self::IncidentsStuck,
     ];
 
     /// Its name in `CloudWatch`.
@@ -80,18 +80,18 @@ impl Metric {
             Self::Incidents => "Incidents",
             Self::Actions => "Actions",
             Self::Refusals => "Refusals",
-            Self::Ends => "Ends",
+            Self::IncidentsEnded => "IncidentsEnded",
             Self::TimeToRecover => "TimeToRecover",
             Self::CameBackWithin1h => "CameBackWithin1h",
             Self::CameBackWithin24h => "CameBackWithin24h",
-            Self::Untold => "Untold",
+            Self::NotificationsFailed => "NotificationsFailed",
             Self::UnreadableEvents => "UnreadableEvents",
             Self::LedgerUnreachable => "LedgerUnreachable",
             Self::LedgerContended => "LedgerContended",
-            Self::Beats => "Beats",
+            Self::Heartbeats => "Heartbeats",
             Self::FollowUpLag => "FollowUpLag",
-            Self::Waiting => "Waiting",
-            Self::LeftDue => "LeftDue",
+            Self::IncidentsHeld => "IncidentsHeld",
+            Self::IncidentsStuck => "IncidentsStuck",
         }
     }
 
@@ -101,15 +101,15 @@ impl Metric {
             Self::Incidents | Self::TimeToRecover => "symptom",
             Self::Actions | Self::CameBackWithin1h | Self::CameBackWithin24h => "rung",
             Self::Refusals => "reason",
-            Self::Ends => "end",
-            Self::Untold
+            Self::IncidentsEnded => "end",
+            Self::NotificationsFailed
             | Self::UnreadableEvents
             | Self::LedgerUnreachable
             | Self::LedgerContended
-            | Self::Beats
+            | Self::Heartbeats
             | Self::FollowUpLag
-            | Self::Waiting
-            | Self::LeftDue => "function",
+            | Self::IncidentsHeld
+            | Self::IncidentsStuck => "function",
         }
     }
 
@@ -191,20 +191,23 @@ pub fn of_answer(answer: &Result<Answer, RespondError>, at: Timestamp) -> Vec<Li
     }
 }
 
-/// What a beat counts. One that a hint asked for is no heartbeat.
+/// What a beat counts. A look that a trigger asked for is no heartbeat.
 pub fn of_beat(beat: &Beat, at: Timestamp) -> Vec<Line> {
     let mut lines: Vec<Line> = beat.reports.iter().flat_map(of_report).collect();
     if let Some(lag) = beat.lag_seconds {
         let mut line = Line::new(at);
-        line.measure(Metric::Beats, 1.0);
+        line.measure(Metric::Heartbeats, 1.0);
         line.measure(Metric::FollowUpLag, SignedDuration::from_secs(lag).as_secs_f64());
-        line.measure(Metric::Waiting, count(beat.reports.iter().filter(|r| waits(r)).count()));
-        line.measure(Metric::LeftDue, count(beat.left.len() + beat.unreadable.len()));
+        line.measure(
+            Metric::IncidentsHeld,
+            count(beat.reports.iter().filter(|r| waits(r)).count()),
+        );
+        line.measure(Metric::IncidentsStuck, count(beat.left.len() + beat.unreadable.len()));
         let unheard =
             beat.left.iter().filter(|left| matches!(left.why, Stuck::EndNotTold(_))).count();
         if unheard > 0 {
             // An end that nobody could be told of stays due until they hear.
-            line.measure(Metric::Untold, count(unheard));
+            line.measure(Metric::NotificationsFailed, count(unheard));
         }
         lines.push(line);
     }
@@ -243,7 +246,7 @@ fn of_report(report: &Report) -> Vec<Line> {
         line.count(Metric::Actions, rung.name());
     }
     if let Some(end) = end(report) {
-        line.count(Metric::Ends, end);
+        line.count(Metric::IncidentsEnded, end);
     }
     if report.outcome == Outcome::Resolved {
         let took = report.at.duration_since(report.seen.changed_at);
@@ -253,8 +256,8 @@ fn of_report(report: &Report) -> Vec<Line> {
     if let Some(reason) = refusal(report) {
         line.count(Metric::Refusals, reason.code());
     }
-    if report.untold.is_some() {
-        line.measure(Metric::Untold, 1.0);
+    if report.delivery_error.is_some() {
+        line.measure(Metric::NotificationsFailed, 1.0);
     }
     let lines = [Some(line), came_back(report)].into_iter().flatten();
     let counts = lines.filter(|line| !line.values.is_empty());

@@ -275,12 +275,12 @@ where
     report.rung = refusal.rung;
     if told {
         notify::tell_once(&mut report, teller(alarm, invocation), cx.world).await;
-        if report.untold.is_some() && !report.told {
-            let mut untold = incident.waiting_until(incident.due_at);
-            untold.held_back = Some(HeldBack { since: facts.observed_at, told: false });
+        if report.delivery_error.is_some() && !report.told {
+            let mut unheard = incident.waiting_until(incident.due_at);
+            unheard.held_back = Some(HeldBack { since: facts.observed_at, told: false });
             report.because.extend(
                 cx.world
-                    .record(&untold)
+                    .record(&unheard)
                     .await
                     .err()
                     .map(|failed| Reason::NotRecorded(failed.into())),

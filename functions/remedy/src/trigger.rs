@@ -1,6 +1,6 @@
 //! What invokes the follow-up: the heartbeat, an event that says something may
-//! have happened to an instance, or a person's errand. Events are hints only:
-//! what did happen is read from the world.
+//! have happened to an instance, or a person's wish. An event only has the
+//! follow-up look sooner: what did happen is read from the world.
 
 use std::str::FromStr as _;
 
@@ -14,7 +14,7 @@ use crate::model::pause::{self, Pause, Scope};
 
 /// What the follow-up is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Errand {
+pub enum Trigger {
     /// Look at all that is due.
     Beat,
     /// Look at one instance's incident now.
@@ -37,7 +37,7 @@ pub enum Errand {
 /// - what a person types: `{"instance_id": "i-..."}`,
 ///   `{"pause": "group:web", "minutes": 120, "owner": "...", "reason": "..."}`,
 ///   `{"lift": "group:web"}` or `{"pauses": "list"}`
-pub fn read(event: &str, now: Timestamp) -> Result<Errand, Unreadable> {
+pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
     let value: Value = serde_json::from_str(event).map_err(|error| Unreadable {
         field: "event".to_owned(),
         expected: "JSON".to_owned(),
@@ -45,34 +45,34 @@ pub fn read(event: &str, now: Timestamp) -> Result<Errand, Unreadable> {
     })?;
     let root = Field::at("", &value);
     if value.as_object().is_some_and(serde_json::Map::is_empty) {
-        return Ok(Errand::Beat);
+        return Ok(Trigger::Beat);
     }
     if root.get("instance_id").is_some() {
         only(&root, &["instance_id"])?;
-        return instance(&root, "instance_id").map(Errand::LookAt);
+        return instance(&root, "instance_id").map(Trigger::LookAt);
     }
     if root.get("pause").is_some() {
         only(&root, &["pause", "minutes", "owner", "reason"])?;
-        return pause(&root, now).map(Errand::Pause);
+        return pause(&root, now).map(Trigger::Pause);
     }
     if root.get("lift").is_some() {
         only(&root, &["lift"])?;
-        return scope(&root, "lift").map(Errand::Lift);
+        return scope(&root, "lift").map(Trigger::Lift);
     }
     if let Some(pauses) = root.get("pauses") {
         only(&root, &["pauses"])?;
         return match pauses.text()? {
-            "list" => Ok(Errand::Pauses),
+            "list" => Ok(Trigger::Pauses),
             _ => Err(pauses.unlike("list")),
         };
     }
     let known = "an event of aws.events, aws.ssm or aws.autoscaling, {}, or one of instance_id, \
                  pause, lift and pauses";
     match root.text_of("source")? {
-        Some("aws.events" | "aws.scheduler") => Ok(Errand::Beat),
-        Some("aws.ssm") => instance(&root.object("detail")?, "instance-id").map(Errand::LookAt),
+        Some("aws.events" | "aws.scheduler") => Ok(Trigger::Beat),
+        Some("aws.ssm") => instance(&root.object("detail")?, "instance-id").map(Trigger::LookAt),
         Some("aws.autoscaling") => {
-            instance(&root.object("detail")?, "EC2InstanceId").map(Errand::LookAt)
+            instance(&root.object("detail")?, "EC2InstanceId").map(Trigger::LookAt)
         }
         _ => Err(root.unlike(known)),
     }
@@ -131,14 +131,14 @@ mod tests {
 
     fn told(event: &str) -> String {
         match read(event, Timestamp::UNIX_EPOCH) {
-            Ok(Errand::Beat) => "beat".to_owned(),
-            Ok(Errand::LookAt(instance)) => instance.to_string(),
-            Ok(Errand::Pause(pause)) => format!(
+            Ok(Trigger::Beat) => "beat".to_owned(),
+            Ok(Trigger::LookAt(instance)) => instance.to_string(),
+            Ok(Trigger::Pause(pause)) => format!(
                 "{} until {} because {} says {}",
                 pause.scope, pause.until, pause.owner, pause.reason
             ),
-            Ok(Errand::Lift(scope)) => format!("lift {scope}"),
-            Ok(Errand::Pauses) => "pauses".to_owned(),
+            Ok(Trigger::Lift(scope)) => format!("lift {scope}"),
+            Ok(Trigger::Pauses) => "pauses".to_owned(),
             Err(error) => error.field,
         }
     }

@@ -84,7 +84,7 @@ pub(crate) enum Cause {
     Alarm(Change),
     /// An event that was broken on purpose.
     Broken(Damage),
-    /// The heartbeat or a hint.
+    /// The heartbeat or a trigger.
     Beat,
 }
 

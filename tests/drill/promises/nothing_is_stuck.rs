@@ -85,6 +85,6 @@ fn stuck_lease(moment: &Moment<'_>) -> Option<String> {
     let stuck = held.into_iter().find(|lease| !owned(lease))?;
     Some(format!(
         "place {} of {} is held by {}, which has ended",
-        stuck.place, stuck.pool, stuck.incident
+        stuck.slot, stuck.pool, stuck.incident
     ))
 }

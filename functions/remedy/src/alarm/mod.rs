@@ -1,4 +1,4 @@
-//! The first room: an event's JSON comes in, alarms go out.
+//! Reads events: JSON comes in, alarms go out.
 //!
 //! Many shapes arrive (`EventBridge` in two detail-types, `CloudWatch`'s direct
 //! Lambda action, an alarm inside SNS, any of these inside SNS or SQS, a short

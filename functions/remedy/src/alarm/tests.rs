@@ -1,4 +1,4 @@
-//! Tests of the room as a whole, and the line in which its tests tell what an
+//! Tests of the reader as a whole, and the line in which its tests tell what an
 //! event was read as.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! The sixth room: the hands are told what to do, and only with a [`Claim`].
+//! Makes the one call that changes the world, and only with a [`Claim`].
 
 use crate::execute::claim::Claim;
 use crate::model::action::Action;

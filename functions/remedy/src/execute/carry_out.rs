@@ -83,7 +83,7 @@ async fn record_and_tell<W>(
 ) where
     W: Look + Ledger + Tell,
 {
-    let notification = notify::render(report, cx.world.place());
+    let notification = notify::render(report, cx.world.deployment());
     let mut incident = incident.clone();
     incident.note(report.entry());
     let incident = &incident;

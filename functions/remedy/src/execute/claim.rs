@@ -1,4 +1,4 @@
-//! The fifth room: the claim. *Guards look at what was seen; the claim settles
+//! The claim. *Guards look at what was seen; the claim settles
 //! what is.* One conditional write decides which of many deliveries acts, and
 //! the intent stands in the ledger before the call is made.
 
@@ -20,7 +20,7 @@ use crate::ports::ledger::{Leased, Ledger, Recorded};
 use crate::ports::look::Look;
 
 /// The ledger's proof that this attempt is ours: the only key to
-/// [`act`](crate::execute::act::act). Only this room makes one, so acting without a
+/// [`act`](crate::execute::act::act). Only this module makes one, so acting without a
 /// ledger entry does not compile:
 ///
 /// ```compile_fail,E0451

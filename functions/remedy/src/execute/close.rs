@@ -79,7 +79,7 @@ where
     // whyever it ends.
     if report.is_news() || ended.stage != Stage::Withdrawn {
         notify::tell(&mut report, cx.world).await;
-        if let Some(failed) = report.untold.clone().filter(|_| !report.told)
+        if let Some(failed) = report.delivery_error.clone().filter(|_| !report.told)
             && cx.now < incident.expires_at + TOLD_LATE_MAX
         {
             // A later beat tells, and ends it then.

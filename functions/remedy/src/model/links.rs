@@ -9,7 +9,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 
 /// Where this deployment runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Deployment {
     /// The console's domain, which tells AWS's partitions apart.
     domain: &'static str,
     /// The region's code, such as `eu-central-1`.
@@ -19,7 +19,7 @@ pub struct Place {
     log_group: Option<String>,
 }
 
-impl Place {
+impl Deployment {
     /// The place of an SNS topic, by its ARN: `arn:PARTITION:sns:REGION:ACCOUNT:NAME`.
     pub fn of_topic(arn: &str) -> Option<Self> {
         let parts: Vec<&str> = arn.split(':').collect();
@@ -115,8 +115,8 @@ fn encoded(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn place(arn: &str) -> Place {
-        Place::of_topic(arn).unwrap().logging_to(Some("/aws/lambda/high-cpu".to_owned()))
+    fn deployment(arn: &str) -> Deployment {
+        Deployment::of_topic(arn).unwrap().logging_to(Some("/aws/lambda/high-cpu".to_owned()))
     }
 
     #[test]
@@ -136,12 +136,12 @@ mod tests {
                 "https://us-gov-west-1.console.amazonaws-us-gov.com/",
             ),
         ] {
-            assert!(place(arn).instance(&id).starts_with(page), "{arn}");
+            assert!(deployment(arn).instance(&id).starts_with(page), "{arn}");
         }
     }
 
     #[test]
-    fn what_is_no_topic_has_no_place() {
+    fn what_is_no_topic_names_no_deployment() {
         for arn in [
             "",
             "remedy",
@@ -151,42 +151,42 @@ mod tests {
             "arn:aws:sns:eu central:111122223333:t",
             "arn:aws:sns::111122223333:t",
         ] {
-            assert_eq!(Place::of_topic(arn), None, "{arn}");
+            assert_eq!(Deployment::of_topic(arn), None, "{arn}");
         }
     }
 
     #[test]
     fn every_page_names_what_it_is_about() {
-        let place = place("arn:aws:sns:eu-central-1:111122223333:t");
+        let deployment = deployment("arn:aws:sns:eu-central-1:111122223333:t");
         let id = InstanceId::new("i-0a1b2c3d4e5f60718").unwrap();
         let group = GroupName::new("web/äsg 1").unwrap();
         let command = CommandId::new("3f1c0d8e-5a41-4f7e-9f5a-0a1b2c3d4e5f").unwrap();
         let incident = IncidentId::new("high-cpu-20261120t031246z-0a1b2c3d").unwrap();
         let console = "https://eu-central-1.console.aws.amazon.com";
         assert_eq!(
-            place.instance(&id),
+            deployment.instance(&id),
             format!("{console}/ec2/home?region=eu-central-1#InstanceDetails:instanceId={id}")
         );
         assert_eq!(
-            place.group(&group),
+            deployment.group(&group),
             format!(
                 "{console}/ec2/home?region=eu-central-1\
                  #AutoScalingGroupDetails:id=web%2F%C3%A4sg%201;view=activity"
             )
         );
         assert_eq!(
-            place.command(&command, &id),
+            deployment.command(&command, &id),
             format!("{console}/systems-manager/run-command/{command}/{id}?region=eu-central-1")
         );
         assert_eq!(
-            place.object("s3://remedy-evidence/evidence/i-1/a.txt").unwrap(),
+            deployment.object("s3://remedy-evidence/evidence/i-1/a.txt").unwrap(),
             format!(
                 "{console}/s3/object/remedy-evidence?region=eu-central-1\
                  &prefix=evidence%2Fi-1%2Fa.txt"
             )
         );
         assert_eq!(
-            place.log(&incident).unwrap(),
+            deployment.log(&incident).unwrap(),
             format!(
                 "{console}/cloudwatch/home?region=eu-central-1#logsV2:log-groups/log-group/\
                  $252Faws$252Flambda$252Fhigh-cpu/log-events$3FfilterPattern$3D\
@@ -197,14 +197,14 @@ mod tests {
 
     #[test]
     fn an_alarm_is_looked_for_where_it_lives_and_cannot_leave_its_address() {
-        let place = place("arn:aws:sns:eu-central-1:111122223333:t");
-        let page = place.alarm("a b\"><script>\u{202e}#?", Some("eu-west-1"));
+        let deployment = deployment("arn:aws:sns:eu-central-1:111122223333:t");
+        let page = deployment.alarm("a b\"><script>\u{202e}#?", Some("eu-west-1"));
         assert_eq!(
             page,
             "https://eu-west-1.console.aws.amazon.com/cloudwatch/deeplink.js?region=eu-west-1\
              #alarmsV2:alarm/a%20b%22%3E%3Cscript%3E%E2%80%AE%23%3F"
         );
-        let elsewhere = place.alarm("a", Some("evil.example/"));
+        let elsewhere = deployment.alarm("a", Some("evil.example/"));
         assert!(elsewhere.starts_with("https://eu-central-1."), "{elsewhere}");
     }
 }

@@ -61,14 +61,15 @@ impl fmt::Display for Pool {
     }
 }
 
-/// One place in a pool's budget, held by an incident. A place is numbered, and
+/// One slot of a pool's budget, held by an incident. A slot is numbered, and
 /// one conditional write takes it, so that two incidents never hold the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The pool.
     pub pool: Pool,
-    /// The place: 0 is the first.
-    pub place: u32,
+    /// The slot: 0 is the first.
+    #[serde(alias = "place")]
+    pub slot: u32,
     /// Who holds it.
     pub incident: IncidentId,
     /// When it is void, whatever has become of its holder.
@@ -93,7 +94,7 @@ pub struct Sighting {
 /// What the ledger holds about a pool and one symptom.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct PoolBook {
-    /// The leases, void ones too, by their place.
+    /// The leases, void ones too, by their slot.
     pub leases: Vec<Lease>,
     /// Who showed the symptom lately.
     pub sick: Vec<Sighting>,
@@ -107,15 +108,15 @@ impl PoolBook {
         self.leases.iter().filter(move |lease| now < lease.until)
     }
 
-    /// The lowest free place of a budget; `None` if as many as the budget
-    /// allows are held. That a place below the budget is taken at all is
+    /// The lowest free slot of a budget; `None` if as many as the budget
+    /// allows are held. That a slot below the budget is taken at all is
     /// decided by the write that takes it.
     pub fn free_slot(&self, budget: u32, now: Timestamp) -> Option<u32> {
-        let held: Vec<u32> = self.held(now).map(|lease| lease.place).collect();
+        let held: Vec<u32> = self.held(now).map(|lease| lease.slot).collect();
         if u32::try_from(held.len()).unwrap_or(u32::MAX) >= budget {
             return None;
         }
-        (0..budget).find(|place| !held.contains(place))
+        (0..budget).find(|slot| !held.contains(slot))
     }
 }
 
@@ -127,10 +128,10 @@ mod tests {
         Pool::Group(GroupName::new("web").unwrap())
     }
 
-    fn lease(place: u32, until: i64) -> Lease {
+    fn lease(slot: u32, until: i64) -> Lease {
         Lease {
             pool: web(),
-            place,
+            slot,
             incident: IncidentId::new("disk-full-1").unwrap(),
             until: Timestamp::from_second(until).unwrap(),
         }
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_free_when_nobody_holds_it_any_more() {
+    fn a_slot_is_free_when_nobody_holds_it_any_more() {
         let now = Timestamp::from_second(100).unwrap();
         let free = |leases: &[Lease], budget| {
             PoolBook { leases: leases.to_vec(), ..PoolBook::default() }.free_slot(budget, now)
@@ -158,7 +159,7 @@ mod tests {
         assert_eq!(free(&[lease(0, 101)], 2), Some(1));
         assert_eq!(free(&[lease(1, 101)], 2), Some(0));
         assert_eq!(free(&[lease(0, 101), lease(1, 101)], 2), None);
-        // The group has shrunk: a place beyond the budget still counts.
+        // The group has shrunk: a slot beyond the budget still counts.
         assert_eq!(free(&[lease(1, 101)], 1), None);
     }
 

@@ -44,7 +44,7 @@ pub struct Repeats {
     /// Whether this one is only counted.
     pub counted_only: bool,
     /// How many were only counted since people were told last.
-    pub untold_before: u64,
+    pub counted_before: u64,
     /// Until when those that follow are only counted.
     pub until: Timestamp,
 }
@@ -82,7 +82,7 @@ impl Occurrence {
     pub fn repeats(&self, count: Occurrences) -> Repeats {
         Repeats {
             counted_only: !count.is_first,
-            untold_before: count.before.saturating_sub(1),
+            counted_before: count.before.saturating_sub(1),
             until: self.window + WINDOW,
         }
     }

@@ -1,6 +1,6 @@
-//! The second room: everything that is read about an instance before anything
-//! is decided, and the time it was read. What could not be read is
-//! [`Fact::Unknown`] and says why; no later room takes a gap for a "no".
+//! Everything that is read about an instance before anything is decided, and the
+//! time it was read. What could not be read is [`Fact::Unknown`] and says why;
+//! no later stage of the pipeline takes it for a "no".
 
 use futures_util::future;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! The fourth room: what must be refused, whatever was decided. Each guard is
+//! What must be refused, whatever was decided. Each guard is
 //! a pure function from what is known to a reason, or none. A fact that a
 //! guard needs and cannot have is a refusal: guards fail closed.
 
@@ -461,7 +461,7 @@ fn free_slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
     let budget = pool.budget(desired, case.policy);
     let now = case.facts.observed_at;
     let own = book.held(now).find(|lease| Some(&lease.incident) == case.incident);
-    match own.map(|lease| lease.place).or_else(|| book.free_slot(budget, now)) {
+    match own.map(|lease| lease.slot).or_else(|| book.free_slot(budget, now)) {
         Some(number) => Ok(Some(Slot { pool, number })),
         None => Err(Reason::BudgetSpent { pool, budget }),
     }

@@ -1,6 +1,6 @@
 //! Telling people.
 
-use crate::model::links::Place;
+use crate::model::links::Deployment;
 use crate::model::unknown::CallFailed;
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ impl Notification {
 /// Tells people.
 pub trait Tell {
     /// Where this deployment runs.
-    fn place(&self) -> &Place;
+    fn deployment(&self) -> &Deployment;
 
     /// `sns:Publish` to the notification topic and, if there is one, to the
     /// chat topic, at once.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::quote::{cut, plain, quote};
 use super::wording::{Wording, headline};
 use crate::model::incident::Rung;
-use crate::model::links::Place;
+use crate::model::links::Deployment;
 use crate::model::reason::Severity;
 use crate::report::outcome::Report;
 
@@ -55,7 +55,7 @@ struct Metadata {
 }
 
 /// A custom notification, as JSON.
-pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> String {
+pub(super) fn render(report: &Report, wording: &Wording, deployment: &Deployment) -> String {
     let headline = headline(report);
     let sign = match report.severity() {
         Severity::Info => ":information_source:",
@@ -65,8 +65,8 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
     let words = [report.symptom.name(), report.outcome.name(), report.severity().name()];
     let words = words.into_iter().chain(report.rung.map(Rung::name));
     let mut context = BTreeMap::from([
-        ("account", place.account.clone()),
-        ("region", place.region.clone()),
+        ("account", deployment.account.clone()),
+        ("region", deployment.region.clone()),
         ("instance", report.instance_id.to_string()),
     ]);
     if let Some(group) = &report.group {
@@ -79,7 +79,7 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
             text_type: "client-markdown",
             title: cut(&format!("{sign} {headline}"), TITLE_UNITS_MAX),
             description: cut(&description(wording), DESCRIPTION_UNITS_MAX),
-            next_steps: wording.for_you.iter().map(|step| cut(step, STEP_UNITS_MAX)).collect(),
+            next_steps: wording.next_steps.iter().map(|step| cut(step, STEP_UNITS_MAX)).collect(),
             keywords: words.map(|word| cut(word, KEYWORD_UNITS_MAX)).collect(),
         },
         metadata: Metadata {
@@ -92,17 +92,17 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
     serde_json::to_string(&custom).unwrap_or_default()
 }
 
-/// The pages come first among what may not be cut off: a description that is
-/// too long loses reasons.
+/// The reasons stand last, because a description that is too long is cut at its
+/// end, and the log has the reasons too. The links must not be lost.
 fn description(wording: &Wording) -> String {
-    let mut text = format!("Seen: {}\nDone: {}\n", plain(&wording.seen), plain(&wording.done));
+    let mut text = format!("Seen: {}\nDone: {}\n", plain(&wording.seen), plain(&wording.actions));
     // Writing to a String cannot fail.
     let _ = writeln!(text, "Next: {}", wording.next);
-    for (what, page) in &wording.pages {
+    for (what, page) in &wording.links {
         let _ = writeln!(text, "{what}: {page}");
     }
     text.push_str("Why:");
-    for why in &wording.why {
+    for why in &wording.reasons {
         let _ = write!(text, "\n- {}", plain(why));
     }
     text

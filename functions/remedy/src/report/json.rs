@@ -10,7 +10,7 @@ use super::wording::{REASONS_MAX, Wording};
 use crate::model::diagnostics::{Diagnostics, Location};
 use crate::model::ids::CommandId;
 use crate::model::incident::{Rung, Stage};
-use crate::model::links::Place;
+use crate::model::links::Deployment;
 use crate::model::repeats::Repeats;
 use crate::model::series::Unit;
 use crate::report::outcome::{Report, Times};
@@ -37,14 +37,14 @@ struct Data<'a> {
     repeats: Option<Repeats>,
     seen: Measured,
     because: Vec<&'static str>,
-    why: &'a [String],
-    done: &'a str,
+    reasons: &'a [String],
+    actions: &'a str,
     next: &'a str,
-    for_you: &'a [String],
+    next_steps: &'a [String],
     command_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<Diagnostics>,
-    pages: BTreeMap<&'static str, &'a str>,
+    links: BTreeMap<&'static str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -59,15 +59,15 @@ struct Measured {
 }
 
 /// Compact JSON on one line.
-pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> String {
+pub(super) fn render(report: &Report, wording: &Wording, deployment: &Deployment) -> String {
     let seen = &report.seen;
     let data = Data {
         version: VERSION,
         incident_id: report.incident_id.as_str(),
         instance_id: report.instance_id.as_str(),
         group: report.group.as_ref().map(|group| quote(group.as_str())),
-        account: &place.account,
-        region: &place.region,
+        account: &deployment.account,
+        region: &deployment.region,
         symptom: report.symptom.name(),
         outcome: report.outcome.name(),
         severity: report.severity().name(),
@@ -87,13 +87,13 @@ pub(super) fn render(report: &Report, wording: &Wording, place: &Place) -> Strin
             changed_at: seen.changed_at,
         },
         because: report.codes().into_iter().take(REASONS_MAX).collect(),
-        why: &wording.why,
-        done: &wording.done,
+        reasons: &wording.reasons,
+        actions: &wording.actions,
         next: &wording.next,
-        for_you: &wording.for_you,
+        next_steps: &wording.next_steps,
         command_id: report.command_id.as_ref().map(CommandId::as_str),
         evidence: report.evidence.as_ref().map(diagnostics),
-        pages: wording.pages.iter().map(|(what, page)| (*what, page.as_str())).collect(),
+        links: wording.links.iter().map(|(what, page)| (*what, page.as_str())).collect(),
     };
     // Nothing in it can fail to be JSON: its keys are texts, and a number that
     // is not finite becomes null.

@@ -7,16 +7,16 @@ use crate::report::outcome::Report;
 
 /// The text of an e-mail.
 pub(super) fn render(report: &Report, wording: &Wording) -> String {
-    let pages: Vec<String> =
-        wording.pages.iter().map(|(what, page)| format!("{what:<9}{page}")).collect();
+    let links: Vec<String> =
+        wording.links.iter().map(|(what, page)| format!("{what:<9}{page}")).collect();
     let mut text = String::new();
     for (title, body) in [
         ("Seen", wording.seen.clone()),
-        ("Done", wording.done.clone()),
-        ("Why", list(&wording.why)),
+        ("Done", wording.actions.clone()),
+        ("Why", list(&wording.reasons)),
         ("Next", wording.next.clone()),
-        ("For you", list(&wording.for_you)),
-        ("Pages", pages.join("\n")),
+        ("For you", list(&wording.next_steps)),
+        ("Links", links.join("\n")),
     ] {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{title}\n  {}\n", body.replace('\n', "\n  "));

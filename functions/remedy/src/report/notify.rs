@@ -1,12 +1,12 @@
-//! The last room: people are told what was seen, what was done and why, what
-//! happens next and what to do. Rendering is pure; every text that came from
+//! Tells people what was seen, what was done and why, what happens next and what
+//! to do. Rendering is pure; every text that came from
 //! outside is made harmless first, because alarm names, tags and reasons can
 //! hold anything.
 
 pub use super::chat::{DESCRIPTION_UNITS_MAX, KEYWORD_UNITS_MAX, STEP_UNITS_MAX, TITLE_UNITS_MAX};
 use super::wording::{self, Wording};
 use super::{chat, json, mail};
-use crate::model::links::Place;
+use crate::model::links::Deployment;
 use crate::ports::ledger::Ledger;
 use crate::ports::tell::{Notification, Tell};
 use crate::report::outcome::Report;
@@ -22,7 +22,7 @@ pub const MESSAGE_BYTES_MAX: usize = 262_144;
 /// Tells people what became of an alarm, and notes in the report whether that
 /// worked.
 pub async fn tell(report: &mut Report, tell: &impl Tell) {
-    let notification = render(report, tell.place());
+    let notification = render(report, tell.deployment());
     report.note_telling(tell.tell(&notification).await);
 }
 
@@ -38,13 +38,13 @@ pub async fn tell_once<W: Ledger + Tell>(report: &mut Report, by: String, world:
 }
 
 /// Renders what people get for `report`.
-pub fn render(report: &Report, place: &Place) -> Notification {
-    let wording = Wording::of(report, place);
+pub fn render(report: &Report, deployment: &Deployment) -> Notification {
+    let wording = Wording::of(report, deployment);
     Notification {
         subject: subject(report),
         text: mail::render(report, &wording),
-        data: json::render(report, &wording, place),
-        chat: chat::render(report, &wording, place),
+        data: json::render(report, &wording, deployment),
+        chat: chat::render(report, &wording, deployment),
         attributes: attributes(report),
     }
 }

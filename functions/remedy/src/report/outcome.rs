@@ -86,7 +86,7 @@ pub struct Report {
     /// nothing worth telling.
     pub told: bool,
     /// Why telling people, or their chat, failed, if it did.
-    pub untold: Option<CallFailed>,
+    pub delivery_error: Option<CallFailed>,
 }
 
 /// What comes when, for an open incident.
@@ -186,7 +186,7 @@ impl Report {
             begun: None,
             repeats: None,
             told: false,
-            untold: None,
+            delivery_error: None,
         }
     }
 
@@ -221,7 +221,7 @@ impl Report {
                 .map(|last| last.rung),
             repeats: None,
             told: false,
-            untold: None,
+            delivery_error: None,
         }
     }
 
@@ -269,7 +269,7 @@ impl Report {
     /// Notes what became of telling people.
     pub fn note_telling(&mut self, told: Told) {
         self.told = told.people.is_ok();
-        self.untold = told.people.err().or(told.chat.err());
+        self.delivery_error = told.people.err().or(told.chat.err());
     }
 
     /// The report as a line of the log.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::quote::quote;
 use crate::model::diagnostics::Location;
 use crate::model::incident::{Rung, Stage};
-use crate::model::links::Place;
+use crate::model::links::Deployment;
 use crate::model::reason::Reason;
 use crate::report::outcome::{Outcome, Report};
 
@@ -16,7 +16,7 @@ use crate::report::outcome::{Outcome, Report};
 pub(super) const REASONS_MAX: usize = 12;
 
 /// A longer address is left out: an address that is cut leads nowhere.
-const PAGE_BYTES_MAX: usize = 1_000;
+const LINK_BYTES_MAX: usize = 1_000;
 
 /// What a notification says. Everything in it is harmless and bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,26 +24,26 @@ pub(super) struct Wording {
     /// What was seen, with numbers and units.
     pub(super) seen: String,
     /// What was done.
-    pub(super) done: String,
+    pub(super) actions: String,
     /// Why, one reason each.
-    pub(super) why: Vec<String>,
+    pub(super) reasons: Vec<String>,
     /// What happens next, and when.
     pub(super) next: String,
     /// What a person should do, one thing each.
-    pub(super) for_you: Vec<String>,
+    pub(super) next_steps: Vec<String>,
     /// Pages that show more: what each shows, and its address.
-    pub(super) pages: Vec<(&'static str, String)>,
+    pub(super) links: Vec<(&'static str, String)>,
 }
 
 impl Wording {
-    pub(super) fn of(report: &Report, place: &Place) -> Self {
+    pub(super) fn of(report: &Report, deployment: &Deployment) -> Self {
         Self {
-            seen: seen(report, place),
-            done: [Some(done(report)), evidence(report)].into_iter().flatten().collect(),
-            why: why(report),
+            seen: seen(report, deployment),
+            actions: [Some(actions(report)), evidence(report)].into_iter().flatten().collect(),
+            reasons: reasons(report),
             next: next(report),
-            for_you: for_you(report),
-            pages: pages(report, place),
+            next_steps: next_steps(report),
+            links: links(report, deployment),
         }
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn headline(report: &Report) -> String {
     format!("{} on {}: {what}", report.symptom, report.instance_id)
 }
 
-fn seen(report: &Report, place: &Place) -> String {
+fn seen(report: &Report, deployment: &Deployment) -> String {
     let seen = &report.seen;
     let mut said =
         format!("Alarm {} about {} on {}", quote(&seen.alarm), report.symptom, report.instance_id);
@@ -79,12 +79,12 @@ fn seen(report: &Report, place: &Place) -> String {
         // Writing to a String cannot fail.
         let _ = write!(said, " in group {}", quote(group.as_str()));
     }
-    let _ = write!(said, " ({}, account {})", place.region, place.account);
+    let _ = write!(said, " ({}, account {})", deployment.region, deployment.account);
     let _ = write!(said, ", since {}.", day_and_time(seen.changed_at));
-    let untold = report.repeats.map_or(0, |repeats| repeats.untold_before);
-    if untold > 0 {
+    let counted = report.repeats.map_or(0, |repeats| repeats.counted_before);
+    if counted > 0 {
         let whose = whose(report);
-        let _ = write!(said, "\n{untold} more of the same {whose} were counted and not told.");
+        let _ = write!(said, "\n{counted} more of the same {whose} were counted and not told.");
     }
     if let Some(value) = seen.value {
         let _ = write!(said, "\n{}", quote(&seen.metric));
@@ -110,7 +110,7 @@ fn whose(report: &Report) -> String {
     }
 }
 
-fn done(report: &Report) -> String {
+fn actions(report: &Report) -> String {
     match (report.outcome, report.stage, report.rung) {
         (Outcome::Acted, Some(Stage::Draining), _) => {
             "The instance was asked to leave service (Standby), to be rebooted there.".to_owned()
@@ -158,17 +158,17 @@ fn evidence(report: &Report) -> Option<String> {
     Some(format!("\n{told}"))
 }
 
-fn why(report: &Report) -> Vec<String> {
-    let reasons = report.because.iter();
-    let mut why: Vec<String> = reasons
+fn reasons(report: &Report) -> Vec<String> {
+    let because = report.because.iter();
+    let mut reasons: Vec<String> = because
         .take(REASONS_MAX)
         .map(|reason| format!("{} ({})", quote(&reason.to_string()), reason.code()))
         .collect();
     let more = report.because.len().saturating_sub(REASONS_MAX);
     if more > 0 {
-        why.push(format!("and {more} more, which the log has"));
+        reasons.push(format!("and {more} more, which the log has"));
     }
-    why
+    reasons
 }
 
 fn next(report: &Report) -> String {
@@ -208,7 +208,7 @@ fn next(report: &Report) -> String {
     next
 }
 
-fn for_you(report: &Report) -> Vec<String> {
+fn next_steps(report: &Report) -> Vec<String> {
     let one = |order: &str| vec![order.to_owned()];
     match report.outcome {
         Outcome::Resolved => one("Nothing. If it comes back, look for the root cause."),
@@ -232,29 +232,29 @@ fn for_you(report: &Report) -> Vec<String> {
     }
 }
 
-fn pages(report: &Report, place: &Place) -> Vec<(&'static str, String)> {
+fn links(report: &Report, deployment: &Deployment) -> Vec<(&'static str, String)> {
     let instance = &report.instance_id;
     // A request that a person typed has no alarm, and so no region of one.
     let region = report.seen.region.as_deref();
-    let alarm = region.map(|region| place.alarm(&report.seen.alarm, Some(region)));
-    let group = report.group.as_ref().map(|group| place.group(group));
-    let command = report.command_id.as_ref().map(|command| place.command(command, instance));
+    let alarm = region.map(|region| deployment.alarm(&report.seen.alarm, Some(region)));
+    let group = report.group.as_ref().map(|group| deployment.group(group));
+    let command = report.command_id.as_ref().map(|command| deployment.command(command, instance));
     let evidence = report.evidence.as_ref().and_then(|diagnostics| match &diagnostics.kept {
-        Location::InBucket { uri } | Location::Console { uri } => place.object(uri),
-        Location::InOutput { command_id } => Some(place.command(command_id, instance)),
-        Location::InLog => place.log(&report.incident_id),
+        Location::InBucket { uri } | Location::Console { uri } => deployment.object(uri),
+        Location::InOutput { command_id } => Some(deployment.command(command_id, instance)),
+        Location::InLog => deployment.log(&report.incident_id),
         Location::Missing { .. } => None,
     });
     [
-        ("instance", Some(place.instance(instance))),
+        ("instance", Some(deployment.instance(instance))),
         ("alarm", alarm),
         ("group", group),
         ("command", command),
         ("evidence", evidence),
-        ("log", place.log(&report.incident_id)),
+        ("log", deployment.log(&report.incident_id)),
     ]
     .into_iter()
-    .filter_map(|(what, page)| Some((what, page.filter(|page| page.len() <= PAGE_BYTES_MAX)?)))
+    .filter_map(|(what, page)| Some((what, page.filter(|page| page.len() <= LINK_BYTES_MAX)?)))
     .collect()
 }
 

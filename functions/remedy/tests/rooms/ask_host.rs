@@ -155,7 +155,7 @@ fn kept(how: &str) -> String {
 }
 
 /// The step of a question that was asked so many minutes ago.
-fn step(minutes: i64, again: bool, scene: &Probe) -> Step {
+fn step(minutes: i64, again: bool, probe: &Probe) -> Step {
     let mut gathering = asked(minutes, 2);
     gathering.asked_again = again;
     let found = Found { persons: Some(7), ..Found::default() };
@@ -167,7 +167,7 @@ fn step(minutes: i64, again: bool, scene: &Probe) -> Step {
         ..incident(HighCpu)
     };
     let evidence_bucket = BucketName::new("remedy-evidence").ok();
-    next(&incident, scene, now(), &Policy { evidence_bucket, ..policy() })
+    next(&incident, probe, now(), &Policy { evidence_bucket, ..policy() })
 }
 
 #[test]
@@ -206,8 +206,8 @@ fn each_answer_leads_on_and_none_is_waited_for_beyond_its_box() {
         ("its time is over", 3, true, unseen(), "evidence-missing"),
         ("its time is over, whatever is known", 3, false, failed(), "evidence-missing"),
     ];
-    for (rule, minutes, again, scene, expected) in rows {
-        let step = step(minutes, again, &scene);
+    for (rule, minutes, again, probe, expected) in rows {
+        let step = step(minutes, again, &probe);
         let said = said(&step);
         assert_eq!(said.strip_prefix("climb: ").unwrap_or(&said), expected, "{rule}");
         if let Step::Climb(incident, _) = step {
@@ -219,7 +219,7 @@ fn each_answer_leads_on_and_none_is_waited_for_beyond_its_box() {
 
 #[test]
 fn what_a_host_says_now_outranks_what_it_said_before() {
-    let persons = |scene: &Probe| match step(1, false, scene) {
+    let persons = |probe: &Probe| match step(1, false, probe) {
         Step::Climb(incident, _) => incident.found.unwrap().persons,
         other => panic!("{other:?}"),
     };
@@ -247,8 +247,8 @@ fn a_host_that_still_runs_its_old_boot_was_not_rebooted() {
         };
         let evidence_bucket = BucketName::new("remedy-evidence").ok();
         let policy = Policy { evidence_bucket, ..policy() };
-        let scene = ended("Success", &kept("\"uploaded\":true"));
-        assert_eq!(said(&next(&incident, &scene, now(), &policy)), expected, "{rule}");
+        let probe = ended("Success", &kept("\"uploaded\":true"));
+        assert_eq!(said(&next(&incident, &probe, now(), &policy)), expected, "{rule}");
         let silent = said(&next(&incident, &ended("Failed", ""), now(), &policy));
         assert_eq!(silent, "climb: evidence-missing", "{rule}: silence says nothing of a boot");
     }

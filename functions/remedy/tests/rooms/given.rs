@@ -264,11 +264,11 @@ pub(crate) fn pool(facts: &mut Facts) -> &mut PoolBook {
     }
 }
 
-/// A lease that another incident holds on `place` of the group, for an hour.
-pub(crate) fn lease(place: u32) -> Lease {
+/// A lease that another incident holds on `slot` of the group, for an hour.
+pub(crate) fn lease(slot: u32) -> Lease {
     Lease {
         pool: Pool::Group(GroupName::new("web-asg").unwrap()),
-        place,
+        slot,
         incident: IncidentId::new("disk-full-of-another").unwrap(),
         until: now() + SignedDuration::from_hours(1),
     }

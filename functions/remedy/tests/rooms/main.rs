@@ -1,4 +1,4 @@
-//! What each room promises, as tables: one row for each rule, and the row's
+//! What each part of the pipeline promises, as tables: one row for each rule, and the row's
 //! name says the rule. Take a rule away and its row fails.
 
 #![expect(

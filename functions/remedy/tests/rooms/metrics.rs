@@ -78,7 +78,10 @@ fn an_end_counts_by_its_kind_and_a_recovery_by_its_time() {
     let mut resolved = step(Rung::Cleanup, Stage::Resolved, vec![Reason::SymptomOver]);
     resolved.seen.changed_at = now() - SignedDuration::from_mins(12);
     let lines = answer(vec![resolved]);
-    assert_eq!(counted(&lines), ["Ends resolved 1.0", "TimeToRecover memory-pressure 720.0"]);
+    assert_eq!(
+        counted(&lines),
+        ["IncidentsEnded resolved 1.0", "TimeToRecover memory-pressure 720.0"]
+    );
     let ends = [
         (Stage::HandedOver, "handed-over"),
         (Stage::Expired, "expired"),
@@ -86,10 +89,10 @@ fn an_end_counts_by_its_kind_and_a_recovery_by_its_time() {
     ];
     for (stage, end) in ends {
         let ended = step(Rung::Cleanup, stage, vec![Reason::NotInGroup]);
-        assert_eq!(counted(&answer(vec![ended])), [format!("Ends {end} 1.0")]);
+        assert_eq!(counted(&answer(vec![ended])), [format!("IncidentsEnded {end} 1.0")]);
     }
     let at_once = Report { handed_over: true, ..held(Reason::NotInGroup) };
-    assert_eq!(counted(&answer(vec![at_once])), ["Ends handed-over 1.0"]);
+    assert_eq!(counted(&answer(vec![at_once])), ["IncidentsEnded handed-over 1.0"]);
 }
 
 /// An incident before this one.
@@ -133,7 +136,7 @@ fn a_symptom_that_came_back_counts_by_the_rung_that_did_not_last() {
 fn a_message_that_reached_nobody_counts() {
     let mut report = step(Rung::Reboot, Stage::Rebooting, vec![Reason::LeftService]);
     report.note_telling(Told { people: Err(call_failed("sns:Publish")), chat: Ok(()) });
-    assert_eq!(counted(&answer(vec![report])), ["Untold high-cpu 1.0"]);
+    assert_eq!(counted(&answer(vec![report])), ["NotificationsFailed high-cpu 1.0"]);
 }
 
 #[test]
@@ -184,17 +187,20 @@ fn beat() -> Beat {
 fn a_heartbeat_counts_itself_and_a_hint_does_not() {
     let lines = of_beat(&beat(), now());
     let expected = [
-        "Beats high-cpu 1.0",
+        "Heartbeats high-cpu 1.0",
         "FollowUpLag high-cpu 75.0",
-        "Waiting high-cpu 1.0",
-        "LeftDue high-cpu 2.0",
+        "IncidentsHeld high-cpu 1.0",
+        "IncidentsStuck high-cpu 2.0",
     ];
     assert_eq!(counted(&lines), expected);
     assert_eq!(of_beat(&Beat { lag_seconds: None, ..beat() }, now()), []);
     let mut unheard = beat();
     unheard.left[0].why = Stuck::EndNotTold(call_failed("sns:Publish"));
     let counted = counted(&of_beat(&unheard, now()));
-    assert!(counted.contains(&"Untold high-cpu 1.0".to_owned()), "an end nobody heard of");
+    assert!(
+        counted.contains(&"NotificationsFailed high-cpu 1.0".to_owned()),
+        "an end nobody heard of"
+    );
 }
 
 /// Lines of every kind.

@@ -67,9 +67,9 @@ pub(crate) fn said(step: &Step) -> String {
     }
 }
 
-/// The step of `incident` in this scene, in short.
-fn step(incident: &Incident, scene: &Probe) -> String {
-    let step = next(incident, scene, now(), &policy());
+/// The step of `incident` in this probe, in short.
+fn step(incident: &Incident, probe: &Probe) -> String {
+    let step = next(incident, probe, now(), &policy());
     if let Step::Wait(next) | Step::Move(next, _) | Step::End(next, _) = &step {
         assert_eq!(next.version, incident.version + 1, "each step is one write");
     }
@@ -152,15 +152,15 @@ fn each_verdict_of_the_host_has_its_step() {
         ("we are wrong", command("Failed", 2, &result("error")), "end HandedOver: cleanup-failed"),
         ("it still runs", command("InProgress", -1, ""), "wait"),
     ];
-    for (rule, scene, expected) in rows {
-        assert_eq!(step(&at(Stage::Cleaning, 1), &scene), expected, "{rule}");
+    for (rule, probe, expected) in rows {
+        assert_eq!(step(&at(Stage::Cleaning, 1), &probe), expected, "{rule}");
     }
 }
 
 #[test]
 fn what_the_host_found_is_kept() {
-    let scene = command("Success", 0, &result("insufficient"));
-    let Step::Climb(incident, _) = next(&at(Stage::Cleaning, 1), &scene, now(), &policy()) else {
+    let probe = command("Success", 0, &result("insufficient"));
+    let Step::Climb(incident, _) = next(&at(Stage::Cleaning, 1), &probe, now(), &policy()) else {
         panic!("it climbs");
     };
     let found = incident.found.unwrap();
@@ -191,8 +191,8 @@ fn where_the_evidence_went_is_kept() {
         ("kept on the host", ",\"uploaded\":null", &policy(), "nowhere"),
         ("an older script", "", &with_bucket, "nowhere"),
     ] {
-        let scene = command("Success", 0, &said(evidence));
-        let Step::Climb(incident, _) = next(&at(Stage::Cleaning, 1), &scene, now(), policy) else {
+        let probe = command("Success", 0, &said(evidence));
+        let Step::Climb(incident, _) = next(&at(Stage::Cleaning, 1), &probe, now(), policy) else {
             panic!("{rule}: it climbs");
         };
         let kept = match incident.evidence.as_ref().map(|diagnostics| &diagnostics.kept) {
@@ -226,8 +226,8 @@ fn a_reboot_frees_a_disk_that_tmp_or_deleted_files_fill() {
         ("deleted files hold it all", "", 1, true),
         ("nothing is known", "", 0, false),
     ] {
-        let scene = command("Success", 0, &line(top, deleted));
-        let Step::Climb(it, _) = next(&at(Stage::Cleaning, 1), &scene, now(), &policy()) else {
+        let probe = command("Success", 0, &line(top, deleted));
+        let Step::Climb(it, _) = next(&at(Stage::Cleaning, 1), &probe, now(), &policy()) else {
             panic!("{rule}: it climbs");
         };
         assert_eq!(it.found.unwrap().reboot_frees, Some(frees), "{rule}");
@@ -241,7 +241,7 @@ fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
         command,
     };
     let unknown = || Fact::Unknown(unknown("ssm:GetCommandInvocation"));
-    for (rule, minutes, scene, expected) in [
+    for (rule, minutes, probe, expected) in [
         ("describing lags", 2, unseen(false, Fact::Known(None)), "wait"),
         ("it was never sent", 3, unseen(false, Fact::Known(None)), "clean: never-asked"),
         ("it was sent, and is not shown", 3, unseen(true, Fact::Known(None)), "wait"),
@@ -257,7 +257,7 @@ fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
             "to Watching: cleanup-ok",
         ),
     ] {
-        assert_eq!(step(&at(Stage::Cleaning, minutes), &scene), expected, "{rule}");
+        assert_eq!(step(&at(Stage::Cleaning, minutes), &probe), expected, "{rule}");
     }
 }
 
@@ -755,9 +755,9 @@ fn an_incident_that_is_out_of_time_ends_but_not_in_standby() {
     };
     let open = Stage::ALL.into_iter().filter(|stage| stage.is_open());
     for stage in open {
-        for scene in [seen(|_| {}), Probe::Symptom(gone()), command("InProgress", -1, "")] {
+        for probe in [seen(|_| {}), Probe::Symptom(gone()), command("InProgress", -1, "")] {
             let incident = expired(Incident { standby: None, ..at(stage, 1) });
-            assert_eq!(step(&incident, &scene), "end Expired: out-of-time", "{stage:?}");
+            assert_eq!(step(&incident, &probe), "end Expired: out-of-time", "{stage:?}");
         }
     }
     for stage in [Stage::Draining, Stage::Rebooting, Stage::Watching] {

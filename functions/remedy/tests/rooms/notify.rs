@@ -8,7 +8,7 @@ use remedy::model::alarm::Symptom;
 use remedy::model::diagnostics::{Diagnostics, Location};
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
-use remedy::model::links::Place;
+use remedy::model::links::Deployment;
 use remedy::model::reason::Reason;
 use remedy::model::reason::Severity;
 use remedy::model::repeats::Repeats;
@@ -25,13 +25,13 @@ use serde_json::{Map, Value};
 use crate::given::{alarm, now};
 use crate::told::{at, codes, every_reason, held, step};
 
-fn place() -> Place {
-    let place = Place::of_topic("arn:aws:sns:eu-central-1:111122223333:remedy").unwrap();
-    place.logging_to(Some("remedy-HighCpuLogs-0A1B2C".to_owned()))
+fn deployment() -> Deployment {
+    let deployment = Deployment::of_topic("arn:aws:sns:eu-central-1:111122223333:remedy").unwrap();
+    deployment.logging_to(Some("remedy-HighCpuLogs-0A1B2C".to_owned()))
 }
 
 fn told(report: &Report) -> Notification {
-    render(report, &place())
+    render(report, &deployment())
 }
 
 /// JSON as people read it, with its keys in their order.
@@ -114,7 +114,7 @@ fn every_situation_is_told_in_every_rendering() {
             ),
         ),
     ];
-    let repeats = Repeats { counted_only: false, untold_before: 17, until: now() };
+    let repeats = Repeats { counted_only: false, counted_before: 17, until: now() };
     let storm = Report { repeats: Some(repeats), ..held(Reason::InstanceMissing) };
     let uri = "s3://remedy-evidence/evidence/i-0a1b2c3d4e5f60718/an-incident/1-cleanup.txt";
     let kept = Location::InBucket { uri: uri.to_owned() };
@@ -140,7 +140,7 @@ fn every_reason_is_shown() {
         let (told, severity) = (told(report), report.severity().name());
         let news = if report.is_news() { "told" } else { "only logged" };
         let codes = report.codes().join(", ");
-        let (text, _pages) = told.text.split_once("\n\nPages\n").unwrap();
+        let (text, _links) = told.text.split_once("\n\nLinks\n").unwrap();
         writeln!(all, "##### {codes}: {severity}, {news}\n{}\n\n{text}\n", told.subject).unwrap();
     }
     insta::assert_snapshot!("every-reason", all);

@@ -1,4 +1,4 @@
-//! The road from end to end, in the simulated region: what is done once, what
+//! The pipeline from end to end, in the simulated region: what is done once, what
 //! is not done at all, and what is said when something fails on the way.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
