@@ -14,7 +14,6 @@
 
 pub mod calls;
 pub mod command;
-#[path = "../drill/mod.rs"]
 pub mod drill;
 pub mod drive;
 pub mod fleet;

@@ -11,7 +11,7 @@ use remedy::follow_up::Beat;
 use remedy::report::outcome::Report;
 use remedy::respond::{Answer, RespondError};
 
-use super::script::Damage;
+use super::plot::Damage;
 use crate::calls::Effect;
 use crate::region::State;
 use crate::watch::Change;

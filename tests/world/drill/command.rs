@@ -124,12 +124,12 @@ impl Play {
 }
 
 fn played_story(text: &str) -> Result<(String, ExitCode), String> {
-    let script = read::script(text).map_err(|unclear| {
+    let plot = read::plot(text).map_err(|unclear| {
         format!("line {} of the story says nothing known: {}", unclear.number, unclear.line)
     })?;
     let words = text.lines().filter_map(|line| line.strip_prefix('#')).map(str::trim);
     let mut told = words.collect::<Vec<_>>().join("\n");
-    let (played, chronicle) = episode::tell(&script);
+    let (played, chronicle) = episode::tell(&plot);
     // Writing to a String cannot fail.
     let _ = write!(told, "\n\n{}\n", chronicle.in_short());
     Ok(match played.broken {
@@ -143,10 +143,10 @@ fn played_story(text: &str) -> Result<(String, ExitCode), String> {
 
 /// One episode, told in full.
 fn one(plan: &Plan, number: u64) -> String {
-    let script = plan.script(number);
-    let (played, chronicle) = episode::tell(&script);
+    let plot = plan.plot(number);
+    let (played, chronicle) = episode::tell(&plot);
     let broken = played.broken.map(|broken| format!("{}\n{}\n", broken.promise, broken.how));
-    format!("{script}\n{}\n{}", chronicle.told(), broken.unwrap_or_default())
+    format!("{plot}\n{}\n{}", chronicle.told(), broken.unwrap_or_default())
 }
 
 fn played(plan: &Plan) -> Ran {
@@ -163,7 +163,7 @@ fn played(plan: &Plan) -> Ran {
 /// The shortest story of the promise that did not hold.
 fn story(plan: &Plan, ran: &Ran) -> Option<String> {
     let (number, broken) = ran.broken.as_ref()?;
-    let shortest = shrink::shortest(&plan.script(*number), broken.promise);
+    let shortest = shrink::shortest(&plan.plot(*number), broken.promise);
     let (played, chronicle) = episode::tell(&shortest);
     let how = played.broken.as_ref().unwrap_or(broken);
     let mut told = String::new();

@@ -1,4 +1,4 @@
-//! Who plays: the hosts and groups of a script by their names, and what its
+//! Who plays: the hosts and groups of a plot by their names, and what its
 //! lines do to them.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use remedy::model::pause::{Pause, Scope};
 use remedy::model::policy::OPT_IN_TAG;
 use remedy::ports::look::ScheduledEvent;
 
-use super::script::{GroupLine, Line, PauseOf, Script, Trait, What};
+use super::plot::{GroupLine, Line, PauseOf, Plot, Trait, What};
 use crate::Region;
 use crate::group::Group;
 use crate::host::{AgentIs, Host};
@@ -27,11 +27,11 @@ pub(crate) struct Cast {
 }
 
 impl Cast {
-    /// Everybody of `script` enters `region`, with the alarms that watch them.
-    pub(crate) fn enters(script: &Script, region: &Region) -> Self {
+    /// Everybody of `plot` enters `region`, with the alarms that watch them.
+    pub(crate) fn enters(plot: &Plot, region: &Region) -> Self {
         let mut cast = Self::default();
         let mut fleets = Vec::new();
-        for (place, line) in script.lines.iter().enumerate() {
+        for (place, line) in plot.lines.iter().enumerate() {
             match line {
                 Line::Group(group) => {
                     cast.group_enters(group, place, region);
@@ -42,7 +42,7 @@ impl Cast {
             }
         }
         let mut watched = Vec::new();
-        for line in &script.lines {
+        for line in &plot.lines {
             let Line::Happens(_, What::Trouble(name, trouble)) = line else { continue };
             let Some(id) = cast.hosts.get(name) else { continue };
             if !watched.contains(&(name, trouble.symptom)) {
@@ -85,7 +85,7 @@ impl Cast {
         self.hosts.insert(name.to_owned(), id);
     }
 
-    /// The name of an instance in the script, if it has one there.
+    /// The name of an instance in the plot, if it has one there.
     pub(crate) fn name(&self, id: &InstanceId) -> Option<&str> {
         self.hosts.iter().find(|(_, other)| *other == id).map(|(name, _)| name.as_str())
     }

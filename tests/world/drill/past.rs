@@ -32,7 +32,7 @@ pub(crate) struct Past {
     pub(crate) stage: Stage,
     /// What was tried.
     pub(crate) rungs: Vec<Rung>,
-    /// How many lines of the script were under way meanwhile.
+    /// How many lines of the plot were under way meanwhile.
     pub(crate) lines: usize,
 }
 

@@ -1,19 +1,19 @@
-//! Reads a script that a person wrote, or that a drill printed: the words are
+//! Reads a plot that a person wrote, or that a drill printed: the words are
 //! the same.
 
 use jiff::SignedDuration;
 use remedy::model::alarm::Symptom;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
-use super::script::{
-    CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Script, Trait, What,
-    fails, fares,
+use super::plot::{
+    CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Plot, Trait, What, fails,
+    fares,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
 use crate::script::Script as Cleanup;
 
-/// A line that says nothing a script can say.
+/// A line that says nothing a plot can say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unclear {
     /// Its number, from 1.
@@ -22,18 +22,18 @@ pub(crate) struct Unclear {
     pub(crate) line: String,
 }
 
-/// Reads a script. Empty lines and lines that begin with `#` say nothing.
-pub(crate) fn script(text: &str) -> Result<Script, Unclear> {
-    let mut script = Script::default();
+/// Reads a plot. Empty lines and lines that begin with `#` say nothing.
+pub(crate) fn plot(text: &str) -> Result<Plot, Unclear> {
+    let mut plot = Plot::default();
     for (i, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let read = read(line).ok_or(Unclear { number: i + 1, line: line.to_owned() })?;
-        script.lines.push(read);
+        plot.lines.push(read);
     }
-    Ok(script)
+    Ok(plot)
 }
 
 fn read(line: &str) -> Option<Line> {
@@ -261,7 +261,7 @@ mod tests {
         for seed in 0..500 {
             let mut drawn = draw(seed);
             drawn.lines.sort_by_key(Line::order);
-            let read = script(&drawn.to_string());
+            let read = plot(&drawn.to_string());
             assert_eq!(read, Ok(drawn), "seed {seed}");
         }
     }
@@ -270,6 +270,6 @@ mod tests {
     fn a_line_that_says_nothing_is_named() {
         let text = "# a comment\n\nthere is a server db\n0:00:10  db dances\n";
         let unclear = Unclear { number: 4, line: "0:00:10  db dances".to_owned() };
-        assert_eq!(script(text), Err(unclear));
+        assert_eq!(plot(text), Err(unclear));
     }
 }

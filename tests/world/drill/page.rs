@@ -9,8 +9,8 @@ use remedy::model::incident::Stage;
 use super::chronicle::{Chronicle, Entry, Mood};
 use super::episode;
 use super::past::Past;
+use super::plot::Plot;
 use super::run::{Plan, Ran};
-use super::script::Script;
 use crate::calls::{Nature, Verb};
 
 /// A timeline begins so long before its incident, and ends so long after it.
@@ -125,15 +125,15 @@ fn paint(mood: Mood) -> &'static str {
 
 /// One incident, played again to be told.
 fn article(page: &mut String, plan: &Plan, past: &Past) {
-    let script = plan.script(past.episode);
-    let (_, chronicle) = episode::tell(&script);
+    let plot = plan.plot(past.episode);
+    let (_, chronicle) = episode::tell(&plot);
     let took = past.ended_at.duration_since(past.opened_at).as_mins();
     let _ = writeln!(
         page,
         "<article><p><code>{}</code> on <code>{}</code>, {took} minutes, episode {}</p>",
         past.id, past.instance, past.episode
     );
-    Timeline::of(past, &script, &chronicle).draw(page);
+    Timeline::of(past, &plot, &chronicle).draw(page);
     let told: String = excerpt(past, chronicle).told();
     let _ = writeln!(
         page,
@@ -175,7 +175,7 @@ struct Lane {
 }
 
 impl Timeline {
-    fn of(past: &Past, script: &Script, chronicle: &Chronicle) -> Self {
+    fn of(past: &Past, plot: &Plot, chronicle: &Chronicle) -> Self {
         let (from, until) = (past.opened_at - AROUND, past.ended_at + AROUND);
         let moods = chronicle.moods.get(&past.instance).map(Vec::as_slice).unwrap_or_default();
         let moods = spans(moods, until, |mood| (format!("{mood:?}"), mood.name().to_owned()));
@@ -188,7 +188,7 @@ impl Timeline {
             Lane { name: "the incident", bars: stages, marks: marks(past, chronicle) },
         ];
         let zero = Timestamp::from_second(episode::BEGINS).unwrap_or_default();
-        let around = script.under_way(from.duration_since(zero), until.duration_since(zero));
+        let around = plot.under_way(from.duration_since(zero), until.duration_since(zero));
         for (at, over, what) in around {
             let bar = (zero + at, zero + over, "line".to_owned(), what.to_string());
             lanes.push(Lane { name: what.kind(), bars: vec![bar], marks: Vec::new() });

@@ -1,5 +1,5 @@
-//! Plays one script: a region of its own, some hours of its time, and every
-//! function in it. The same script is played the same way each time.
+//! Plays one plot: a region of its own, some hours of its time, and every
+//! function in it. The same plot is played the same way each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ use remedy::respond::{Answer, RespondError};
 use super::cast::Cast;
 use super::chronicle::{Chronicle, Entry, Mood};
 use super::past::Past;
+use super::plot::{Damage, Habit, Line, Plot, What};
 use super::promises::{Broken, Cause, Invoked, Moment, Promises};
-use super::script::{Damage, Habit, Line, Script, What};
 use super::tally::{self, Tally};
 use crate::Region;
 use crate::calls::Nature;
@@ -95,7 +95,7 @@ enum Answered {
 
 /// An episode under way.
 pub(crate) struct Episode<'a> {
-    script: &'a Script,
+    plot: &'a Plot,
     begin: Timestamp,
     pub(crate) region: Region,
     pub(crate) cast: Cast,
@@ -115,17 +115,17 @@ pub(crate) struct Episode<'a> {
     opened: BTreeSet<IncidentId>,
 }
 
-/// Plays `script` to its end, or until a promise does not hold.
-pub(crate) fn play(script: &Script) -> Played {
-    let mut episode = Episode::new(script);
+/// Plays `plot` to its end, or until a promise does not hold.
+pub(crate) fn play(plot: &Plot) -> Played {
+    let mut episode = Episode::new(plot);
     episode.region.transcribe(false);
     episode.run();
     episode.played
 }
 
-/// Plays `script` like [`play`], and tells what happens.
-pub(crate) fn tell(script: &Script) -> (Played, Chronicle) {
-    let mut episode = Episode::new(script);
+/// Plays `plot` like [`play`], and tells what happens.
+pub(crate) fn tell(plot: &Plot) -> (Played, Chronicle) {
+    let mut episode = Episode::new(plot);
     episode.chronicle = Some(Chronicle::default());
     episode.run();
     let mut chronicle = episode.chronicle.unwrap_or_default();
@@ -135,12 +135,12 @@ pub(crate) fn tell(script: &Script) -> (Played, Chronicle) {
 
 impl<'a> Episode<'a> {
     /// An episode at its beginning.
-    pub(crate) fn new(script: &'a Script) -> Self {
+    pub(crate) fn new(plot: &'a Plot) -> Self {
         let begin = Timestamp::from_second(BEGINS).unwrap_or_default();
         let region = Region::new(begin);
-        let cast = Cast::enters(script, &region);
+        let cast = Cast::enters(plot, &region);
         let mut episode = Self {
-            script,
+            plot,
             begin,
             region,
             cast,
@@ -157,7 +157,7 @@ impl<'a> Episode<'a> {
             ended: 0,
             opened: BTreeSet::new(),
         };
-        for (number, line) in script.lines.iter().enumerate() {
+        for (number, line) in plot.lines.iter().enumerate() {
             if let Line::Happens(after, what) = line {
                 episode.arrange(begin + *after, Act::Begin(number));
                 if let Some(lasts) = what.lasts() {
@@ -276,14 +276,14 @@ impl<'a> Episode<'a> {
     }
 
     fn lasting(&self) -> impl Iterator<Item = &What> {
-        self.under_way.iter().filter_map(|number| match self.script.lines.get(*number) {
+        self.under_way.iter().filter_map(|number| match self.plot.lines.get(*number) {
             Some(Line::Happens(_, what)) => Some(what),
             _ => None,
         })
     }
 
     fn what(&self, number: usize) -> Option<&'a What> {
-        match self.script.lines.get(number) {
+        match self.plot.lines.get(number) {
             Some(Line::Happens(_, what)) => Some(what),
             _ => None,
         }
@@ -501,7 +501,7 @@ impl<'a> Episode<'a> {
             *tally.ended.entry(tally::outcome(incident.stage)).or_default() += 1;
             let since = incident.opened_at.duration_since(self.begin);
             let until = state.now.duration_since(self.begin);
-            let lines = self.script.under_way(since, until).count();
+            let lines = self.plot.under_way(since, until).count();
             self.played.past.push(Past::of(incident, state.now, lines));
             if incident.stage == Stage::Resolved {
                 tally.recovered_after(state.now.duration_since(incident.opened_at));

@@ -8,8 +8,8 @@ use std::thread;
 use super::draw::draw;
 use super::episode;
 use super::past::{Highlights, Past};
+use super::plot::Plot;
 use super::promises::Broken;
-use super::script::Script;
 use super::tally::Tally;
 
 /// Episodes that a thread takes at a time. What is counted is counted in whole
@@ -47,8 +47,8 @@ struct Lot {
 }
 
 impl Plan {
-    /// The script of one of its episodes.
-    pub(super) fn script(&self, episode: u64) -> Script {
+    /// The plot of one of its episodes.
+    pub(super) fn plot(&self, episode: u64) -> Plot {
         let mut rng = fastrand::Rng::with_seed(self.seed);
         draw(rng.u64(..).wrapping_add(episode))
     }
@@ -100,7 +100,7 @@ impl Plan {
     fn lot(&self, lot: u64) -> Lot {
         let mut ran = Lot::default();
         for number in lot * LOT..(lot + 1) * LOT {
-            let played = episode::play(&self.script(number));
+            let played = episode::play(&self.plot(number));
             ran.tally.add(&played.tally);
             ran.past.extend(played.past.into_iter().map(|past| Past { episode: number, ..past }));
             if let Some(broken) = played.broken {

@@ -1,4 +1,4 @@
-//! Draws an episode's script from a seed: mostly ordinary troubles, and always
+//! Draws an episode's plot from a seed: mostly ordinary troubles, and always
 //! some bad luck.
 
 use fastrand::Rng;
@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use remedy::model::alarm::Symptom;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
-use super::script::{
-    CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Script, Trait, What,
+use super::plot::{
+    CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Plot, Trait, What,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
@@ -30,11 +30,11 @@ const CLOCK_SECONDS_MAX: i64 = 45;
 /// No describe call lags by more.
 pub(crate) const LAG_SECONDS_MAX: i64 = 20;
 
-/// Draws the script of one episode.
-pub(crate) fn draw(seed: u64) -> Script {
+/// Draws the plot of one episode.
+pub(crate) fn draw(seed: u64) -> Plot {
     let mut pen = Pen {
         rng: Rng::with_seed(seed),
-        script: Script::default(),
+        plot: Plot::default(),
         hosts: Vec::new(),
         groups: Vec::new(),
     };
@@ -51,12 +51,12 @@ pub(crate) fn draw(seed: u64) -> Script {
     for _ in 0..pen.rng.u32(0..=8) {
         pen.fault();
     }
-    pen.script
+    pen.plot
 }
 
 struct Pen {
     rng: Rng,
-    script: Script,
+    plot: Plot,
     hosts: Vec<String>,
     groups: Vec<String>,
 }
@@ -94,7 +94,7 @@ impl Pen {
 
     fn happens(&mut self, what: What) {
         let at = self.seconds(0, BEGINS_WITHIN);
-        self.script.lines.push(Line::Happens(at, what));
+        self.plot.lines.push(Line::Happens(at, what));
     }
 
     fn cast(&mut self) {
@@ -105,7 +105,7 @@ impl Pen {
         let servers = self.rng.usize(usize::from(groups == 0)..=2);
         for name in ["db", "mail"].into_iter().take(servers) {
             self.hosts.push(name.to_owned());
-            self.script.lines.push(Line::Server(name.to_owned()));
+            self.plot.lines.push(Line::Server(name.to_owned()));
         }
     }
 
@@ -129,7 +129,7 @@ impl Pen {
         let line = GroupLine { name: name.to_owned(), size, min, max, traits };
         self.hosts.extend((1..=size).map(|number| format!("{name}/{number}")));
         self.groups.push(name.to_owned());
-        self.script.lines.push(Line::Group(line));
+        self.plot.lines.push(Line::Group(line));
     }
 
     fn drawn_trouble(&mut self) -> Trouble {

@@ -2,16 +2,16 @@
 //! promise does not hold.
 
 use super::episode;
+use super::plot::{GroupLine, Line, Plot};
 use super::promises::Promise;
-use super::script::{GroupLine, Line, Script};
 
 /// Plays until one gives up. A play takes less than a millisecond, and few
-/// scripts need half of these.
+/// plots need half of these.
 const PLAYS_MAX: usize = 2_000;
 
-/// The shortest script found in which `promise` still does not hold.
-pub(crate) fn shortest(script: &Script, promise: Promise) -> Script {
-    let mut search = Search { best: script.clone(), promise, plays: 0 };
+/// The shortest plot found in which `promise` still does not hold.
+pub(crate) fn shortest(plot: &Plot, promise: Promise) -> Plot {
+    let mut search = Search { best: plot.clone(), promise, plays: 0 };
     loop {
         let before = search.best.clone();
         search.leave_lines_out();
@@ -23,19 +23,19 @@ pub(crate) fn shortest(script: &Script, promise: Promise) -> Script {
 }
 
 struct Search {
-    best: Script,
+    best: Plot,
     promise: Promise,
     plays: usize,
 }
 
 impl Search {
-    /// Takes `script` for the best if the promise does not hold in it either.
-    fn takes(&mut self, script: Script) -> bool {
+    /// Takes `plot` for the best if the promise does not hold in it either.
+    fn takes(&mut self, plot: Plot) -> bool {
         self.plays += 1;
-        let broken = episode::play(&script).broken;
+        let broken = episode::play(&plot).broken;
         let same = broken.is_some_and(|broken| broken.promise == self.promise);
         if same {
-            self.best = script;
+            self.best = plot;
         }
         same
     }
@@ -69,11 +69,11 @@ impl Search {
                     max: group.max - 1,
                     ..group.clone()
                 };
-                let mut script = self.best.clone();
-                if let Some(line) = script.lines.get_mut(place) {
+                let mut plot = self.best.clone();
+                if let Some(line) = plot.lines.get_mut(place) {
                     *line = Line::Group(smaller);
                 }
-                if !self.takes(script) {
+                if !self.takes(plot) {
                     break;
                 }
             }

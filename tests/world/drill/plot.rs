@@ -1,4 +1,4 @@
-//! The script of an episode: who is there, and what happens to them when.
+//! The plot of an episode: who is there, and what happens to them when.
 //! Everything that chance decides stands in it, so an episode is played the
 //! same way each time, and any line can be left out.
 
@@ -11,14 +11,14 @@ use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
 use crate::script::Script as Cleanup;
 
-/// A whole script.
+/// A whole plot.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Script {
+pub(crate) struct Plot {
     /// Its lines: who is there, and what happens. In no order.
     pub(crate) lines: Vec<Line>,
 }
 
-impl Script {
+impl Plot {
     /// What is under way between two times since the beginning, and when it
     /// begins and ends.
     pub(crate) fn under_way(
@@ -34,7 +34,7 @@ impl Script {
     }
 }
 
-/// One line of a script.
+/// One line of a plot.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Line {
     /// A group is there.
@@ -45,7 +45,7 @@ pub(crate) enum Line {
     Happens(SignedDuration, What),
 }
 
-/// A group, as a script describes it.
+/// A group, as a plot describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GroupLine {
     /// Its name. Its members are called `name/1`, `name/2` and so on.
@@ -308,7 +308,7 @@ impl fmt::Display for Length {
     }
 }
 
-impl fmt::Display for Script {
+impl fmt::Display for Plot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines: Vec<&Line> = self.lines.iter().collect();
         lines.sort_by_key(|line| line.order());
@@ -317,7 +317,7 @@ impl fmt::Display for Script {
 }
 
 impl Line {
-    /// Where it stands in a script: who is there first, and then by time.
+    /// Where it stands in a plot: who is there first, and then by time.
     pub(crate) fn order(&self) -> SignedDuration {
         match self {
             Self::Group(_) | Self::Server(_) => SignedDuration::MIN,
@@ -347,7 +347,7 @@ impl fmt::Display for GroupLine {
     }
 }
 
-/// A trouble, as a script tells it.
+/// A trouble, as a plot tells it.
 struct Told<'a>(&'a Trouble);
 
 impl fmt::Display for Told<'_> {
