@@ -11,11 +11,11 @@ FUNCTIONS := $(patsubst functions/%/src/main.rs,%,$(wildcard functions/*/src/mai
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := $(VENVS)/.venv/bin
 
-.PHONY: test lint thinking functions storm wire aws template scripts python bench
+.PHONY: test lint supply thinking functions storm wire aws template scripts python bench
 
 # What builds, one after the other. Then what waits more than it works, side by
 # side; each part's lines come at its end.
-test: lint thinking storm
+test: lint supply thinking storm
 	@echo "make: wire, aws, template and scripts, side by side; a few minutes"
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target BUILT=yes wire aws template scripts
 
@@ -24,6 +24,10 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets -p benches -- -D warnings
+
+# What is linked in: its licences and sources, and what is known against it.
+supply:
+	tests/supply/check
 
 # All thinking, in seconds and without an AWS SDK.
 thinking:
