@@ -5,14 +5,27 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 use crate::stub::Address;
 
-/// The symptoms, which are the names of the functions.
-pub const SYMPTOMS: [&str; 3] = ["high-cpu", "memory-pressure", "disk-full"];
-
 /// The function that asks whether it worked.
 pub const FOLLOW_UP: &str = "follow-up";
 
 /// The services that are called, by their names in `AWS_ENDPOINT_URL_<name>`.
 pub const SERVICES: [&str; 6] = ["AUTO_SCALING", "CLOUDWATCH", "DYNAMODB", "EC2", "SNS", "SSM"];
+
+/// The symptoms, which are the names of the other functions: the folders of functions that are
+/// programs.
+pub fn symptoms() -> Result<Vec<String>, Error> {
+    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
+    let mut symptoms = Vec::new();
+    for folder in std::fs::read_dir(functions)? {
+        let folder = folder?;
+        let name = folder.file_name().to_string_lossy().into_owned();
+        if name != FOLLOW_UP && folder.path().join("src/main.rs").is_file() {
+            symptoms.push(name);
+        }
+    }
+    symptoms.sort();
+    Ok(symptoms)
+}
 
 /// The compiled function of that name in `folder`.
 pub fn binary(folder: &Path, name: &str) -> Result<PathBuf, Error> {

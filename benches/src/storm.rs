@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::alarm::{Alarms, instance};
-use crate::function::{SYMPTOMS, binary, variables};
+use crate::function::{binary, symptoms, variables};
 use crate::process::Process;
 use crate::runtime_api::{Answered, RuntimeApi, TIMEOUT};
 use crate::stub::{Address, Region, Throttle, serve};
@@ -102,14 +102,15 @@ pub async fn storm(plan: &Plan) -> Result<Outcome, Error> {
     let region = Arc::new(Region::new(Throttle::new(plan.throttled, plan.seed)));
     let address = serve(Arc::clone(&region), None).await?;
     let mut fronts = Vec::new();
-    for symptom in SYMPTOMS {
-        fronts.push(Front::new(plan, symptom, &address).await?);
+    for symptom in symptoms()? {
+        fronts.push(Front::new(plan, &symptom, &address).await?);
     }
     let mut outcome = Outcome::default();
     let mut said = Said::default();
     let began = Instant::now();
     for n in 1..=plan.alarms {
-        let front = fronts.get_mut(n % SYMPTOMS.len()).ok_or("no function")?;
+        let turn = n.checked_rem(fronts.len()).ok_or("no function")?;
+        let front = fronts.get_mut(turn).ok_or("no function")?;
         front.deliver(n)?;
         if n % DOUBLED == 0 {
             front.deliver(n)?;

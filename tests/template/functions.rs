@@ -46,12 +46,16 @@ fn every_function_is_bounded_and_nothing_it_is_sent_gets_lost() {
 #[test]
 fn each_function_is_built_from_a_package_of_its_own() {
     let template = Template::deployed();
+    let workspace = read("Cargo.toml");
+    let profiles = workspace.split("[profile.release.package]").nth(1).unwrap();
     for (id, function) in template.functions() {
         let build = &template.root["Resources"][id]["Metadata"];
         assert_eq!(build["BuildMethod"], "rust-cargolambda", "{id}");
         let binary = build["BuildProperties"]["Binary"].as_str().unwrap();
         let manifest = read(&format!("functions/{binary}/Cargo.toml"));
         assert!(manifest.contains(&format!("name = \"{binary}\"")), "{id}");
+        // A level for all of ours would be one for build scripts too: each has a line of its own.
+        assert!(profiles.contains(&format!("\n{binary} = {{ opt-level = \"s\"")), "{id}");
         // From the root, cargo would look for it among the default members, where no function is.
         assert_eq!(function["CodeUri"], format!("functions/{binary}"), "{id}");
     }
