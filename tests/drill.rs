@@ -3,9 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+
+use remedy::model::action::Action;
+use remedy::model::incident::{Stage, Standby};
 
 /// Where the report of a test goes.
 fn report(name: &str) -> PathBuf {
@@ -24,11 +28,78 @@ fn drill(name: &str, arguments: &[&str]) -> (String, Option<i32>) {
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
 
+/// A step from one stage to another, by their names in the ledger.
+type Step = (String, String);
+
+/// The steps that a drill has counted.
+fn taken(said: &str) -> BTreeSet<Step> {
+    let steps = said.split("Steps from stage to stage\n").nth(1).unwrap();
+    let steps = steps.lines().take_while(|line| line.starts_with(' ')).map(|line| {
+        let (before, next) = line.split_once("-->").unwrap();
+        let before = before.trim().replace("(new)", "new");
+        (before, next.split_whitespace().next().unwrap().to_owned())
+    });
+    steps.collect()
+}
+
+/// The steps of the picture with this kind of arrow.
+fn drawn(picture: &str, arrow: &str) -> BTreeSet<Step> {
+    let name = |node: &str| node.trim().split(['[', '(']).next().unwrap().replace('_', "-");
+    let mut steps = BTreeSet::new();
+    for (before, next) in picture.lines().filter_map(|line| line.split_once(arrow)) {
+        steps.extend(next.split('&').map(|next| (name(before), name(next))));
+    }
+    steps
+}
+
+/// The guide's picture of the stages shows each stage, with what it asks for, and each step that
+/// incidents take.
+fn compare_with_the_map(said: &str) {
+    let map = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/architecture.md"));
+    let map = map.unwrap();
+    let picture = map.split("flowchart TD\n").nth(1).unwrap().split("```").next().unwrap();
+    let (often, rarely) = (drawn(picture, " --> "), drawn(picture, " -.-> "));
+    let taken = taken(said);
+    let missing: Vec<&Step> =
+        taken.iter().filter(|step| !often.contains(*step) && !rarely.contains(*step)).collect();
+    assert!(missing.is_empty(), "incidents take steps that the picture lacks: {missing:?}");
+    let never: Vec<&Step> = often.difference(&taken).collect();
+    assert!(never.is_empty(), "the picture has steps that no incident takes: {never:?}");
+    let name = |stage: Stage| serde_json::to_value(stage).unwrap().as_str().unwrap().to_owned();
+    let actions = [
+        Action::Clean,
+        Action::Gather,
+        Action::LeaveService(Standby { decremented: false }),
+        Action::Reboot,
+        Action::ComeBack,
+        Action::Replace,
+    ];
+    let label = |stage: Stage| {
+        let asks: Vec<String> = actions
+            .iter()
+            .filter(|action| action.stage() == stage)
+            .map(|action| format!("{action:?}").split(['(', ' ']).next().unwrap().to_owned())
+            .collect();
+        if asks.is_empty() { name(stage) } else { format!("{}: {}", name(stage), asks.join(", ")) }
+    };
+    for stage in Stage::ALL {
+        let id = name(stage).replace('-', "_");
+        let label = label(stage);
+        let node = if stage.is_open() {
+            format!("    {id}[\"{label}\"] ")
+        } else {
+            format!("    {id}([\"{label}\"])\n")
+        };
+        assert!(picture.contains(&node), "the picture lacks {node:?}");
+    }
+}
+
 #[test]
 fn every_promise_holds_in_a_hostile_world() {
     let (said, code) = drill("held", &["--incidents", "2000", "--seed", "20261120"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.ends_with("Every promise held.\n"), "{said}");
+    compare_with_the_map(&said);
     let page = fs::read_to_string(report("held")).unwrap();
     assert!(page.contains("Every promise held") && page.matches("<svg").count() > 5);
     for outside in ["http:", "https:", "src=", "url(", "@import", "<script", "<link"] {

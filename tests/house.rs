@@ -233,7 +233,7 @@ fn the_bench_stays_outside_of_what_it_measures() {
 }
 
 #[test]
-fn only_the_hands_name_the_sdk() {
+fn only_the_adapters_name_the_sdk() {
     let named = ["aws_sdk_", "aws_config", "aws_smithy", "lambda_runtime"];
     let mut findings = Vec::new();
     for file in rust_files() {
@@ -382,7 +382,7 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
-fn every_symptom_has_the_same_name_in_every_room() {
+fn every_symptom_has_the_same_name_everywhere() {
     let mut findings = Vec::new();
     for symptom in Symptom::ALL {
         let manifest = root().join(format!("functions/{symptom}/Cargo.toml"));
@@ -446,4 +446,54 @@ fn every_reason_has_a_row_for_operators() {
         }
     }
     none_of(&findings, "an operator can look every reason up");
+}
+
+/// The guide that says where everything is.
+const MAP: &str = "docs/architecture.md";
+
+#[test]
+fn the_map_names_every_module_and_no_other() {
+    let mut there = Vec::new();
+    for (layer, modules) in Layers::read().0 {
+        if modules.is_empty() {
+            there.push(layer.clone());
+        }
+        there.extend(modules.iter().map(|module| format!("{layer}::{module}")));
+    }
+    let map = fs::read_to_string(root().join(MAP)).unwrap();
+    let table = map.split("\n## The layers of").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.collect::<Vec<_>>(), there, "{MAP}: the table of modules");
+}
+
+#[test]
+fn every_file_that_the_map_names_is_there() {
+    let map = fs::read_to_string(root().join(MAP)).unwrap();
+    let roots = ["", THINKING, "functions", "functions/remedy-aws/src"];
+    let mut findings = Vec::new();
+    for (at, line) in lines(Path::new(MAP)) {
+        for name in line.split('`').skip(1).step_by(2) {
+            let end = Path::new(name).extension().and_then(|end| end.to_str());
+            let is_path = name.ends_with('/') || end == Some("rs") || end == Some("yaml");
+            let exists = roots.iter().any(|folder| root().join(folder).join(name).exists());
+            if is_path && !name.contains('*') && !exists {
+                findings.push(format!("{at}: {name} is nowhere"));
+            }
+        }
+    }
+    assert!(map.matches(".rs`").count() > 20, "{MAP} names no files any more");
+    none_of(&findings, "the map leads somewhere");
+}
+
+#[test]
+fn the_map_draws_the_pipeline_as_the_code_does() {
+    let words = |line: &str, arrow: &str| -> Vec<String> {
+        let word = |node: &str| node.trim().split(['(', '[']).next().unwrap().to_owned();
+        line.split(arrow).map(word).collect()
+    };
+    let code = lines(&Path::new(THINKING).join("lib.rs"));
+    let drawn = code.iter().find_map(|(_, line)| line.strip_prefix("//! event -> ")).unwrap();
+    let map = fs::read_to_string(root().join(MAP)).unwrap();
+    let picture = map.lines().map(str::trim).find(|line| line.starts_with("event(")).unwrap();
+    assert_eq!(words(picture, "-->")[1..], words(drawn, "->"), "{MAP}: the pipeline");
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::{GroupName, InstanceId};
-use remedy::model::incident::Incident;
+use remedy::model::incident::{Incident, Stage};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
@@ -23,6 +23,9 @@ const SICK_MAX: usize = 64;
 /// Who was first in each window, and how many there were.
 type Windows = BTreeMap<Timestamp, (String, u64)>;
 
+/// A step from stage to stage, or into an incident's first.
+pub(crate) type Move = (Option<Stage>, Stage);
+
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Book {
@@ -34,6 +37,7 @@ pub struct Book {
     pauses: BTreeMap<Scope, Pause>,
     repeats: BTreeMap<(Option<GroupName>, String), Windows>,
     rival: Option<Incident>,
+    moves: BTreeMap<Move, u64>,
 }
 
 impl Book {
@@ -92,7 +96,22 @@ impl Book {
 
     /// Puts an incident into the table, whatever stands there.
     pub fn put(&mut self, incident: Incident) {
+        self.note_move(&incident);
         self.latest.insert(incident.instance_id.clone(), incident);
+    }
+
+    /// Counts the step to `next`, if it is one.
+    fn note_move(&mut self, next: &Incident) {
+        let before = self.latest(&next.instance_id).filter(|before| before.id == next.id);
+        let before = before.map(|before| before.stage);
+        if before != Some(next.stage) {
+            *self.moves.entry((before, next.stage)).or_default() += 1;
+        }
+    }
+
+    /// How often incidents took each step from stage to stage.
+    pub(crate) fn moves(&self) -> &BTreeMap<Move, u64> {
+        &self.moves
     }
 
     /// Has another writer be first the next time an incident is opened.
@@ -203,6 +222,7 @@ impl Book {
     pub(crate) fn end(&mut self, ended: &Incident, successor: Option<&Incident>) -> bool {
         let won = self.is_next(ended);
         if won {
+            self.note_move(ended);
             self.put(successor.unwrap_or(ended).clone());
             self.ended.push(ended.clone());
         }

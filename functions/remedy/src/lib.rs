@@ -10,9 +10,10 @@
 //! beat -> probe -> next -> (decide -> guard ->) claim -> act -> record -> notify
 //! ```
 //!
-//! Each layer is a folder and imports only the layers before it. Nothing here knows an AWS client, an async runtime, a clock or the
-//! process environment: what the world says comes in through the ports (`Look`,
-//! `Ledger`, `Touch`, `Tell`), time included.
+//! Each layer is a folder and imports only the layers before it. Nothing here
+//! knows an AWS client, an async runtime, a clock or the process environment:
+//! what the world says comes in through the ports (`Look`, `Ledger`, `Touch`,
+//! `Tell`), time included.
 
 pub mod model;
 

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 const ROWS: &str = include_str!("rows/0.1.0.jsonl");
 
-/// What version 0.1.0 called otherwise, in rows, in refused calls, and their kinds.
-const RENAMED: [(&str, &str); 6] = [
+/// What version 0.1.0 called otherwise, in leases, in rows, in refused calls, and their kinds.
+const RENAMED: [(&str, &str); 7] = [
+    ("place", "slot"),
     ("course", "timeline"),
     ("taken_until", "closing_until"),
     ("no", "kind"),

@@ -197,6 +197,7 @@ impl<'a> Episode<'a> {
         let state = self.region.state.borrow();
         self.played.tally.episodes = 1;
         self.played.tally.calls = state.called as u64;
+        self.played.tally.moves.clone_from(state.book.moves());
         self.played.tally.notifications = state.topic.len() as u64;
         self.played.tally.seconds = state.now.duration_since(self.begin).as_secs().unsigned_abs();
     }

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use remedy::model::incident::Stage;
 
 use crate::calls::Verb;
+use crate::ledger::Move;
 
 /// Counts by name.
 pub(crate) type Counts = BTreeMap<&'static str, u64>;
@@ -35,6 +36,8 @@ pub(crate) struct Tally {
     pub(crate) ended: Counts,
     /// Incidents that were resolved, by the minutes that took.
     pub(crate) recovered: BTreeMap<i64, u64>,
+    /// The steps that incidents took from stage to stage.
+    pub(crate) moves: BTreeMap<Move, u64>,
     /// What was done to instances, by call.
     pub(crate) actions: Counts,
     /// Alarms that were held, by the first reason.
@@ -91,6 +94,9 @@ impl Tally {
                 *mine.entry(name).or_default() += count;
             }
         }
+        for (step, count) in &other.moves {
+            *self.moves.entry(*step).or_default() += count;
+        }
         for (minutes, count) in &other.recovered {
             *self.recovered.entry(*minutes).or_default() += count;
         }
@@ -137,11 +143,22 @@ impl Tally {
                 "Time to recover, where resolved",
                 vec![("p50".to_owned(), minutes(50)), ("p99".to_owned(), minutes(99))],
             ),
+            ("Steps from stage to stage", self.moves.iter().map(step).collect()),
             ("Actions", table(&self.actions)),
             ("Alarms held, by the first reason", table(&self.refusals)),
             ("Faults injected", table(&self.faults)),
         ]
     }
+}
+
+/// A row about one step, in the words of the ledger.
+fn step(((before, next), count): (&Move, &u64)) -> (String, String) {
+    let name = |stage: &Stage| match serde_json::to_value(stage) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => format!("{stage:?}"),
+    };
+    let before = before.as_ref().map_or("(new)".to_owned(), name);
+    (format!("{before} --> {}", name(next)), grouped(*count))
 }
 
 /// A number with its thousands apart.

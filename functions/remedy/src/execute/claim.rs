@@ -321,7 +321,7 @@ const LEASE_OUTLASTS: SignedDuration = SignedDuration::from_mins(30);
 fn lease(slot: &Slot, incident: &Incident) -> Lease {
     Lease {
         pool: slot.pool.clone(),
-        place: slot.number,
+        slot: slot.number,
         incident: incident.id.clone(),
         until: incident.expires_at + LEASE_OUTLASTS,
     }
