@@ -1,6 +1,6 @@
 """What the host scripts print, as an instance's tag `test:ssm-output` names it.
 
-The lines have the shape that functions/remedy/src/result.rs reads and that the
+The lines have the shape that functions/remedy/src/observe/host_report.rs reads and that the
 scripts in functions/*/ssm print; a tag's 256 characters would not hold them.
 """
 

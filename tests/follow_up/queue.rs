@@ -119,8 +119,8 @@ fn the_same_trouble_again_keeps_an_incident_from_ending() {
     play.region.with_host(&id, |host| host.trouble = Some(Trouble::slight(DiskFull, 97.0)));
     play.region.add_watch(Watch::new(DiskFull, id, play.region.now()));
     play.deliver();
-    let loud = play.incident().unwrap();
-    assert_eq!((loud.id.clone(), loud.quiet_since), (quiet.id.clone(), None));
+    let shown = play.incident().unwrap();
+    assert_eq!((shown.id.clone(), shown.quiet_since), (quiet.id.clone(), None));
     let ends = quiet.moved_to(Stage::Resolved, play.region.now());
     assert!(!finish(play.region.record(&ends)).unwrap(), "who saw it quiet is late");
 }

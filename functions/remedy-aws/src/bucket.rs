@@ -22,8 +22,8 @@ use remedy::model::unknown::CallFailed;
 /// delivered and ends by itself after two at most.
 const LASTS: Duration = Duration::from_mins(5);
 
-/// The act goes on beside it and takes as long at most; nobody waits longer for
-/// evidence.
+/// Evidence is uploaded while the action is asked for. It gets no more time than the
+/// action takes, so that nothing waits for it.
 const TIME: Duration = Duration::from_secs(4);
 
 /// The domains of the partitions that have one of their own, by the beginnings of their

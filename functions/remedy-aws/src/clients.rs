@@ -23,8 +23,8 @@ use crate::settings::Settings;
 /// One try of one call. AWS answers these calls in well under a second.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
-/// All tries of one call, so that the five calls in sequence of the slowest
-/// pipeline end within the function's 60 seconds.
+/// All tries of one call. The longest chain is five calls one after the other, and ends
+/// within the function's 60 seconds.
 const OPERATION: Duration = Duration::from_secs(10);
 
 /// Tries of one call: a throttle or a lost connection is often over by the

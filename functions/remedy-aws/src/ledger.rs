@@ -269,7 +269,7 @@ impl Ledger for Aws {
                 }
             }
             after = page.last_evaluated_key;
-            // A page of nothing but what cannot be read keeps nobody from its turn.
+            // Where a page holds only rows that cannot be read, others come behind it.
             if after.is_none() || due.incidents.len() > read {
                 break;
             }
@@ -403,9 +403,9 @@ fn row(incident: &Incident, sort: &str) -> Result<Row, CallFailed> {
     Ok(row)
 }
 
-/// What the write of `incident` met in its place. The SDK tries again when an
-/// answer is lost, and then meets itself; another delivery differs, by its
-/// nanosecond at least.
+/// What already stood where `incident` was to be written. If it is the very same, an
+/// earlier try has written it and only its answer was lost. The incident of another
+/// delivery differs, if only in its time.
 fn met(call: &'static str, incident: &Incident, row: Option<&Row>) -> Result<Recorded, CallFailed> {
     let row = row.ok_or_else(|| incomplete(call, "conflicting row"))?;
     let other = incident_of(call, row)?;

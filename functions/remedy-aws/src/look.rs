@@ -129,7 +129,7 @@ impl Look for Aws {
             let answer = answer.map_err(|error| call_failed(CALL, &error))?;
             Ok((answer.instance_refreshes.unwrap_or_default(), answer.next_token))
         };
-        // Those of six weeks, in an order that nobody promises.
+        // It lists six weeks of them, and promises no order.
         let refreshes = every_page(CALL, ask).await?;
         let mut statuses = refreshes.iter().filter_map(|refresh| Some(refresh.status()?.as_str()));
         Ok(statuses.find(|status| !is_finished(status)).map(str::to_owned))
@@ -358,7 +358,7 @@ async fn first_with_any<T>(
     Err(incomplete(call, "end, only empty pages"))
 }
 
-/// More pages than this count as no answer: of what is asked for there are a handful.
+/// An answer of more pages counts as none: these lists have a handful of entries.
 const PAGES_MAX: usize = 20;
 
 /// All pages of a list that is short, whatever its order.
@@ -380,7 +380,7 @@ async fn every_page<T>(
 }
 
 /// A time as Systems Manager's filters take it, such as `2024-07-07T00:00:00Z` (SSM API
-/// reference, `CommandFilter`); the second it is in, whole.
+/// reference, `CommandFilter`), cut to the second.
 fn whole_second(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -441,7 +441,7 @@ fn named(statistic: &Statistic) -> (&str, &str) {
         Statistic::Maximum => ("Maximum", "MAX"),
         Statistic::Minimum => ("Minimum", "MIN"),
         Statistic::Sum => ("Sum", "SUM"),
-        // A query has no others.
+        // A query knows no other functions.
         Statistic::Extended(name) => (name, "AVG"),
     }
 }

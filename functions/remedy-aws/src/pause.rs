@@ -19,8 +19,8 @@ pub(crate) fn key() -> (String, String) {
     (PAUSES.to_owned(), PAUSES.to_owned())
 }
 
-/// Every pause in the row. One that cannot be read is a gap: nobody may go on
-/// because a pause is garbled.
+/// Every pause in the row. One that cannot be read is an error: a garbled pause must not
+/// let anything begin.
 pub(crate) fn all(call: &'static str, row: &Row) -> Result<Vec<Pause>, CallFailed> {
     let written = row.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"));
     let read = |(scope, value): (&String, &aws_sdk_dynamodb::types::AttributeValue)| {

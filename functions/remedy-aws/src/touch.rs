@@ -142,7 +142,7 @@ impl Aws {
         if let Some(destination) = &order.evidence {
             match self.bucket.url_for_host(destination).await {
                 Ok(url) => send = send.parameters("EvidenceUrl", vec![url]),
-                // The host keeps it, then; nothing waits for that.
+                // The host keeps the evidence itself then.
                 Err(unsigned) => tracing::warn!("{unsigned}"),
             }
         }

@@ -1,7 +1,6 @@
 //! The follow-up: did it work? On every beat the due incidents are looked at, and
-//! each takes its one next step. Events that something happened are only hints to
-//! look sooner: lost, late, doubled or reordered they change the delay and nothing
-//! else.
+//! each takes its one next step. An event only has it look sooner: where events are
+//! lost, late, doubled or out of order, a step comes later and is the same step.
 
 use std::collections::BTreeMap;
 
@@ -33,8 +32,8 @@ use crate::ports::tell::Tell;
 use crate::ports::touch::Touch;
 use crate::report::outcome::{Outcome, Report};
 
-/// Incidents taken up in one beat. Each costs at most some 15 calls; the rest
-/// stays due, longest due first.
+/// How many incidents one beat takes up, those due longest first. Each costs some 15
+/// calls at most. The others stay due.
 const INCIDENTS_PER_BEAT_MAX: usize = 50;
 
 /// Incidents looked at together: enough that one slow answer does not hold up
@@ -52,8 +51,8 @@ pub struct Beat {
     pub left: Vec<Left>,
     /// What is due and cannot be read.
     pub unreadable: Vec<CallFailed>,
-    /// For how many seconds what was due longest has been due; unknown where a
-    /// trigger named the incident.
+    /// How late the beat was: for how many seconds the first of these had been due.
+    /// Unknown where a trigger named the incident.
     pub lag_seconds: Option<i64>,
 }
 
@@ -109,9 +108,9 @@ where
     Ok(beat)
 }
 
-/// Who is held back stands in a queue with the others of its group, oldest
-/// first, so that the next free slot goes to who waits longest; the others
-/// need not wait for each other.
+/// Held back incidents of one group are taken one after the other, the oldest first,
+/// so that the next free slot goes to the one that has waited longest. All others are
+/// taken at once.
 fn queues(due: &[Incident]) -> Vec<Vec<&Incident>> {
     let (mut waiting, others): (Vec<&Incident>, Vec<&Incident>) =
         due.iter().partition(|incident| incident.held_back.is_some());
@@ -209,7 +208,7 @@ where
     let facts = Facts::read(cx.world, &incident.instance_id, cx.now);
     let (symptom_state, mut facts) = future::join(symptom_state, facts).await;
     let is_down = is_down(incident, &reason, &facts);
-    // A host that hangs in its boot is quiet too.
+    // A host that hangs while it boots shows no symptom either.
     if symptom_state == SymptomState::Cleared && incident.stage != Stage::Watching && !is_down {
         let mut moved = incident.moved_to(Stage::Watching, cx.now);
         let because = vec![reason, Reason::SymptomOver];
@@ -285,8 +284,8 @@ async fn look_beyond<W>(
     facts.learn_who_is_sick(sick);
 }
 
-/// Claims what was cleared, and carries it out; what a host that cannot answer
-/// showed last is read meanwhile.
+/// Claims what was cleared, and carries it out. If the host cannot answer, what its
+/// console showed last is read at the same time.
 async fn take<W>(
     cx: Context<'_, W>,
     cleared: &Cleared,
@@ -316,8 +315,8 @@ where
     }
 }
 
-/// Why a rung is tried now. Where the evidence is says nothing about the
-/// symptom, so that is said again.
+/// Why a rung is tried now. A reason that only names the place of the evidence does not
+/// say that the symptom is there, so that is added.
 fn led_here(reason: &Reason, symptom_state: &SymptomState) -> Vec<Reason> {
     match symptom_state {
         SymptomState::Present { what } if reason.row().is_about_evidence => {
@@ -348,8 +347,8 @@ where
     Ok(Some(carry_out(cx, order(claim, rung, because)).await))
 }
 
-/// Whether it did not come back from its reboot and is no part of a group, which
-/// would count it as out. One whose agent alone is silent is up.
+/// Whether a standalone instance did not come back from its reboot (a group counts its
+/// own members). An instance whose agent alone is silent is up.
 fn is_down(incident: &Incident, reason: &Reason, facts: &Facts) -> bool {
     let passes = matches!(&facts.status, Fact::Known(Some(status)) if status.pass());
     matches!(reason, Reason::NotBack { .. }) && incident.group.is_none() && !passes

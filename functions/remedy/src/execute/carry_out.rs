@@ -73,8 +73,8 @@ where
     report
 }
 
-/// Writes down what was done and tells people, all at once: none waits for the
-/// other, and the failure of one does not silence the others.
+/// Writes down what was done and tells people at the same time, so that neither waits
+/// for the other, and neither fails with the other.
 async fn record_and_tell<W>(
     cx: Context<'_, W>,
     report: &mut Report,
@@ -110,9 +110,9 @@ async fn record_and_tell<W>(
     report.because.extend(problem.map(Reason::NotRecorded));
 }
 
-/// Whether people hear of it. Of a question to the host they hear only if it opens
-/// the incident: of the others, what comes after is the news. Asked again once, the
-/// first asker may have died before it told anybody; after that it is no news.
+/// Whether people hear of it. A question to the host is news only if it opens the
+/// incident; else its answer is. An action that is asked for a second time is told, because
+/// the function that asked first may have died before it told anybody. A third is not.
 fn is_news(report: &Report, incident: &Incident, action: Action) -> bool {
     let asked_again = incident.attempts.last().is_some_and(|last| last.asked_again > 1);
     let told_later = action == Action::Gather && report.opened.is_none();

@@ -159,8 +159,8 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
     }
 }
 
-/// What waits for the end of an incident that nobody ended and whose place this
-/// one takes.
+/// The alarms that waited behind an incident which ran out without being ended. The new
+/// incident takes them over.
 fn left_behind(alarm: &Alarm, facts: &Facts) -> Vec<Queued> {
     let unended = facts.latest().filter(|latest| latest.stage.is_open());
     let mut queued = unended.map(|latest| latest.queued.clone()).unwrap_or_default();
@@ -168,8 +168,8 @@ fn left_behind(alarm: &Alarm, facts: &Facts) -> Vec<Queued> {
     queued
 }
 
-/// How often it is tried to queue an alarm behind an incident that others write
-/// down meanwhile.
+/// How often an alarm is tried to be queued, where each time another writer changes the
+/// incident first.
 const QUEUE_TRIES_MAX: usize = 3;
 
 /// Keeps an alarm until the incident that holds its instance has ended. `None` if
@@ -210,9 +210,8 @@ pub async fn queue(
     Err(in_between("another writer was first"))
 }
 
-/// Writes down what became of a call. An alarm that was queued since the claim, or
-/// an OK that had the incident looked at sooner, does not undo what was done. `false`
-/// if it went on meanwhile.
+/// Writes down what became of a call, over what others have added since the claim: an
+/// alarm in the queue, or an earlier look. `false` if the incident has taken another step.
 pub async fn record_outcome(
     world: &(impl Ledger + Look),
     outcome: &Incident,
@@ -248,7 +247,8 @@ pub async fn note_sick(
     }
 }
 
-/// An alarm that comes in between is delivered again, to what is then.
+/// The alarm came between two states of the ledger. It is an error, so that Lambda
+/// delivers it again.
 fn in_between(why: &'static str) -> LedgerError {
     LedgerError::Contended(why)
 }
@@ -314,8 +314,9 @@ async fn open(
     Err(NoClaim::Refused(Refusal { rung, because: vec![reason], handed_over: false, passes }))
 }
 
-/// A place ends with its incident. This is for one that nobody ends: by then
-/// it is brought back from Standby too.
+/// A slot is given back when its incident ends. A lease runs out so long after the
+/// incident's last moment, for one that nobody ends: by then its instance is back from
+/// Standby too.
 const LEASE_OUTLASTS: SignedDuration = SignedDuration::from_mins(30);
 
 fn lease(slot: &Slot, incident: &Incident) -> Lease {
@@ -328,8 +329,8 @@ fn lease(slot: &Slot, incident: &Incident) -> Lease {
 }
 
 /// The deadlines of a reboot in Standby, and some slack: 65 minutes of draining, 15
-/// until it is up, 15 until it is back. One that begins late has them all the same:
-/// while it is out its incident and its place must last.
+/// until it is up, 15 until it is back. An incident that begins a reboot late is
+/// prolonged by them, because it must not run out while its instance is in Standby.
 const STANDBY_TAKES: SignedDuration = SignedDuration::from_mins(110);
 
 /// Writes the intent to try the next rung of an open incident.
@@ -371,7 +372,7 @@ pub enum Climbed {
     Claimed(Box<Claim>),
     /// Another writer was first: it is theirs.
     Outrun,
-    /// The place in the pool's budget went to another incident.
+    /// The slot of the pool's budget went to another incident.
     SlotTaken,
 }
 
@@ -411,7 +412,7 @@ pub async fn gather(
     policy: &Policy,
 ) -> Result<Option<Claim>, CallFailed> {
     let mut next = incident.moved_to(Stage::Gathering, now);
-    // Who is asked while a rung is held back has not been let go.
+    // A rung that was held back still is, while the host is asked.
     next.held_back = incident.held_back;
     next.gathering = Some(question(incident.gathering.as_ref(), now));
     next.due_at = now + policy.first_look_after;

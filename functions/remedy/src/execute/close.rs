@@ -21,8 +21,8 @@ const TURN_LASTS: SignedDuration = SignedDuration::from_secs(60);
 /// The longest pause between two tries to tell of an end.
 const TELLS_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(10);
 
-/// For so long after its last moment an incident whose end nobody could be told
-/// of stays open, so that one beat's failure to tell does not silence it.
+/// An incident stays open for so long after its last moment if nobody could be told of
+/// its end, so that one failed message does not silence it.
 const TOLD_LATE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why an incident stays due.
@@ -31,7 +31,7 @@ pub enum Stuck {
     /// A call has no answer.
     #[error(transparent)]
     Call(#[from] CallFailed),
-    /// It is to end, and nobody could be told.
+    /// The incident is to end, and nobody could be told.
     #[error("nobody heard of the end: {0}")]
     EndNotTold(CallFailed),
 }
@@ -55,9 +55,9 @@ impl Serialize for Stuck {
     }
 }
 
-/// Ends an incident and tells people. The turn to do so is written first, so
-/// that of two beats one tells; the end is written last, so that whoever dies
-/// in between has told twice rather than never.
+/// Ends an incident and tells people. First the ledger notes that this beat will tell, so
+/// that a second beat does not. The end is written last: if this function dies before, the
+/// next beat tells again, which is better than never.
 pub async fn end<W>(
     cx: Context<'_, W>,
     incident: &Incident,
@@ -75,8 +75,7 @@ where
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(&ended, outcome, because, cx.now);
     ended.note(report.entry());
-    // Whoever heard that something was done, or is to take over, hears of the end,
-    // whyever it ends.
+    // People who heard of an action, or who are to take over, hear of every end.
     if report.is_news() || ended.stage != Stage::Withdrawn {
         notify::tell(&mut report, cx.world).await;
         if let Some(failed) = report.delivery_error.clone().filter(|_| !report.told)
@@ -125,7 +124,7 @@ where
     Ok(Some(report))
 }
 
-/// When what nobody could be told of is tried again: ever more rarely.
+/// When the next try to tell comes: the longer it has failed, the later.
 fn tells_again(incident: &Incident, now: Timestamp) -> Timestamp {
     now + (incident.in_stage_for(now) / 2).clamp(TURN_LASTS, TELLS_AGAIN_MAX)
 }

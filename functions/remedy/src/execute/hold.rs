@@ -12,13 +12,13 @@ use crate::ports::tell::Tell;
 use crate::report::notify;
 use crate::report::outcome::{Outcome, Report};
 
-/// Over this time those that a shared cause holds back are spread.
+/// Incidents that one cause holds back ask again at different times within this span.
 const SPREAD: SignedDuration = SignedDuration::from_mins(3);
 
 /// A rung that is held back this long is told to people, once.
 const HELD_BACK_IS_TOLD_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// A rung waits for its guards; a wait that lasts is told once.
+/// Waits until the guards let a rung pass, and tells people once if that takes long.
 pub async fn hold_back<W>(
     cx: Context<'_, W>,
     incident: &Incident,
@@ -49,8 +49,8 @@ where
     Ok(Some(report))
 }
 
-/// When a rung that is held back is tried again. Those that a shared cause holds
-/// back would all be free in one moment, so they ask at different times.
+/// When a rung that is held back is tried again. What one cause
+/// holds back would all be free in one moment, so it asks at different times.
 fn asks_again_after(incident: &Incident, refusal: &Refusal) -> SignedDuration {
     let beat = SignedDuration::from_mins(1);
     if refusal.because.iter().any(|reason| reason.row().shared_cause) {

@@ -338,7 +338,7 @@ pub struct Incident {
     /// Our Standby, while the instance may be in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby: Option<Standby>,
-    /// The place in its pool's disruption budget that it took last, to be given
+    /// The slot of its pool's disruption budget that it took last, to be given
     /// back. Whether it still holds it the pool's row says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,

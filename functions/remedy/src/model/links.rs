@@ -20,7 +20,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// The place of an SNS topic, by its ARN: `arn:PARTITION:sns:REGION:ACCOUNT:NAME`.
+    /// The deployment of an SNS topic, by its ARN: `arn:PARTITION:sns:REGION:ACCOUNT:NAME`.
     pub fn of_topic(arn: &str) -> Option<Self> {
         let parts: Vec<&str> = arn.split(':').collect();
         let &["arn", partition, "sns", region, account, name] = parts.as_slice() else {

@@ -15,15 +15,15 @@ pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// One telling that may be a repeat of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occurrence {
-    /// The group whose members are told of once. Instances outside groups count
-    /// together.
+    /// The group, whose members are told of once. Instances outside groups are
+    /// counted together.
     pub group: Option<GroupName>,
     /// What is told: the same words are the same cause.
     pub cause: String,
     /// When the window begins that it falls into.
     pub window: Timestamp,
-    /// Who tells. Asked again by the same, for whoever asked first may have died
-    /// before telling, it is the same telling.
+    /// Who tells. A function that died before it told is invoked again under the
+    /// same name, and both are one telling.
     pub by: String,
 }
 

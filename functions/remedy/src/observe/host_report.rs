@@ -331,7 +331,7 @@ pub struct Evidence {
     pub sha256: HostText,
     /// Whether it survives a reboot.
     #[serde(rename = "where")]
-    pub kept: Kept,
+    pub kept: Medium,
     /// Whether the upload worked; `None` if none was asked for.
     #[serde(default)]
     pub uploaded: Option<bool>,
@@ -343,7 +343,7 @@ pub struct Evidence {
 /// Where evidence lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kept {
+pub enum Medium {
     /// On disk: survives a reboot.
     Disk,
     /// In memory, since the disk had no room: a reboot loses it.
@@ -691,7 +691,7 @@ mod tests {
         let preflight = result.preflight.expect("a preflight");
         assert_eq!((preflight.persons, preflight.packages_busy), (None, Some(false)));
         assert_eq!(preflight.fstab_ok, None, "what was not said is not known");
-        assert_eq!(result.evidence.expect("evidence").kept, Kept::Run);
+        assert_eq!(result.evidence.expect("evidence").kept, Medium::Run);
         let disk = result.disk.expect("a disk");
         assert_eq!(disk.bytes_freed, -4096);
         assert_eq!(disk.steps.get(&HostText::new("tmp")), Some(&(3, 12288)));

@@ -332,7 +332,7 @@ mod tests {
             SymptomState::Present { what } => format!("there: {what}"),
             SymptomState::Unknown(unknown) => format!("unknown: {unknown}"),
             SymptomState::Unobserved { why, alarm_stands } => {
-                format!("unseen, {alarm_stands}: {why}")
+                format!("unobserved, {alarm_stands}: {why}")
             }
             SymptomState::Conflicting { what } => format!("disputed: {what}"),
         };
@@ -346,8 +346,8 @@ mod tests {
         assert_eq!(judged(&[20.0], None), "gone");
         assert_eq!(judged(&[20.0], ok), "gone");
         let nothing = "AWS/EC2 CPUUtilization has no new datapoint";
-        assert_eq!(judged(&[], alarm), format!("unseen, true: {nothing}"));
-        assert_eq!(judged(&[], ok), format!("unseen, false: {nothing}"));
+        assert_eq!(judged(&[], alarm), format!("unobserved, true: {nothing}"));
+        assert_eq!(judged(&[], ok), format!("unobserved, false: {nothing}"));
         let of_expression = Seen { unit: None, ..seen.clone() };
         let still = SymptomState::Present { what: "the alarm is still in ALARM".to_owned() };
         assert_eq!(judge(&of_expression, Ok(minutes(&[20.0])), Ok(alarm)), still);

@@ -29,19 +29,19 @@ use crate::plan::step::failing;
 use crate::plan::step::wait;
 use crate::ports::look::Command;
 
-/// What a host said longer ago is old news: what it then waited for may be over.
+/// A host's answer counts for so long: after that, what stood in the way then may be gone.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
-/// While what the host said holds a rung back, it is asked again this often.
+/// How often a host is asked again while its own answer holds a rung back.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// So often in one incident at most: every 5 minutes for 2 hours. After that
-/// the last word counts.
+/// A host is asked so often in one incident at most: every 5 minutes for 2 hours. After
+/// that its last answer counts.
 const TIMES_MAX: u32 = 24;
 
-/// Whether the host is asked what it knows before what was cleared is done. It
-/// never is a condition: a host that cannot answer is not asked, and one that
-/// gave no answer is not asked again for a while.
+/// Whether the host is asked what it knows, before the cleared rung is begun. A rung never
+/// depends on the answer: a host that cannot answer is not asked, and one that did not
+/// answer is left alone for a while.
 pub fn comes_first(
     cleared: &Cleared,
     incident: Option<&Incident>,
@@ -93,8 +93,8 @@ fn is_recent(evidence: Option<&Diagnostics>, within: SignedDuration, now: Timest
 /// Besides the script's own time: to be delivered, and to be seen.
 pub(crate) const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(2);
 
-/// Who wrote the intent to ask is dead after the function's 60 seconds, and a
-/// command is shown within seconds. To ask twice harms nobody: it only reads.
+/// After this a question that does not show was never sent: a function lives for 60
+/// seconds, and a command shows within seconds. To ask twice does no harm: it only reads.
 pub(crate) const ASKED_SHOWS: SignedDuration = SignedDuration::from_secs(60);
 
 /// How the question to the host goes. Whatever becomes of it, the rung that is

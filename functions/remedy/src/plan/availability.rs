@@ -24,9 +24,9 @@ pub enum Availability {
 
 use Availability::{Available, InDoubt, NotNow, Unavailable};
 
-/// Why a member that was to leave service, or to be replaced, may not be asked
-/// for again: what its owner and its group's owner did since counts. `Ok` with
-/// what is in the way for a while, or not known; `Err` with what stays so.
+/// Whether a member may still leave service, or be replaced, after what its owner and its
+/// group's owner have done since. `Ok(Some)` names what is in the way for a while or not
+/// known, `Err` what will stay in the way.
 pub fn still_movable(rung: Rung, facts: &Facts) -> Result<Option<Reason>, Reason> {
     let stop = match (&facts.membership, group(facts)) {
         (Fact::Unknown(unknown), _) => Some(InDoubt(unknown.clone())),

@@ -11,13 +11,12 @@ use crate::model::policy::Policy;
 use crate::model::pool::Sighting;
 use crate::model::reason::Reason;
 
-/// From so many sick members on a group is correlated, however large it is:
-/// 30 hosts do not fall ill within minutes by chance, and what is counted must
-/// not grow with the fleet.
+/// So many sick members share a cause, however large their group is: 30 hosts do not fall
+/// ill within minutes by chance. A bound keeps the count from growing with the fleet.
 pub const SICK_COUNTED_MAX: usize = 30;
 
-/// Why `sick` members of a pool with `size` members (`None` if that is not
-/// known) are not a matter of one instance; `None` if they are.
+/// What the `sick` members of a pool share, if it is more than chance; `None` if each has
+/// trouble of its own. `size` is how many members the pool has, if that is known.
 pub fn judge(
     symptom: Symptom,
     sick: &[Sighting],

@@ -52,9 +52,9 @@ impl Decision {
 
 /// The rungs for each symptom, lowest first.
 ///
-/// A full disk prefers replacement, because a reboot mostly leaves the disk as
-/// it is; it comes last, where the host says that it frees what fills it.
-/// The others prefer a reboot, because it loses less than a new instance.
+/// For a full disk a replacement comes before a reboot, because most reboots leave the
+/// disk as full as it was. The other symptoms try a reboot first, because it loses less
+/// than a new instance does.
 pub fn ladder(symptom: Symptom) -> &'static [Rung] {
     match symptom {
         Symptom::DiskFull => &[Rung::Cleanup, Rung::Replace, Rung::Reboot],

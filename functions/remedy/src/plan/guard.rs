@@ -55,8 +55,8 @@ impl Cleared {
         self.group.as_ref()
     }
 
-    /// The place in the pool's disruption budget that has to be taken with the
-    /// claim; `None` for what disrupts nobody.
+    /// The slot of the pool's disruption budget that has to be taken with the
+    /// claim; `None` for a rung that disrupts nobody.
     pub fn slot(&self) -> Option<&Slot> {
         self.slot.as_ref()
     }
@@ -149,8 +149,7 @@ const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 12] = [
     not_observing,
 ];
 
-/// Lets what was decided about an alarm pass, or refuses it with every reason
-/// there is.
+/// Lets a decision about an alarm pass, or refuses it with every reason there is.
 pub fn clear(
     decision: Decision,
     alarm: &Alarm,
@@ -393,13 +392,12 @@ fn not_paused(case: &Case<'_>) -> Option<Reason> {
     let group = case.facts.group_name();
     let in_force = history.pauses.iter().filter(|pause| pause.is_in_force(case.facts.observed_at));
     let covers = |pause: &&Pause| pause.scope.covers(case.instance, group, case.symptom);
-    // The one that holds longest tells when it goes on.
+    // Of several pauses the last to end says when things go on.
     let pause = in_force.filter(covers).max_by_key(|pause| pause.until)?;
     Some(Reason::Paused { pause: pause.clone() })
 }
 
-/// What was done a short while ago is given time to show, so that no loop of
-/// repairs hides the cause.
+/// An action gets time to show its effect, so that no loop of repairs hides the cause.
 fn rested(case: &Case<'_>) -> Option<Reason> {
     let until = case.rests_until?;
     (case.facts.observed_at < until).then_some(Reason::CoolingDown { until })
@@ -448,8 +446,8 @@ fn desired(case: &Case<'_>) -> Result<Option<u32>, Reason> {
 }
 
 /// The last guard: no more members are out of service through us than the pool's
-/// budget. Gives the place that a disruption has to take, the incident's own if
-/// it holds one, and `None` for what disrupts nobody. The write that takes it has
+/// budget. Gives the slot that a disruption has to take, the incident's own if
+/// it holds one, and `None` for a rung that disrupts nobody. The write that takes it has
 /// the last word.
 fn free_slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
     if !case.is_disruptive() {
@@ -467,8 +465,8 @@ fn free_slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
     }
 }
 
-/// Whoever took the others out of service: so many must be left that this one
-/// can be spared.
+/// So many members must be in service that this one can be spared. Who took the others
+/// out does not matter.
 fn enough_healthy(case: &Case<'_>) -> Option<Reason> {
     if !case.is_disruptive() {
         return None;
@@ -509,7 +507,7 @@ fn not_correlated(case: &Case<'_>) -> Option<Reason> {
     correlation::judge(case.symptom, &book.sick, size, case.facts.observed_at, case.policy)
 }
 
-/// Nobody's session is torn down under them.
+/// No disruption while a Session Manager session is open.
 fn nobody_in_session(case: &Case<'_>) -> Option<Reason> {
     if !case.is_disruptive() {
         return None;
@@ -525,8 +523,8 @@ fn nobody_in_session(case: &Case<'_>) -> Option<Reason> {
     }
 }
 
-/// Nobody's shell is torn from under them. What is not known here is not
-/// asked of a host that cannot answer: the host's own report is the source.
+/// No disruption while somebody is logged in, as far as the host has said so. A host that
+/// cannot answer is not held to it.
 fn nobody_present(case: &Case<'_>) -> Option<Reason> {
     let count = case.found?.persons?;
     (case.is_disruptive() && count > 0).then_some(Reason::PersonPresent { count })

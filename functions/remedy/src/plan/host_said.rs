@@ -13,7 +13,7 @@ use crate::ports::look::Command;
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
-/// That a command's time is over; and why it is not known how it goes, if it is not.
+/// Says that a command's time is over, and which call failed if nobody can say how it went.
 pub(crate) fn late(what: &str, command: &Fact<Option<Command>>) -> String {
     match command {
         Fact::Unknown(unknown) => format!("{what}: {unknown}"),

@@ -47,7 +47,7 @@ impl Step {
     pub fn needs(&self, incident: &Incident, probe: &Probe) -> Need {
         match self {
             Self::Call(action, ..) => match action {
-                // What ends what we began needs nobody's word.
+                // We took it out of service, so we bring it back, whatever anybody says.
                 Action::ComeBack => Need::Nothing,
                 Action::LeaveService(_) | Action::Replace => Need::Facts { group: true },
                 Action::Clean | Action::Gather | Action::Reboot => Need::Facts { group: false },
@@ -59,10 +59,9 @@ impl Step {
         }
     }
 
-    /// The step, as long as it is still allowed. A tag that was removed since the
-    /// rung was begun takes back what is not yet carried out, and a group that is
-    /// no longer free to be changed is not asked again; only coming back into
-    /// service is done all the same, for that ends what we began.
+    /// The step, if it is still allowed. It is not if the owner has removed the tag since
+    /// the rung was begun, or if the group may no longer be changed. Coming back into
+    /// service is always allowed, because it ends what we began.
     #[must_use]
     pub fn while_allowed(self, facts: &Facts, now: Timestamp) -> Self {
         let Self::Call(action, incident, reason) = self else { return self };
@@ -81,7 +80,7 @@ impl Step {
         };
         let lifecycle = lifecycle(facts);
         let in_service = matches!(lifecycle, Fact::Known(Some("InService")));
-        // Who is known to be on the way out already is not held up half-way.
+        // A member that is already leaving is not stopped half-way.
         let may_be_in_service = in_service || matches!(lifecycle, Fact::Unknown(_));
         let again = match action {
             Action::LeaveService(_) if may_be_in_service => still_movable(Rung::Reboot, facts),

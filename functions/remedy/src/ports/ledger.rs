@@ -14,23 +14,23 @@ pub trait Ledger {
     /// Writes a new incident in one conditional write, which succeeds only if
     /// the ledger holds no incident of the instance, or one that neither
     /// [answers](Incident::answers) the same action nor still
-    /// [holds](Incident::holds) the instance. A write that finds itself, since
-    /// the answer of an earlier try was lost, has succeeded.
-    /// If the incident has a lease, its place in the pool's budget is taken in
-    /// the same transaction: both, or neither.
+    /// [holds](Incident::holds) the instance. A retry that finds the row of an
+    /// earlier try, whose answer was lost, has succeeded too.
+    /// If the incident has a lease, the same transaction takes its slot in the
+    /// pool's budget: both are written, or neither.
     async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, CallFailed>;
 
     /// Writes a later state of an open incident in one conditional write, which
     /// succeeds only over the version before it. `false` if another writer won.
     async fn record(&self, incident: &Incident) -> Result<bool, CallFailed>;
 
-    /// Ends an incident, under the same condition: it stays as a row of its own
-    /// for 90 days, and its successor, if there is one, takes its place. All of
-    /// it, or nothing.
+    /// Ends an incident, under the same condition. One transaction keeps it as a
+    /// row of its own for 90 days, and puts its successor, if there is one, where
+    /// it was.
     async fn end(&self, ended: &Incident, successor: Option<&Incident>)
     -> Result<bool, CallFailed>;
 
-    /// Like [`record`](Self::record), and takes the place of the incident's
+    /// Like [`record`](Self::record), and takes the slot of the incident's
     /// lease in the same transaction, if nobody holds it at `now`.
     async fn record_with_lease(
         &self,
@@ -38,8 +38,8 @@ pub trait Ledger {
         now: Timestamp,
     ) -> Result<Leased, CallFailed>;
 
-    /// Gives a place in a pool's budget back, if it is still held. Done twice
-    /// it is done once.
+    /// Gives a slot of a pool's budget back, if the incident still holds it.
+    /// Idempotent.
     async fn release(&self, lease: &Lease) -> Result<(), CallFailed>;
 
     /// Notes that a member of `pool` shows `symptom`, once for each time window,
@@ -61,9 +61,9 @@ pub trait Ledger {
     /// Every pause there is, those that have ended too.
     async fn pauses(&self) -> Result<Vec<Pause>, CallFailed>;
 
-    /// Counts one more telling in its window, atomically, and gives how many
-    /// there are. Counted again by the same it stays the window's first, if it
-    /// was.
+    /// Counts one more telling in its window, in one write, and gives how many
+    /// there are. The write may be repeated: a teller that was the window's first
+    /// is still the first when it counts again.
     async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, CallFailed>;
 
     /// Notes that the member `instance` of `group` is being replaced for `symptom`.
@@ -86,7 +86,7 @@ pub struct Due {
     /// The incidents, longest due first.
     pub incidents: Vec<Incident>,
     /// What is due and cannot be read, such as what a newer version has written.
-    /// It stays due, and is nobody else's trouble.
+    /// It stays due, and holds up no other incident.
     pub unreadable: Vec<CallFailed>,
 }
 
@@ -97,17 +97,17 @@ pub enum Recorded {
     New,
     /// Another incident stands in its place.
     Already(Box<Incident>),
-    /// The place in the pool's budget went to another incident.
+    /// The slot in the pool's budget went to another incident.
     SlotTaken,
 }
 
-/// What became of a write that takes a place in a pool's budget.
+/// What became of a write that takes a slot of a pool's budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leased {
     /// Both are written.
     Won,
     /// Another writer had the incident first.
     Outrun,
-    /// The place went to another incident.
+    /// The slot went to another incident.
     SlotTaken,
 }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 /// What became of telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// By the notification topic: whether people were told hangs on this.
+    /// What the notification topic answered: people are told if it took the message.
     pub people: Result<(), CallFailed>,
-    /// By the chat topic, if there is one.
+    /// What the chat topic answered, if there is one.
     pub chat: Result<(), CallFailed>,
 }
 

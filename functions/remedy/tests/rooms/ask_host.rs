@@ -172,7 +172,7 @@ fn step(minutes: i64, again: bool, probe: &Probe) -> Step {
 
 #[test]
 fn each_answer_leads_on_and_none_is_waited_for_beyond_its_box() {
-    let unseen = || seen(false, Fact::Known(None));
+    let unobserved = || seen(false, Fact::Known(None));
     let failed = || seen(true, Fact::Unknown(crate::given::unknown("ssm:GetCommandInvocation")));
     let rows = [
         (
@@ -199,11 +199,11 @@ fn each_answer_leads_on_and_none_is_waited_for_beyond_its_box() {
         ("the disk had no room", 1, false, ended("Success", &result("null")), "evidence-missing"),
         ("it could not start", 1, false, ended("Failed", ""), "evidence-missing"),
         ("nobody fetched it", 1, false, ended("DeliveryTimedOut", ""), "evidence-missing"),
-        ("it may not show yet", 0, false, unseen(), "wait"),
-        ("whoever was to ask has died", 1, false, unseen(), "gather: never-asked"),
-        ("it is asked again once", 1, true, unseen(), "wait"),
+        ("it may not show yet", 0, false, unobserved(), "wait"),
+        ("whoever was to ask has died", 1, false, unobserved(), "gather: never-asked"),
+        ("it is asked again once", 1, true, unobserved(), "wait"),
         ("how it goes is not known", 2, false, failed(), "wait"),
-        ("its time is over", 3, true, unseen(), "evidence-missing"),
+        ("its time is over", 3, true, unobserved(), "evidence-missing"),
         ("its time is over, whatever is known", 3, false, failed(), "evidence-missing"),
     ];
     for (rule, minutes, again, probe, expected) in rows {

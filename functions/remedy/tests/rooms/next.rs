@@ -236,19 +236,19 @@ fn a_reboot_frees_a_disk_that_tmp_or_deleted_files_fill() {
 
 #[test]
 fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
-    let unseen = |known: bool, command| Probe::Command {
+    let unobserved = |known: bool, command| Probe::Command {
         command_id: CommandId::new("00000000-0000-4000-a000-000000000000").ok().filter(|_| known),
         command,
     };
     let unknown = || Fact::Unknown(unknown("ssm:GetCommandInvocation"));
     for (rule, minutes, probe, expected) in [
-        ("describing lags", 2, unseen(false, Fact::Known(None)), "wait"),
-        ("it was never sent", 3, unseen(false, Fact::Known(None)), "clean: never-asked"),
-        ("it was sent, and is not shown", 3, unseen(true, Fact::Known(None)), "wait"),
-        ("nobody can say", 9, unseen(false, unknown()), "wait"),
-        ("its time is up", 10, unseen(false, Fact::Known(None)), "climb: cleanup-failed"),
-        ("its time is up", 10, unseen(true, Fact::Known(None)), "climb: cleanup-failed"),
-        ("its time is up", 10, unseen(true, unknown()), "climb: cleanup-failed"),
+        ("describing lags", 2, unobserved(false, Fact::Known(None)), "wait"),
+        ("it was never sent", 3, unobserved(false, Fact::Known(None)), "clean: never-asked"),
+        ("it was sent, and is not shown", 3, unobserved(true, Fact::Known(None)), "wait"),
+        ("nobody can say", 9, unobserved(false, unknown()), "wait"),
+        ("its time is up", 10, unobserved(false, Fact::Known(None)), "climb: cleanup-failed"),
+        ("its time is up", 10, unobserved(true, Fact::Known(None)), "climb: cleanup-failed"),
+        ("its time is up", 10, unobserved(true, unknown()), "climb: cleanup-failed"),
         ("its time is up", 10, command("InProgress", -1, ""), "climb: cleanup-failed"),
         (
             "late is not too late",
@@ -539,7 +539,7 @@ fn disputed() -> SymptomState {
     SymptomState::Conflicting { what: "97 %, but the alarm is OK".to_owned() }
 }
 
-fn unseen() -> SymptomState {
+fn unobserved() -> SymptomState {
     SymptomState::Unobserved { why: "no datapoint".to_owned(), alarm_stands: true }
 }
 
@@ -564,10 +564,10 @@ fn a_symptom_must_stay_gone() {
             disputed(),
             "end HandedOver: unverified",
         ),
-        ("nothing is seen", 29, None, unseen(), "wait"),
-        ("nothing was ever seen", 30, None, unseen(), "end HandedOver: unverified"),
-        ("quiet is no proof", 29, Some(20), unseen(), "wait quiet"),
-        ("nor in the end", 30, Some(20), unseen(), "end HandedOver: unverified"),
+        ("nothing is seen", 29, None, unobserved(), "wait"),
+        ("nothing was ever seen", 30, None, unobserved(), "end HandedOver: unverified"),
+        ("quiet is no proof", 29, Some(20), unobserved(), "wait quiet"),
+        ("nor in the end", 30, Some(20), unobserved(), "end HandedOver: unverified"),
     ];
     for (rule, minutes, quiet, symptom_state, expected) in rows {
         let incident = Incident { quiet_since: quiet.map(ago), ..at(Stage::Watching, minutes) };
@@ -579,9 +579,9 @@ fn a_symptom_must_stay_gone() {
 fn a_request_without_a_metric_goes_by_the_hosts_word() {
     let mut asked = at(Stage::Watching, 1);
     asked.seen.series = None;
-    assert_eq!(step(&asked, &Probe::Symptom(unseen())), "wait quiet");
+    assert_eq!(step(&asked, &Probe::Symptom(unobserved())), "wait quiet");
     asked.attempts = vec![attempt(Rung::Reboot)];
-    assert_eq!(step(&asked, &Probe::Symptom(unseen())), "wait", "a reboot says nothing");
+    assert_eq!(step(&asked, &Probe::Symptom(unobserved())), "wait", "a reboot says nothing");
 }
 
 /// An incident whose last call AWS turned away.
@@ -781,17 +781,17 @@ fn what_waits_is_tried_again_while_something_shows_that_it_is_there() {
         ("it came back", 60, Some(2), there(), "climb: still-there"),
         ("it is gone, and may come back", 60, None, gone(), "wait quiet"),
         ("it is gone long enough", 60, Some(5), gone(), "end Resolved: stayed-gone"),
-        ("while it is fresh the alarm is believed", 14, None, unseen(), "climb: unverified"),
+        ("while it is fresh the alarm is believed", 14, None, unobserved(), "climb: unverified"),
         ("though nobody can say", 14, None, unknown(), "climb: fact-unknown"),
-        ("an old alarm is not", 16, None, unseen(), "wait"),
+        ("an old alarm is not", 16, None, unobserved(), "wait"),
         ("whoever cannot say", 16, None, unknown(), "wait"),
-        ("it is a person's to find out", 30, None, unseen(), "end HandedOver: unverified"),
+        ("it is a person's to find out", 30, None, unobserved(), "end HandedOver: unverified"),
         ("nor is one that is OK", 40, None, disputed(), "wait"),
         ("a peak is not quiet", 40, Some(4), disputed(), "wait"),
         ("a call that fails once ends nothing", 40, None, unknown(), "wait"),
-        ("a slow metric is waited for", 40, Some(4), unseen(), "wait quiet"),
-        ("but not for ever", 70, Some(30), unseen(), "end HandedOver: unverified"),
-        ("it was gone when it was last seen", 14, Some(2), unseen(), "wait quiet"),
+        ("a slow metric is waited for", 40, Some(4), unobserved(), "wait quiet"),
+        ("but not for ever", 70, Some(30), unobserved(), "end HandedOver: unverified"),
+        ("it was gone when it was last seen", 14, Some(2), unobserved(), "wait quiet"),
     ];
     for (rule, minutes, quiet, symptom_state, expected) in rows {
         let mut incident = at(Stage::Waiting, minutes);

@@ -73,7 +73,7 @@ fn pause() -> Pause {
 
 /// Every reason, in a report.
 pub(crate) fn every_reason() -> Vec<Report> {
-    [chosen(), refused(), course(), ends()].concat()
+    [chosen(), refused(), timeline(), ends()].concat()
 }
 
 fn group() -> GroupName {
@@ -179,7 +179,7 @@ fn refused() -> Vec<Report> {
 }
 
 /// How it goes with what was done.
-fn course() -> Vec<Report> {
+fn timeline() -> Vec<Report> {
     let why = || "3 of 4 units answer".to_owned();
     let reboot = |reason| step(Rung::Reboot, Stage::Rebooting, vec![reason]);
     let watching = |rung, reason| step(rung, Stage::Watching, vec![reason]);

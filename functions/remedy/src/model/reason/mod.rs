@@ -88,7 +88,7 @@ pub enum Reason {
     CoolingDown { until: Timestamp },
     /// As many members as allowed are out of service through us.
     BudgetSpent { pool: Pool, budget: u32 },
-    /// Another incident took the place in the budget at the same time.
+    /// Another incident took the slot of the budget at the same time.
     SlotTaken,
     /// Too few other members are healthy.
     TooFewHealthy { others: u32, needed: u32 },

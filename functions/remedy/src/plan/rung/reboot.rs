@@ -47,7 +47,7 @@ pub(crate) fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> St
     let after = incident.in_stage_for(now);
     match lifecycle(facts) {
         Fact::Known(Some("Standby")) => Step::Call(Action::Reboot, out, Reason::LeftService),
-        // Whoever may still be draining is not given up for a call that failed.
+        // A member that may still be draining is not given up because one call failed.
         Fact::Unknown(_) | Fact::Known(Some("EnteringStandby")) if may_drain(incident, now) => {
             wait(incident, now)
         }
@@ -91,7 +91,7 @@ pub(crate) fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> S
             Step::Call(Action::ComeBack, incident.clone(), Reason::UpAgain)
         }
         None => Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain),
-        // A person has heard of it, and it keeps its place for as long as it is out. An
+        // A person has heard of it, and it keeps its slot for as long as it is out. An
         // agent that stays silent does not keep it out.
         Some(_) if incident.stays_out => match &facts.status {
             Fact::Known(Some(status)) if status.pass() => {
