@@ -58,7 +58,6 @@ fn whatever_keeps_a_cleanup_from_helping_leads_to_the_next_rung() {
         (Script::Crashes, "cleanup-failed"),
         (Script::RunsTooLong, "cleanup-failed"),
         (Script::Boasts, "still-there"),
-        (Script::Skips, "still-there"),
     ] {
         let play = Play::standalone(Trouble::slight(MemoryPressure, 97.2));
         let mut play = play.with_host(|host| host.script = script);
@@ -66,6 +65,15 @@ fn whatever_keeps_a_cleanup_from_helping_leads_to_the_next_rung() {
         assert_eq!(play.last_reasons().first(), Some(&code), "{script:?}");
         assert_eq!(play.until_the_end(), Stage::Resolved, "{script:?}");
     }
+}
+
+#[test]
+fn a_host_that_never_says_more_than_that_it_is_busy_with_it_is_a_persons() {
+    let play = Play::standalone(Trouble::slight(MemoryPressure, 97.2));
+    let mut play = play.with_host(|host| host.script = Script::Skips);
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.last_reasons().first(), Some(&"witnesses-disagree"));
+    assert!(!play.touches().contains(&Verb::Reboot), "{:?}", play.touches());
 }
 
 #[test]
@@ -382,11 +390,11 @@ fn evidence_is_off_the_host_before_every_disruption() {
     let output = format!("in the output of SSM command {}", play.region.commands()[1].id);
     assert!(told(&play).contains(&output), "{}", told(&play));
 
-    // No answer is no obstacle, and is told.
+    // Who said that it is well, and cannot be asked again, is a person's.
     let mut play = boasts(Play::standalone(Trouble::stubborn(HighCpu, 99.1)));
     play.until(Stage::Watching);
     play.region.break_call(Verb::Gather, Fault::Refused("AccessDeniedException: no"));
-    play.until(Stage::Rebooting);
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
     assert!(told(&play).contains("AccessDeniedException"), "{}", told(&play));
 }
 
@@ -435,7 +443,7 @@ fn the_console_speaks_for_a_host_that_does_not_answer() {
 }
 
 #[test]
-fn the_next_rung_does_not_wait_for_evidence_beyond_its_box() {
+fn a_host_that_said_it_is_well_and_cannot_be_asked_again_is_not_disrupted() {
     for fault in [Fault::RequestLost, Fault::AnswerLost] {
         let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));
         play = play.with_host(|host| host.script = Script::Boasts);
@@ -443,8 +451,9 @@ fn the_next_rung_does_not_wait_for_evidence_beyond_its_box() {
         play.region.break_call(Verb::Gather, fault.clone());
         play.region.break_call(Verb::CommandOf, Fault::Refused("ThrottlingException"));
         play.until(Stage::Gathering);
-        let waited = play.until(Stage::Rebooting);
-        assert!(waited <= 4, "{fault:?}: {waited} minutes");
+        assert_eq!(play.until_the_end(), Stage::HandedOver, "{fault:?}");
+        assert_eq!(play.last_reasons().first(), Some(&"witnesses-disagree"), "{fault:?}");
+        assert!(!play.touches().contains(&Verb::Reboot), "{fault:?}");
     }
 }
 

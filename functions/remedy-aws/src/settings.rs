@@ -32,6 +32,7 @@ use remedy::model::policy::{Mode, Policy};
 /// | `REMEDY_BUDGET_PERCENT` | no | the share of a group that may be out (10; 1 to 50) |
 /// | `REMEDY_STANDALONE_BUDGET` | no | so many of a standalone pool may be out (1; 1 to 100) |
 /// | `REMEDY_DISK_TARGET_PERCENT` | no | a disk cleanup stops at this use (80; 10 to 95) |
+/// | `REMEDY_FLOOR_PERCENT` | no | below this level nothing is disrupted (90; 50 to 100) |
 ///
 /// The SDK's own variables (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL` and
 /// its variants for one service) mean what they always mean, and so do
@@ -188,6 +189,12 @@ fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsEr
             lookup("REMEDY_DISK_TARGET_PERCENT"),
             10..=95,
             default.disk_target_percent,
+        )?,
+        floor_percent: within(
+            "REMEDY_FLOOR_PERCENT",
+            lookup("REMEDY_FLOOR_PERCENT"),
+            50..=100,
+            default.floor_percent,
         )?,
         ..default
     })
@@ -377,6 +384,7 @@ mod tests {
             ("REMEDY_EVIDENCE_SECONDS", "20"),
             ("REMEDY_STALE_MINUTES", "30"),
             ("REMEDY_DISK_TARGET_PERCENT", "70"),
+            ("REMEDY_FLOOR_PERCENT", "95"),
         ])
         .unwrap()
         .policy;
@@ -385,5 +393,6 @@ mod tests {
         assert_eq!(policy.evidence_bucket.as_ref().unwrap().as_str(), "remedy-evidence-1x2y");
         assert_eq!(policy.stale_after, SignedDuration::from_mins(30));
         assert_eq!(policy.disk_target_percent, 70);
+        assert_eq!(policy.floor_percent, 95);
     }
 }

@@ -19,12 +19,14 @@ use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::unknown::CallFailed;
 use crate::observe::facts::{Fact, Facts, GroupFact};
-use crate::observe::probe::{self, Probe, SymptomState};
+use crate::observe::probe::{self, Probe, SymptomState, Witness};
 use crate::plan::ask_host;
 use crate::plan::decide;
 use crate::plan::guard::{self, Cleared, Refusal};
 use crate::plan::next::next;
+use crate::plan::rung::cleanup;
 use crate::plan::step::{Need, Step};
+use crate::plan::witnesses::{self, Hearing};
 use crate::ports::context::Context;
 use crate::ports::ledger::{Due, Ledger};
 use crate::ports::look::Look;
@@ -223,6 +225,14 @@ where
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, cx.policy);
     let rung = decision.rung();
+    let hearing = hear(cx, incident, rung, &symptom_state, &facts);
+    if let Some((stage, objection)) = hearing.end() {
+        return give_up(cx, incident, stage, vec![objection, reason]).await;
+    }
+    if let (None, Hearing::Hold(objection @ Reason::HostObjects { .. })) = (rung, &hearing) {
+        let refusal = Refusal::by_guards(None, vec![objection.clone()]);
+        return object(cx, incident, reason, refusal, &facts).await;
+    }
     let cleared = match guard::clear_climb(decision, incident, &facts, cx.policy) {
         Ok(cleared) => cleared,
         Err(refusal) if refusal.handed_over => {
@@ -231,23 +241,16 @@ where
             if is_down {
                 return Ok(close::stay_out(cx, incident, because).await?);
             }
-            let ended = incident.moved_to(Stage::HandedOver, cx.now);
-            return close::end(cx, incident, ended, because).await;
-        }
-        Err(refusal) if ask_host::may_say_otherwise(&refusal, incident, &facts, cx.policy) => {
-            return ask_host(cx, incident, rung, refusal.because).await;
+            return give_up(cx, incident, Stage::HandedOver, because).await;
         }
         Err(refusal) if !refusal.passes && incident.attempts.is_empty() => {
-            let ended = incident.moved_to(Stage::Withdrawn, cx.now);
-            return close::end(cx, incident, ended, refusal.because).await;
+            return give_up(cx, incident, Stage::Withdrawn, refusal.because).await;
         }
-        Err(refusal) => return Ok(hold_back(cx, incident, reason, refusal).await?),
+        Err(refusal) => return object(cx, incident, reason, refusal, &facts).await,
     };
-    if let Some(doubt) = symptom_state.doubt()
-        && cleared.rung().is_disruptive()
-    {
-        let refusal = Refusal::for_now(cleared.rung(), doubt);
-        return Ok(hold_back(cx, incident, reason, refusal).await?);
+    if let Hearing::Hold(objection) = hearing {
+        let refusal = Refusal::for_now(cleared.rung(), objection);
+        return object(cx, incident, reason, refusal, &facts).await;
     }
     if ask_host::comes_first(&cleared, Some(incident), &facts, cx.policy) {
         let first = Reason::EvidenceFirst { rung: cleared.rung() };
@@ -255,6 +258,53 @@ where
     }
     let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
     take(cx, &cleared, incident, because, reason).await
+}
+
+/// Ends the incident in `stage`.
+async fn give_up<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    stage: Stage,
+    because: Vec<Reason>,
+) -> Result<Option<Report>, Stuck>
+where
+    W: Ledger + Tell,
+{
+    close::end(cx, incident, incident.moved_to(stage, cx.now), because).await
+}
+
+/// What is refused waits, and the host is asked again where its own word is in the way.
+async fn object<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    reason: Reason,
+    refusal: Refusal,
+    facts: &Facts,
+) -> Result<Option<Report>, Stuck>
+where
+    W: Look + Ledger + Touch + Tell,
+{
+    if ask_host::may_say_otherwise(&refusal, incident, facts, cx.policy) {
+        return ask_host(cx, incident, refusal.rung, refusal.because).await;
+    }
+    Ok(hold_back(cx, incident, reason, refusal).await?)
+}
+
+/// What the witnesses say, if the next step disrupts the instance or gives it to a person
+/// because nothing is left to try.
+fn hear<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    rung: Option<Rung>,
+    symptom_state: &SymptomState,
+    facts: &Facts,
+) -> Hearing {
+    if rung == Some(Rung::Cleanup) {
+        return Hearing::Agreed;
+    }
+    let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
+    let witness = Witness { host_speaks: cleanup::host_answers(facts, cx.policy), acted };
+    witnesses::hear(incident, symptom_state, witness, cx.now, cx.policy)
 }
 
 /// Asks what only a rung above a cleanup needs to know. Who is still sick counts
@@ -319,7 +369,7 @@ where
 /// say that the symptom is there, so that is added.
 fn led_here(reason: &Reason, symptom_state: &SymptomState) -> Vec<Reason> {
     match symptom_state {
-        SymptomState::Present { what } if reason.row().is_about_evidence => {
+        SymptomState::Present { what, .. } if reason.row().is_about_evidence => {
             vec![Reason::StillThere { what: what.clone() }, reason.clone()]
         }
         SymptomState::Present { .. }

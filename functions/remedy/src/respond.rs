@@ -21,6 +21,7 @@ use crate::observe::probe::{self, SymptomState};
 use crate::plan::ask_host;
 use crate::plan::decide;
 use crate::plan::guard::{self, Cleared, Refusal};
+use crate::plan::witnesses;
 use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
 use crate::ports::look::Look;
@@ -129,8 +130,11 @@ where
         symptom_state = Some(look_beyond(cx, alarm, &mut facts).await);
     }
     let decision = decide::decide(alarm.symptom, &[], &facts, cx.policy);
-    let cleared = guard::clear(decision, alarm, &facts, cx.policy)
-        .and_then(|cleared| confirmed(cleared, symptom_state));
+    let cleared = guard::clear(decision, alarm, &facts, cx.policy).and_then(|cleared| {
+        // The alarm is minutes old and the metric may have come back since: nothing is
+        // disrupted for what is over. A new alarm comes if it is not.
+        witnesses::confirmed(cleared, symptom_state.as_ref(), &Seen::of(alarm), cx.policy)
+    });
     let cleared = match cleared {
         Ok(cleared) => cleared,
         Err(refusal) => return refuse(cx, alarm, invocation, &facts, refusal).await,
@@ -210,27 +214,6 @@ fn period_begins(alarm: &Alarm) -> Timestamp {
 async fn note_late<W: Ledger>(cx: Context<'_, W>, counted: bool, alarm: &Alarm, facts: &Facts) {
     if !counted {
         let _uncounted = claim::note_sick(cx.world, alarm.symptom, facts).await;
-    }
-}
-
-/// The alarm is minutes old and the metric may have come back since: nothing is
-/// disrupted for what is over. A new alarm comes if it is not.
-fn confirmed(cleared: Cleared, symptom_state: Option<SymptomState>) -> Result<Cleared, Refusal> {
-    let rung = cleared.rung();
-    let Some(symptom_state) = symptom_state.filter(|_| rung.is_disruptive()) else {
-        return Ok(cleared);
-    };
-    if symptom_state == SymptomState::Cleared {
-        return Err(Refusal {
-            rung: Some(rung),
-            because: vec![Reason::SymptomOver],
-            handed_over: false,
-            passes: false,
-        });
-    }
-    match symptom_state.doubt() {
-        Some(doubt) => Err(Refusal::for_now(rung, doubt)),
-        None => Ok(cleared),
     }
 }
 

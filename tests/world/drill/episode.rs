@@ -529,7 +529,7 @@ fn invocation<'a>(
     Box::pin(async move {
         let event = |symptom, event: String| async move {
             let function = Function { ahead, ..Function::new(symptom) };
-            Answered::Event(function.invoke(region, &event).await)
+            Answered::Event(Box::pin(function.invoke(region, &event)).await)
         };
         match act {
             Act::Deliver(change, _) => Box::pin(event(change.symptom, change.event)).await,

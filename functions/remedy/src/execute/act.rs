@@ -15,12 +15,26 @@ impl Relief {
         match incident.symptom {
             Symptom::DiskFull => Self::Disk {
                 mount: incident.mount.clone(),
-                target_percent: policy.disk_target_percent,
+                target_percent: target(incident, policy),
             },
             Symptom::MemoryPressure => Self::Memory { units: policy.units.clone() },
             Symptom::HighCpu => Self::Cpu { units: policy.units.clone() },
         }
     }
+}
+
+/// A cleanup that stops short of its alarm's threshold helps nobody.
+const BELOW_THE_ALARM: f64 = 5.0;
+
+/// Down to which level a disk is cleaned: the deployment's, or lower where the alarm asks
+/// for it.
+fn target(incident: &Incident, policy: &Policy) -> u8 {
+    let seen = &incident.seen;
+    let alarm = seen.threshold.and_then(|threshold| seen.level(threshold));
+    let below = alarm.map(|alarm| (alarm - BELOW_THE_ALARM).clamp(1.0, 99.0));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 99")]
+    let below = below.map(|below| below as u8);
+    below.map_or(policy.disk_target_percent, |below| below.min(policy.disk_target_percent))
 }
 
 /// What acting came to.

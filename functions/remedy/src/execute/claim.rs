@@ -141,6 +141,8 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
         quiet_since: None,
         attempts: Vec::new(),
         found: None,
+        testimony: None,
+        conflicting_since: None,
         evidence: None,
         gathering: None,
         standby: None,
@@ -278,6 +280,8 @@ pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<In
         quiet_since: None,
         attempts: Vec::new(),
         found: None,
+        testimony: None,
+        conflicting_since: None,
         evidence: None,
         gathering: None,
         standby: None,
@@ -430,7 +434,15 @@ fn question(before: Option<&Gathering>, now: Timestamp) -> Gathering {
 }
 
 fn attempt(rung: Rung, now: Timestamp) -> Attempt {
-    Attempt { rung, claimed_at: now, command_id: None, refused: None, failed: None, asked_again: 0 }
+    Attempt {
+        rung,
+        claimed_at: now,
+        command_id: None,
+        refused: None,
+        failed: None,
+        changed_host: None,
+        asked_again: 0,
+    }
 }
 
 fn already(other: &Incident, ours: &TransitionId) -> Reason {

@@ -12,6 +12,7 @@ use crate::model::ids::{
 };
 use crate::model::pool::Lease;
 use crate::model::seen::Seen;
+use crate::model::testimony::Testimony;
 
 /// One kind of action, from gentle to drastic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -150,6 +151,10 @@ pub struct Attempt {
     /// yet to come back into service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<FailedCall>,
+    /// Whether it changed anything on the host, where the host said so. What only
+    /// looked has neither helped nor failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_host: Option<bool>,
     /// How often its present call was asked for again.
     #[serde(default)]
     pub asked_again: u32,
@@ -329,6 +334,12 @@ pub struct Incident {
     /// What the host's own script found last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
+    /// What the host itself said last about the trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub testimony: Option<Testimony>,
+    /// Since when the metric and the alarm disagree, without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflicting_since: Option<Timestamp>,
     /// The newest evidence of what the host knew, or why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Diagnostics>,
@@ -384,10 +395,25 @@ pub struct Past {
     pub opened_at: Timestamp,
     /// When it ended.
     pub ended_at: Timestamp,
-    /// The rung tried last, if one was.
+    /// The last rung that did something, if one did.
     pub rung: Option<Rung>,
+    /// How often it disrupted the instance; 0 in rows of 0.1.0, which did not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub disruptions: usize,
     /// How it ended.
     pub stage: Stage,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Past {
+    /// How often it disrupted the instance, at least.
+    pub fn disrupted(&self) -> usize {
+        self.disruptions.max(usize::from(self.rung.is_some_and(Rung::is_disruptive)))
+    }
 }
 
 /// Incidents remembered: two a day for a week and some.
@@ -432,7 +458,8 @@ impl Incident {
             symptom: self.symptom,
             opened_at: self.opened_at,
             ended_at: self.ended_at().unwrap_or(self.expires_at),
-            rung: self.rung(),
+            rung: self.rung_that_did_something(),
+            disruptions: self.disruptions(),
             stage: self.stage,
         });
         past.retain(|past| now.duration_since(past.opened_at) < PAST_LASTS);
@@ -507,6 +534,21 @@ impl Incident {
         self.attempts.last().map(|attempt| attempt.rung)
     }
 
+    /// The rung that did something last: what AWS refused and a cleanup that only
+    /// looked are left out.
+    pub fn rung_that_did_something(&self) -> Option<Rung> {
+        let did =
+            |attempt: &&Attempt| attempt.refused.is_none() && attempt.changed_host != Some(false);
+        self.attempts.iter().rev().find(did).map(|attempt| attempt.rung)
+    }
+
+    /// How often the instance was disrupted, as far as AWS did not refuse it.
+    pub fn disruptions(&self) -> usize {
+        let disrupts =
+            |attempt: &&Attempt| attempt.rung.is_disruptive() && attempt.refused.is_none();
+        self.attempts.iter().filter(disrupts).count()
+    }
+
     /// The rungs tried so far.
     pub fn tried(&self) -> Vec<Rung> {
         self.attempts.iter().map(|attempt| attempt.rung).collect()
@@ -561,6 +603,7 @@ impl Incident {
             quiet_since: None,
             held_back: None,
             stays_out: false,
+            conflicting_since: None,
             closing_until: None,
             due_at: now,
             version: self.version + 1,

@@ -16,6 +16,8 @@ pub mod seen;
 
 pub mod diagnostics;
 
+pub mod testimony;
+
 pub mod pool;
 
 pub mod pause;

@@ -88,6 +88,9 @@ pub struct Policy {
     /// The cleanup of a full disk stops at this share of used space, in
     /// percent: 80, so that it does not come back within the hour.
     pub disk_target_percent: u8,
+    /// Below this level of a symptom, in percent, nothing is disrupted, whatever an
+    /// alarm's owner wants to be warned of.
+    pub floor_percent: u8,
     /// The systemd units a cleanup may restart. None by default: a restart is
     /// only safe for services whose owner said so.
     pub units: Vec<UnitName>,
@@ -118,6 +121,7 @@ impl Default for Policy {
             correlated_percent: 30,
             correlated_within: SignedDuration::from_mins(10),
             disk_target_percent: 80,
+            floor_percent: 90,
             units: Vec::new(),
             evidence_bucket: None,
             gathering_takes: SignedDuration::from_mins(1),

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::alarm::{Alarm, Evidence, Hint};
+use crate::model::series::Bad;
 use crate::model::series::Series;
 use crate::model::series::Unit;
 
@@ -56,6 +57,16 @@ impl Seen {
         let device = dimensions.get("device").or_else(|| dimensions.get("Filesystem"))?;
         // Every overlay is named so, whatever disk it lies on.
         Some(device.as_str()).filter(|device| !device.starts_with("overlay"))
+    }
+
+    /// How bad a value of the metric is, in percent of what there is; `None` if the
+    /// metric does not count in percent.
+    pub fn level(&self, value: f64) -> Option<f64> {
+        let bad = self.series.as_ref()?.bad;
+        (self.unit == Some(Unit::Percent)).then_some(match bad {
+            Bad::Up => value,
+            Bad::Down => 100.0 - value,
+        })
     }
 
     /// What `alarm` said.

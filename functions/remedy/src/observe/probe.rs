@@ -56,6 +56,8 @@ pub enum SymptomState {
     Present {
         /// What shows it.
         what: String,
+        /// How bad it is, in percent, where the newest datapoint tells that.
+        level: Option<f64>,
     },
     /// Nobody could be asked.
     Unknown(Unknown),
@@ -75,10 +77,29 @@ pub enum SymptomState {
     },
 }
 
+/// Who else can say whether an instance is in trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// Whether the host itself can be asked.
+    pub host_speaks: bool,
+    /// How long ago something was done last that only a newer datapoint can judge; `None`
+    /// while nothing was done, and the alarm's own datapoint is the measurement.
+    pub acted: Option<SignedDuration>,
+}
+
 impl SymptomState {
     /// What keeps a disruption from being based on it, if anything does.
-    pub fn doubt(&self) -> Option<Reason> {
+    ///
+    /// After an act, that no datapoint is newer is no news, and not bad news: where the
+    /// host can speak it is doubt, and where it cannot, the alarm's own word counts only
+    /// once the metric has had the time it may lag behind.
+    pub fn doubt(&self, witness: Witness) -> Option<Reason> {
         match self {
+            Self::Unobserved { why, alarm_stands: true }
+                if witness.acted.is_some_and(|ago| witness.host_speaks || ago < METRIC_LAGS) =>
+            {
+                Some(Reason::Unverified { why: why.clone() })
+            }
             Self::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
             Self::Unobserved { why, alarm_stands: false } => {
                 Some(Reason::Unverified { why: format!("{why}, and the alarm is OK") })
@@ -90,6 +111,10 @@ impl SymptomState {
         }
     }
 }
+
+/// After a rung the metric may lag this far behind: a 5-minute period, and the
+/// delay of its datapoint.
+pub const METRIC_LAGS: SignedDuration = SignedDuration::from_mins(10);
 
 /// A datapoint older than this says nothing about now. The slowest metric
 /// comes every 5 minutes and may be some minutes late.
@@ -235,7 +260,7 @@ fn judge(
                 Some(AlarmState::Ok) => {
                     SymptomState::Conflicting { what: format!("{what}, but the alarm is OK") }
                 }
-                _ => SymptomState::Present { what },
+                _ => SymptomState::Present { what, level: seen.level(newest) },
             }
         }
         (Some(false), Some(AlarmState::Alarm)) => {
@@ -243,9 +268,10 @@ fn judge(
             let what = format!("{} is {value}, but the alarm is still in ALARM", seen.metric);
             SymptomState::Conflicting { what }
         }
-        (None, Some(AlarmState::Alarm)) => {
-            SymptomState::Present { what: "the alarm is still in ALARM".to_owned() }
-        }
+        (None, Some(AlarmState::Alarm)) => SymptomState::Present {
+            what: "the alarm is still in ALARM".to_owned(),
+            level: seen.level(newest),
+        },
         (Some(false), _) | (None, Some(AlarmState::Ok)) => SymptomState::Cleared,
         (None, None) => {
             let why = "the alarm told no threshold of the metric".to_owned();
@@ -329,7 +355,7 @@ mod tests {
         let seen = seen(Statistic::Average, 60);
         let judged = |values: &[f64], alarm| match judge(&seen, Ok(minutes(values)), Ok(alarm)) {
             SymptomState::Cleared => "gone".to_owned(),
-            SymptomState::Present { what } => format!("there: {what}"),
+            SymptomState::Present { what, .. } => format!("there: {what}"),
             SymptomState::Unknown(unknown) => format!("unknown: {unknown}"),
             SymptomState::Unobserved { why, alarm_stands } => {
                 format!("unobserved, {alarm_stands}: {why}")
@@ -349,7 +375,8 @@ mod tests {
         assert_eq!(judged(&[], alarm), format!("unobserved, true: {nothing}"));
         assert_eq!(judged(&[], ok), format!("unobserved, false: {nothing}"));
         let of_expression = Seen { unit: None, ..seen.clone() };
-        let still = SymptomState::Present { what: "the alarm is still in ALARM".to_owned() };
+        let what = "the alarm is still in ALARM".to_owned();
+        let still = SymptomState::Present { what, level: None };
         assert_eq!(judge(&of_expression, Ok(minutes(&[20.0])), Ok(alarm)), still);
         assert_eq!(judge(&of_expression, Ok(minutes(&[99.0])), Ok(ok)), SymptomState::Cleared);
         for (datapoints, alarm) in

@@ -64,7 +64,7 @@ pub fn may_say_otherwise(
 ) -> bool {
     let of_the_host = |reason: &Reason| reason.row().of_the_host;
     let in_the_way = || refusal.because.iter().filter(|reason| reason.passes());
-    incident.found.as_ref().is_some_and(objects)
+    (incident.found.as_ref().is_some_and(objects) || host_objects(incident))
         // Of whatever else forbids it the host knows nothing.
         && refusal.passes
         && in_the_way().count() > 0
@@ -80,6 +80,11 @@ fn objects(found: &Found) -> bool {
     found.persons.is_some_and(|persons| persons > 0)
         || found.packages_busy == Some(true)
         || found.fstab_ok == Some(false)
+}
+
+/// Whether the host spoke against a disruption when it was asked last.
+fn host_objects(incident: &Incident) -> bool {
+    incident.testimony.as_ref().is_some_and(|testimony| testimony.objection().is_some())
 }
 
 fn may_ask(incident: &Incident) -> bool {
@@ -130,7 +135,7 @@ pub(crate) fn gathering(
                 Verdict::Failed(_) => None,
             };
             not_rebooted = booted.is_some() && booted == booted_before;
-            gathered(&mut incident, said, policy)
+            gathered(&mut incident, said, now, policy)
         }
         _ if now.duration_since(asked.asked_at) >= policy.gathering_takes + ON_THE_WAY => {
             Location::Missing { why: late("the host gave no answer in time", command) }

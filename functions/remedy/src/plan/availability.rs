@@ -8,6 +8,7 @@ use crate::model::reason::Reason;
 use crate::model::unknown::Unknown;
 use crate::observe::facts::{Fact, Facts, GroupFact};
 use crate::ports::look::{Group, Membership};
+use jiff::SignedDuration;
 
 /// Whether a rung can be carried out.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +101,10 @@ pub(crate) fn pool_not_read() -> Unknown {
     Unknown::NotAsked { call: "dynamodb:BatchGetItem", what: "the pool" }
 }
 
-/// How many repeats `rung` ended, if there are so many that it does not last.
+/// In how many repeats `rung` was the last that did something, if there are so many that
+/// it does not help. Of a disruption it does not matter how they ended: what a person had
+/// to end it did not help either. A cleanup that a person went on from proves nothing, and
+/// must not lead to a disruption.
 pub(crate) fn did_not_last(
     rung: Rung,
     symptom: Symptom,
@@ -108,9 +112,36 @@ pub(crate) fn did_not_last(
     policy: &Policy,
 ) -> Option<usize> {
     let repeats: Vec<Past> = repeats(symptom, facts, policy).collect();
-    let ended = |past: &&Past| past.rung == Some(rung) && past.stage == Stage::Resolved;
-    let count = repeats.iter().filter(ended).count();
+    let counts = |stage: Stage| match stage {
+        Stage::Resolved => true,
+        Stage::HandedOver | Stage::Expired => rung.is_disruptive(),
+        Stage::Waiting
+        | Stage::Cleaning
+        | Stage::Gathering
+        | Stage::Draining
+        | Stage::Rebooting
+        | Stage::Returning
+        | Stage::Replacing
+        | Stage::Watching
+        | Stage::Withdrawn => false,
+    };
+    let tried = |past: &&Past| past.rung == Some(rung) && counts(past.stage);
+    let count = repeats.iter().filter(tried).count();
     (1 + repeats.len() >= policy.repeats && count > 0).then_some(count)
+}
+
+/// An instance is disrupted this often within a day at most, whatever the cause: what two
+/// disruptions did not mend, a third does not.
+const DISRUPTIONS_A_DAY_MAX: usize = 2;
+
+/// How often the instance was disrupted within a day, if that was often enough.
+pub(crate) fn disrupted_today(tried: &[Rung], facts: &Facts) -> Option<usize> {
+    let since = facts.observed_at - SignedDuration::from_hours(24);
+    let past = facts.past();
+    let before: usize =
+        past.iter().filter(|past| past.ended_at >= since).map(Past::disrupted).sum();
+    let count = before + tried.iter().filter(|rung| rung.is_disruptive()).count();
+    (count >= DISRUPTIONS_A_DAY_MAX).then_some(count)
 }
 
 /// The earlier incidents of `symptom` that count as repeats.

@@ -12,6 +12,7 @@ use crate::model::reason::Reason;
 use crate::observe::facts::Facts;
 use crate::plan::availability::Availability::{self, Available, InDoubt, NotNow, Unavailable};
 use crate::plan::availability::did_not_last;
+use crate::plan::availability::disrupted_today;
 use crate::plan::availability::repeats;
 use crate::plan::rung::{cleanup, reboot, replace};
 
@@ -114,6 +115,11 @@ fn availability(
     }
     if let Some(count) = did_not_last(rung, symptom, facts, policy) {
         return Unavailable(Reason::DidNotLast { rung, count });
+    }
+    if rung.is_disruptive()
+        && let Some(count) = disrupted_today(tried, facts)
+    {
+        return Unavailable(Reason::DisruptedToday { count });
     }
     match rung {
         Rung::Cleanup => cleanup::availability(facts, policy),

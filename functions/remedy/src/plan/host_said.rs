@@ -5,8 +5,10 @@ use crate::model::ids::CommandId;
 use crate::model::incident::{Found, Incident, Rung, Stage};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
+use crate::model::seen::Seen;
+use crate::model::testimony::{Testimony, Word};
 use crate::observe::facts::Fact;
-use crate::observe::host_report::{Disk, Failure, HostResult, Status, Verdict};
+use crate::observe::host_report::{Code, Disk, Failure, HostResult, Status, Verdict};
 use crate::plan::step::Step;
 use crate::plan::step::end;
 use crate::ports::look::Command;
@@ -52,22 +54,135 @@ pub(crate) fn cleaned(
     if let Some(kept) = kept(&incident, command_id, &said, policy) {
         note_diagnostics(&mut incident, kept);
     }
+    incident.testimony = Some(testimony(&said, &incident.seen, now, policy));
+    if let Some(attempt) = incident.attempts.last_mut() {
+        attempt.changed_host = changed(&said);
+    }
+    after(incident, &said, now)
+}
+
+/// Where the way in which the script ended leads.
+fn after(incident: Incident, said: &HostResult, now: Timestamp) -> Step {
     let why = said.reason.to_string();
-    match said.status {
-        // Another run holds the lock: what it does is watched all the same.
-        Status::Ok | Status::Skipped => {
+    match code(said) {
+        // It is relieved, or needed no relief; and what another run does is watched all
+        // the same. That it stays so the metric tells.
+        Code::Relieved | Code::NotInTrouble | Code::BelowAlarm | Code::Calmed | Code::LockHeld => {
             let moved = incident.moved_to(Stage::Watching, now);
             Step::Move(moved, Reason::CleanupOk { why })
         }
-        Status::Insufficient => {
-            let why = insufficient(&said);
+        // The trouble is not its own, or must not be touched: watched, and told if it lasts.
+        Code::NotItsFault
+        | Code::WaitsForDisk
+        | Code::Shared
+        | Code::Protected
+        | Code::NeedsAPerson
+        | Code::Incomplete
+        | Code::Looked
+        | Code::Unknown => {
+            let moved = incident.moved_to(Stage::Watching, now);
+            Step::Move(moved, Reason::HostObjects { why })
+        }
+        Code::Insufficient
+        | Code::NotListed
+        | Code::DoneAlready
+        | Code::PersonPresent
+        | Code::PackagesBusy => {
+            let why = insufficient(said);
             Step::Climb(incident, Reason::CleanupInsufficient { why })
         }
-        Status::Refused => Step::Climb(incident, Reason::CleanupInsufficient { why }),
-        Status::Report | Status::Failed | Status::Error => {
+        Code::OutOfTime
+        | Code::Failed
+        | Code::Stopped
+        | Code::CannotWork
+        | Code::BadParameter
+        | Code::Crashed => {
             let why = format!("failed: {why}");
             Step::Climb(incident, Reason::CleanupFailed { why })
         }
+    }
+}
+
+/// How the script ended. One that gives no code, as those of an earlier version, is read
+/// by its status.
+fn code(said: &HostResult) -> Code {
+    if said.code != Code::Unknown {
+        return said.code;
+    }
+    match said.status {
+        Status::Ok => Code::Relieved,
+        Status::Report => Code::Looked,
+        Status::Insufficient => Code::Insufficient,
+        Status::Refused => Code::Unknown,
+        Status::Skipped => Code::LockHeld,
+        Status::Failed | Status::Error => Code::Failed,
+    }
+}
+
+/// What the host's words come to, as a witness.
+pub(crate) fn testimony(
+    said: &HostResult,
+    seen: &Seen,
+    now: Timestamp,
+    policy: &Policy,
+) -> Testimony {
+    let word = match code(said) {
+        Code::Relieved | Code::NotInTrouble | Code::BelowAlarm | Code::Calmed => Word::Well,
+        Code::NotItsFault | Code::WaitsForDisk | Code::Shared => Word::NotItsOwn,
+        Code::Protected | Code::NeedsAPerson => Word::Protected,
+        Code::Looked => looked(said, seen, policy),
+        Code::Incomplete | Code::LockHeld | Code::Unknown => Word::Unsure,
+        // What went wrong on a host that answers says nothing for it.
+        Code::Insufficient
+        | Code::NotListed
+        | Code::PersonPresent
+        | Code::PackagesBusy
+        | Code::DoneAlready
+        | Code::OutOfTime
+        | Code::Failed
+        | Code::Stopped
+        | Code::BadParameter
+        | Code::CannotWork
+        | Code::Crashed => Word::InTrouble,
+    };
+    Testimony { at: now, word, why: said.reason.to_string() }
+}
+
+/// What a host that only looked saw. The scripts for memory and processors look whether
+/// there is trouble before they look for its cause; the one for disks tells the level.
+fn looked(said: &HostResult, seen: &Seen, policy: &Policy) -> Word {
+    let Some(disk) = &said.disk else { return Word::InTrouble };
+    let levels = [disk.used_percent_before, disk.inode_percent_before];
+    let Some(level) = levels.into_iter().flatten().max() else { return Word::Unsure };
+    let alarm = seen.threshold.and_then(|threshold| seen.level(threshold));
+    let bad = alarm.unwrap_or_else(|| f64::from(policy.floor_percent));
+    if f64::from(level) >= bad { Word::InTrouble } else { Word::Well }
+}
+
+/// Whether the script changed anything on the host, as far as its end tells.
+fn changed(said: &HostResult) -> Option<bool> {
+    match code(said) {
+        Code::Relieved | Code::Calmed | Code::BelowAlarm | Code::Insufficient => Some(true),
+        Code::NotInTrouble
+        | Code::Looked
+        | Code::NotItsFault
+        | Code::WaitsForDisk
+        | Code::Shared
+        | Code::Protected
+        | Code::NotListed
+        | Code::NeedsAPerson
+        | Code::PersonPresent
+        | Code::PackagesBusy
+        | Code::DoneAlready
+        | Code::Incomplete
+        | Code::LockHeld => Some(false),
+        Code::OutOfTime
+        | Code::Failed
+        | Code::Stopped
+        | Code::BadParameter
+        | Code::CannotWork
+        | Code::Crashed
+        | Code::Unknown => None,
     }
 }
 
@@ -89,7 +204,12 @@ pub(crate) fn found(said: &HostResult) -> Option<Found> {
 }
 
 /// What the host found goes into the incident; where its evidence is comes back.
-pub(crate) fn gathered(incident: &mut Incident, verdict: Verdict, policy: &Policy) -> Location {
+pub(crate) fn gathered(
+    incident: &mut Incident,
+    verdict: Verdict,
+    now: Timestamp,
+    policy: &Policy,
+) -> Location {
     let said = match verdict {
         Verdict::Said(said) => said,
         Verdict::Failed(failure) => {
@@ -97,6 +217,7 @@ pub(crate) fn gathered(incident: &mut Incident, verdict: Verdict, policy: &Polic
         }
     };
     incident.found = found(&said).or(incident.found.take());
+    incident.testimony = Some(testimony(&said, &incident.seen, now, policy));
     let command_id = incident.gathering.as_ref().and_then(|asked| asked.command_id.clone());
     kept(incident, command_id, &said, policy).unwrap_or_else(|| Location::Missing {
         why: format!("the host kept none: {}", said.reason),

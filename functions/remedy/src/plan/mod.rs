@@ -16,6 +16,8 @@ pub mod correlation;
 
 pub mod guard;
 
+pub mod witnesses;
+
 pub mod ask_host;
 
 pub mod next;

@@ -3,16 +3,12 @@
 use crate::model::incident::{Incident, Rung, Stage};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
-use crate::observe::probe::SymptomState;
+use crate::observe::probe::{METRIC_LAGS, SymptomState};
 use crate::plan::step::BEAT;
 use crate::plan::step::Step;
 use crate::plan::step::end;
 use crate::plan::step::wait;
 use jiff::{SignedDuration, Timestamp};
-
-/// After a rung the metric may lag this far behind: a 5-minute period, and the
-/// delay of its datapoint.
-pub(crate) const METRIC_LAGS: SignedDuration = SignedDuration::from_mins(10);
 
 /// What waits is tried again each time, while something shows that the symptom
 /// is there. Where nothing does, the alarm's own word counts while it is fresh.
@@ -27,14 +23,14 @@ pub(crate) fn waiting(
         && now.duration_since(incident.seen.changed_at) <= policy.stale_after;
     let reason = match symptom_state {
         SymptomState::Cleared => return watched(incident, symptom_state, now, policy),
-        SymptomState::Present { what } => Reason::StillThere { what: what.clone() },
+        SymptomState::Present { what, .. } => Reason::StillThere { what: what.clone() },
         SymptomState::Unknown(unknown) if fresh => Reason::FactUnknown(unknown.clone()),
         SymptomState::Unobserved { why, .. } | SymptomState::Conflicting { what: why } if fresh => {
             Reason::Unverified { why: why.clone() }
         }
         // A call that failed may answer the next time.
         SymptomState::Unknown(_) => return wait(incident, now),
-        SymptomState::Conflicting { .. } => return still_present(incident, now),
+        SymptomState::Conflicting { what } => return conflicting(incident, what, now),
         // After it was gone a slow metric has no newer datapoint for minutes.
         SymptomState::Unobserved { why, .. } => {
             let since = incident.quiet_since.unwrap_or(incident.stage_since);
@@ -85,9 +81,10 @@ pub(crate) fn watched(
             }
             let mut quiet = incident.waiting_until(now + BEAT);
             quiet.quiet_since = Some(since);
+            quiet.conflicting_since = None;
             Step::Wait(quiet)
         }
-        SymptomState::Present { what } if after >= METRIC_LAGS => {
+        SymptomState::Present { what, .. } if after >= METRIC_LAGS => {
             let reason = match incident.quiet_since {
                 Some(_) if after < Stage::Watching.deadline() => {
                     return still_present(incident, now);
@@ -98,9 +95,7 @@ pub(crate) fn watched(
             Step::Climb(with_quiet_reset(incident), reason)
         }
         SymptomState::Present { .. } => still_present(incident, now),
-        SymptomState::Conflicting { what } => {
-            unobserved(&with_quiet_reset(incident), incident.stage_since, what, now)
-        }
+        SymptomState::Conflicting { what } => conflicting(incident, what, now),
         SymptomState::Unobserved { why, .. } => {
             unobserved(incident, incident.stage_since, why, now)
         }
@@ -110,8 +105,33 @@ pub(crate) fn watched(
     }
 }
 
+/// The metric and its alarm disagree. One follows the other within the alarm's window;
+/// when it has not, neither of them shows trouble that lasts, and a new alarm comes if
+/// there is.
+fn conflicting(incident: &Incident, what: &str, now: Timestamp) -> Step {
+    let since = incident.conflicting_since.unwrap_or(now);
+    if now.duration_since(since) < conflict_lasts(incident) {
+        let waits = with_quiet_reset(incident).waiting_until(now + BEAT);
+        return Step::Wait(Incident { conflicting_since: Some(since), ..waits });
+    }
+    let stage = if incident.attempts.is_empty() { Stage::Withdrawn } else { Stage::Resolved };
+    end(incident, stage, now, vec![Reason::AlarmDisagrees { what: what.to_owned() }])
+}
+
+/// An alarm may look at this many periods before it follows its metric: most look at one
+/// to five.
+const PERIODS_LOOKED_AT: u32 = 5;
+
+/// How long the metric and its alarm may disagree: at least as long as trouble may show
+/// after its end, and longer where the alarm's periods are long.
+fn conflict_lasts(incident: &Incident) -> SignedDuration {
+    let period = incident.seen.series.as_ref().map_or(0, |series| series.period);
+    let window = SignedDuration::from_secs(i64::from(period) * i64::from(PERIODS_LOOKED_AT));
+    window.max(Stage::Watching.deadline())
+}
+
 pub(crate) fn with_quiet_reset(incident: &Incident) -> Incident {
-    Incident { quiet_since: None, ..incident.clone() }
+    Incident { quiet_since: None, conflicting_since: None, ..incident.clone() }
 }
 
 pub(crate) fn still_present(incident: &Incident, now: Timestamp) -> Step {

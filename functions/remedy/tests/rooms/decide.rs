@@ -678,6 +678,7 @@ fn repeated(rungs: &[(Symptom, Rung, Stage)]) -> Facts {
     let mut facts = facts();
     let day = |n: usize| ago(24 * 60 * i64::try_from(n).unwrap());
     let past = rungs.iter().enumerate().map(|(n, (symptom, rung, stage))| Past {
+        disruptions: 0,
         symptom: *symptom,
         opened_at: day(rungs.len() - n),
         ended_at: day(rungs.len() - n),
@@ -710,8 +711,17 @@ fn what_did_not_last_is_skipped_and_the_root_cause_asked_for() {
     assert_eq!(
         decision(&[given_up, given_up]),
         "cleanup: lowest-rung root-cause-needed",
-        "what never ended an incident did not fail to last"
+        "what a person went on from leads to no disruption"
     );
+    let rebooted_in_vain = (HighCpu, Rung::Reboot, Stage::HandedOver);
+    assert_eq!(
+        decision(&[given_up, rebooted_in_vain]),
+        "cleanup: lowest-rung root-cause-needed",
+        "a cleanup is tried again"
+    );
+    let decided =
+        decide(HighCpu, &[Rung::Cleanup], &repeated(&[given_up, rebooted_in_vain]), &policy());
+    assert!(said(&decided).contains("did-not-last"), "a reboot in vain is not: {decided:?}");
     let rebooted = (HighCpu, Rung::Reboot, Stage::Resolved);
     assert_eq!(
         decision(&[cleaned, rebooted]),

@@ -157,6 +157,8 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         quiet_since: None,
         attempts: vec![attempt(Rung::Cleanup)],
         found: None,
+        testimony: None,
+        conflicting_since: None,
         evidence: None,
         gathering: None,
         standby: None,
@@ -178,6 +180,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
 /// A try at `rung`, half an hour ago.
 pub(crate) fn attempt(rung: Rung) -> Attempt {
     Attempt {
+        changed_host: None,
         rung,
         claimed_at: ago(30),
         command_id: None,

@@ -18,3 +18,4 @@ mod metrics;
 mod next;
 mod notify;
 mod told;
+mod witnesses;

@@ -98,7 +98,7 @@ fn an_end_counts_by_its_kind_and_a_recovery_by_its_time() {
 /// An incident before this one.
 fn past(symptom: Symptom, rung: Option<Rung>, minutes: i64) -> Past {
     let (opened_at, ended_at) = (ago(minutes + 10), ago(minutes));
-    Past { symptom, opened_at, ended_at, rung, stage: Stage::Resolved }
+    Past { symptom, opened_at, ended_at, rung, disruptions: 0, stage: Stage::Resolved }
 }
 
 /// A report that opens an incident with this past.

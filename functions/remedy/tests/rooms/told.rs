@@ -167,6 +167,9 @@ fn refused() -> Vec<Report> {
             shared: "zone eu-central-1a, launch template version 7".to_owned(),
         }),
         waits(Reason::LoadNotFault { count: 6, of: Some(9) }),
+        waits(Reason::HostObjects { why: "not in trouble: 9 % busy".to_owned() }),
+        held(Reason::BelowFloor { level: "60.0 %".to_owned(), floor: 90 }),
+        held(Reason::DisruptedToday { count: 2 }),
         waits(Reason::PersonPresent { count: 2 }),
         held(Reason::UnfitForReboot { why: "packages are being installed" }),
         held(Reason::FactUnknown(unknown("ec2:DescribeInstances"))),
@@ -231,6 +234,24 @@ fn timeline() -> Vec<Report> {
 fn ends() -> Vec<Report> {
     let handed_over = |rung, reason| step(rung, Stage::HandedOver, vec![reason]);
     vec![
+        handed_over(
+            Rung::Cleanup,
+            Reason::WitnessesDisagree {
+                host: "not in trouble: 9 % busy".to_owned(),
+                measured: "CWAgent cpu_usage_active is 97.1 %, the threshold 90.0 %".to_owned(),
+            },
+        ),
+        Report {
+            outcome: Outcome::Resolved,
+            ..step(
+                Rung::Cleanup,
+                Stage::Resolved,
+                vec![Reason::AlarmDisagrees {
+                    what: "CWAgent cpu_usage_active is 41.0 %, but the alarm is still in ALARM"
+                        .to_owned(),
+                }],
+            )
+        },
         step(Rung::Cleanup, Stage::Resolved, vec![Reason::StayedGone { for_the_last: minutes(5) }]),
         handed_over(
             Rung::Cleanup,

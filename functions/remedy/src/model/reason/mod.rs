@@ -110,6 +110,16 @@ pub enum Reason {
     RungTried { rung: Rung },
     /// The reboot needs the instance out of service, and that cannot be had.
     StandbyImpossible { why: &'static str },
+    /// The host says that it is not in trouble, or that the trouble is not its own.
+    HostObjects { why: String },
+    /// The measurement and the host do not agree, and that lasts.
+    WitnessesDisagree { host: String, measured: String },
+    /// The level is one that its alarm's owner wants to hear of, and no more.
+    BelowFloor { level: String, floor: u8 },
+    /// The metric and its alarm have disagreed for as long as one may follow the other.
+    AlarmDisagrees { what: String },
+    /// It was disrupted often enough for one day.
+    DisruptedToday { count: usize },
     /// Somebody works on the host.
     PersonPresent { count: u64 },
     /// The host says that a reboot now would do harm.
@@ -305,6 +315,22 @@ impl fmt::Display for Reason {
             Self::Queued { behind, symptom } => {
                 write!(f, "it waits for the end of incident {behind} ({symptom})")
             }
+            Self::HostObjects { why } => {
+                write!(f, "the host itself says that there is no reason for it: {why}")
+            }
+            Self::WitnessesDisagree { host, measured } => {
+                write!(f, "the metric says \"{measured}\", and the host says \"{host}\"")
+            }
+            Self::BelowFloor { level, floor } => {
+                write!(f, "the level is {level}, and nothing is disrupted below {floor} %")
+            }
+            Self::AlarmDisagrees { what } => {
+                write!(f, "{what}; one of them follows the other later")
+            }
+            Self::DisruptedToday { count } => write!(
+                f,
+                "the instance was disrupted {count} times within a day: another time would not help"
+            ),
             Self::PersonPresent { count } => {
                 write!(f, "somebody works on the host ({count} logged in or in a session)")
             }

@@ -183,6 +183,14 @@ impl Reason {
             Self::RungTried { .. } => row("rung-tried"),
             Self::StandbyImpossible { .. } => row("standby-impossible")
                 .warning("give the group room between its minimum and its maximum"),
+            Self::HostObjects { .. } => row("host-objects").passes().of_the_host(),
+            Self::WitnessesDisagree { .. } => row("witnesses-disagree")
+                .warning("look at the host and at its metric: one of them is wrong"),
+            Self::BelowFloor { .. } => row("below-floor"),
+            Self::AlarmDisagrees { .. } => row("alarm-disagrees"),
+            Self::DisruptedToday { .. } => {
+                row("disrupted-today").warning("find the root cause; a repair does not last")
+            }
             Self::PersonPresent { .. } => row("person-present").passes().of_the_host(),
             Self::UnfitForReboot { .. } => row("unfit-for-reboot")
                 .passes()

@@ -62,6 +62,7 @@ pub(crate) fn substitute(
         Some(_) if has_healthy_capacity(facts) => SymptomState::Cleared,
         Some(group) => SymptomState::Present {
             what: format!("{} of {} are healthy", group.healthy_in_service, group.desired),
+            level: None,
         },
         None => {
             let why = "the group cannot be read".to_owned();

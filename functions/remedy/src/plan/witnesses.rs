@@ -1,0 +1,121 @@
+//! The two witnesses of a disruption: the measurement and the host. Doubt and
+//! disagreement never disrupt; only a host that cannot speak is disrupted on the
+//! measurement alone.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::incident::{Incident, Stage};
+use crate::model::policy::Policy;
+use crate::model::reason::Reason;
+use crate::model::seen::Seen;
+use crate::model::testimony::Testimony;
+use crate::observe::probe::{SymptomState, Witness};
+use crate::plan::guard::{Cleared, Refusal};
+
+/// What a host said longer ago than this counts only while it can be asked again: it may
+/// have fallen ill since.
+const WORD_LASTS: SignedDuration = SignedDuration::from_mins(10);
+
+/// What the witnesses say about disrupting the instance of an open incident.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hearing {
+    /// Nothing against it.
+    Agreed,
+    /// Nothing is to be done, and nobody needs to know more: the alarm warns, no more.
+    Withdraw(Reason),
+    /// It waits: one of them objects, and may say something else later.
+    Hold(Reason),
+    /// They have disagreed for so long that a person has to look.
+    HandOver(Reason),
+}
+
+impl Hearing {
+    /// The stage in which they end the incident, and why, if they do.
+    pub fn end(&self) -> Option<(Stage, Reason)> {
+        match self {
+            Self::Withdraw(reason) => Some((Stage::Withdrawn, reason.clone())),
+            Self::HandOver(reason) => Some((Stage::HandedOver, reason.clone())),
+            Self::Agreed | Self::Hold(_) => None,
+        }
+    }
+}
+
+/// Hears both about an open incident.
+pub fn hear(
+    incident: &Incident,
+    symptom_state: &SymptomState,
+    witness: Witness,
+    now: Timestamp,
+    policy: &Policy,
+) -> Hearing {
+    if let Some(reason) = below_floor(symptom_state, &incident.seen, policy) {
+        return Hearing::Withdraw(reason);
+    }
+    let testimony = incident.testimony.as_ref();
+    let speaks = |testimony: &&Testimony| {
+        witness.host_speaks || now.duration_since(testimony.at) < WORD_LASTS
+    };
+    if let Some(host) = testimony.filter(speaks).and_then(Testimony::objection) {
+        let since = incident.held_back.map_or(now, |held| held.since);
+        if now.duration_since(since) < Stage::Watching.deadline() {
+            return Hearing::Hold(Reason::HostObjects { why: host.to_owned() });
+        }
+        let measured = measured(symptom_state, &incident.seen);
+        return Hearing::HandOver(Reason::WitnessesDisagree { host: host.to_owned(), measured });
+    }
+    symptom_state.doubt(witness).map_or(Hearing::Agreed, Hearing::Hold)
+}
+
+/// Lets what was cleared about a new alarm pass if the measurement bears it. A host that
+/// can speak is asked before it is disrupted, and heard then.
+pub fn confirmed(
+    cleared: Cleared,
+    symptom_state: Option<&SymptomState>,
+    seen: &Seen,
+    policy: &Policy,
+) -> Result<Cleared, Refusal> {
+    let rung = cleared.rung();
+    let Some(symptom_state) = symptom_state.filter(|_| rung.is_disruptive()) else {
+        return Ok(cleared);
+    };
+    let for_good = |reason| {
+        Err(Refusal { rung: Some(rung), because: vec![reason], handed_over: false, passes: false })
+    };
+    if *symptom_state == SymptomState::Cleared {
+        return for_good(Reason::SymptomOver);
+    }
+    if let Some(reason) = below_floor(symptom_state, seen, policy) {
+        return for_good(reason);
+    }
+    let witness = Witness { host_speaks: false, acted: None };
+    match symptom_state.doubt(witness) {
+        Some(doubt) => Err(Refusal::for_now(rung, doubt)),
+        None => Ok(cleared),
+    }
+}
+
+/// A level that is not bad enough to disrupt anybody for it: by the newest datapoint, or
+/// by the alarm's own where there is none.
+fn below_floor(symptom_state: &SymptomState, seen: &Seen, policy: &Policy) -> Option<Reason> {
+    let level = match symptom_state {
+        SymptomState::Present { level, .. } => *level,
+        SymptomState::Unobserved { .. } => seen.value.and_then(|value| seen.level(value)),
+        SymptomState::Cleared | SymptomState::Unknown(_) | SymptomState::Conflicting { .. } => None,
+    };
+    let level = level.filter(|level| *level < f64::from(policy.floor_percent))?;
+    let floor = policy.floor_percent;
+    Some(Reason::BelowFloor { level: format!("{level:.1} %"), floor })
+}
+
+/// What the measurement says, for people.
+fn measured(symptom_state: &SymptomState, seen: &Seen) -> String {
+    match symptom_state {
+        SymptomState::Present { what, .. } | SymptomState::Conflicting { what } => what.clone(),
+        SymptomState::Cleared => "it is over".to_owned(),
+        SymptomState::Unknown(unknown) => unknown.to_string(),
+        SymptomState::Unobserved { why, .. } => match seen.value {
+            Some(value) => format!("{} was {}; {why}", seen.metric, seen.measure(value)),
+            None => why.clone(),
+        },
+    }
+}
