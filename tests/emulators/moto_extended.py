@@ -30,7 +30,7 @@ import sys
 import threading
 import time
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from urllib.parse import urlencode
 
 from moto.autoscaling import models as autoscaling
@@ -128,6 +128,18 @@ def application_status(self):
 
 
 Instance.application_status = property(application_status)
+
+
+_launch = Instance.__init__
+
+
+def launch(self, *given, **named):
+    """An instance that has long booted: none that a test acts on is too young for it."""
+    _launch(self, *given, **named)
+    self.launch_time -= timedelta(hours=1)
+
+
+Instance.__init__ = launch
 
 _reboot_instances = InstanceBackend.reboot_instances
 

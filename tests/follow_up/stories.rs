@@ -145,11 +145,35 @@ fn a_group_at_its_minimum_starts_one_more_for_the_time_of_a_standby() {
 }
 
 #[test]
-fn a_group_that_checks_no_more_than_ec2_lets_its_members_reboot() {
+fn a_member_leaves_service_though_its_group_checks_no_more_than_ec2() {
     let play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
     let mut play = play.with_group(|group| group.health_checks = ["EC2".to_owned()].into());
     assert_eq!(play.until_the_end(), Stage::Resolved);
-    assert_eq!(play.touches(), [Verb::Clean, Verb::Reboot]);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::LeaveService, Verb::Reboot, Verb::ComeBack]);
+}
+
+#[test]
+fn a_session_that_is_opened_while_a_member_drains_keeps_it_from_the_reboot() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Draining);
+    let mut play = play.with_host(|host| host.sessions = 1);
+    play.minutes(12);
+    assert_eq!(play.asked(Verb::Reboot), 0, "somebody is on it");
+    let mut play = play.with_host(|host| host.sessions = 0);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.asked(Verb::Reboot), 1);
+}
+
+#[test]
+fn a_session_that_lasts_brings_the_member_back_as_it_is() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Draining);
+    let mut play = play.with_host(|host| host.sessions = 1);
+    play.until(Stage::Returning);
+    play.minutes(5);
+    let group = play.region.group(&play.names.group).unwrap();
+    assert_eq!(group.members[&play.names.web].lifecycle, Lifecycle::InService);
+    assert_eq!((play.asked(Verb::Reboot), play.asked(Verb::Replace)), (0, 0));
 }
 
 #[test]

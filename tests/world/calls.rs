@@ -42,7 +42,7 @@ pub enum Verb {
     /// Reads a series.
     Datapoints,
     /// Reads an alarm's state.
-    AlarmState,
+    Alarm,
     /// Asks the ledger what is due.
     Due,
     /// Opens an incident in the ledger.
@@ -106,7 +106,7 @@ impl Verb {
         Self::Pool,
         Self::Sessions,
         Self::Datapoints,
-        Self::AlarmState,
+        Self::Alarm,
         Self::History,
     ];
 
@@ -125,7 +125,7 @@ impl Verb {
         Self::CommandOf,
         Self::Command,
         Self::Datapoints,
-        Self::AlarmState,
+        Self::Alarm,
         Self::Due,
         Self::Open,
         Self::Record,
@@ -158,7 +158,7 @@ impl Verb {
             Self::ConsoleOutput => "ec2:GetConsoleOutput",
             Self::Keep => "s3:PutObject",
             Self::Datapoints => "cloudwatch:GetMetricData",
-            Self::AlarmState => "cloudwatch:DescribeAlarms",
+            Self::Alarm => "cloudwatch:DescribeAlarms",
             Self::Due => "dynamodb:Query",
             Self::Open | Self::Record => "dynamodb:PutItem",
             Self::RecordWithLease => "dynamodb:TransactWriteItems",
@@ -195,7 +195,7 @@ impl Verb {
             | Self::Command
             | Self::ConsoleOutput
             | Self::Datapoints
-            | Self::AlarmState
+            | Self::Alarm
             | Self::Due => Nature::Look,
             Self::Open
             | Self::Record

@@ -42,6 +42,15 @@ pub struct Member {
     pub lifecycle: Lifecycle,
     /// Whether the group takes it for healthy.
     pub healthy: bool,
+    /// Whether it is protected from scale-in.
+    pub protected: bool,
+}
+
+impl Member {
+    /// A healthy member that stands there.
+    pub fn new(lifecycle: Lifecycle) -> Self {
+        Self { lifecycle, healthy: true, protected: false }
+    }
 }
 
 /// An Auto Scaling group.
@@ -55,6 +64,8 @@ pub struct Group {
     pub max: u32,
     /// The capacity it wants.
     pub desired: u32,
+    /// Whether anything sends traffic to its members.
+    pub receives_traffic: bool,
     /// Its health checks, in upper case.
     pub health_checks: BTreeSet<String>,
     /// Its suspended processes.
@@ -86,6 +97,7 @@ impl Group {
             min: 1,
             max: desired + 1,
             desired,
+            receives_traffic: true,
             health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
             suspended: BTreeSet::new(),
             maintenance: None,
@@ -96,7 +108,7 @@ impl Group {
 
     /// Takes `id` in as a healthy member in service.
     pub fn admit(&mut self, id: InstanceId) {
-        self.members.insert(id, Member { lifecycle: Lifecycle::InService, healthy: true });
+        self.members.insert(id, Member::new(Lifecycle::InService));
     }
 
     /// Whether a rebooting member fails a health check that does not wait.
@@ -187,14 +199,25 @@ impl Group {
     }
 
     /// What Auto Scaling says about the group.
-    pub(crate) fn described(&self) -> look::Group {
+    pub(crate) fn described(&self, zone: impl Fn(&InstanceId) -> String) -> look::Group {
         look::Group {
             tags: self.tags.clone(),
             min: self.min,
             max: self.max,
             desired: self.desired,
-            healthy_in_service: self
-                .count(|member| member.healthy && member.lifecycle == Lifecycle::InService),
+            unit: look::CapacityUnit::Units,
+            members: self
+                .members
+                .iter()
+                .map(|(id, member)| look::Member {
+                    instance: id.clone(),
+                    lifecycle: member.lifecycle.name().to_owned(),
+                    healthy: member.healthy,
+                    weight: None,
+                    zone: zone(id),
+                })
+                .collect(),
+            receives_traffic: self.receives_traffic,
             health_checks: self.health_checks.clone(),
             suspended: self.suspended.clone(),
             maintenance: self.maintenance,

@@ -122,6 +122,7 @@ impl State {
             return;
         };
         host.instance.state = InstanceState::Running;
+        host.instance.launched_at = Some(self.now);
         if let Some(takes) = host.boot_takes {
             self.arrange(takes, Due::Booted(id.clone()));
         }
@@ -148,7 +149,7 @@ impl State {
             return Err("ValidationError: no group by that name");
         };
         group.enter_standby(id, decrement)?;
-        let takes = if group.replaces_who_reboots() { DRAINING_TAKES } else { TICK };
+        let takes = if group.receives_traffic { DRAINING_TAKES } else { TICK };
         self.arrange(takes, Due::Drained(name.clone(), id.clone()));
         self.arrange(GROUP_LOOKS_AFTER, Due::GroupLooks(name.clone()));
         Ok(())
@@ -314,7 +315,7 @@ impl State {
         let (Ok(id), Some(group)) = (InstanceId::new(digits), self.groups.get_mut(name)) else {
             return;
         };
-        group.members.insert(id.clone(), Member { lifecycle: Lifecycle::Pending, healthy: true });
+        group.members.insert(id.clone(), Member::new(Lifecycle::Pending));
         // A fleet's alarm watches whoever is there.
         let watching = self.watches.iter().filter(|watch| watch.fleet);
         let watching = watching.filter(|watch| group.members.contains_key(&watch.instance));
@@ -325,7 +326,9 @@ impl State {
             (watch.name, watch.fleet) = (name, true);
             self.watches.push(watch);
         }
-        self.hosts.insert(id.clone(), Host::healthy("eu-central-1b"));
+        let mut host = Host::healthy("eu-central-1b");
+        host.instance.launched_at = Some(self.now);
+        self.hosts.insert(id.clone(), host);
         if let Some(trouble) = self.launched_with {
             self.arrange(LAUNCH_TAKES + SICKENS_AFTER, Due::ComesBack(id.clone(), trouble));
         }

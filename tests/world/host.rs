@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
+use remedy::model::platform::Platform;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
-use remedy::ports::look::{Agent, Instance, InstanceState, Platform, StatusChecks};
+use remedy::ports::look::{Agent, Instance, InstanceState, StatusChecks};
 
 use crate::script::Script;
 
@@ -115,6 +116,7 @@ impl Host {
                     (OPT_IN_TAG.to_owned(), OPT_IN_ENABLED.to_owned()),
                 ]),
                 zone: zone.to_owned(),
+                launched_at: Some(Timestamp::UNIX_EPOCH),
                 image: "ami-0d1e2f3a4b5c6d7e8".to_owned(),
                 instance_type: "m7g.large".to_owned(),
                 root_is_ebs: true,
@@ -123,6 +125,8 @@ impl Host {
             status: StatusChecks {
                 system_impaired: false,
                 instance_impaired: false,
+                volume_impaired: false,
+                initializing: false,
                 application_impaired: None,
                 scheduled: None,
             },

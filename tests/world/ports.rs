@@ -3,7 +3,7 @@
 //! is one instant.
 
 use jiff::{SignedDuration, Timestamp};
-use remedy::model::alarm::{AlarmState, Symptom};
+use remedy::model::alarm::Symptom;
 use remedy::model::diagnostics::Destination;
 use remedy::model::ids::{CommandId, GroupName, InstanceId};
 use remedy::model::incident::{Incident, Standby};
@@ -16,7 +16,8 @@ use remedy::model::unknown::CallFailed;
 use remedy::observe::host_report::Mode;
 use remedy::ports::ledger::{Due, Leased, Ledger, Recorded};
 use remedy::ports::look::{
-    Agent, Command, Datapoint, Group, History, Instance, Look, Membership, StatusChecks,
+    Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
+    StatusChecks,
 };
 use remedy::ports::tell::Told;
 use remedy::ports::tell::{Notification, Tell};
@@ -152,6 +153,7 @@ impl Look for Region {
                 group: name.clone(),
                 lifecycle: member.lifecycle.name().to_owned(),
                 healthy: member.healthy,
+                protected: member.protected,
                 launch_template_version: Some("7".to_owned()),
             })
         })
@@ -160,7 +162,11 @@ impl Look for Region {
 
     async fn group(&self, name: &GroupName) -> Result<Option<Group>, CallFailed> {
         self.look(Verb::Group, name.as_str(), |state| {
-            state.described().groups.get(name).map(crate::group::Group::described)
+            let described = state.described();
+            let zone = |id: &InstanceId| {
+                described.hosts.get(id).map(|host| host.instance.zone.clone()).unwrap_or_default()
+            };
+            described.groups.get(name).map(|group| group.described(zone))
         })
         .await
     }
@@ -254,9 +260,9 @@ impl Look for Region {
         .await
     }
 
-    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, CallFailed> {
-        self.look(Verb::AlarmState, name, |state| {
-            state.watches.iter().find(|watch| watch.name == name).and_then(Watch::state)
+    async fn alarm(&self, name: &str) -> Result<Option<AlarmSettings>, CallFailed> {
+        self.look(Verb::Alarm, name, |state| {
+            state.watches.iter().find(|watch| watch.name == name).map(Watch::settings)
         })
         .await
     }

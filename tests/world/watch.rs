@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::ids::InstanceId;
+use remedy::ports::look::AlarmSettings;
 use serde_json::{Value, json};
 
 use crate::fleet::{ACCOUNT, REGION};
@@ -36,6 +37,10 @@ pub struct Watch {
     /// Whether it is one alarm for a whole fleet, which tells of this instance
     /// as a contributor.
     pub fleet: bool,
+    /// Whether its actions are enabled.
+    pub actions_enabled: bool,
+    /// What it does when it goes into ALARM.
+    pub actions: Vec<String>,
     state: Light,
     since: Timestamp,
 }
@@ -89,15 +94,30 @@ impl Watch {
         };
         let name = name.to_owned();
         let (muted, fleet, state) = (false, false, Light::Ok);
-        Self { name, instance, symptom, threshold: 90.0, muted, fleet, state, since }
+        Self {
+            name,
+            instance,
+            symptom,
+            threshold: 90.0,
+            muted,
+            fleet,
+            actions_enabled: true,
+            actions: Vec::new(),
+            state,
+            since,
+        }
     }
 
-    /// Its state, as `DescribeAlarms` gives it; `None` if it does not know.
-    pub(crate) fn state(&self) -> Option<AlarmState> {
-        match self.state {
-            Light::Alarm => Some(AlarmState::Alarm),
-            Light::Ok => Some(AlarmState::Ok),
-            Light::InsufficientData => None,
+    /// The alarm, as `DescribeAlarms` gives it.
+    pub(crate) fn settings(&self) -> AlarmSettings {
+        AlarmSettings {
+            state: match self.state {
+                Light::Alarm => Some(AlarmState::Alarm),
+                Light::Ok => Some(AlarmState::Ok),
+                Light::InsufficientData => None,
+            },
+            actions_enabled: self.actions_enabled,
+            actions: self.actions.clone(),
         }
     }
 
@@ -123,7 +143,7 @@ impl Watch {
             alarm: self.name.clone(),
             instance: self.instance.clone(),
             symptom: self.symptom,
-            state: self.state(),
+            state: self.settings().state,
             percent,
             at: now,
             muted: self.muted,

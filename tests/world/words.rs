@@ -1,6 +1,5 @@
 //! What a call answered, in a few words for people.
 
-use remedy::model::alarm::AlarmState;
 use remedy::model::ids::CommandId;
 use remedy::model::incident::Stage;
 use remedy::model::pause::Pause;
@@ -10,7 +9,8 @@ use remedy::model::pool::{PoolBook, Sighting};
 use remedy::model::repeats::Occurrences;
 use remedy::ports::ledger::{Due, Leased, Recorded};
 use remedy::ports::look::{
-    Agent, Command, Datapoint, Group, History, Instance, Membership, Platform, StatusChecks,
+    Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Member, Membership,
+    StatusChecks,
 };
 
 /// An answer that can be put into words.
@@ -43,10 +43,7 @@ fn or_none<T>(value: Option<&T>, none: &str, words: impl FnOnce(&T) -> String) -
 impl Words for Option<Instance> {
     fn words(&self) -> String {
         or_none(self.as_ref(), "no such instance", |instance| {
-            let platform = match instance.platform {
-                Platform::Linux => "Linux",
-                Platform::Windows => "Windows",
-            };
+            let platform = instance.platform;
             let tag = match OptIn::of(&instance.tags) {
                 OptIn::Enabled => format!("{OPT_IN_TAG} = enabled"),
                 OptIn::Observe => format!("{OPT_IN_TAG} = observe"),
@@ -104,10 +101,12 @@ impl Words for Option<Membership> {
 impl Words for Option<Group> {
     fn words(&self) -> String {
         or_none(self.as_ref(), "no such group", |group| {
+            let healthy = |member: &&Member| member.healthy && member.lifecycle == "InService";
+            let healthy = group.members.iter().filter(healthy).count();
             let checks: Vec<&str> = group.health_checks.iter().map(String::as_str).collect();
             let mut words = format!(
                 "{} of {} healthy in service (min {}, max {}), health by {}",
-                group.healthy_in_service,
+                healthy,
                 group.desired,
                 group.min,
                 group.max,
@@ -181,9 +180,10 @@ impl Words for Vec<Datapoint> {
     }
 }
 
-impl Words for Option<AlarmState> {
+impl Words for Option<AlarmSettings> {
     fn words(&self) -> String {
-        or_none(self.as_ref(), "not known", |state| format!("{state:?}").to_uppercase())
+        let state = self.as_ref().and_then(|alarm| alarm.state);
+        or_none(state.as_ref(), "not known", |state| format!("{state:?}").to_uppercase())
     }
 }
 

@@ -12,12 +12,13 @@ use aws_smithy_types::{DateTime, base64};
 use jiff::Timestamp;
 use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::ids::{CommandId, GroupName, InstanceId};
+use remedy::model::platform::Platform;
 use remedy::model::pool::{Pool, PoolBook};
 use remedy::model::series::{Series, Statistic};
 use remedy::model::unknown::CallFailed;
 use remedy::ports::look::{
-    Agent, Command, Datapoint, Group, History, Instance, InstanceState, Look, Membership, Platform,
-    ScheduledEvent, StatusChecks,
+    Agent, AlarmSettings, CapacityUnit, Command, Datapoint, Group, History, Instance,
+    InstanceState, Look, Member, Membership, ScheduledEvent, StatusChecks,
 };
 
 use crate::clients::Aws;
@@ -62,6 +63,12 @@ impl Look for Aws {
         Ok(found.map(|status| StatusChecks {
             system_impaired: is_impaired(status.system_status()),
             instance_impaired: is_impaired(status.instance_status()),
+            volume_impaired: status.attached_ebs_status().and_then(ec2::EbsStatusSummary::status)
+                == Some(&ec2::SummaryStatus::Impaired),
+            initializing: [status.system_status(), status.instance_status()]
+                .into_iter()
+                .flatten()
+                .any(|summary| summary.status() == Some(&ec2::SummaryStatus::Initializing)),
             application_impaired: status.application_status().and_then(application_impaired),
             scheduled: status.events().iter().find_map(scheduled),
         }))
@@ -320,7 +327,7 @@ impl Look for Aws {
             .collect())
     }
 
-    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, CallFailed> {
+    async fn alarm(&self, name: &str) -> Result<Option<AlarmSettings>, CallFailed> {
         const CALL: &str = "cloudwatch:DescribeAlarms";
         let answer = self
             .cloudwatch
@@ -329,12 +336,16 @@ impl Look for Aws {
             .send()
             .await
             .map_err(|error| call_failed(CALL, &error))?;
-        let state = answer.metric_alarms().first().and_then(cloudwatch::MetricAlarm::state_value);
-        Ok(match state {
-            Some(cloudwatch::StateValue::Alarm) => Some(AlarmState::Alarm),
-            Some(cloudwatch::StateValue::Ok) => Some(AlarmState::Ok),
-            _ => None,
-        })
+        Ok(answer.metric_alarms().first().map(|alarm| AlarmSettings {
+            state: match alarm.state_value() {
+                Some(cloudwatch::StateValue::Alarm) => Some(AlarmState::Alarm),
+                Some(cloudwatch::StateValue::Ok) => Some(AlarmState::Ok),
+                _ => None,
+            },
+            // Unless told otherwise an alarm acts (CloudWatch API reference, `PutMetricAlarm`).
+            actions_enabled: alarm.actions_enabled() != Some(false),
+            actions: alarm.alarm_actions().to_vec(),
+        }))
     }
 }
 
@@ -489,6 +500,7 @@ fn instance(found: &ec2::Instance) -> Result<Instance, CallFailed> {
         },
         tags,
         zone: zone.unwrap_or_default().to_owned(),
+        launched_at: found.launch_time().and_then(|at| Timestamp::from_second(at.secs()).ok()),
         image: found.image_id().unwrap_or_default().to_owned(),
         instance_type: found.instance_type().map_or("", |kind| kind.as_str()).to_owned(),
         root_is_ebs: found.root_device_type() == Some(&ec2::DeviceType::Ebs),
@@ -538,6 +550,10 @@ fn agent(found: &ssm::InstanceInformation) -> Agent {
             .last_ping_date_time()
             .and_then(|at| Timestamp::from_millisecond(at.to_millis().ok()?).ok()),
         platform: match found.platform_type() {
+            // Its agent runs in the control container (Bottlerocket's README, "Exploration").
+            _ if found.platform_name().is_some_and(|name| name.starts_with("Bottlerocket")) => {
+                Some(Platform::Bottlerocket)
+            }
             Some(ssm::PlatformType::Linux) => Some(Platform::Linux),
             Some(ssm::PlatformType::Windows) => Some(Platform::Windows),
             _ => None,
@@ -557,6 +573,7 @@ fn membership(found: &autoscaling::AutoScalingInstanceDetails) -> Result<Members
             .to_owned(),
         // This call shouts (`HEALTHY`), DescribeAutoScalingGroups does not.
         healthy: found.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy")),
+        protected: found.protected_from_scale_in() == Some(true),
         launch_template_version: found
             .launch_template()
             .and_then(autoscaling::LaunchTemplateSpecification::version)
@@ -564,16 +581,19 @@ fn membership(found: &autoscaling::AutoScalingInstanceDetails) -> Result<Members
     })
 }
 
+/// A member as its group lists it. One without an id is nobody.
+fn member(found: &autoscaling::Instance) -> Option<Member> {
+    Some(Member {
+        instance: InstanceId::new(found.instance_id()?).ok()?,
+        lifecycle: found.lifecycle_state().map_or("", |state| state.as_str()).to_owned(),
+        healthy: found.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy")),
+        weight: found.weighted_capacity().and_then(|weight| weight.parse().ok()),
+        zone: found.availability_zone().unwrap_or_default().to_owned(),
+    })
+}
+
 fn group(found: &autoscaling::AutoScalingGroup) -> Group {
     let size = |size: Option<i32>| size.and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
-    let healthy_in_service = found
-        .instances()
-        .iter()
-        .filter(|member| {
-            member.lifecycle_state() == Some(&autoscaling::LifecycleState::InService)
-                && member.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy"))
-        })
-        .count();
     Group {
         tags: found
             .tags()
@@ -583,7 +603,16 @@ fn group(found: &autoscaling::AutoScalingGroup) -> Group {
         min: size(found.min_size()),
         max: size(found.max_size()),
         desired: size(found.desired_capacity()),
-        healthy_in_service: u32::try_from(healthy_in_service).unwrap_or(u32::MAX),
+        // `units`, the default, or `vcpu` or `memory-mib` (Auto Scaling API reference,
+        // `AutoScalingGroup`).
+        unit: match found.desired_capacity_type() {
+            None | Some("" | "units") => CapacityUnit::Units,
+            Some(_) => CapacityUnit::Other,
+        },
+        members: found.instances().iter().filter_map(member).collect(),
+        receives_traffic: !found.target_group_arns().is_empty()
+            || !found.load_balancer_names().is_empty()
+            || !found.traffic_sources().is_empty(),
         // Several kinds come in one text, separated by commas ("EC2,ELB").
         health_checks: found
             .health_check_type()

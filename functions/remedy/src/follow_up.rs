@@ -19,7 +19,7 @@ use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::unknown::CallFailed;
 use crate::observe::facts::{Fact, Facts, GroupFact};
-use crate::observe::probe::{self, Probe, SymptomState, Witness};
+use crate::observe::probe::{self, Observed, Probe, SymptomState, Witness};
 use crate::plan::ask_host;
 use crate::plan::decide;
 use crate::plan::guard::{self, Cleared, Refusal};
@@ -29,6 +29,7 @@ use crate::plan::step::{Need, Step};
 use crate::plan::witnesses::{self, Hearing};
 use crate::ports::context::Context;
 use crate::ports::ledger::{Due, Ledger};
+use crate::ports::look::AlarmSettings;
 use crate::ports::look::Look;
 use crate::ports::tell::Tell;
 use crate::ports::touch::Touch;
@@ -129,7 +130,7 @@ async fn follow<W>(cx: Context<'_, W>, incident: &Incident) -> Result<Option<Rep
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let probe = probe::look(incident, cx.world, cx.now).await;
+    let (probe, alarm) = probe::look(incident, cx.world, cx.now).await;
     let step = next(incident, &probe, cx.now, cx.policy);
     let step = checked(cx, step, incident, &probe).await;
     match step {
@@ -151,7 +152,7 @@ where
             let Some(claim) = claim else { return Ok(None) };
             Ok(Some(carry_out(cx, order(claim, None, vec![reason])).await))
         }
-        Step::Climb(incident, reason) => climb(cx, &incident, reason, &probe).await,
+        Step::Climb(incident, reason) => climb(cx, &incident, reason, observed(probe, alarm)).await,
         Step::End(ended, because) => close::end(cx, incident, ended, because).await,
     }
 }
@@ -165,7 +166,7 @@ async fn checked<W: Look>(
 ) -> Step {
     match step.needs(incident, probe) {
         Need::Nothing => step,
-        Need::Facts { group } => {
+        Need::Facts { group, sessions } => {
             let mut facts = match probe {
                 Probe::Instance(facts) => Facts::clone(facts),
                 Probe::Command { .. } | Probe::Symptom(_) => {
@@ -175,6 +176,9 @@ async fn checked<W: Look>(
             if group && facts.group == GroupFact::NotRead {
                 let name = facts.group_name().cloned();
                 facts.read_group_named(cx.world, name.as_ref()).await;
+            }
+            if sessions {
+                facts.read_sessions(cx.world).await;
             }
             step.while_allowed(&facts, cx.now)
         }
@@ -189,26 +193,34 @@ fn order(claim: Claim, rung: Option<Rung>, because: Vec<Reason>) -> Order {
     Order { claim, rung, because, captured: None, started: None }
 }
 
+/// What the probe shows of the symptom and its alarm, if it is about them.
+fn observed(probe: Probe, alarm: Option<Fact<Option<AlarmSettings>>>) -> Option<Observed> {
+    match (probe, alarm) {
+        (Probe::Symptom(state), Some(alarm)) => Some(Observed { state, alarm }),
+        (Probe::Symptom(_) | Probe::Command { .. } | Probe::Instance(_), _) => None,
+    }
+}
+
 /// Tries the next rung, unless the symptom is over after all.
 async fn climb<W>(
     cx: Context<'_, W>,
     incident: &Incident,
     reason: Reason,
-    probe: &Probe,
+    observed: Option<Observed>,
 ) -> Result<Option<Report>, Stuck>
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let symptom_state = async {
-        match probe {
-            Probe::Symptom(symptom_state) => symptom_state.clone(),
-            Probe::Command { .. } | Probe::Instance(_) => {
-                probe::symptom_state(incident, cx.world, cx.now).await
-            }
+    let observed = async {
+        match observed {
+            Some(observed) => observed,
+            None => probe::symptom_state(incident, cx.world, cx.now).await,
         }
     };
     let facts = Facts::read(cx.world, &incident.instance_id, cx.now);
-    let (symptom_state, mut facts) = future::join(symptom_state, facts).await;
+    let (Observed { state: symptom_state, alarm }, mut facts) = future::join(observed, facts).await;
+    facts.alarm = alarm;
+    facts.mount.clone_from(&incident.mount);
     let is_down = is_down(incident, &reason, &facts);
     // A host that hangs while it boots shows no symptom either.
     if symptom_state == SymptomState::Cleared && incident.stage != Stage::Watching && !is_down {

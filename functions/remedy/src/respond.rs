@@ -119,6 +119,7 @@ where
     W: Look + Ledger + Touch + Tell,
 {
     let mut facts = Facts::read(cx.world, &alarm.instance_id, cx.now).await;
+    facts.mount.clone_from(&alarm.mount);
     let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, cx.policy);
     if beyond && !guard::is_ours(alarm, &facts, cx.policy) {
         // Nothing more is asked about what is refused whatever the answers.
@@ -189,14 +190,15 @@ where
 {
     let seen = Seen::of(alarm);
     let before = facts.clone();
-    let (sick, (), symptom_state) = future::join3(
+    let (sick, (), observed) = future::join3(
         claim::note_sick(cx.world, alarm.symptom, &before),
         facts.read_for_disruption(cx.world, alarm.symptom),
         probe::symptom_state_since(period_begins(alarm), &seen, cx.world, cx.now),
     )
     .await;
     facts.learn_who_is_sick(sick);
-    symptom_state
+    facts.alarm = observed.alarm;
+    observed.state
 }
 
 /// An alarm changes its state some minutes after the period it is about.

@@ -60,6 +60,7 @@ impl Cast {
         (group.min, group.max) = (line.min, line.max);
         if !line.is(Trait::LoadBalancer) {
             group.health_checks.remove("ELB");
+            group.receives_traffic = false;
         }
         if line.is(Trait::LaunchesFirst) {
             group.maintenance = Some((100, 120));

@@ -2,6 +2,8 @@
 
 pub mod ids;
 
+pub mod platform;
+
 pub mod policy;
 
 pub mod links;

@@ -19,8 +19,16 @@ pub const OPT_IN_OBSERVE: &str = "observe";
 /// Without it a replacement never loses one.
 pub const INSTANCE_STORE_TAG: &str = "auto-remediation-instance-store";
 
-/// The value of [`INSTANCE_STORE_TAG`] that lets a replacement lose it.
-pub const INSTANCE_STORE_DISPOSABLE: &str = "disposable";
+/// The instance tag by which an owner says what lies on its volumes besides the root. Without
+/// it a full one is never replaced with its instance.
+pub const DATA_TAG: &str = "auto-remediation-data";
+
+/// The value of [`INSTANCE_STORE_TAG`] and [`DATA_TAG`] that lets a replacement lose it.
+pub const DISPOSABLE: &str = "disposable";
+
+/// The instance or group tag by which an owner names the highest rung that may be taken:
+/// `cleanup`, `reboot` or `replace`. Without it all may.
+pub const MAX_RUNG_TAG: &str = "auto-remediation-max";
 
 /// Whether this deployment touches anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -48,6 +56,9 @@ pub struct Policy {
     /// pings every 5 minutes and stays `Online` for a while after it died, so
     /// 15 minutes are two missed pings and some slack.
     pub agent_silent_after: SignedDuration,
+    /// An instance that was launched less long ago is left to boot. 10 minutes: a boot with
+    /// user data, until its agent has registered and its metric has settled.
+    pub young_for: SignedDuration,
     /// The longest an incident may take, and so the longest a claim holds its
     /// instance if nobody closes it. Every rung taken to its deadline, Standby
     /// included, takes 2 h 45 min: 180 minutes. A reboot in Standby that begins
@@ -109,6 +120,7 @@ impl Default for Policy {
             stale_after: SignedDuration::from_mins(15),
             clock_skew: SignedDuration::from_mins(2),
             agent_silent_after: SignedDuration::from_mins(15),
+            young_for: SignedDuration::from_mins(10),
             claim_lasts: SignedDuration::from_mins(180),
             first_look_after: SignedDuration::from_secs(60),
             quiet_for: SignedDuration::from_mins(5),

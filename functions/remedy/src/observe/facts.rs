@@ -6,17 +6,18 @@ use futures_util::future;
 use jiff::Timestamp;
 
 use crate::model::alarm::Symptom;
-use crate::model::ids::{GroupName, InstanceId};
+use crate::model::ids::{GroupName, InstanceId, MountPoint};
 use crate::model::incident::{Found, Incident, Past};
+use crate::model::platform::Platform;
 use crate::model::pool::{Pool, PoolBook, Sighting};
 use crate::model::unknown::{CallFailed, Unknown};
 use crate::ports::look::Agent;
+use crate::ports::look::AlarmSettings;
 use crate::ports::look::Group;
 use crate::ports::look::History;
 use crate::ports::look::Instance;
 use crate::ports::look::Look;
 use crate::ports::look::Membership;
-use crate::ports::look::Platform;
 use crate::ports::look::StatusChecks;
 
 /// Something that was asked and either answered or not.
@@ -56,6 +57,13 @@ pub struct Facts {
     pub group: GroupFact,
     /// What else a disruption asks about. Read only when one is in question.
     pub disruption: DisruptionFact,
+    /// What the owner of the alarm has set; `None` without an alarm. Read with the
+    /// symptom, and so before every disruption.
+    pub alarm: Fact<Option<AlarmSettings>>,
+    /// Session Manager sessions that are open on the instance. Read before it is disrupted.
+    pub sessions: Fact<usize>,
+    /// The file system that is full, where that is the symptom and it is told.
+    pub mount: Option<MountPoint>,
     /// What the ledger holds about the instance.
     pub history: Fact<History>,
     /// What the host's own script found last, in the incident that is open.
@@ -86,8 +94,6 @@ pub enum DisruptionFact {
     Read {
         /// What the ledger holds about the instance's pool and the symptom.
         pool: Fact<PoolBook>,
-        /// Session Manager sessions that are open on the instance.
-        sessions: Fact<usize>,
         /// Whether the instance's type has disks that are lost with it.
         instance_store: Fact<bool>,
     },
@@ -112,6 +118,9 @@ impl Facts {
             membership: membership.into(),
             group: GroupFact::NotRead,
             disruption: DisruptionFact::NotRead,
+            alarm: not_asked("cloudwatch:DescribeAlarms", "the alarm"),
+            sessions: not_asked("ssm:DescribeSessions", "open sessions"),
+            mount: None,
             history: history.into(),
             found: None,
         }
@@ -133,11 +142,14 @@ impl Facts {
         )
         .await;
         self.group = group;
-        self.disruption = DisruptionFact::Read {
-            pool: pool.into(),
-            sessions: sessions.into(),
-            instance_store: instance_store.into(),
-        };
+        self.sessions = sessions.into();
+        self.disruption =
+            DisruptionFact::Read { pool: pool.into(), instance_store: instance_store.into() };
+    }
+
+    /// Asks whether anybody has a session open on the instance.
+    pub async fn read_sessions(&mut self, look: &impl Look) {
+        self.sessions = look.sessions(&self.instance_id).await.into();
     }
 
     /// Asks about the group of that name, which the instance may have left.
@@ -226,6 +238,10 @@ impl Facts {
             _ => None,
         })
     }
+}
+
+fn not_asked<T>(call: &'static str, what: &'static str) -> Fact<T> {
+    Fact::Unknown(Unknown::NotAsked { call, what })
 }
 
 async fn group_named(look: &impl Look, name: Option<&GroupName>) -> GroupFact {

@@ -12,7 +12,7 @@ use crate::model::seen::Seen;
 use crate::model::series::{Series, Statistic};
 use crate::model::unknown::{CallFailed, Unknown};
 use crate::observe::facts::{Fact, Facts};
-use crate::ports::look::{Command, Datapoint, Look};
+use crate::ports::look::{AlarmSettings, Command, Datapoint, Look};
 
 /// What there is to see about an incident in its stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,19 +123,53 @@ const NEWS_MAX: SignedDuration = SignedDuration::from_mins(15);
 /// AWS's clock may be so far behind ours: what was sent at once may bear an earlier time.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
-/// Looks at what tells how `incident` goes.
-pub async fn look(incident: &Incident, look: &impl Look, now: Timestamp) -> Probe {
+/// What was seen of a symptom, and what the owner of its alarm has set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// Whether the symptom is there.
+    pub state: SymptomState,
+    /// The alarm; `None` if there is none.
+    pub alarm: Fact<Option<AlarmSettings>>,
+}
+
+/// Looks at what tells how `incident` goes, and at its alarm where that is a part of it.
+pub async fn look(
+    incident: &Incident,
+    look: &impl Look,
+    now: Timestamp,
+) -> (Probe, Option<Fact<Option<AlarmSettings>>>) {
+    if looks_at_symptom(incident) {
+        let Observed { state, alarm } = symptom_state(incident, look, now).await;
+        return (Probe::Symptom(state), Some(alarm));
+    }
+    (look_elsewhere(incident, look, now).await, None)
+}
+
+/// Whether the symptom itself tells how `incident` goes. What a host answered is not read
+/// twice, however long a guard holds the next rung back.
+fn looks_at_symptom(incident: &Incident) -> bool {
+    match incident.stage {
+        Stage::Waiting => true,
+        Stage::Gathering => incident.is_answered(),
+        Stage::Watching => incident.rung() != Some(Rung::Replace),
+        Stage::Cleaning
+        | Stage::Draining
+        | Stage::Rebooting
+        | Stage::Returning
+        | Stage::Replacing
+        | Stage::Resolved
+        | Stage::HandedOver
+        | Stage::Expired
+        | Stage::Withdrawn => false,
+    }
+}
+
+async fn look_elsewhere(incident: &Incident, look: &impl Look, now: Timestamp) -> Probe {
     let replacing = incident.rung() == Some(Rung::Replace);
     match incident.stage {
-        Stage::Waiting => Probe::Symptom(symptom_state(incident, look, now).await),
-        // What was answered is not read twice, however long a guard holds the
-        // next rung back.
-        Stage::Gathering if incident.is_answered() => {
-            Probe::Symptom(symptom_state(incident, look, now).await)
-        }
         Stage::Cleaning | Stage::Gathering => command(incident, look).await,
-        Stage::Watching if !replacing => Probe::Symptom(symptom_state(incident, look, now).await),
-        Stage::Watching
+        Stage::Waiting
+        | Stage::Watching
         | Stage::Draining
         | Stage::Rebooting
         | Stage::Returning
@@ -180,7 +214,7 @@ async fn command(incident: &Incident, look: &impl Look) -> Probe {
 }
 
 /// Whether the symptom of `incident` is still there.
-pub async fn symptom_state(incident: &Incident, look: &impl Look, now: Timestamp) -> SymptomState {
+pub async fn symptom_state(incident: &Incident, look: &impl Look, now: Timestamp) -> Observed {
     // Only what came after the last attempt can show what it did: in Standby a
     // host has no load. And that it stays so takes more than one datapoint.
     let since = match (incident.quiet_since, incident.stage, incident.attempts.last()) {
@@ -199,17 +233,22 @@ pub async fn symptom_state_since(
     seen: &Seen,
     look: &impl Look,
     now: Timestamp,
-) -> SymptomState {
+) -> Observed {
     let Some(series) = &seen.series else {
         let why = "a request names no metric".to_owned();
-        return SymptomState::Unobserved { why, alarm_stands: true };
+        let state = SymptomState::Unobserved { why, alarm_stands: true };
+        return Observed { state, alarm: Fact::Known(None) };
     };
     let since = since.max(now - NEWS_MAX);
     let (datapoints, alarm) =
-        future::join(look.datapoints(series, since, now), look.alarm_state(&seen.alarm)).await;
+        future::join(look.datapoints(series, since, now), look.alarm(&seen.alarm)).await;
     // A fleet's alarm is in ALARM for any of its instances.
-    let alarm = if series.exact { alarm } else { Ok(None) };
-    judge(seen, datapoints, alarm)
+    let of_the_instance = match &alarm {
+        Ok(Some(alarm)) if series.exact => Ok(alarm.state),
+        Err(failed) if series.exact => Err(failed.clone()),
+        Ok(_) | Err(_) => Ok(None),
+    };
+    Observed { state: judge(seen, datapoints, of_the_instance), alarm: alarm.into() }
 }
 
 /// What the alarm would make of the newest of `minutes`: of as many as its period

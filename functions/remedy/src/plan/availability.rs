@@ -2,6 +2,8 @@
 
 use crate::model::alarm::Symptom;
 use crate::model::incident::{Past, Rung, Stage, Standby};
+use crate::model::platform::Platform;
+use crate::model::policy::MAX_RUNG_TAG;
 use crate::model::policy::OptIn;
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
@@ -35,7 +37,7 @@ pub fn still_movable(rung: Rung, facts: &Facts) -> Result<Option<Reason>, Reason
         (_, Err(stop)) => Some(stop),
         (Fact::Known(Some(membership)), Ok(group)) => not_ours_to_move(group, membership, facts)
             .or_else(|| match rung {
-                Rung::Replace => cannot_replace(group),
+                Rung::Replace => cannot_replace(group, membership),
                 Rung::Cleanup | Rung::Reboot => cannot_come_back(group),
             }),
     };
@@ -60,9 +62,8 @@ pub(crate) fn not_ours_to_move(
     membership: &Membership,
     facts: &Facts,
 ) -> Option<Availability> {
-    if membership.lifecycle != "InService" {
-        let lifecycle = membership.lifecycle.clone();
-        return Some(Unavailable(Reason::NotInService { lifecycle }));
+    if let Some(reason) = not_in_service(membership) {
+        return Some(if reason.passes() { NotNow(reason) } else { Unavailable(reason) });
     }
     let name = membership.group.clone();
     match OptIn::of(&group.tags) {
@@ -79,6 +80,65 @@ pub(crate) fn not_ours_to_move(
         }
         _ => None,
     }
+}
+
+/// Why the instance is left alone for now, if it still boots: it was launched a short while
+/// ago, or its checks have no verdict yet.
+pub(crate) fn too_young(facts: &Facts, policy: &Policy) -> Option<Reason> {
+    let launched_at = match &facts.instance {
+        Fact::Known(Some(instance)) => instance.launched_at,
+        _ => None,
+    };
+    let until = launched_at.map(|launched_at| launched_at + policy.young_for);
+    let until = until.filter(|until| facts.observed_at < *until);
+    let initializing = matches!(&facts.status, Fact::Known(Some(status)) if status.initializing);
+    (until.is_some() || initializing).then_some(Reason::TooYoung { until })
+}
+
+/// Why a member is not in service, if it is not. One that its group starts, or that somebody
+/// has taken out for a while, may come in; one that leaves does not (Auto Scaling user guide,
+/// "Amazon EC2 Auto Scaling instance lifecycle").
+pub(crate) fn not_in_service(membership: &Membership) -> Option<Reason> {
+    let lifecycle = membership.lifecycle.clone();
+    let comes_in = ["Pending", "Standby", "EnteringStandby", "Warmed:", "ReplacingRootVolume"];
+    if lifecycle == "InService" {
+        None
+    } else if comes_in.iter().any(|state| lifecycle.starts_with(state)) {
+        Some(Reason::NotYetInService { lifecycle })
+    } else {
+        Some(Reason::NotInService { lifecycle })
+    }
+}
+
+/// Why the owner of the instance or of its group does not want `rung`, if one of them does not.
+/// A limit that we do not know allows a cleanup only.
+pub(crate) fn beyond_limit(rung: Rung, facts: &Facts) -> Option<Reason> {
+    let of_instance = match &facts.instance {
+        Fact::Known(Some(instance)) => instance.tags.get(MAX_RUNG_TAG),
+        _ => None,
+    };
+    let of_group = match &facts.group {
+        GroupFact::Read { group: Fact::Known(Some(group)), .. } => group.tags.get(MAX_RUNG_TAG),
+        _ => None,
+    };
+    let allows = |limit: &str| match limit {
+        "replace" => true,
+        "reboot" => rung != Rung::Replace,
+        _ => rung == Rung::Cleanup,
+    };
+    let limits = [(of_instance, "the instance"), (of_group, "its group")];
+    let (limit, of) = limits
+        .into_iter()
+        .filter_map(|(limit, of)| Some((limit?, of)))
+        .find(|(limit, _)| !allows(limit))?;
+    Some(Reason::RungLimited { rung, limit: limit.clone(), of })
+}
+
+/// Why nobody can ask the host itself before it is disrupted, if our scripts are not written for
+/// its platform: whether somebody works on it, or an installation is under way, is not known.
+pub(crate) fn cannot_be_asked(facts: &Facts) -> Option<Reason> {
+    let platform = facts.platform().filter(|platform| *platform != Platform::Linux)?;
+    Some(Reason::PlatformNotAsked { platform })
 }
 
 /// The group, or why the rung that asks for it stops here.
@@ -159,7 +219,10 @@ pub(crate) fn repeats(
 /// marks without replacing and fires whenever the process is resumed.
 const REPLACEMENT_PROCESSES: [&str; 3] = ["Launch", "Terminate", "ReplaceUnhealthy"];
 
-pub(crate) fn cannot_replace(group: &Group) -> Option<Availability> {
+pub(crate) fn cannot_replace(group: &Group, membership: &Membership) -> Option<Availability> {
+    if membership.protected {
+        return Some(Unavailable(Reason::ScaleInProtected));
+    }
     let suspended =
         REPLACEMENT_PROCESSES.into_iter().find(|process| group.suspended.contains(*process));
     suspended.map(|process| Unavailable(Reason::ProcessSuspended { process }))

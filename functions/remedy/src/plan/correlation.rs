@@ -30,7 +30,9 @@ pub fn judge(
         .collect();
     let who: BTreeSet<&InstanceId> = lately.iter().map(|sighting| &sighting.instance).collect();
     let count = who.len();
-    if count < policy.correlated_instances {
+    // All of two is as much as all of three.
+    let all = count > 1 && size.is_some_and(|size| count as u64 >= u64::from(size));
+    if count < policy.correlated_instances && !all {
         return None;
     }
     let share =
@@ -95,11 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn three_and_a_third_of_the_group_are_correlated() {
+    fn three_and_a_third_of_the_group_or_all_of_two_are_correlated() {
         let correlated = Some("correlated-failure");
         for (count, size, expected) in [
             (1, Some(1), None),
-            (2, Some(2), None),
+            (2, Some(2), correlated),
+            (2, Some(3), None),
             (3, Some(3), correlated),
             (3, Some(10), correlated),
             (3, Some(11), None),
@@ -131,6 +134,7 @@ mod tests {
     fn high_cpu_on_most_of_a_group_is_load() {
         let load = Some("load-not-fault");
         assert_eq!(code(Symptom::HighCpu, &sick(3), Some(5)), load);
+        assert_eq!(code(Symptom::HighCpu, &sick(2), Some(2)), load);
         assert_eq!(code(Symptom::HighCpu, &sick(3), Some(6)), Some("correlated-failure"));
         assert_eq!(code(Symptom::MemoryPressure, &sick(3), Some(5)), Some("correlated-failure"));
     }

@@ -11,6 +11,7 @@ use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::observe::facts::Facts;
 use crate::plan::availability::Availability::{self, Available, InDoubt, NotNow, Unavailable};
+use crate::plan::availability::beyond_limit;
 use crate::plan::availability::did_not_last;
 use crate::plan::availability::disrupted_today;
 use crate::plan::availability::repeats;
@@ -113,6 +114,9 @@ fn availability(
     if tried.contains(&rung) {
         return Unavailable(Reason::RungTried { rung });
     }
+    if let Some(reason) = beyond_limit(rung, facts) {
+        return Unavailable(reason);
+    }
     if let Some(count) = did_not_last(rung, symptom, facts, policy) {
         return Unavailable(Reason::DidNotLast { rung, count });
     }
@@ -124,6 +128,6 @@ fn availability(
     match rung {
         Rung::Cleanup => cleanup::availability(facts, policy),
         Rung::Reboot => reboot::availability(symptom, facts),
-        Rung::Replace => replace::availability(facts),
+        Rung::Replace => replace::availability(symptom, facts),
     }
 }

@@ -15,6 +15,10 @@ use crate::model::pool::{Pool, PoolBook};
 use crate::model::reason::Reason;
 use crate::model::unknown::Unknown;
 use crate::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
+use crate::plan::availability::not_in_service;
+use crate::plan::availability::pool_not_read;
+use crate::plan::availability::too_young;
+use crate::plan::capacity::Capacity;
 use crate::plan::correlation;
 use crate::plan::decide::Decision;
 use crate::ports::look::{Group, Instance, InstanceState};
@@ -134,13 +138,15 @@ const ALARM_GUARDS: [fn(&Alarm, &Case<'_>) -> Option<Reason>; 6] =
     [muted, suppressed, fresh, measured, not_a_duplicate, no_other_incident];
 
 /// The guards of every action, in the order their reasons are told.
-const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 12] = [
+const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 14] = [
     opted_in,
     running,
     in_service,
     one_instance,
     not_paused,
     rested,
+    alarm_leaves_it_to_us,
+    old_enough,
     nobody_in_session,
     nobody_present,
     fit_for_disruption,
@@ -345,10 +351,7 @@ fn running(case: &Case<'_>) -> Option<Reason> {
 fn in_service(case: &Case<'_>) -> Option<Reason> {
     match &case.facts.membership {
         Fact::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
-        Fact::Known(Some(membership)) if membership.lifecycle != "InService" => {
-            Some(Reason::NotInService { lifecycle: membership.lifecycle.clone() })
-        }
-        Fact::Known(_) => None,
+        Fact::Known(membership) => membership.as_ref().and_then(not_in_service),
     }
 }
 
@@ -403,34 +406,62 @@ fn rested(case: &Case<'_>) -> Option<Reason> {
     (case.facts.observed_at < until).then_some(Reason::CoolingDown { until })
 }
 
-/// What was read for a disruption, or why nothing is known.
-fn read<'a, T>(
-    case: &'a Case<'_>,
-    fact: impl FnOnce(&'a DisruptionFact) -> Option<&'a Fact<T>>,
-) -> Result<&'a T, Reason> {
-    match fact(&case.facts.disruption) {
-        Some(Fact::Known(value)) => Ok(value),
-        Some(Fact::Unknown(unknown)) => Err(Reason::FactUnknown(unknown.clone())),
-        None => Err(Reason::FactUnknown(Unknown::NotAsked {
-            call: "dynamodb:BatchGetItem",
-            what: "what a disruption needs to know",
-        })),
+/// What the owner of the alarm has set: one that acts on nothing disrupts nobody through us
+/// either, and an instance that the alarm itself reboots or stops is not rebooted twice.
+fn alarm_leaves_it_to_us(case: &Case<'_>) -> Option<Reason> {
+    if !case.is_disruptive() {
+        return None;
+    }
+    let alarm = match &case.facts.alarm {
+        Fact::Unknown(unknown) => return Some(Reason::FactUnknown(unknown.clone())),
+        Fact::Known(alarm) => alarm.as_ref()?,
+    };
+    if !alarm.actions_enabled {
+        return Some(Reason::AlarmActionsDisabled);
+    }
+    let action = alarm.actions.iter().find(|action| acts_on_the_instance(action))?;
+    Some(Reason::AlarmActsItself { action: action.clone() })
+}
+
+/// Whether an alarm's action reboots, stops, terminates or recovers its instance:
+/// `arn:aws:automate:REGION:ec2:reboot`, or `arn:aws:swf:...AWS_EC2.InstanceId.Reboot...`
+/// (`CloudWatch` API reference, `PutMetricAlarm`).
+fn acts_on_the_instance(action: &str) -> bool {
+    let parts: Vec<&str> = action.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "automate", _, "ec2", ..] => true,
+        ["arn", _, "swf", ..] => action.contains("AWS_EC2.InstanceId"),
+        _ => false,
     }
 }
 
-fn pool_book<'a>(case: &'a Case<'_>) -> Result<&'a PoolBook, Reason> {
-    read(case, |facts| match facts {
-        DisruptionFact::Read { pool, .. } => Some(pool),
-        DisruptionFact::NotRead => None,
-    })
+/// Who still boots is given the time.
+fn old_enough(case: &Case<'_>) -> Option<Reason> {
+    if !case.is_disruptive() {
+        return None;
+    }
+    too_young(case.facts, case.policy)
 }
 
-/// How many members the instance's group wants, `None` outside a group, or the
-/// reason why that is not known.
-fn desired(case: &Case<'_>) -> Result<Option<u32>, Reason> {
+/// What the ledger holds about the pool, or why nothing is known.
+fn pool_book<'a>(case: &'a Case<'_>) -> Result<&'a PoolBook, Reason> {
+    match &case.facts.disruption {
+        DisruptionFact::Read { pool: Fact::Known(pool), .. } => Ok(pool),
+        DisruptionFact::Read { pool: Fact::Unknown(unknown), .. } => {
+            Err(Reason::FactUnknown(unknown.clone()))
+        }
+        DisruptionFact::NotRead => Err(Reason::FactUnknown(pool_not_read())),
+    }
+}
+
+/// How many members the instance's group has when all are there, `None` outside a group,
+/// or the reason why that is not known.
+fn members(case: &Case<'_>) -> Result<Option<u32>, Reason> {
     match (&case.facts.membership, &case.facts.group) {
         (Fact::Known(None), _) => Ok(None),
-        (_, GroupFact::Read { group: Fact::Known(Some(group)), .. }) => Ok(Some(group.desired)),
+        (_, GroupFact::Read { group: Fact::Known(Some(group)), .. }) => {
+            Ok(Some(Capacity::of(group, case.instance).members))
+        }
         (Fact::Unknown(unknown), _)
         | (_, GroupFact::Read { group: Fact::Unknown(unknown), .. }) => {
             Err(Reason::FactUnknown(unknown.clone()))
@@ -454,9 +485,9 @@ fn free_slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
         return Ok(None);
     }
     let book = pool_book(case)?;
-    let desired = desired(case)?.unwrap_or(0);
+    let members = members(case)?.unwrap_or(0);
     let Some(pool) = case.facts.pool() else { return Ok(None) };
-    let budget = pool.budget(desired, case.policy);
+    let budget = pool.budget(members, case.policy);
     let now = case.facts.observed_at;
     let own = book.held(now).find(|lease| Some(&lease.incident) == case.incident);
     match own.map(|lease| lease.slot).or_else(|| book.free_slot(budget, now)) {
@@ -475,24 +506,26 @@ fn enough_healthy(case: &Case<'_>) -> Option<Reason> {
         return None; // `not_correlated` refuses where it matters.
     };
     let Fact::Known(Some(membership)) = &case.facts.membership else { return None };
-    let itself = u32::from(membership.healthy && membership.lifecycle == "InService");
-    let others = group.healthy_in_service.saturating_sub(itself);
-    let needed = healthy_needed(group, &membership.group, case.policy);
+    let capacity = Capacity::of(group, case.instance);
+    let serves = membership.healthy && membership.lifecycle == "InService";
+    let others = capacity.healthy.saturating_sub(if serves { capacity.own } else { 0 });
+    let needed = healthy_needed(group, capacity, &membership.group, case.policy);
     (others < needed).then_some(Reason::TooFewHealthy { others, needed })
 }
 
-/// How many other members must be healthy: what the budget leaves, or what the
+/// How much of the other members must be healthy: what the budget leaves, or what the
 /// group's own instance maintenance policy asks for, but never all of them. A
 /// policy of 100 % means that the group launches before it terminates, and
 /// says nothing against a reboot.
-fn healthy_needed(group: &Group, name: &GroupName, policy: &Policy) -> u32 {
-    let budget = Pool::Group(name.clone()).budget(group.desired, policy);
-    let left = group.desired.saturating_sub(budget);
+fn healthy_needed(group: &Group, capacity: Capacity, name: &GroupName, policy: &Policy) -> u32 {
+    let Capacity { desired, own, .. } = capacity;
+    let budget = Pool::Group(name.clone()).budget(desired, policy);
+    let left = desired.saturating_sub(budget);
     let by_policy = group.maintenance.map_or(0, |(least, _)| {
-        let needed = (u64::from(group.desired) * u64::from(least)).div_ceil(100);
+        let needed = (u64::from(desired) * u64::from(least)).div_ceil(100);
         u32::try_from(needed).unwrap_or(u32::MAX)
     });
-    left.max(by_policy).min(group.desired.saturating_sub(1))
+    left.max(by_policy).min(desired.saturating_sub(own))
 }
 
 /// What many members suffer from at once is not mended by disrupting them.
@@ -500,7 +533,7 @@ fn not_correlated(case: &Case<'_>) -> Option<Reason> {
     if !case.is_disruptive() {
         return None;
     }
-    let (book, size) = match (pool_book(case), desired(case)) {
+    let (book, size) = match (pool_book(case), members(case)) {
         (Ok(book), Ok(size)) => (book, size),
         (Err(reason), _) | (_, Err(reason)) => return Some(reason),
     };
@@ -512,14 +545,10 @@ fn nobody_in_session(case: &Case<'_>) -> Option<Reason> {
     if !case.is_disruptive() {
         return None;
     }
-    let sessions = read(case, |facts| match facts {
-        DisruptionFact::Read { sessions, .. } => Some(sessions),
-        DisruptionFact::NotRead => None,
-    });
-    match sessions {
-        Ok(0) => None,
-        Ok(count) => Some(Reason::PersonPresent { count: *count as u64 }),
-        Err(reason) => Some(reason),
+    match &case.facts.sessions {
+        Fact::Known(0) => None,
+        Fact::Known(count) => Some(Reason::PersonPresent { count: *count as u64 }),
+        Fact::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Decides. Pure: the same facts always lead to the same step.
 
+pub mod capacity;
+
 pub mod availability;
 
 pub mod step;

@@ -37,6 +37,8 @@ pub enum Need {
     Facts {
         /// Whether the group is needed.
         group: bool,
+        /// Whether it is needed who has a session open.
+        sessions: bool,
     },
     /// Whether the instance is still there.
     Instance,
@@ -49,8 +51,12 @@ impl Step {
             Self::Call(action, ..) => match action {
                 // We took it out of service, so we bring it back, whatever anybody says.
                 Action::ComeBack => Need::Nothing,
-                Action::LeaveService(_) | Action::Replace => Need::Facts { group: true },
-                Action::Clean | Action::Gather | Action::Reboot => Need::Facts { group: false },
+                Action::LeaveService(_) | Action::Replace => {
+                    Need::Facts { group: true, sessions: false }
+                }
+                // While a member drains somebody may have come to look at it.
+                Action::Reboot => Need::Facts { group: false, sessions: true },
+                Action::Clean | Action::Gather => Need::Facts { group: false, sessions: false },
             },
             Self::Wait(_) if incident.stage == Stage::Waiting && probe.shows_nothing() => {
                 Need::Instance
@@ -78,6 +84,12 @@ impl Step {
             OptIn::Observe => Some(Reason::Observing { asked_by: "the instance's tag" }),
             OptIn::No(found) => Some(Reason::NotOptedIn { found }),
         };
+        if because.is_none()
+            && action == Action::Reboot
+            && let Some(in_session) = in_session(facts)
+        {
+            return out_for_somebody(incident, in_session, now);
+        }
         let lifecycle = lifecycle(facts);
         let in_service = matches!(lifecycle, Fact::Known(Some("InService")));
         // A member that is already leaving is not stopped half-way.
@@ -116,6 +128,26 @@ impl Step {
         };
         end(&incident, Stage::Withdrawn, now, vec![Reason::Gone { state }])
     }
+}
+
+/// Who has a session open on the instance, or that this is not known.
+fn in_session(facts: &Facts) -> Option<Reason> {
+    match &facts.sessions {
+        Fact::Known(0) => None,
+        Fact::Known(count) => Some(Reason::PersonPresent { count: *count as u64 }),
+        Fact::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
+    }
+}
+
+/// What is out of service for a reboot is not rebooted under somebody's hands: their session's
+/// end is waited for, and after the stage's time it comes back as it is.
+fn out_for_somebody(incident: Incident, in_session: Reason, now: Timestamp) -> Step {
+    if !overdue(&incident, now) || incident.standby.is_none() {
+        return wait(&incident, now);
+    }
+    let why = in_session.to_string();
+    let failed = FailedCall { kind: FailureKind::InstanceState, why };
+    Step::Call(Action::ComeBack, failing(incident, failed), in_session)
 }
 
 /// How long after the last look the next one comes.

@@ -4,6 +4,7 @@ use crate::model::alarm::{AlarmState, Symptom};
 use crate::model::ids::{CommandId, GroupName, InstanceId};
 use crate::model::incident::Incident;
 use crate::model::pause::Pause;
+use crate::model::platform::Platform;
 use crate::model::pool::{Pool, PoolBook};
 use crate::model::series::Series;
 
@@ -21,6 +22,8 @@ pub struct Instance {
     pub tags: BTreeMap<String, String>,
     /// Its Availability Zone.
     pub zone: String,
+    /// When it was started last, if that is told.
+    pub launched_at: Option<Timestamp>,
     /// The image it was started from.
     pub image: String,
     /// Its type, such as `m7g.large`.
@@ -41,22 +44,18 @@ pub enum InstanceState {
     Not(String),
 }
 
-/// The family of an operating system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Platform {
-    /// What our cleanup scripts are written for.
-    Linux,
-    /// Windows, which they are not.
-    Windows,
-}
-
 /// Status checks, from `ec2:DescribeInstanceStatus`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a check of its own")]
 pub struct StatusChecks {
     /// The host under the instance is impaired: a reboot stays on that host.
     pub system_impaired: bool,
     /// The instance itself does not answer the check.
     pub instance_impaired: bool,
+    /// An EBS volume of its own does not answer: a reboot mends none.
+    pub volume_impaired: bool,
+    /// A check of the host or the instance has no verdict yet: it boots.
+    pub initializing: bool,
     /// Whether the application on it fails the check its owner has set up;
     /// `None` where no such check counts (EC2 user guide, "Application status
     /// checks").
@@ -101,6 +100,8 @@ pub struct Membership {
     pub lifecycle: String,
     /// Whether the group takes the instance for healthy.
     pub healthy: bool,
+    /// Whether its owner protects it from scale-in.
+    pub protected: bool,
     /// The launch template version the instance was started from.
     pub launch_template_version: Option<String>,
 }
@@ -116,8 +117,13 @@ pub struct Group {
     pub max: u32,
     /// The capacity it wants.
     pub desired: u32,
-    /// Members that are `InService` and healthy.
-    pub healthy_in_service: u32,
+    /// What these three count.
+    pub unit: CapacityUnit,
+    /// Its members, but for those of its warm pool.
+    pub members: Vec<Member>,
+    /// Whether anything sends traffic to its members: a target group, a Classic Load
+    /// Balancer, or VPC Lattice. The kind of health check does not tell.
+    pub receives_traffic: bool,
     /// Kinds of health check, such as `EC2`, `ELB`, in upper case.
     pub health_checks: BTreeSet<String>,
     /// Processes that are suspended, such as `Launch`.
@@ -125,6 +131,42 @@ pub struct Group {
     /// The instance maintenance policy: least and most healthy capacity during
     /// a replacement, in percent of desired.
     pub maintenance: Option<(u32, u32)>,
+}
+
+/// What a group's capacity counts (Auto Scaling user guide, "Specify instance types by
+/// attributes" and "instance weights").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CapacityUnit {
+    /// Members, or their weights where they have some.
+    Units,
+    /// Virtual processors or memory, of which a member tells nothing but its weight.
+    Other,
+}
+
+/// A member of a group, as the group sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Its lifecycle state, as Auto Scaling names it.
+    pub lifecycle: String,
+    /// Whether the group takes it for healthy.
+    pub healthy: bool,
+    /// How much of the group's capacity it is, if it has a weight.
+    pub weight: Option<u32>,
+    /// Its Availability Zone.
+    pub zone: String,
+}
+
+/// What the owner of an alarm has set, from `cloudwatch:DescribeAlarms`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmSettings {
+    /// Its state, if it knows one.
+    pub state: Option<AlarmState>,
+    /// Whether it acts at all.
+    pub actions_enabled: bool,
+    /// What it does when it goes into ALARM: ARNs.
+    pub actions: Vec<String>,
 }
 
 /// What the ledger holds about an instance.
@@ -226,7 +268,6 @@ pub trait Look {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Datapoint>, CallFailed>;
-    /// `cloudwatch:DescribeAlarms`: the state of the alarm by that name; `None`
-    /// if there is none, or if it does not know its state.
-    async fn alarm_state(&self, name: &str) -> Result<Option<AlarmState>, CallFailed>;
+    /// `cloudwatch:DescribeAlarms`: the alarm by that name; `None` if there is none.
+    async fn alarm(&self, name: &str) -> Result<Option<AlarmSettings>, CallFailed>;
 }

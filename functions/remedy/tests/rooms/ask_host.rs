@@ -4,6 +4,7 @@ use remedy::model::alarm::Symptom::HighCpu;
 use remedy::model::diagnostics::{Diagnostics, Location};
 use remedy::model::ids::{BucketName, CommandId};
 use remedy::model::incident::{Found, Gathering, Incident, Rung, Stage};
+use remedy::model::platform::Platform;
 use remedy::model::policy::Policy;
 use remedy::observe::facts::{Fact, Facts};
 use remedy::observe::probe::Probe;
@@ -12,7 +13,7 @@ use remedy::plan::decide::decide;
 use remedy::plan::guard::clear_climb;
 use remedy::plan::next::next;
 use remedy::plan::step::Step;
-use remedy::ports::look::{Command, Platform};
+use remedy::ports::look::Command;
 
 use crate::given::{agent, ago, attempt, facts, incident, now, policy, silence};
 use crate::next::said;

@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::model::ids::MountPoint;
 use remedy::model::incident::{Found, Past, Rung, Stage, Standby};
+use remedy::model::platform::Platform;
 use remedy::model::pool::PoolBook;
 use remedy::model::reason::Reason;
 use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use remedy::plan::decide::{Decision, decide, ladder, looks_beyond_cleanup};
-use remedy::ports::look::{Group, InstanceState, Platform, ScheduledEvent, StatusChecks};
+use remedy::ports::look::{Group, InstanceState, ScheduledEvent, StatusChecks};
 
 use crate::given::{
     agent, ago, alone, attempt, facts, group, history, incident, instance, membership, now, policy,
@@ -101,7 +103,7 @@ fn an_agent_answers_by_its_newest_ping_and_for_its_platform() {
             "Windows by the agent's word gets none",
             DiskFull,
             |facts| agent(facts).platform = Some(Platform::Windows),
-            "replace: lowest-rung platform-unsupported",
+            "hand over: platform-unsupported platform-not-asked",
         ),
         (
             "Windows by EC2's word gets none, if the agent says nothing",
@@ -110,7 +112,7 @@ fn an_agent_answers_by_its_newest_ping_and_for_its_platform() {
                 agent(facts).platform = None;
                 instance(facts).platform = Platform::Windows;
             },
-            "replace: lowest-rung platform-unsupported",
+            "hand over: platform-unsupported platform-not-asked",
         ),
         (
             "the agent's word goes before EC2's",
@@ -241,6 +243,8 @@ fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
         system_impaired,
         instance_impaired,
         application_impaired: None,
+        volume_impaired: false,
+        initializing: false,
         scheduled: None,
     }));
 }
@@ -324,7 +328,7 @@ fn a_reboot_in_standby_needs_a_way_out_and_back() {
                 silence(facts);
                 membership(facts).lifecycle = "Standby".to_owned();
             },
-            "hand over: agent-silent not-in-service",
+            "watch: not-yet-in-service agent-silent",
         ),
     ]);
 }
@@ -388,33 +392,138 @@ fn substitutes_that_are_sick_too_end_the_replacing() {
     assert_eq!(decision(unknown), "watch: fact-unknown agent-silent");
 }
 
+/// Takes away all room that a Standby needs.
+fn no_room(facts: &mut Facts) {
+    silence(facts);
+    (group(facts).min, group(facts).max) = (3, 3);
+}
+
+/// What nothing sends traffic to, and what checks no more than EC2.
+fn idle(facts: &mut Facts) {
+    group(facts).receives_traffic = false;
+    group(facts).health_checks = ["EC2", "EBS"].map(str::to_owned).into();
+}
+
 #[test]
-fn a_reboot_in_a_group_needs_health_checks_that_wait() {
+fn a_member_leaves_service_before_its_reboot_whatever_its_group_checks() {
     check(&[
         (
-            "a group behind a load balancer would replace who reboots in service",
+            "behind a load balancer",
             HighCpu,
             silence,
             "standby with room below, reboot: lowest-rung agent-silent",
         ),
         (
-            "so would any health check we do not know",
+            "though the group checks no more than EC2",
             HighCpu,
             |facts| {
                 silence(facts);
-                group(facts).health_checks = ["EC2", "VPC_LATTICE"].map(str::to_owned).into();
+                group(facts).health_checks = ["EC2".to_owned()].into();
             },
             "standby with room below, reboot: lowest-rung agent-silent",
         ),
         (
-            "EC2's and EBS's own checks wait",
+            "and though nothing sends traffic to it",
             HighCpu,
             |facts| {
                 silence(facts);
-                group(facts).health_checks = ["EC2", "EBS"].map(str::to_owned).into();
+                idle(facts);
+            },
+            "standby with room below, reboot: lowest-rung agent-silent",
+        ),
+        (
+            "without room it is replaced while anything sends traffic to it",
+            HighCpu,
+            |facts| {
+                no_room(facts);
+                group(facts).health_checks = ["EC2".to_owned()].into();
+            },
+            "replace: lowest-rung agent-silent standby-impossible",
+        ),
+        (
+            "or while its checks do not wait",
+            HighCpu,
+            |facts| {
+                no_room(facts);
+                idle(facts);
+                group(facts).health_checks = ["EC2", "VPC_LATTICE"].map(str::to_owned).into();
+            },
+            "replace: lowest-rung agent-silent standby-impossible",
+        ),
+        (
+            "else it is rebooted in service, where it may be lost as well",
+            HighCpu,
+            |facts| {
+                no_room(facts);
+                idle(facts);
             },
             "reboot: lowest-rung agent-silent",
         ),
+        (
+            "but not where it may not",
+            HighCpu,
+            |facts| {
+                no_room(facts);
+                idle(facts);
+                disrupt(facts, |_, instance_store| *instance_store = Fact::Known(true));
+            },
+            "hand over: agent-silent instance-store-lost",
+        ),
+    ]);
+}
+
+#[test]
+fn standby_counts_in_the_unit_of_the_group_and_minds_the_zones() {
+    check(&[
+        (
+            "its weight does not fit below",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                group(facts).members.iter_mut().for_each(|member| member.weight = Some(4));
+                (group(facts).min, group(facts).desired, group(facts).max) = (9, 12, 16);
+            },
+            "standby with room above, reboot: lowest-rung agent-silent",
+        ),
+        (
+            "nor above",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                group(facts).members.iter_mut().for_each(|member| member.weight = Some(4));
+                (group(facts).min, group(facts).desired, group(facts).max) = (9, 12, 15);
+            },
+            "replace: lowest-rung agent-silent standby-impossible",
+        ),
+        (
+            "a zone would be left two behind: one more is started",
+            HighCpu,
+            zones,
+            "standby with room above, reboot: lowest-rung agent-silent",
+        ),
+        (
+            "if the group minds its zones",
+            HighCpu,
+            |facts| {
+                zones(facts);
+                group(facts).suspended = ["AZRebalance".to_owned()].into();
+            },
+            "standby with room below, reboot: lowest-rung agent-silent",
+        ),
+    ]);
+}
+
+/// One member in the instance's zone, and two in another.
+fn zones(facts: &mut Facts) {
+    silence(facts);
+    for (member, zone) in group(facts).members.iter_mut().zip(["a", "b", "b"]) {
+        zone.clone_into(&mut member.zone);
+    }
+}
+
+#[test]
+fn a_reboot_needs_to_know_its_group() {
+    check(&[
         (
             "an unknown membership stops the climb",
             HighCpu,
@@ -562,7 +671,7 @@ fn a_replacement_needs_a_member_in_service_and_no_refresh() {
             DiskFull,
             |facts| {
                 silence(facts);
-                membership(facts).lifecycle = "Standby".to_owned();
+                membership(facts).lifecycle = "Terminating".to_owned();
             },
             "hand over: agent-silent not-in-service reboot-frees-nothing",
         ),
@@ -663,6 +772,8 @@ fn what_aws_is_going_to_move_is_not_rebooted() {
         system_impaired: false,
         instance_impaired: false,
         application_impaired: None,
+        volume_impaired: false,
+        initializing: false,
         scheduled: Some(ScheduledEvent {
             code: "instance-retirement".to_owned(),
             not_before: None,
@@ -734,4 +845,181 @@ fn what_did_not_last_is_skipped_and_the_root_cause_asked_for() {
     agent(&mut old).last_ping = Some(old.observed_at);
     assert_eq!(said(&decide(HighCpu, &[], &old, &policy())), cleans, "8 days ago is long ago");
     assert!(looks_beyond_cleanup(HighCpu, &[], &repeated(&[cleaned, cleaned]), &policy()));
+}
+
+/// Sets a tag of the instance.
+fn tagged(facts: &mut Facts, name: &str, value: &str) {
+    instance(facts).tags.insert(name.to_owned(), value.to_owned());
+}
+
+#[test]
+fn what_lies_on_a_data_volume_is_not_lost_for_its_being_full() {
+    check(&[
+        (
+            "a full data volume stays",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                facts.mount = MountPoint::new("/data").ok();
+            },
+            "hand over: agent-silent data-lost reboot-frees-nothing",
+        ),
+        (
+            "so does one that is not known",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                facts.mount = None;
+            },
+            "hand over: agent-silent data-lost reboot-frees-nothing",
+        ),
+        (
+            "unless its owner says that it holds nothing",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                facts.mount = MountPoint::new("/data").ok();
+                tagged(facts, "auto-remediation-data", "disposable");
+            },
+            "replace: lowest-rung agent-silent",
+        ),
+        (
+            "in those words",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                facts.mount = MountPoint::new("/data").ok();
+                tagged(facts, "auto-remediation-data", "yes");
+            },
+            "hand over: agent-silent data-lost reboot-frees-nothing",
+        ),
+    ]);
+}
+
+#[test]
+fn an_owner_may_limit_the_rungs() {
+    check(&[
+        (
+            "to a cleanup",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                tagged(facts, "auto-remediation-max", "cleanup");
+            },
+            "hand over: agent-silent rung-limited rung-limited",
+        ),
+        (
+            "to a reboot",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                tagged(facts, "auto-remediation-max", "reboot");
+            },
+            "hand over: agent-silent rung-limited reboot-frees-nothing",
+        ),
+        (
+            "to nothing",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                tagged(facts, "auto-remediation-max", "replace");
+            },
+            "replace: lowest-rung agent-silent",
+        ),
+        (
+            "a limit that we do not know allows a cleanup only",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                tagged(facts, "auto-remediation-max", "Reboot");
+            },
+            "hand over: agent-silent rung-limited rung-limited",
+        ),
+        (
+            "a cleanup is never beyond it",
+            HighCpu,
+            |facts| tagged(facts, "auto-remediation-max", "none"),
+            "cleanup: lowest-rung",
+        ),
+        (
+            "the group's owner too",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                let tags = &mut group(facts).tags;
+                tags.insert("auto-remediation-max".to_owned(), "cleanup".to_owned());
+            },
+            "hand over: agent-silent rung-limited rung-limited",
+        ),
+    ]);
+}
+
+#[test]
+fn who_is_protected_from_scale_in_is_not_replaced() {
+    check(&[(
+        "its owner would not have it terminated",
+        DiskFull,
+        |facts| {
+            silence(facts);
+            membership(facts).protected = true;
+        },
+        "hand over: agent-silent scale-in-protected reboot-frees-nothing",
+    )]);
+}
+
+#[test]
+fn a_host_that_nothing_of_ours_can_ask_is_not_disrupted() {
+    for platform in [Platform::Windows, Platform::Bottlerocket] {
+        let mut facts = facts();
+        silence(&mut facts);
+        agent(&mut facts).platform = Some(platform);
+        let decision = said(&decide(HighCpu, &[], &facts, &policy()));
+        assert_eq!(decision, "hand over: platform-unsupported platform-not-asked", "{platform}");
+    }
+}
+
+#[test]
+fn an_agent_that_has_not_registered_yet_is_waited_for() {
+    let decision = |launched, agent: Fact<_>| {
+        let mut facts = facts();
+        instance(&mut facts).launched_at = Some(ago(launched));
+        facts.agent = agent;
+        said(&decide(HighCpu, &[], &facts, &policy()))
+    };
+    assert_eq!(decision(9, Fact::Known(None)), "watch: too-young");
+    let reboots = "standby with room below, reboot: lowest-rung agent-absent";
+    assert_eq!(decision(10, Fact::Known(None)), reboots);
+    let mut silent = facts();
+    silence(&mut silent);
+    assert_eq!(decision(9, silent.agent), "watch: too-young", "started anew");
+}
+
+#[test]
+fn only_what_aws_does_soon_keeps_an_instance_from_a_reboot() {
+    let reboots = "standby with room below, reboot: lowest-rung agent-silent";
+    for (hours, expected) in [
+        (24 * 14, reboots),
+        (24, reboots),
+        (23, "replace: lowest-rung agent-silent scheduled-event"),
+        (-1, "replace: lowest-rung agent-silent scheduled-event"),
+    ] {
+        let mut facts = facts();
+        silence(&mut facts);
+        let Fact::Known(Some(status)) = &mut facts.status else { panic!("no status") };
+        let not_before = Some(ago(-60 * hours));
+        status.scheduled =
+            Some(ScheduledEvent { code: "system-maintenance".to_owned(), not_before });
+        assert_eq!(said(&decide(HighCpu, &[], &facts, &policy())), expected, "in {hours} h");
+    }
+}
+
+#[test]
+fn a_reboot_mends_no_volume() {
+    let mut facts = facts();
+    silence(&mut facts);
+    alone(&mut facts);
+    let Fact::Known(Some(status)) = &mut facts.status else { panic!("no status") };
+    status.volume_impaired = true;
+    let decision = said(&decide(HighCpu, &[], &facts, &policy()));
+    assert_eq!(decision, "hand over: agent-silent volume-impaired not-in-group");
 }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::{Alarm, AlarmState, Envelope, Evidence, Symptom};
 use remedy::model::ids::{GroupName, IncidentId, InstanceId, MountPoint, TransitionId};
 use remedy::model::incident::{Attempt, Incident, Rung, Stage};
+use remedy::model::platform::Platform;
 use remedy::model::policy::{Mode, Policy};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::seen::Seen;
@@ -14,7 +15,8 @@ use remedy::model::series::{Bad, Series, Statistic, Unit};
 use remedy::model::unknown::{CallFailed, Unknown};
 use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use remedy::ports::look::{
-    Agent, Group, History, Instance, InstanceState, Membership, Platform, StatusChecks,
+    Agent, AlarmSettings, CapacityUnit, Group, History, Instance, InstanceState, Member,
+    Membership, StatusChecks,
 };
 
 /// When the facts were read.
@@ -73,6 +75,7 @@ pub(crate) fn facts() -> Facts {
             state: InstanceState::Running,
             tags: tags("enabled"),
             zone: "eu-central-1a".to_owned(),
+            launched_at: Some(ago(10)),
             image: "ami-0d1e2f3a4b5c6d7e8".to_owned(),
             instance_type: "m7g.large".to_owned(),
             root_is_ebs: true,
@@ -81,6 +84,8 @@ pub(crate) fn facts() -> Facts {
         status: Fact::Known(Some(StatusChecks {
             system_impaired: false,
             instance_impaired: false,
+            volume_impaired: false,
+            initializing: false,
             application_impaired: None,
             scheduled: None,
         })),
@@ -93,6 +98,7 @@ pub(crate) fn facts() -> Facts {
             group: GroupName::new("web-asg").unwrap(),
             lifecycle: "InService".to_owned(),
             healthy: true,
+            protected: false,
             launch_template_version: None,
         })),
         group: GroupFact::Read {
@@ -101,7 +107,9 @@ pub(crate) fn facts() -> Facts {
                 min: 1,
                 max: 4,
                 desired: 3,
-                healthy_in_service: 3,
+                unit: CapacityUnit::Units,
+                members: members(3, 3),
+                receives_traffic: true,
                 health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
                 suspended: BTreeSet::new(),
                 maintenance: None,
@@ -110,12 +118,40 @@ pub(crate) fn facts() -> Facts {
         },
         disruption: DisruptionFact::Read {
             pool: Fact::Known(PoolBook::default()),
-            sessions: Fact::Known(0),
             instance_store: Fact::Known(false),
         },
+        alarm: Fact::Known(Some(AlarmSettings {
+            state: Some(AlarmState::Alarm),
+            actions_enabled: true,
+            actions: Vec::new(),
+        })),
+        sessions: Fact::Known(0),
+        mount: MountPoint::new("/").ok(),
         history: Fact::Known(History::default()),
         found: None,
     }
+}
+
+/// So many members, the instance first, of which the first are healthy; in three zones by turns.
+pub(crate) fn members(count: u32, healthy: u32) -> Vec<Member> {
+    (0..count)
+        .map(|n| Member {
+            instance: match n {
+                0 => alarm(Symptom::HighCpu).instance_id,
+                _ => InstanceId::new(format!("i-{n:08x}")).unwrap(),
+            },
+            lifecycle: "InService".to_owned(),
+            healthy: n < healthy,
+            weight: None,
+            zone: format!("eu-central-1{}", ["a", "b", "c"][n as usize % 3]),
+        })
+        .collect()
+}
+
+/// A group that wants so many, and has as many members, of which the first are healthy.
+pub(crate) fn serving(facts: &mut Facts, desired: u32, healthy: u32) {
+    group(facts).desired = desired;
+    group(facts).members = members(desired, healthy);
 }
 
 /// The policy as it comes, allowed to act.

@@ -10,11 +10,11 @@ use remedy::model::unknown::Unknown;
 use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use remedy::plan::decide::decide;
 use remedy::plan::guard::{Refusal, clear};
-use remedy::ports::look::InstanceState;
+use remedy::ports::look::{AlarmSettings, CapacityUnit, InstanceState};
 
 use crate::given::{
     ago, alarm, alone, before, facts, group, history, incident, instance, its_own, lease,
-    membership, now, policy, pool, sick, silence, tags, unknown,
+    membership, now, policy, pool, serving, sick, silence, tags, unknown,
 };
 
 /// A rule, what is changed, and the reasons that alone refuse.
@@ -147,7 +147,7 @@ fn an_instance_must_be_where_it_serves() {
             |_, facts, _| {
                 membership(facts).lifecycle = "Standby".to_owned();
             },
-            &["not-in-service"],
+            &["not-yet-in-service"],
         ),
         (
             "a member on its way out is the group's",
@@ -441,7 +441,7 @@ fn no_more_are_out_of_service_than_the_budget() {
             "of twenty two may be",
             |_, facts, _| {
                 silence(facts);
-                (group(facts).desired, group(facts).healthy_in_service) = (20, 20);
+                serving(facts, 20, 20);
                 pool(facts).leases = vec![lease(0)];
             },
             &[],
@@ -459,7 +459,7 @@ fn no_more_are_out_of_service_than_the_budget() {
     ]);
     let cleared = judge(|_, facts, _| {
         silence(facts);
-        (group(facts).desired, group(facts).healthy_in_service) = (20, 20);
+        serving(facts, 20, 20);
         pool(facts).leases = vec![lease(0)];
     });
     assert_eq!(cleared.unwrap().slot().map(|slot| slot.number), Some(1));
@@ -473,7 +473,7 @@ fn so_many_others_must_be_healthy() {
             "another member is down already",
             |_, facts, _| {
                 silence(facts);
-                group(facts).healthy_in_service = 2;
+                serving(facts, 3, 2);
             },
             &["too-few-healthy"],
         ),
@@ -481,17 +481,18 @@ fn so_many_others_must_be_healthy() {
             "the group itself takes this one for unhealthy",
             |_, facts, _| {
                 silence(facts);
-                group(facts).healthy_in_service = 2;
+                serving(facts, 3, 3);
                 membership(facts).healthy = false;
+                group(facts).members[0].healthy = false;
             },
             &[],
         ),
-        ("a cleanup spares nobody", |_, facts, _| group(facts).healthy_in_service = 1, &[]),
+        ("a cleanup spares nobody", |_, facts, _| serving(facts, 3, 1), &[]),
         (
             "the only member has no others",
             |_, facts, _| {
                 silence(facts);
-                (group(facts).desired, group(facts).healthy_in_service) = (1, 1);
+                serving(facts, 1, 1);
             },
             &[],
         ),
@@ -499,7 +500,7 @@ fn so_many_others_must_be_healthy() {
             "a maintenance policy may ask for more than the budget leaves",
             |_, facts, _| {
                 silence(facts);
-                (group(facts).desired, group(facts).healthy_in_service) = (20, 19);
+                serving(facts, 20, 19);
                 group(facts).maintenance = Some((95, 110));
             },
             &["too-few-healthy"],
@@ -508,7 +509,7 @@ fn so_many_others_must_be_healthy() {
             "without one the budget decides",
             |_, facts, _| {
                 silence(facts);
-                (group(facts).desired, group(facts).healthy_in_service) = (20, 19);
+                serving(facts, 20, 19);
             },
             &[],
         ),
@@ -571,10 +572,7 @@ fn nobodys_session_is_torn_down() {
 }
 
 fn sessions(facts: &mut Facts, value: Fact<usize>) {
-    match &mut facts.disruption {
-        DisruptionFact::Read { sessions, .. } => *sessions = value,
-        DisruptionFact::NotRead => panic!("nothing was read"),
-    }
+    facts.sessions = value;
 }
 
 /// Every fact a guard of a disruption needs, made unreadable: refused, with the
@@ -582,7 +580,7 @@ fn sessions(facts: &mut Facts, value: Fact<usize>) {
 #[test]
 fn what_cannot_be_read_is_never_a_pass() {
     type Hide = fn(&mut Facts);
-    let rows: [(&str, Hide); 9] = [
+    let rows: [(&str, Hide); 10] = [
         ("ec2:DescribeInstances", |f| f.instance = not_known("ec2:DescribeInstances")),
         ("ec2:DescribeInstanceStatus", |f| f.status = not_known("ec2:DescribeInstanceStatus")),
         ("ssm:DescribeInstanceInformation", |f| {
@@ -604,6 +602,7 @@ fn what_cannot_be_read_is_never_a_pass() {
             GroupFact::NotRead => panic!("the group is not read"),
         }),
         ("dynamodb:BatchGetItem", |f| f.history = not_known("dynamodb:BatchGetItem")),
+        ("cloudwatch:DescribeAlarms", |f| f.alarm = not_known("cloudwatch:DescribeAlarms")),
         ("ssm:DescribeSessions", |f| sessions(f, not_known("ssm:DescribeSessions"))),
         ("dynamodb:BatchGetItem", |f| match &mut f.disruption {
             DisruptionFact::Read { pool, .. } => *pool = not_known("dynamodb:BatchGetItem"),
@@ -650,4 +649,194 @@ fn only_what_may_pass_by_itself_is_waited_for() {
         silence(facts);
         alone(facts);
     }));
+}
+
+/// One that nothing but a disruption is left for, alone, so that a reboot is.
+fn to_be_rebooted(alarm: &mut Alarm, facts: &mut Facts) {
+    alarm.symptom = HighCpu;
+    silence(facts);
+    alone(facts);
+}
+
+fn settings(facts: &mut Facts, change: impl FnOnce(&mut AlarmSettings)) {
+    match &mut facts.alarm {
+        Fact::Known(Some(alarm)) => change(alarm),
+        other => panic!("no alarm: {other:?}"),
+    }
+}
+
+#[test]
+fn what_an_alarms_owner_has_set_is_honoured() {
+    check(&[
+        (
+            "an alarm that acts on nothing",
+            |_, facts, _| {
+                silence(facts);
+                settings(facts, |alarm| alarm.actions_enabled = false);
+            },
+            &["alarm-actions-disabled"],
+        ),
+        (
+            "a cleanup disrupts nobody",
+            |_, facts, _| settings(facts, |alarm| alarm.actions_enabled = false),
+            &[],
+        ),
+        (
+            "an alarm that reboots its instance itself",
+            |_, facts, _| {
+                silence(facts);
+                let reboots = "arn:aws:automate:eu-central-1:ec2:reboot";
+                settings(facts, |alarm| alarm.actions = vec![reboots.to_owned()]);
+            },
+            &["alarm-acts-itself"],
+        ),
+        (
+            "or does so in another partition, by the older way",
+            |_, facts, _| {
+                silence(facts);
+                let stops = "arn:aws-cn:swf:cn-north-1:111122223333:action/actions/\
+                             AWS_EC2.InstanceId.Stop/1.0";
+                settings(facts, |alarm| alarm.actions = vec![stops.to_owned()]);
+            },
+            &["alarm-acts-itself"],
+        ),
+        (
+            "an alarm that tells people and scales",
+            |_, facts, _| {
+                silence(facts);
+                settings(facts, |alarm| {
+                    alarm.actions = vec![
+                        "arn:aws:sns:eu-central-1:111122223333:ec2".to_owned(),
+                        "arn:aws:autoscaling:eu-central-1:111122223333:scalingPolicy:1".to_owned(),
+                    ];
+                });
+            },
+            &[],
+        ),
+        (
+            "a request has no alarm",
+            |_, facts, _| {
+                silence(facts);
+                facts.alarm = Fact::Known(None);
+            },
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn who_still_boots_is_left_to_it() {
+    check(&[
+        (
+            "launched 9 minutes ago",
+            |alarm, facts, _| {
+                to_be_rebooted(alarm, facts);
+                instance(facts).launched_at = Some(ago(9));
+            },
+            &["too-young"],
+        ),
+        (
+            "its checks have no verdict yet",
+            |alarm, facts, _| {
+                to_be_rebooted(alarm, facts);
+                let Fact::Known(Some(status)) = &mut facts.status else { panic!("no status") };
+                status.initializing = true;
+            },
+            &["too-young"],
+        ),
+        ("launched 10 minutes ago", |alarm, facts, _| to_be_rebooted(alarm, facts), &[]),
+        ("a cleanup may look", |_, facts, _| instance(facts).launched_at = Some(ago(1)), &[]),
+    ]);
+}
+
+#[test]
+fn a_weighted_group_is_counted_in_weights() {
+    fn weigh(facts: &mut Facts, weights: &[u32], healthy: u32) {
+        let count = u32::try_from(weights.len()).unwrap();
+        serving(facts, count, healthy);
+        group(facts).desired = weights.iter().sum();
+        for (member, weight) in group(facts).members.iter_mut().zip(weights) {
+            member.weight = Some(*weight);
+        }
+    }
+    check(&[
+        (
+            "all of it is healthy",
+            |_, facts, _| {
+                silence(facts);
+                weigh(facts, &[8, 8, 8, 8], 4);
+            },
+            &[],
+        ),
+        (
+            "the large one is not",
+            |_, facts, _| {
+                silence(facts);
+                weigh(facts, &[1, 1, 1, 16], 3);
+            },
+            &["too-few-healthy"],
+        ),
+        (
+            "its budget is of members: one of four, however much it weighs",
+            |_, facts, _| {
+                silence(facts);
+                weigh(facts, &[25, 25, 25, 25], 4);
+                pool(facts).leases = vec![lease(0)];
+            },
+            &["budget-spent"],
+        ),
+        (
+            "so is what many suffer from",
+            |_, facts, _| {
+                silence(facts);
+                weigh(facts, &[25, 25, 25, 25], 4);
+                pool(facts).sick = sick(3);
+            },
+            &["correlated-failure"],
+        ),
+        (
+            "processors tell nothing of members, which are counted then",
+            |_, facts, _| {
+                silence(facts);
+                serving(facts, 4, 4);
+                (group(facts).desired, group(facts).unit) = (64, CapacityUnit::Other);
+            },
+            &[],
+        ),
+        (
+            "of which one is not healthy",
+            |_, facts, _| {
+                silence(facts);
+                serving(facts, 4, 3);
+                (group(facts).desired, group(facts).unit) = (64, CapacityUnit::Other);
+            },
+            &["too-few-healthy"],
+        ),
+    ]);
+}
+
+#[test]
+fn who_may_come_into_service_is_waited_for() {
+    for (lifecycle, waits) in [
+        ("Pending", true),
+        ("Pending:Wait", true),
+        ("Standby", true),
+        ("EnteringStandby", true),
+        ("Warmed:Stopped", true),
+        ("Warmed:Pending:Wait", true),
+        ("Terminating:Wait", false),
+        ("Detached", false),
+    ] {
+        for can_answer in [true, false] {
+            let (mut alarm, mut facts) = (alarm(HighCpu), facts());
+            alarm.changed_at = ago(1);
+            if !can_answer {
+                silence(&mut facts);
+            }
+            membership(&mut facts).lifecycle = lifecycle.to_owned();
+            let decision = decide(HighCpu, &[], &facts, &policy());
+            let refusal = clear(decision, &alarm, &facts, &policy()).unwrap_err();
+            assert_eq!(refusal.passes, waits, "{lifecycle}: {:?}", refusal.because);
+        }
+    }
 }

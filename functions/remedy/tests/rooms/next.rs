@@ -17,7 +17,7 @@ use remedy::plan::step::Step;
 use remedy::ports::look::{Command, Group, InstanceState, StatusChecks};
 
 use crate::given::{
-    agent, ago, alone, attempt, facts, group, incident, instance, membership, now, policy, tags,
+    agent, ago, alone, attempt, facts, incident, instance, membership, now, policy, serving, tags,
     unknown,
 };
 
@@ -91,6 +91,8 @@ fn lifecycle(facts: &mut Facts, lifecycle: &str) {
 fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
     facts.status = Fact::Known(Some(StatusChecks {
         system_impaired,
+        volume_impaired: false,
+        initializing: false,
         instance_impaired,
         application_impaired: None,
         scheduled: None,
@@ -556,7 +558,7 @@ fn who_is_replaced_is_watched_through_its_group() {
 }
 
 fn group_lacks_one(facts: &mut Facts) {
-    group(facts).healthy_in_service = 2;
+    serving(facts, 3, 2);
 }
 
 #[test]

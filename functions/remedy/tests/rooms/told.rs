@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use remedy::model::alarm::Symptom;
-use remedy::model::ids::{CommandId, GroupName, IncidentId};
+use remedy::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::pause::{Pause, Scope};
+use remedy::model::platform::Platform;
 use remedy::model::pool::Pool;
 use remedy::model::reason::Reason;
 use remedy::model::seen::Seen;
@@ -101,7 +102,7 @@ fn chosen() -> Vec<Report> {
         acted(Rung::Reboot, Reason::RungTried { rung: Rung::Cleanup }),
         acted(Rung::Reboot, Reason::AgentAbsent),
         acted(Rung::Reboot, Reason::AgentSilent { for_the_last: Some(minutes(33)) }),
-        acted(Rung::Reboot, Reason::PlatformUnsupported),
+        acted(Rung::Reboot, Reason::PlatformUnsupported { platform: Platform::Windows }),
         acted(Rung::Replace, Reason::SystemImpaired),
         handed_over(Reason::RebootFreesNothing),
         acted(
@@ -132,6 +133,15 @@ fn chosen() -> Vec<Report> {
             },
         ),
         handed_over(Reason::InstanceStoreLost),
+        handed_over(Reason::PlatformNotAsked { platform: Platform::Windows }),
+        handed_over(Reason::RungLimited {
+            rung: Rung::Reboot,
+            limit: "cleanup".to_owned(),
+            of: "the instance",
+        }),
+        handed_over(Reason::ScaleInProtected),
+        handed_over(Reason::VolumeImpaired),
+        handed_over(Reason::DataLost { mount: MountPoint::new("/data").ok() }),
     ]
 }
 
@@ -155,6 +165,12 @@ fn refused() -> Vec<Report> {
         held(Reason::InstanceMissing),
         held(Reason::NotRunning { state: "stopped".to_owned() }),
         held(Reason::NotInService { lifecycle: "Terminating:Wait".to_owned() }),
+        waits(Reason::NotYetInService { lifecycle: "Pending:Wait".to_owned() }),
+        waits(Reason::TooYoung { until: Some(ago(-7)) }),
+        held(Reason::AlarmActionsDisabled),
+        waits(Reason::AlarmActsItself {
+            action: "arn:aws:automate:eu-central-1:ec2:reboot".to_owned(),
+        }),
         waits(Reason::Paused { pause: pause() }),
         waits(Reason::CoolingDown { until: ago(-9) }),
         waits(Reason::BudgetSpent { pool: Pool::Group(group()), budget: 2 }),

@@ -11,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::model::alarm::Symptom;
-use crate::model::ids::{CommandId, GroupName, IncidentId};
+use crate::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
 use crate::model::incident::Rung;
 use crate::model::pause::Pause;
-use crate::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+use crate::model::platform::Platform;
+use crate::model::policy::{MAX_RUNG_TAG, OPT_IN_ENABLED, OPT_IN_TAG};
 use crate::model::pool::Pool;
 use crate::model::unknown::{LedgerError, Unknown};
 
@@ -29,7 +30,23 @@ pub enum Reason {
     /// The agent has stopped answering.
     AgentSilent { for_the_last: Option<SignedDuration> },
     /// The cleanup scripts are not written for the platform.
-    PlatformUnsupported,
+    PlatformUnsupported { platform: Platform },
+    /// Nothing of ours can ask a host of the platform before it is disrupted.
+    PlatformNotAsked { platform: Platform },
+    /// The owner of the instance or of its group wants no more than a lower rung.
+    RungLimited { rung: Rung, limit: String, of: &'static str },
+    /// Its owner protects the member from being terminated by its group.
+    ScaleInProtected,
+    /// A volume of the instance is impaired, and a reboot mends none.
+    VolumeImpaired,
+    /// A replacement would lose what is on the full file system.
+    DataLost { mount: Option<MountPoint> },
+    /// The instance still boots.
+    TooYoung { until: Option<Timestamp> },
+    /// The alarm's owner has disabled its actions.
+    AlarmActionsDisabled,
+    /// The alarm itself reboots, stops or recovers the instance.
+    AlarmActsItself { action: String },
     /// The host under the instance is impaired, and a reboot stays on it.
     SystemImpaired,
     /// A reboot frees no disk space unless `/tmp` is known to hold it.
@@ -56,6 +73,8 @@ pub enum Reason {
     GroupMissing { group: GroupName },
     /// The instance is not `InService` in its group.
     NotInService { lifecycle: String },
+    /// The instance is on its way into service, or somebody has taken it out for a while.
+    NotYetInService { lifecycle: String },
     /// The instance is not `running`.
     NotRunning { state: String },
     /// There is no such instance.
@@ -192,9 +211,42 @@ impl fmt::Display for Reason {
             Self::AgentSilent { for_the_last: None } => {
                 f.write_str("the SSM agent has lost its connection")
             }
-            Self::PlatformUnsupported => f.write_str(
-                "the cleanup scripts are written for Linux and the instance runs Windows",
+            Self::PlatformUnsupported { platform } => write!(
+                f,
+                "the cleanup scripts are written for Linux and the instance runs {platform}"
             ),
+            Self::PlatformNotAsked { platform } => write!(
+                f,
+                "nothing of ours can ask a {platform} host whether somebody works on it or it \
+                 installs updates, so it is never disrupted"
+            ),
+            Self::RungLimited { rung, limit, of } => {
+                write!(f, "the tag {MAX_RUNG_TAG} of {of} is {limit:?}, which allows no {rung}")
+            }
+            Self::ScaleInProtected => f.write_str(
+                "the instance is protected from scale-in, so its group is not asked to replace it",
+            ),
+            Self::VolumeImpaired => {
+                f.write_str("an EBS volume of the instance is impaired, and a reboot mends none")
+            }
+            Self::DataLost { mount: Some(mount) } => {
+                write!(f, "a replacement would lose what is on {mount}")
+            }
+            Self::DataLost { mount: None } => f.write_str(
+                "which file system is full is not known, and a replacement could lose it",
+            ),
+            Self::TooYoung { until: Some(until) } => write!(
+                f,
+                "the instance was launched a short while ago; it is left to boot until {}",
+                until.strftime("%H:%M:%S UTC")
+            ),
+            Self::TooYoung { until: None } => {
+                f.write_str("the instance boots: its status checks are still initializing")
+            }
+            Self::AlarmActionsDisabled => f.write_str("the alarm's actions are disabled"),
+            Self::AlarmActsItself { action } => {
+                write!(f, "the alarm acts on the instance itself ({action}), and is left to it")
+            }
             Self::SystemImpaired => {
                 f.write_str("the host under the instance is impaired, and a reboot stays on it")
             }
@@ -238,6 +290,9 @@ impl fmt::Display for Reason {
             Self::GroupMissing { group } => write!(f, "group {group} no longer exists"),
             Self::NotInService { lifecycle } => {
                 write!(f, "the instance is {lifecycle} in its group, not InService")
+            }
+            Self::NotYetInService { lifecycle } => {
+                write!(f, "the instance is {lifecycle} in its group, not yet InService")
             }
             Self::NotRunning { state } => write!(f, "the instance is {state}, not running"),
             Self::InstanceMissing => f.write_str("there is no such instance in this region"),

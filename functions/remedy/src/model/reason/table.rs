@@ -105,7 +105,22 @@ impl Reason {
             Self::AgentSilent { .. } => {
                 row("agent-silent").warning("after the incident, read the SSM agent's log")
             }
-            Self::PlatformUnsupported => row("platform-unsupported"),
+            Self::PlatformUnsupported { .. } => row("platform-unsupported"),
+            Self::PlatformNotAsked { .. } => {
+                row("platform-not-asked").warning("look at the instance yourself")
+            }
+            Self::RungLimited { .. } => row("rung-limited")
+                .warning("look at the instance, or raise the tag auto-remediation-max"),
+            Self::ScaleInProtected => row("scale-in-protected")
+                .warning("replace the instance yourself, or end its protection"),
+            Self::VolumeImpaired => {
+                row("volume-impaired").warning("look at the instance's EBS volumes")
+            }
+            Self::DataLost { .. } => row("data-lost")
+                .warning("free or grow the disk, or say by its tag that it holds nothing"),
+            Self::TooYoung { .. } => row("too-young").passes(),
+            Self::AlarmActionsDisabled => row("alarm-actions-disabled").is_no_news(),
+            Self::AlarmActsItself { .. } => row("alarm-acts-itself").passes(),
             Self::SystemImpaired => row("system-impaired")
                 .warning("stop and start the instance, which moves it to another host"),
             Self::RebootFreesNothing => {
@@ -135,6 +150,7 @@ impl Reason {
                 row("group-missing").warning("find out who deleted the group")
             }
             Self::NotInService { .. } => row("not-in-service"),
+            Self::NotYetInService { .. } => row("not-yet-in-service").passes(),
             Self::NotRunning { .. } => row("not-running"),
             Self::InstanceMissing => {
                 row("instance-missing").warning("check the alarm's dimensions, or delete the alarm")

@@ -4,11 +4,13 @@ use crate::model::action::Action;
 use crate::model::diagnostics::Location;
 use crate::model::ids::CommandId;
 use crate::model::incident::Incident;
+use crate::model::platform::Platform;
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::observe::facts::{Fact, Facts};
 use crate::observe::host_report::{self};
-use crate::plan::availability::Availability::{self, Available, InDoubt, Unavailable};
+use crate::plan::availability::Availability::{self, Available, InDoubt, NotNow, Unavailable};
+use crate::plan::availability::too_young;
 use crate::plan::host_said::cleaned;
 use crate::plan::host_said::late;
 use crate::plan::host_said::note_diagnostics;
@@ -17,7 +19,6 @@ use crate::plan::step::Step;
 use crate::plan::step::overdue;
 use crate::plan::step::wait;
 use crate::ports::look::Command;
-use crate::ports::look::Platform;
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) fn cleaning(
@@ -62,17 +63,21 @@ pub(crate) fn cleaning(
 pub(crate) fn availability(facts: &Facts, policy: &Policy) -> Availability {
     let agent = match &facts.agent {
         Fact::Unknown(unknown) => return InDoubt(unknown.clone()),
-        Fact::Known(None) => return Unavailable(Reason::AgentAbsent),
+        // It registers some minutes after the boot.
+        Fact::Known(None) => {
+            return too_young(facts, policy).map_or(Unavailable(Reason::AgentAbsent), NotNow);
+        }
         Fact::Known(Some(agent)) => agent,
     };
-    if facts.platform() == Some(Platform::Windows) {
-        return Unavailable(Reason::PlatformUnsupported);
+    if let Some(platform) = facts.platform().filter(|platform| *platform != Platform::Linux) {
+        return Unavailable(Reason::PlatformUnsupported { platform });
     }
     let silence = agent
         .last_ping
         .map(|ping| facts.observed_at.duration_since(ping).max(SignedDuration::ZERO));
     if !agent.online || silence.is_none_or(|silence| silence > policy.agent_silent_after) {
-        return Unavailable(Reason::AgentSilent { for_the_last: silence });
+        let silent = Reason::AgentSilent { for_the_last: silence };
+        return too_young(facts, policy).map_or(Unavailable(silent), NotNow);
     }
     Available(None)
 }

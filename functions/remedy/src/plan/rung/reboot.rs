@@ -1,8 +1,9 @@
-//! The reboot: in Standby where the instance has a group that would take it for a
+//! The reboot: in Standby where the instance has a group, which could take it for a
 //! death.
 
 use crate::model::action::Action;
 use crate::model::alarm::Symptom;
+use crate::model::ids::InstanceId;
 use crate::model::incident::Standby;
 use crate::model::incident::{FailedCall, FailureKind, Incident, Stage};
 use crate::model::reason::Reason;
@@ -10,10 +11,13 @@ use crate::model::unknown::Unknown;
 use crate::observe::facts::{Fact, Facts};
 use crate::observe::probe::Probe;
 use crate::plan::availability::Availability::{self, Available, InDoubt, Unavailable};
+use crate::plan::availability::cannot_be_asked;
 use crate::plan::availability::cannot_come_back;
 use crate::plan::availability::group;
 use crate::plan::availability::lifecycle;
 use crate::plan::availability::not_ours_to_move;
+use crate::plan::capacity::own_units;
+use crate::plan::rung::replace;
 use crate::plan::step::BEAT;
 use crate::plan::step::EFFECT_SHOWS;
 use crate::plan::step::Step;
@@ -23,9 +27,9 @@ use crate::plan::step::overdue;
 use crate::plan::step::wait;
 use crate::ports::look::Membership;
 use crate::ports::look::ScheduledEvent;
-use crate::ports::look::StatusChecks;
 use crate::ports::look::{Group, InstanceState};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 /// EC2 forces a shutdown that is not done "within a few minutes"; 4, older AWS
 /// documentation says. A ping later than this after the request comes from
@@ -181,8 +185,37 @@ pub(crate) fn may_be_leaving(probe: &Probe) -> bool {
     matches!(lifecycle(facts), Fact::Known(Some("EnteringStandby" | "Standby")) | Fact::Unknown(_))
 }
 
-/// A reboot needs a running instance on a sound host, outside any group that
-/// would take the reboot for a death.
+/// Events that AWS has scheduled later than this do not keep an instance from a reboot today.
+const SCHEDULED_SOON: SignedDuration = SignedDuration::from_hours(24);
+
+/// Why the checks of the instance and of its host speak against a reboot, if they do.
+fn by_status(facts: &Facts) -> Option<Availability> {
+    let status = match &facts.status {
+        Fact::Unknown(unknown) => return Some(InDoubt(unknown.clone())),
+        Fact::Known(None) => {
+            return Some(InDoubt(Unknown::NotTold {
+                call: "ec2:DescribeInstanceStatus",
+                what: "the status of an instance that runs",
+            }));
+        }
+        Fact::Known(Some(status)) => status,
+    };
+    if status.system_impaired {
+        return Some(Unavailable(Reason::SystemImpaired));
+    }
+    if status.volume_impaired {
+        return Some(Unavailable(Reason::VolumeImpaired));
+    }
+    // AWS moves or ends it itself: a reboot now would only add downtime.
+    let event = status.scheduled.clone().filter(|event| {
+        event.not_before.is_none_or(|at| at < facts.observed_at + SCHEDULED_SOON)
+    })?;
+    let ScheduledEvent { code, not_before } = event;
+    Some(Unavailable(Reason::ScheduledEvent { code, not_before }))
+}
+
+/// A reboot needs a running instance on a sound host, out of service in any group that could
+/// take the reboot for a death.
 pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
     match &facts.instance {
         Fact::Unknown(unknown) => return InDoubt(unknown.clone()),
@@ -193,23 +226,11 @@ pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
             }
         }
     }
-    match &facts.status {
-        Fact::Unknown(unknown) => return InDoubt(unknown.clone()),
-        Fact::Known(None) => {
-            return InDoubt(Unknown::NotTold {
-                call: "ec2:DescribeInstanceStatus",
-                what: "the status of an instance that runs",
-            });
-        }
-        Fact::Known(Some(status)) if status.system_impaired => {
-            return Unavailable(Reason::SystemImpaired);
-        }
-        // AWS moves or ends it itself: a reboot now would only add downtime.
-        Fact::Known(Some(StatusChecks { scheduled: Some(event), .. })) => {
-            let ScheduledEvent { code, not_before } = event.clone();
-            return Unavailable(Reason::ScheduledEvent { code, not_before });
-        }
-        Fact::Known(Some(_)) => {}
+    if let Some(stop) = by_status(facts) {
+        return stop;
+    }
+    if let Some(reason) = cannot_be_asked(facts) {
+        return Unavailable(reason);
     }
     let frees = facts.found.as_ref().and_then(|found| found.reboot_frees) == Some(true);
     if symptom == Symptom::DiskFull && !frees {
@@ -220,18 +241,36 @@ pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
         Fact::Known(None) => Available(None),
         Fact::Known(Some(membership)) => match group(facts) {
             Err(stop) => stop,
-            Ok(group) if waits_for_reboots(group, facts) => Available(None),
-            Ok(group) => standby(group, membership, facts),
+            Ok(group) => in_group(symptom, group, membership, facts),
         },
     }
 }
 
-/// Whether the group leaves a rebooting member alone. EC2's own check waits
-/// some minutes for an impaired instance; the other kinds do not, and neither
-/// does an application status check, which needs no setting of the group (Auto
-/// Scaling user guide, "Health checks for instances" and "Use application status
-/// checks with an Auto Scaling group").
-pub(crate) fn waits_for_reboots(group: &Group, facts: &Facts) -> bool {
+/// A member leaves service first, whatever its group checks: instances that are rebooted "are
+/// replaced", so they are to be "put on standby first" (Auto Scaling user guide, "Health checks
+/// for instances in an Auto Scaling group"). Where that is impossible it is rebooted in service
+/// only if nothing sends traffic to it and its group may replace it as well.
+fn in_group(
+    symptom: Symptom,
+    group: &Group,
+    membership: &Membership,
+    facts: &Facts,
+) -> Availability {
+    match standby(group, membership, facts) {
+        Unavailable(Reason::StandbyImpossible { .. })
+            if !group.receives_traffic && waits_for_reboots(group, facts) =>
+        {
+            replace::availability(symptom, facts)
+        }
+        other => other,
+    }
+}
+
+/// Whether the group's own checks leave a rebooting member some minutes. EC2's and EBS's do; the
+/// other kinds do not, and neither does an application status check, which needs no setting of
+/// the group (Auto Scaling user guide, "Use application status checks with an Auto Scaling
+/// group").
+fn waits_for_reboots(group: &Group, facts: &Facts) -> bool {
     let application = match &facts.status {
         Fact::Known(Some(status)) => status.application_impaired.is_some(),
         _ => false,
@@ -250,12 +289,34 @@ pub(crate) fn standby(group: &Group, membership: &Membership, facts: &Facts) -> 
     if let Some(stop) = cannot_come_back(group) {
         return stop;
     }
-    if group.desired > group.min {
-        Available(Some(Standby { decremented: true }))
-    } else if group.desired < group.max {
-        Available(Some(Standby { decremented: false }))
-    } else {
-        let why = "the group's minimum, desired and maximum capacity are the same";
-        Unavailable(Reason::StandbyImpossible { why })
+    let own = own_units(group, &facts.instance_id);
+    let room_below = group.desired.saturating_sub(own) >= group.min;
+    let room_above = group.desired.saturating_add(own) <= group.max;
+    match (room_below, room_above) {
+        // One more is started in the zone that this one leaves behind.
+        (true, true) if leaves_zone_behind(group, &facts.instance_id) => {
+            Available(Some(Standby { decremented: false }))
+        }
+        (true, _) => Available(Some(Standby { decremented: true })),
+        (false, true) => Available(Some(Standby { decremented: false })),
+        (false, false) => {
+            let why = "the group's minimum, desired and maximum capacity leave no room";
+            Unavailable(Reason::StandbyImpossible { why })
+        }
     }
+}
+
+/// Whether the group without the instance would have two members fewer in its zone than in
+/// another: then its `AZRebalance` process may end a healthy one elsewhere (Auto Scaling user
+/// guide, "Availability Zone distribution").
+fn leaves_zone_behind(group: &Group, instance: &InstanceId) -> bool {
+    let mut zones: BTreeMap<&str, i64> = BTreeMap::new();
+    for member in group.members.iter().filter(|member| member.lifecycle == "InService") {
+        *zones.entry(&member.zone).or_default() += i64::from(member.instance != *instance);
+    }
+    let own = group.members.iter().find(|member| member.instance == *instance);
+    let left = own.and_then(|member| zones.get(member.zone.as_str()));
+    let most = zones.values().max();
+    !group.suspended.contains("AZRebalance")
+        && left.zip(most).is_some_and(|(left, most)| most - left >= 2)
 }

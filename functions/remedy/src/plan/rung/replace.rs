@@ -1,26 +1,27 @@
 //! The replacement, by the Auto Scaling group.
 
 use crate::model::action::Action;
+use crate::model::alarm::Symptom;
 use crate::model::incident::{Incident, Stage};
-use crate::model::policy::INSTANCE_STORE_DISPOSABLE;
-use crate::model::policy::INSTANCE_STORE_TAG;
 use crate::model::policy::Policy;
+use crate::model::policy::{DATA_TAG, DISPOSABLE, INSTANCE_STORE_TAG};
 use crate::model::reason::Reason;
 use crate::observe::facts::DisruptionFact;
 use crate::observe::facts::{Fact, Facts, GroupFact};
 use crate::observe::probe::SymptomState;
 use crate::plan::availability::Availability::{self, Available, InDoubt, Unavailable};
+use crate::plan::availability::cannot_be_asked;
 use crate::plan::availability::cannot_replace;
 use crate::plan::availability::group;
 use crate::plan::availability::not_ours_to_move;
 use crate::plan::availability::pool_not_read;
+use crate::plan::capacity::Capacity;
 use crate::plan::step::EFFECT_SHOWS;
 use crate::plan::step::Step;
 use crate::plan::step::end;
 use crate::plan::step::overdue;
 use crate::plan::step::wait;
 use crate::plan::watching::watched;
-use crate::ports::look::Group;
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) fn replacing(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
@@ -48,7 +49,7 @@ pub(crate) fn replacing(incident: &Incident, facts: &Facts, now: Timestamp) -> S
 }
 
 pub(crate) fn has_healthy_capacity(facts: &Facts) -> bool {
-    group_read(facts).is_some_and(|group| group.healthy_in_service >= group.desired)
+    capacity(facts).is_some_and(|capacity| capacity.healthy >= capacity.desired)
 }
 
 /// The substitute is watched through its group: it must stay healthy.
@@ -58,12 +59,12 @@ pub(crate) fn substitute(
     now: Timestamp,
     policy: &Policy,
 ) -> Step {
-    let symptom_state = match group_read(facts) {
+    let symptom_state = match capacity(facts) {
         Some(_) if has_healthy_capacity(facts) => SymptomState::Cleared,
-        Some(group) => SymptomState::Present {
-            what: format!("{} of {} are healthy", group.healthy_in_service, group.desired),
-            level: None,
-        },
+        Some(Capacity { healthy, desired, .. }) => {
+            let what = format!("{healthy} of {desired} are healthy");
+            SymptomState::Present { what, level: None }
+        }
         None => {
             let why = "the group cannot be read".to_owned();
             SymptomState::Unobserved { why, alarm_stands: true }
@@ -72,15 +73,17 @@ pub(crate) fn substitute(
     watched(incident, &symptom_state, now, policy)
 }
 
-fn group_read(facts: &Facts) -> Option<&Group> {
+fn capacity(facts: &Facts) -> Option<Capacity> {
     match &facts.group {
-        GroupFact::Read { group: Fact::Known(group), .. } => group.as_ref(),
+        GroupFact::Read { group: Fact::Known(Some(group)), .. } => {
+            Some(Capacity::of(group, &facts.instance_id))
+        }
         _ => None,
     }
 }
 
 /// A replacement needs a group that has opted in and is free to replace.
-pub(crate) fn availability(facts: &Facts) -> Availability {
+pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
     let membership = match &facts.membership {
         Fact::Unknown(unknown) => return InDoubt(unknown.clone()),
         Fact::Known(None) => return Unavailable(Reason::NotInGroup),
@@ -93,15 +96,18 @@ pub(crate) fn availability(facts: &Facts) -> Availability {
     if let Some(stop) = not_ours_to_move(group, membership, facts) {
         return stop;
     }
-    if let Some(stop) = cannot_replace(group) {
+    if let Some(stop) = cannot_replace(group, membership) {
         return stop;
+    }
+    if let Some(reason) = cannot_be_asked(facts).or_else(|| data_lost(symptom, facts)) {
+        return Unavailable(reason);
     }
     let DisruptionFact::Read { pool, instance_store, .. } = &facts.disruption else {
         return InDoubt(pool_not_read());
     };
     match (instance_store, pool) {
         (Fact::Unknown(unknown), _) | (_, Fact::Unknown(unknown)) => InDoubt(unknown.clone()),
-        (Fact::Known(true), _) if !instance_store_is_disposable(facts) => {
+        (Fact::Known(true), _) if !is_disposable(INSTANCE_STORE_TAG, facts) => {
             Unavailable(Reason::InstanceStoreLost)
         }
         (_, Fact::Known(pool)) => {
@@ -116,10 +122,18 @@ pub(crate) fn availability(facts: &Facts) -> Availability {
     }
 }
 
-/// Whether the instance's owner says that its own disks may be lost with it.
-pub(crate) fn instance_store_is_disposable(facts: &Facts) -> bool {
+/// A full disk is replaced with its instance only if it is the root's, which an image makes
+/// anew, or if its owner says that nothing is lost with it.
+fn data_lost(symptom: Symptom, facts: &Facts) -> Option<Reason> {
+    let root = facts.mount.as_ref().is_some_and(|mount| mount.as_str() == "/");
+    let lost = symptom == Symptom::DiskFull && !root && !is_disposable(DATA_TAG, facts);
+    lost.then(|| Reason::DataLost { mount: facts.mount.clone() })
+}
+
+/// Whether the instance's owner says by this tag that what it is about may be lost with it.
+fn is_disposable(tag: &str, facts: &Facts) -> bool {
     let Fact::Known(Some(instance)) = &facts.instance else { return false };
-    instance.tags.get(INSTANCE_STORE_TAG).map(String::as_str) == Some(INSTANCE_STORE_DISPOSABLE)
+    instance.tags.get(tag).map(String::as_str) == Some(DISPOSABLE)
 }
 
 /// After so many replacements for one symptom a group gets no more: what the

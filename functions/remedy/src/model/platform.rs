@@ -1,0 +1,24 @@
+//! What an instance runs.
+
+use std::fmt;
+
+/// The family of an operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// What our cleanup scripts are written for.
+    Linux,
+    /// Windows, which they are not.
+    Windows,
+    /// Bottlerocket, whose agent lives in a container and sees little of its host.
+    Bottlerocket,
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Linux => "Linux",
+            Self::Windows => "Windows",
+            Self::Bottlerocket => "Bottlerocket",
+        })
+    }
+}
