@@ -9,7 +9,8 @@
 )]
 
 use remedy::model::alarm::Symptom;
-use remedy::observe::host_report::{Code, Failure, HostText, Status, Verdict, parse};
+use remedy::model::host_text::HostText;
+use remedy::observe::host_report::{Code, Failure, Status, Verdict, parse};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

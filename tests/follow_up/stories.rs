@@ -383,7 +383,7 @@ fn who_came_in_since_the_cleanup_is_found_before_the_reboot() {
     });
     play.minutes(20);
     assert_eq!(play.asked(Verb::LeaveService) + play.asked(Verb::Reboot), 0);
-    assert_eq!(play.incident().unwrap().found.unwrap().persons, Some(1));
+    assert_eq!(play.incident().unwrap().preflight.unwrap().persons, Some(1));
 }
 
 #[test]

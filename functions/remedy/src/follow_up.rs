@@ -230,7 +230,7 @@ where
         moved.note(report.entry());
         return Ok(cx.world.record(&moved).await?.then_some(report));
     }
-    facts.found.clone_from(&incident.found);
+    facts.preflight.clone_from(&incident.preflight);
     let tried = incident.tried();
     if decide::looks_beyond_cleanup(incident.symptom, &tried, &facts, cx.policy) {
         look_beyond(cx, incident, &symptom_state, &mut facts).await;

@@ -8,10 +8,11 @@ use serde_json::Value;
 const ROWS: &str = include_str!("rows/0.1.0.jsonl");
 
 /// What version 0.1.0 called otherwise, in leases, in rows, in refused calls, and their kinds.
-const RENAMED: [(&str, &str); 7] = [
+const RENAMED: [(&str, &str); 8] = [
     ("place", "slot"),
     ("course", "timeline"),
     ("taken_until", "closing_until"),
+    ("found", "preflight"),
     ("no", "kind"),
     ("not-now", "throttled"),
     ("not-this-instance", "instance-state"),

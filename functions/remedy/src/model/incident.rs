@@ -11,6 +11,7 @@ use crate::model::ids::{
     BucketName, CommandId, GroupName, IncidentId, InstanceId, MountPoint, TransitionId,
 };
 use crate::model::pool::Lease;
+use crate::model::preflight::Preflight;
 use crate::model::seen::Seen;
 use crate::model::testimony::Testimony;
 
@@ -212,24 +213,6 @@ pub struct Gathering {
     pub count: u32,
 }
 
-/// What a host's own script found that matters before it is disrupted. `None`
-/// is "nobody can say".
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Found {
-    /// Logins and Session Manager sessions.
-    pub persons: Option<u64>,
-    /// Whether packages are being installed.
-    pub packages_busy: Option<bool>,
-    /// Whether every line of fstab can be mounted at the next boot.
-    pub fstab_ok: Option<bool>,
-    /// Whether what fills the disk is what a reboot frees: files below `/tmp`,
-    /// or files that are deleted and still held open.
-    #[serde(default)]
-    pub reboot_frees: Option<bool>,
-    /// The kernel's identifier of the boot it spoke from.
-    pub boot_id: Option<String>,
-}
-
 /// What was reported of an incident at one time: its story, in its own row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -332,8 +315,8 @@ pub struct Incident {
     /// What was tried, oldest first.
     pub attempts: Vec<Attempt>,
     /// What the host's own script found last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub found: Option<Found>,
+    #[serde(default, alias = "found", skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<Preflight>,
     /// What the host itself said last about the trouble.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub testimony: Option<Testimony>,

@@ -20,6 +20,10 @@ pub mod diagnostics;
 
 pub mod testimony;
 
+pub mod host_text;
+
+pub mod preflight;
+
 pub mod pool;
 
 pub mod pause;

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use crate::model::alarm::Symptom;
 use crate::model::ids::{GroupName, InstanceId, MountPoint};
-use crate::model::incident::{Found, Incident, Past};
+use crate::model::incident::{Incident, Past};
 use crate::model::platform::Platform;
 use crate::model::pool::{Pool, PoolBook, Sighting};
+use crate::model::preflight::Preflight;
 use crate::model::unknown::{CallFailed, Unknown};
 use crate::ports::look::Agent;
 use crate::ports::look::AlarmSettings;
@@ -67,7 +68,7 @@ pub struct Facts {
     /// What the ledger holds about the instance.
     pub history: Fact<History>,
     /// What the host's own script found last, in the incident that is open.
-    pub found: Option<Found>,
+    pub preflight: Option<Preflight>,
 }
 
 /// What is known about the group of the instance.
@@ -122,7 +123,7 @@ impl Facts {
             sessions: not_asked("ssm:DescribeSessions", "open sessions"),
             mount: None,
             history: history.into(),
-            found: None,
+            preflight: None,
         }
     }
 

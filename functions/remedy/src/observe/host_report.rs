@@ -5,10 +5,11 @@
 //! escaped on the way in ([`HostText`]) and nothing here is ever used as markup or as a command.
 //! Unknown fields are ignored, so a newer script may say more. Absent: any call, any decision.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fmt::Write as _;
+
+use crate::model::host_text::{HostText, bounded};
+use crate::model::preflight::Preflight;
 
 /// What the result line begins with.
 pub const MARKER: &str = "REMEDIATION_RESULT ";
@@ -18,62 +19,6 @@ const VERSION: u64 = 1;
 
 /// The scripts keep the line below 2,000 bytes; anything much longer is not theirs.
 const LINE_BYTES_MAX: usize = 16 * 1024;
-
-/// Enough for a path or a reason, and little enough for a notification that quotes several.
-const TEXT_CHARS_MAX: usize = 200;
-
-/// Most elements kept of any list, though the scripts send five at most.
-const LIST_ITEMS_MAX: usize = 16;
-
-/// A text from the host: printable ASCII only, at most 200 characters.
-///
-/// What is neither (control characters, bidirectional marks, look-alike letters) is shown as an
-/// escape. It may still hold markup of whichever renderer comes next.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct HostText(String);
-
-impl HostText {
-    /// Cuts and escapes `raw`.
-    pub fn new(raw: &str) -> Self {
-        let mut text = String::new();
-        for character in raw.chars() {
-            let start = text.len();
-            if character == ' ' || character.is_ascii_graphic() {
-                text.push(character);
-            } else {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "{}", character.escape_unicode());
-            }
-            if text.len() > TEXT_CHARS_MAX {
-                text.truncate(start);
-                break;
-            }
-        }
-        Self(text)
-    }
-
-    /// The harmless text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether the host said nothing here.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for HostText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for HostText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|raw| Self::new(&raw))
-    }
-}
 
 /// How a finished command is to be taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -265,59 +210,6 @@ pub enum Mode {
     Report,
     /// Look, relieve, look again.
     Apply,
-}
-
-/// What somebody must know before this host is restarted or replaced. `None` is "nobody can say".
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Preflight {
-    /// The kernel's identifier of this boot: it changes when the host really rebooted.
-    #[serde(default)]
-    pub boot_id: HostText,
-    /// Logins and Session Manager sessions.
-    #[serde(default)]
-    pub persons: Option<u64>,
-    /// Whether packages are being installed.
-    #[serde(default)]
-    pub packages_busy: Option<bool>,
-    /// Whether the next boot gets past fstab: false if a line would end it in emergency mode.
-    #[serde(default)]
-    pub fstab_ok: Option<bool>,
-    /// That line, and what is wrong with it; empty if there is none.
-    #[serde(default)]
-    pub fstab_unfit: HostText,
-    /// Jobs that systemd has not finished.
-    #[serde(default)]
-    pub jobs_pending: Option<u64>,
-    /// How many units have failed.
-    #[serde(default)]
-    pub failed_count: Option<u64>,
-    /// The first of them.
-    #[serde(default, deserialize_with = "bounded")]
-    pub failed_units: Vec<HostText>,
-    /// Services with open logs below `/tmp` or `/var/tmp`, which a reboot may delete.
-    #[serde(default, deserialize_with = "bounded")]
-    pub tmp_logs: Vec<HostText>,
-    /// Files with credentials that override the instance's role; names only.
-    #[serde(default, deserialize_with = "bounded")]
-    pub credentials: Vec<HostText>,
-    /// A hybrid activation, which writes a credentials file itself.
-    #[serde(default)]
-    pub hybrid: Option<bool>,
-    /// Whether the root file system is mounted read-only.
-    #[serde(default)]
-    pub read_only_root: Option<bool>,
-    /// Whether `/tmp` lies in memory.
-    #[serde(default)]
-    pub tmp_on_tmpfs: Option<bool>,
-    /// Whether the journal is lost at a reboot.
-    #[serde(default)]
-    pub volatile_journal: Option<bool>,
-    /// Whether a package asks for a reboot.
-    #[serde(default)]
-    pub reboot_required: Option<bool>,
-    /// Whether the instance has a store that does not survive a stop or a replacement.
-    #[serde(default)]
-    pub instance_store: Option<bool>,
 }
 
 /// Evidence kept on the host.
@@ -574,16 +466,6 @@ pub struct Busy {
     pub sustained: bool,
 }
 
-fn bounded<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    let mut list = Vec::<T>::deserialize(deserializer)?;
-    list.truncate(LIST_ITEMS_MAX);
-    Ok(list)
-}
-
 /// Reads the outcome of a finished command.
 ///
 /// `exit_code` is the response code, if there is one; `status_details` is Systems Manager's, with
@@ -662,6 +544,7 @@ fn classify_silence(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::host_text::LIST_ITEMS_MAX;
 
     const DISK: &str = r#"REMEDIATION_RESULT {"v":1,"action":"disk-clean","status":"insufficient",
 "reason":"91 % of bytes","mode":"apply","mount":"/","used_percent_before":98,
@@ -718,10 +601,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_is_escaped_and_cut() {
-        assert_eq!(HostText::new("a\nb\u{202e}c\u{7f}").as_str(), "a\\u{a}b\\u{202e}c\\u{7f}");
-        assert_eq!(HostText::new(&"x".repeat(900)).as_str().len(), 200);
-        assert!(HostText::new(&"\u{202e}".repeat(900)).as_str().len() <= 200);
+    fn hostile_text_is_escaped() {
         let hostile = DISK.replace("/srv/a", "/srv/\\u001b[31m\\u202e<b>");
         let top = said(&hostile).disk.expect("a disk").top;
         assert_eq!(

@@ -10,8 +10,9 @@ use crate::model::diagnostics::Location;
 use crate::model::ids::CommandId;
 use crate::model::incident::FailedCall;
 use crate::model::incident::FailureKind;
-use crate::model::incident::{Found, Incident};
+use crate::model::incident::Incident;
 use crate::model::policy::Policy;
+use crate::model::preflight::Preflight;
 use crate::model::reason::Reason;
 use crate::observe::facts::Fact;
 use crate::observe::facts::Facts;
@@ -19,9 +20,9 @@ use crate::observe::host_report;
 use crate::observe::host_report::Verdict;
 use crate::plan::guard::{Cleared, Refusal};
 use crate::plan::host_said::boot_before_reboot;
-use crate::plan::host_said::found;
 use crate::plan::host_said::gathered;
 use crate::plan::host_said::late;
+use crate::plan::host_said::preflight;
 use crate::plan::host_said::told_by_host;
 use crate::plan::rung::cleanup;
 use crate::plan::step::Step;
@@ -64,7 +65,7 @@ pub fn may_say_otherwise(
 ) -> bool {
     let of_the_host = |reason: &Reason| reason.row().of_the_host;
     let in_the_way = || refusal.because.iter().filter(|reason| reason.passes());
-    (incident.found.as_ref().is_some_and(objects) || host_objects(incident))
+    (incident.preflight.as_ref().is_some_and(objects) || host_objects(incident))
         // Of whatever else forbids it the host knows nothing.
         && refusal.passes
         && in_the_way().count() > 0
@@ -76,10 +77,10 @@ pub fn may_say_otherwise(
 
 /// Whether the host's own word speaks against a disruption. Sessions that AWS
 /// knows of are no word of the host's.
-fn objects(found: &Found) -> bool {
-    found.persons.is_some_and(|persons| persons > 0)
-        || found.packages_busy == Some(true)
-        || found.fstab_ok == Some(false)
+fn objects(preflight: &Preflight) -> bool {
+    preflight.persons.is_some_and(|persons| persons > 0)
+        || preflight.packages_busy == Some(true)
+        || preflight.fstab_ok == Some(false)
 }
 
 /// Whether the host spoke against a disruption when it was asked last.
@@ -131,7 +132,7 @@ pub(crate) fn gathering(
                 &command.status,
             );
             let booted = match &said {
-                Verdict::Said(said) => found(said).and_then(|found| found.boot_id),
+                Verdict::Said(said) => preflight(said).and_then(|preflight| preflight.boot_id),
                 Verdict::Failed(_) => None,
             };
             not_rebooted = booted.is_some() && booted == booted_before;

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::action::Action;
 use crate::model::alarm::{Alarm, Evidence, Symptom};
 use crate::model::ids::{GroupName, IncidentId, InstanceId};
-use crate::model::incident::{Found, Incident, Rung, Standby};
+use crate::model::incident::{Incident, Rung, Standby};
 use crate::model::pause::Pause;
 use crate::model::policy::OptIn;
 use crate::model::policy::{Mode, Policy};
 use crate::model::pool::{Pool, PoolBook};
+use crate::model::preflight::Preflight;
 use crate::model::reason::Reason;
 use crate::model::unknown::Unknown;
 use crate::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
@@ -122,7 +123,7 @@ struct Case<'a> {
     rung: Option<Rung>,
     watched: usize,
     observe: bool,
-    found: Option<&'a Found>,
+    preflight: Option<&'a Preflight>,
     rests_until: Option<Timestamp>,
     incident: Option<&'a IncidentId>,
 }
@@ -209,7 +210,7 @@ fn case_of<'a>(
         rung,
         watched: alarm.watched,
         observe: alarm.observe,
-        found: None,
+        preflight: None,
         rests_until: rests_until(facts, policy),
         incident: None,
     }
@@ -243,7 +244,7 @@ pub fn clear_climb(
         rung: decision.rung(),
         watched: incident.seen.watched,
         observe: false,
-        found: incident.found.as_ref(),
+        preflight: incident.preflight.as_ref(),
         rests_until: incident.rests_until,
         incident: Some(&incident.id),
     };
@@ -555,19 +556,19 @@ fn nobody_in_session(case: &Case<'_>) -> Option<Reason> {
 /// No disruption while somebody is logged in, as far as the host has said so. A host that
 /// cannot answer is not held to it.
 fn nobody_present(case: &Case<'_>) -> Option<Reason> {
-    let count = case.found?.persons?;
+    let count = case.preflight?.persons?;
     (case.is_disruptive() && count > 0).then_some(Reason::PersonPresent { count })
 }
 
 /// A host that installs packages or could not mount its disks again is not
 /// disrupted.
 fn fit_for_disruption(case: &Case<'_>) -> Option<Reason> {
-    let found = case.found?;
+    let preflight = case.preflight?;
     let rung = case.rung?;
-    if rung.is_disruptive() && found.packages_busy == Some(true) {
+    if rung.is_disruptive() && preflight.packages_busy == Some(true) {
         return Some(Reason::UnfitForReboot { why: "packages are being installed" });
     }
-    (rung == Rung::Reboot && found.fstab_ok == Some(false))
+    (rung == Rung::Reboot && preflight.fstab_ok == Some(false))
         .then_some(Reason::UnfitForReboot { why: "fstab has a line that cannot be mounted" })
 }
 

@@ -1,9 +1,11 @@
 //! What the host's own script said, and where that leads.
 
 use crate::model::diagnostics::{Diagnostics, Location};
+use crate::model::host_text::HostText;
 use crate::model::ids::CommandId;
-use crate::model::incident::{Found, Incident, Rung, Stage};
+use crate::model::incident::{Incident, Rung, Stage};
 use crate::model::policy::Policy;
+use crate::model::preflight::Preflight;
 use crate::model::reason::Reason;
 use crate::model::seen::Seen;
 use crate::model::testimony::{Testimony, Word};
@@ -49,7 +51,7 @@ pub(crate) fn cleaned(
             };
         }
     };
-    incident.found = found(&said);
+    incident.preflight = preflight(&said);
     let command_id = incident.attempts.last().and_then(|attempt| attempt.command_id.clone());
     if let Some(kept) = kept(&incident, command_id, &said, policy) {
         note_diagnostics(&mut incident, kept);
@@ -193,14 +195,9 @@ pub(crate) fn note_diagnostics(incident: &mut Incident, kept: Location) {
 }
 
 /// What a person, or a guard, must know of the host before it is disrupted.
-pub(crate) fn found(said: &HostResult) -> Option<Found> {
-    said.preflight.as_ref().map(|preflight| Found {
-        persons: preflight.persons,
-        packages_busy: preflight.packages_busy,
-        fstab_ok: preflight.fstab_ok,
-        reboot_frees: said.disk.as_ref().map(reboot_frees),
-        boot_id: Some(preflight.boot_id.to_string()).filter(|id| !id.is_empty()),
-    })
+pub(crate) fn preflight(said: &HostResult) -> Option<Preflight> {
+    let preflight = said.preflight.clone()?;
+    Some(Preflight { reboot_frees: said.disk.as_ref().map(reboot_frees), ..preflight })
 }
 
 /// What the host found goes into the incident; where its evidence is comes back.
@@ -216,7 +213,7 @@ pub(crate) fn gathered(
             return Location::Missing { why: format!("the host's script {failure}") };
         }
     };
-    incident.found = found(&said).or(incident.found.take());
+    incident.preflight = preflight(&said).or(incident.preflight.take());
     incident.testimony = Some(testimony(&said, &incident.seen, now, policy));
     let command_id = incident.gathering.as_ref().and_then(|asked| asked.command_id.clone());
     kept(incident, command_id, &said, policy).unwrap_or_else(|| Location::Missing {
@@ -274,9 +271,9 @@ pub(crate) fn insufficient(said: &HostResult) -> String {
 }
 
 /// The boot that the host spoke from before the reboot that was tried last.
-pub(crate) fn boot_before_reboot(incident: &Incident) -> Option<String> {
+pub(crate) fn boot_before_reboot(incident: &Incident) -> Option<HostText> {
     let last = incident.attempts.last().filter(|last| last.rung == Rung::Reboot)?;
     let spoke_at = incident.evidence.as_ref()?.at;
-    let found = incident.found.as_ref().filter(|_| spoke_at < last.claimed_at)?;
-    found.boot_id.clone()
+    let preflight = incident.preflight.as_ref().filter(|_| spoke_at < last.claimed_at)?;
+    preflight.boot_id.clone()
 }

@@ -105,5 +105,8 @@ fn description(wording: &Wording) -> String {
     for why in &wording.reasons {
         let _ = write!(text, "\n- {}", plain(why));
     }
+    for found in &wording.on_the_host {
+        let _ = write!(text, "\n- on the host: {}", plain(found));
+    }
     text
 }

@@ -41,6 +41,8 @@ struct Data<'a> {
     actions: &'a str,
     next: &'a str,
     next_steps: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    on_the_host: &'a [String],
     command_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<Diagnostics>,
@@ -91,6 +93,7 @@ pub(super) fn render(report: &Report, wording: &Wording, deployment: &Deployment
         actions: &wording.actions,
         next: &wording.next,
         next_steps: &wording.next_steps,
+        on_the_host: &wording.on_the_host,
         command_id: report.command_id.as_ref().map(CommandId::as_str),
         evidence: report.evidence.as_ref().map(diagnostics),
         links: wording.links.iter().map(|(what, page)| (*what, page.as_str())).collect(),

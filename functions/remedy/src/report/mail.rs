@@ -14,10 +14,14 @@ pub(super) fn render(report: &Report, wording: &Wording) -> String {
         ("Seen", wording.seen.clone()),
         ("Done", wording.actions.clone()),
         ("Why", list(&wording.reasons)),
+        ("On the host", list(&wording.on_the_host)),
         ("Next", wording.next.clone()),
         ("For you", list(&wording.next_steps)),
         ("Links", links.join("\n")),
     ] {
+        if body.is_empty() {
+            continue;
+        }
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{title}\n  {}\n", body.replace('\n', "\n  "));
     }

@@ -9,6 +9,7 @@ use crate::model::alarm::{Alarm, Symptom};
 use crate::model::diagnostics::Diagnostics;
 use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use crate::model::incident::{Entry, Incident, Rung, Stage};
+use crate::model::preflight::Preflight;
 use crate::model::reason::{Reason, Severity};
 use crate::model::repeats::{Occurrence, Repeats};
 use crate::model::seen::Seen;
@@ -62,6 +63,10 @@ pub struct Report {
     pub group: Option<GroupName>,
     /// The SSM command that was sent.
     pub command_id: Option<CommandId>,
+    /// What a person must know of the host, which is or may be disrupted: its own script
+    /// found it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on_the_host: Vec<String>,
     /// What the host knew, and where that is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Diagnostics>,
@@ -176,6 +181,7 @@ impl Report {
             handed_over: false,
             group: None,
             command_id: None,
+            on_the_host: Vec::new(),
             evidence: None,
             console: None,
             seen: Seen::of(alarm),
@@ -209,6 +215,7 @@ impl Report {
             handed_over: matches!(incident.stage, Stage::HandedOver | Stage::Expired),
             group: incident.group.clone(),
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
+            on_the_host: on_the_host(incident),
             evidence: incident.evidence.clone(),
             console: None,
             seen: incident.seen.clone(),
@@ -302,4 +309,14 @@ impl Report {
     pub fn is_news(&self) -> bool {
         self.because.iter().all(|reason| reason.row().is_news)
     }
+}
+
+/// What the host found is for whoever is hurt by it: before and after a disruption,
+/// and for a person who takes over.
+fn on_the_host(incident: &Incident) -> Vec<String> {
+    let disrupted = incident.rung().is_some_and(Rung::is_disruptive);
+    let taken_over = matches!(incident.stage, Stage::HandedOver | Stage::Expired);
+    let waits = incident.held_back.is_some();
+    let preflight = incident.preflight.as_ref().filter(|_| disrupted || taken_over || waits);
+    preflight.map(Preflight::told).unwrap_or_default()
 }

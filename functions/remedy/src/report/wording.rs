@@ -15,6 +15,9 @@ use crate::report::outcome::{Outcome, Report};
 /// No notification tells more reasons than this; the log has all of them.
 pub(super) const REASONS_MAX: usize = 12;
 
+/// No notification tells more of a host than this.
+const HOST_MAX: usize = 24;
+
 /// A longer address is left out: an address that is cut leads nowhere.
 const LINK_BYTES_MAX: usize = 1_000;
 
@@ -27,6 +30,8 @@ pub(super) struct Wording {
     pub(super) actions: String,
     /// Why, one reason each.
     pub(super) reasons: Vec<String>,
+    /// What a person must know of the host, one thing each.
+    pub(super) on_the_host: Vec<String>,
     /// What happens next, and when.
     pub(super) next: String,
     /// What a person should do, one thing each.
@@ -41,6 +46,7 @@ impl Wording {
             seen: seen(report, deployment),
             actions: [Some(actions(report)), evidence(report)].into_iter().flatten().collect(),
             reasons: reasons(report),
+            on_the_host: report.on_the_host.iter().take(HOST_MAX).map(|it| quote(it)).collect(),
             next: next(report),
             next_steps: next_steps(report),
             links: links(report, deployment),

@@ -2,10 +2,12 @@
 
 use remedy::model::alarm::Symptom::HighCpu;
 use remedy::model::diagnostics::{Diagnostics, Location};
+use remedy::model::host_text::HostText;
 use remedy::model::ids::{BucketName, CommandId};
-use remedy::model::incident::{Found, Gathering, Incident, Rung, Stage};
+use remedy::model::incident::{Gathering, Incident, Rung, Stage};
 use remedy::model::platform::Platform;
 use remedy::model::policy::Policy;
+use remedy::model::preflight::Preflight;
 use remedy::observe::facts::{Fact, Facts};
 use remedy::observe::probe::Probe;
 use remedy::plan::ask_host::{comes_first, may_say_otherwise};
@@ -64,8 +66,8 @@ fn a_host_is_asked_before_it_is_disrupted() {
 
 #[test]
 fn a_host_whose_word_is_in_the_way_is_asked_again() {
-    fn found(it: &mut Incident) -> &mut Found {
-        it.found.get_or_insert_default()
+    fn found(it: &mut Incident) -> &mut Preflight {
+        it.preflight.get_or_insert_default()
     }
     let rows: [(&str, Change, bool); 8] = [
         (
@@ -159,12 +161,12 @@ fn kept(how: &str) -> String {
 fn step(minutes: i64, again: bool, probe: &Probe) -> Step {
     let mut gathering = asked(minutes, 2);
     gathering.asked_again = again;
-    let found = Found { persons: Some(7), ..Found::default() };
+    let preflight = Preflight { persons: Some(7), ..Preflight::default() };
     let incident = Incident {
         stage: Stage::Gathering,
         stage_since: ago(minutes),
         gathering: Some(gathering),
-        found: Some(found),
+        preflight: Some(preflight),
         ..incident(HighCpu)
     };
     let evidence_bucket = BucketName::new("remedy-evidence").ok();
@@ -221,7 +223,7 @@ fn each_answer_leads_on_and_none_is_waited_for_beyond_its_box() {
 #[test]
 fn what_a_host_says_now_outranks_what_it_said_before() {
     let persons = |probe: &Probe| match step(1, false, probe) {
-        Step::Climb(incident, _) => incident.found.unwrap().persons,
+        Step::Climb(incident, _) => incident.preflight.unwrap().persons,
         other => panic!("{other:?}"),
     };
     assert_eq!(persons(&ended("Success", &kept("\"uploaded\":true"))), Some(2));
@@ -243,7 +245,10 @@ fn a_host_that_still_runs_its_old_boot_was_not_rebooted() {
             gathering: Some(asked(1, 2)),
             attempts: vec![attempt(rung)],
             evidence: Some(missing(spoke)),
-            found: Some(Found { boot_id: boot_id.map(str::to_owned), ..Found::default() }),
+            preflight: Some(Preflight {
+                boot_id: boot_id.map(HostText::new),
+                ..Preflight::default()
+            }),
             ..incident(HighCpu)
         };
         let evidence_bucket = BucketName::new("remedy-evidence").ok();

@@ -1,9 +1,10 @@
 //! What is refused to the next rung of an open incident.
 
 use remedy::model::alarm::Symptom::{DiskFull, HighCpu};
-use remedy::model::incident::{Found, Incident, Rung};
+use remedy::model::incident::{Incident, Rung};
 use remedy::model::policy::{Mode, Policy};
 use remedy::model::pool::Lease;
+use remedy::model::preflight::Preflight;
 use remedy::model::reason::Reason;
 use remedy::observe::facts::{Fact, Facts};
 use remedy::plan::decide::decide;
@@ -31,8 +32,8 @@ fn refused(change: Change) -> (Vec<&'static str>, bool) {
     }
 }
 
-fn found(incident: &mut Incident) -> &mut Found {
-    incident.found.get_or_insert_default()
+fn found(incident: &mut Incident) -> &mut Preflight {
+    incident.preflight.get_or_insert_default()
 }
 
 #[test]

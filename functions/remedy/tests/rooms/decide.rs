@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
 use remedy::model::ids::MountPoint;
-use remedy::model::incident::{Found, Past, Rung, Stage, Standby};
+use remedy::model::incident::{Past, Rung, Stage, Standby};
 use remedy::model::platform::Platform;
 use remedy::model::pool::PoolBook;
+use remedy::model::preflight::Preflight;
 use remedy::model::reason::Reason;
 use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use remedy::plan::decide::{Decision, decide, ladder, looks_beyond_cleanup};
@@ -360,7 +361,7 @@ fn a_full_disk_is_rebooted_only_if_the_host_says_that_frees_it() {
     ] {
         let mut facts = facts();
         alone(&mut facts);
-        facts.found = Some(Found { reboot_frees, ..Found::default() });
+        facts.preflight = Some(Preflight { reboot_frees, ..Preflight::default() });
         let decision = said(&decide(DiskFull, &[Rung::Cleanup], &facts, &policy()));
         assert_eq!(decision, expected, "{reboot_frees:?}");
     }

@@ -128,7 +128,7 @@ pub(crate) fn facts() -> Facts {
         sessions: Fact::Known(0),
         mount: MountPoint::new("/").ok(),
         history: Fact::Known(History::default()),
-        found: None,
+        preflight: None,
     }
 }
 
@@ -192,7 +192,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         stage_since: ago(30),
         quiet_since: None,
         attempts: vec![attempt(Rung::Cleanup)],
-        found: None,
+        preflight: None,
         testimony: None,
         conflicting_since: None,
         evidence: None,

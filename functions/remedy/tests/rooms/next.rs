@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use remedy::model::action::Action;
 use remedy::model::alarm::Symptom::HighCpu;
 use remedy::model::diagnostics::Location;
+use remedy::model::host_text::HostText;
 use remedy::model::ids::{BucketName, CommandId, GroupName};
 use remedy::model::incident::{FailedCall, FailureKind, HeldBack, Incident, Rung, Stage, Standby};
 use remedy::model::policy::Policy;
@@ -213,8 +214,8 @@ fn what_the_host_found_is_kept() {
     let Step::Climb(incident, _) = next(&at(Stage::Cleaning, 1), &probe, now(), &policy()) else {
         panic!("it climbs");
     };
-    let found = incident.found.unwrap();
-    assert_eq!((found.persons, found.boot_id.as_deref()), (Some(2), Some("b")));
+    let found = incident.preflight.unwrap();
+    assert_eq!((found.persons, found.boot_id.as_ref().map(HostText::as_str)), (Some(2), Some("b")));
     assert_eq!((found.packages_busy, found.fstab_ok), (None, None), "nobody said");
     assert!(incident.attempts[0].command_id.is_some(), "a command that was found is kept");
 }
@@ -280,7 +281,7 @@ fn a_reboot_frees_a_disk_that_tmp_or_deleted_files_fill() {
         let Step::Climb(it, _) = next(&at(Stage::Cleaning, 1), &probe, now(), &policy()) else {
             panic!("{rule}: it climbs");
         };
-        assert_eq!(it.found.unwrap().reboot_frees, Some(frees), "{rule}");
+        assert_eq!(it.preflight.unwrap().reboot_frees, Some(frees), "{rule}");
     }
 }
 

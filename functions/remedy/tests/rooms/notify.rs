@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use remedy::model::alarm::Symptom;
 use remedy::model::diagnostics::{Diagnostics, Location};
 use remedy::model::ids::{GroupName, InstanceId};
-use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::model::incident::{HeldBack, Incident, Rung, Stage};
 use remedy::model::links::Deployment;
 use remedy::model::reason::Reason;
 use remedy::model::reason::Severity;
@@ -122,11 +122,43 @@ fn every_situation_is_told_in_every_rendering() {
         evidence: Some(Diagnostics { at: now(), kept }),
         ..step(Rung::Reboot, Stage::Rebooting, vec![still(), lowest(Rung::Reboot)])
     };
-    for (name, report) in
-        situations.into_iter().chain([("evidence", with_evidence), ("storm", storm)])
-    {
+    let on_the_host = vec![
+        "/root/.aws/credentials on the host shadows the instance's role".to_owned(),
+        "app.service logs below /tmp or /var/tmp, which a reboot may empty".to_owned(),
+    ];
+    let because = vec![still(), lowest(Rung::Reboot)];
+    let with_host = Report { on_the_host, ..step(Rung::Reboot, Stage::Rebooting, because) };
+    let more = [("evidence", with_evidence), ("storm", storm), ("on-the-host", with_host)];
+    for (name, report) in situations.into_iter().chain(more) {
         insta::assert_snapshot!(name, renderings(&report));
     }
+}
+
+/// An incident whose host says that somebody's log would be lost.
+fn with_preflight(rung: Rung, stage: Stage) -> Incident {
+    let preflight = r#"{"tmp_logs":["app.service"],"credentials":["/root/.aws/<b>"]}"#;
+    Incident { preflight: serde_json::from_str(preflight).ok(), ..at(rung, stage) }
+}
+
+#[test]
+fn what_the_host_found_is_told_to_whoever_may_be_hurt_by_it() {
+    let told_of = |incident: &Incident| {
+        let outcome = if incident.stage.is_open() { Outcome::Acted } else { Outcome::Held };
+        let report = Report::of(incident, outcome, vec![Reason::UpAgain], now());
+        let Notification { text, data, chat, .. } = told(&report);
+        let in_each = [text, data, chat.clone()].map(|it| it.contains("app.service logs below"));
+        assert!(!chat.contains("<b>"), "{chat}");
+        assert!(in_each.iter().all(|is| *is == in_each[0]), "{in_each:?}");
+        in_each[0]
+    };
+    assert!(told_of(&with_preflight(Rung::Reboot, Stage::Rebooting)), "it is being disrupted");
+    assert!(told_of(&with_preflight(Rung::Replace, Stage::Watching)), "it was disrupted");
+    assert!(told_of(&with_preflight(Rung::Cleanup, Stage::HandedOver)), "a person takes over");
+    let held_back = HeldBack { since: now(), told: false };
+    let waits =
+        Incident { held_back: Some(held_back), ..with_preflight(Rung::Cleanup, Stage::Cleaning) };
+    assert!(told_of(&waits), "a disruption is held back");
+    assert!(!told_of(&with_preflight(Rung::Cleanup, Stage::Watching)), "nobody is hurt");
 }
 
 #[test]

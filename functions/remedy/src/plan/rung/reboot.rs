@@ -232,7 +232,8 @@ pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
     if let Some(reason) = cannot_be_asked(facts) {
         return Unavailable(reason);
     }
-    let frees = facts.found.as_ref().and_then(|found| found.reboot_frees) == Some(true);
+    let preflight = facts.preflight.as_ref();
+    let frees = preflight.and_then(|preflight| preflight.reboot_frees) == Some(true);
     if symptom == Symptom::DiskFull && !frees {
         return Unavailable(Reason::RebootFreesNothing);
     }
