@@ -11,7 +11,7 @@ FUNCTIONS := $(patsubst functions/%/src/main.rs,%,$(wildcard functions/*/src/mai
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := $(VENVS)/.venv/bin
 
-.PHONY: test lint supply thinking functions storm wire aws template scripts python bench
+.PHONY: test lint supply thinking functions storm wire aws template scripts python bench account-check
 
 # What builds, one after the other. Then what waits more than it works, side by
 # side; each part's lines come at its end.
@@ -69,6 +69,11 @@ template: python
 scripts:
 	tests/rig/install
 	tests/rig/run
+
+# Asks an account what we assume of AWS: docs/aws-questions.md. Not part of `make
+# test`, which tries it against the emulators.
+account-check: python
+	$(VENV)/python tests/account/check.py $(ARGS)
 
 # The emulators and the template's tools, pinned; quick when they are there.
 python:

@@ -15,6 +15,7 @@ import pytest
 
 import models
 import recorded
+import template
 from conftest import ROOT
 
 SOURCES = ROOT / "functions/remedy-aws/src"
@@ -73,6 +74,21 @@ def test_each_code_that_is_matched_on_was_seen():
     assert unseen == {}, "nobody saw AWS send these"
 
 
+EMULATORS = ROOT / "tests/emulators"
+
+
+def test_the_emulated_region_refuses_with_codes_that_aws_has():
+    """Those of its extensions: modelled, recorded, or of every service."""
+    of_all = {"ValidationException", "ValidationError", "InvalidParameterValue"}
+    code = (EMULATORS / "moto_extended.py").read_text()
+    named = set(re.findall(r'\bfail\(\s*"(\w+)"', code))
+    seen = {refusal["error"]["Code"] for refusal in REFUSALS.values()}
+    for service in ("ssm", "autoscaling"):
+        for shape in models.service(service).error_shapes:
+            seen.add(shape.metadata.get("error", {}).get("code", shape.name))
+    assert len(named) > 5 and named - seen - of_all == set()
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_recorded_refusal_says_where_it_was_seen(name):
     """A code that the source says is botocore's is there, with its status; the others have
@@ -117,3 +133,16 @@ def test_the_domains_of_the_partitions_are_botocores():
             if re.fullmatch(r"[a-z-]+-\d", region):
                 found = [ours[start] for start in ours if region.startswith(start)]
                 assert found == ([] if domain == "amazonaws.com" else [domain]), region
+
+
+@pytest.mark.parametrize("symptom", ["high-cpu", "memory-pressure", "disk-full"])
+def test_a_document_takes_the_bucket_of_every_partition(symptom):
+    pattern = template.document(symptom)["parameters"]["EvidenceUrl"]["allowedPattern"]
+    partitions = json.loads((DATA / "partitions.json").read_text())["partitions"]
+    domains = {partition["outputs"]["dnsSuffix"] for partition in partitions}
+    assert len(domains) > 5
+    for domain in domains:
+        url = f"https://bucket.s3.region-1.{domain}/evidence/i-0/a/1-cleanup.txt?X-Amz-Expires=300"
+        assert re.search(pattern, url), url
+    for elsewhere in ("example.org", "amazonaws.com.example.org", "amazonaws.de", "gov"):
+        assert not re.search(pattern, f"https://bucket.s3.region-1.{elsewhere}/evidence/a")

@@ -61,7 +61,9 @@ def plain(value):
 
     def named(match):
         name = match[1]
-        return arn_of(name.removesuffix(".Arn")) if name.endswith(".Arn") else PLACES.get(name, name)
+        if name.endswith(".Arn"):
+            return arn_of(name.removesuffix(".Arn"))
+        return PLACES.get(name, name)
 
     return [re.sub(r"\$\{([^}]+)\}", named, argument)]
 

@@ -156,12 +156,15 @@ CLOUDWATCH = "/service/GraniteServiceVersion20100801/operation/"
 
 
 def iam_action(service, method, path, headers, body, query):
+    """The action of a call of CloudWatch (Service Authorization Reference)."""
     if path.startswith(CLOUDWATCH):
         return f"cloudwatch:{path.rsplit('/', 1)[-1]}"
     return _action(service, method, path, headers, body, query)
 
 
 def resource_arn(service, method, path, headers, body, query, region, account):
+    """What a call is about (Service Authorization Reference, the resource types of each
+    action)."""
     action = operation(headers, query)
     if service == "ssm" and action == "SendCommand":
         document = json.loads(body or b"{}").get("DocumentName", "")
@@ -179,7 +182,8 @@ def resource_arn(service, method, path, headers, body, query, region, account):
 
 
 def more_ec2_arns(query, region, account):
-    """The hook MiniStack asks for the resources of an EC2 call but its first."""
+    """The hook MiniStack asks for the resources of an EC2 call but its first: every instance
+    of a call is one (Service Authorization Reference)."""
     found = list(_more_arns(query, region, account)) or ["*"]
     if not _first(query, "Action").startswith("Describe"):
         others = [k for k in query if k.startswith("InstanceId.") and k != "InstanceId.1"]
@@ -188,6 +192,8 @@ def more_ec2_arns(query, region, account):
 
 
 def resource_tags(arn):
+    """What `aws:ResourceTag` is compared with: an instance's tags, a group's (Service
+    Authorization Reference)."""
     if arn.startswith("arn:aws:ec2:") and ":instance/" in arn:
         wanted = {"Name": "resource-id", "Values": [arn.rsplit("/", 1)[-1]]}
         found = moto("ec2").describe_tags(Filters=[wanted])
@@ -228,6 +234,9 @@ _route_failure = lambda_svc._route_async_failure
 
 
 def invoke_target(target, event, rule, view=None):
+    """A rule invokes where the function's own policy lets it (EventBridge user guide,
+    "Using resource-based policies"), and Lambda tries again (Lambda developer guide,
+    "Asynchronous invocation")."""
     if ":lambda:" not in target["Arn"]:
         return _invoke_target(target, event, rule, view)
     function, config, _ = lambda_svc._get_func_record_for_ref(target["Arn"])
@@ -238,13 +247,16 @@ def invoke_target(target, event, rule, view=None):
 
 
 def deliver(endpoint, envelope, topic_arn, *others):
+    """A topic invokes where the function's own policy lets it (Lambda developer guide,
+    "Using resource-based policies")."""
     function, _, _ = lambda_svc._get_func_record_for_ref(endpoint)
     if function and may_invoke(function, "sns.amazonaws.com", topic_arn):
         _deliver(endpoint, envelope, topic_arn, *others)
 
 
 def route_failure(target, name, event, result):
-    """As the function's role, which may or may not send there."""
+    """As the function's role, which may or may not send there (Lambda developer guide,
+    "Adding a destination")."""
     function, config, _ = lambda_svc._get_func_record_for_ref(name)
     key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     if iam_evaluator.enforce(key, "sqs:SendMessage", "sqs", get_region(), target):
@@ -282,7 +294,8 @@ _alarm_record = provisioners._cw_metric_alarm_record
 
 
 def alarm_record(name, properties):
-    """An alarm on an expression: recorded, and evaluated by nobody."""
+    """An alarm on an expression: kept, and evaluated by nobody (that CloudFormation takes one
+    that groups: question fleet-alarm)."""
     if "Metrics" not in properties:
         return _alarm_record(name, properties)
     single = {k: v for k, v in properties.items() if k != "Metrics"}

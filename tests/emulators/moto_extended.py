@@ -5,8 +5,10 @@
 Stock moto cannot describe SSM agents, accepts any command for any instance,
 never replaces a member marked unhealthy, knows no instance refresh, and
 "reboots" a stopped instance into running. A test against that proves little.
-Each override says what AWS does instead. They replace private functions of
-moto, so its version is pinned in requirements.txt, and
+Each override says what AWS does instead, and in brackets who says so: a page or a
+model of AWS's, a recording, or the question of docs/aws-questions.md that stands for a
+source nobody has (tests/aws/test_sources.py). They replace private functions of moto,
+so its version is pinned in requirements.txt, and
 `tests/wire/test_the_emulated_region.py` holds them to their word.
 
 What a test wants of an instance it says with EC2 tags, which survive the wire:
@@ -68,7 +70,8 @@ NOT_UNDERSTOOD = {"ec2": "InvalidParameterValue", "autoscaling": "ValidationErro
 
 
 def call_action(self):
-    """AWS refuses what its model does not know or allow; moto takes much of it."""
+    """AWS refuses what its model does not know or allow; moto takes much of it (botocore's
+    models; the code: question status-filter)."""
     body = self.raw_body if isinstance(self.raw_body, bytes) else self.raw_body.encode()
     body = body or urlencode(list(self.form_data.items())).encode()
     service, action = self.service_name, self._get_action()
@@ -77,16 +80,16 @@ def call_action(self):
         if not found:
             return _call_action(self)
         error = AwsError(NOT_UNDERSTOOD.get(service, "ValidationException"), "; ".join(found))
-        return self._enriched(ActionResult(error))
+        return _enriched(self, ActionResult(error))
 
 
 def _enriched(self, result):
+    """A result as moto itself would send it."""
     status, headers, body = self.serialized(result)
     headers["status"] = status
     return status, *self._enrich_response(headers, body)
 
 
-BaseResponse._enriched = _enriched
 
 
 BaseResponse.call_action = call_action
@@ -105,7 +108,8 @@ def all_instances(account, region):
 
 
 def status_check(tag):
-    """A status check whose answer the instance's tag decides."""
+    """A status check whose answer the instance's tag decides (EC2 API reference,
+    InstanceStatusSummary)."""
 
     def status(self):
         if self.state != "running":
@@ -122,7 +126,8 @@ Instance.instance_status = status_check("test:instance-status")
 
 
 def application_status(self):
-    """The word of the owner's own checks; AWS says nothing of it where there are none."""
+    """The word of the owner's own checks; AWS says nothing of it where there are none (EC2
+    API reference, ApplicationStatusSummary)."""
     wanted = tags_of(self).get("test:application-status")
     return {"Status": wanted} if wanted and self.state == "running" else None
 
@@ -145,7 +150,8 @@ _reboot_instances = InstanceBackend.reboot_instances
 
 
 def reboot_instances(self, instance_ids):
-    """AWS reboots only what runs; moto would start a stopped instance."""
+    """AWS reboots only what runs; moto would start a stopped instance (EC2 user guide,
+    "Instance lifecycle"; the code: question reboot-stopped)."""
     for instance in self.get_multi_instances_by_id(instance_ids):
         if instance.state != "running":
             fail(
@@ -162,7 +168,8 @@ InstanceBackend.reboot_instances = reboot_instances
 
 
 def ping_status(instance):
-    """What SSM knows of the agent, or None where it knows nothing."""
+    """What SSM knows of the agent, or None where it knows nothing (Systems Manager user
+    guide, "Checking SSM Agent status": no stopped instance is listed)."""
     if instance.state != "running":
         return None
     wanted = tags_of(instance).get("test:ssm", "Online")
@@ -170,6 +177,7 @@ def ping_status(instance):
 
 
 def instance_information(instance):
+    """As Systems Manager describes an agent (recorded: ssm.DescribeInstanceInformation)."""
     tags = tags_of(instance)
     platform = tags.get("test:ssm-platform", "Linux")
     names = {"Linux": ("Amazon Linux", "2023"), "Windows": ("Windows Server 2022", "10.0")}
@@ -190,7 +198,8 @@ def instance_information(instance):
 
 
 def information_filters(response):
-    """The two ways to filter, which AWS does not let a caller mix."""
+    """The two ways to filter, which AWS does not let a caller mix (SSM API reference,
+    DescribeInstanceInformation)."""
     filters = {f["Key"]: f["Values"] for f in response._get_param("Filters", []) or []}
     legacy = {
         f["key"]: f["valueSet"]
@@ -206,6 +215,8 @@ def information_filters(response):
 
 
 def describe_instance_information(self):
+    """Registered agents only, stopped ones not (SSM API reference,
+    DescribeInstanceInformation)."""
     wanted = information_filters(self)
     known = [
         instance_information(instance)
@@ -222,7 +233,8 @@ def describe_instance_information(self):
 
 
 def check_parameters(document, given):
-    """AWS refuses parameters a document does not declare or allow."""
+    """AWS refuses parameters a document does not declare or allow (SSM API reference,
+    SendCommand, InvalidParameters)."""
     declared = document.content_json.get("parameters") or {}
     for name, values in given.items():
         if name not in declared:
@@ -240,7 +252,8 @@ def check_parameters(document, given):
 
 
 def check_command(response):
-    """What SendCommand refuses at once, rather than hours later."""
+    """What SendCommand refuses at once, rather than hours later (botocore's errors of
+    SendCommand; recorded: ssm.SendCommand.InvalidInstanceId)."""
     name = (response._get_param("DocumentName") or "").rsplit("document/", 1)[-1]
     documents = response.ssm_backend._documents
     if not name.startswith("AWS-"):
@@ -265,27 +278,44 @@ _send_command = SimpleSystemManagerResponse.send_command
 def send_command(self):
     """AWS knows the document, its parameters and the instance before it says yes.
     An agent that was Online once and is silent now is still accepted: such a
-    command waits for its delivery timeout."""
+    command waits for its delivery timeout (Systems Manager user guide, "Understanding
+    command statuses")."""
     check_command(self)
     return _send_command(self)
 
 
 def list_command_invocations(self):
-    """Newest first, as AWS lists them."""
+    """Of an instance, since a time; AWS promises no order, and this is the oldest first (SSM
+    API reference, ListCommandInvocations and CommandFilter)."""
     command_id, instance_id = self._get_param("CommandId"), self._get_param("InstanceId")
+    filters = {f["key"]: f["value"] for f in self._get_param("Filters", []) or []}
+    if set(filters) - {"InvokedAfter"}:
+        fail("InvalidFilterKey", "Only InvokedAfter is emulated here")
+    after = datetime.fromisoformat(filters.get("InvokedAfter", "2006-03-14T00:00:00Z"))
     shown = ("CommandId", "InstanceId", "Comment", "DocumentName", "Status", "StatusDetails")
     found = []
-    for command in reversed(self.ssm_backend.list_commands(command_id, instance_id)):
-        for target in command.instance_ids:
+    for command in self.ssm_backend.list_commands(command_id, instance_id):
+        at = command.requested_date_time.replace(tzinfo=timezone.utc)
+        for target in command.instance_ids if at >= after else []:
             if instance_id in (None, target):
                 invocation = command.get_invocation(target, None)
-                found.append({key: invocation[key] for key in shown})
-    limit = int(self._get_param("MaxResults") or 50)
-    return ActionResult({"CommandInvocations": found[:limit]})
+                known = {key: invocation[key] for key in shown}
+                found.append(known | {"RequestedDateTime": at.timestamp()})
+    return paged(self, "CommandInvocations", found, 2)
+
+
+def paged(response, name, found, size):
+    """A page, shorter than what was asked for: that is a maximum, and a caller has to follow
+    the token (SSM API reference, ListCommandInvocations; Auto Scaling API reference,
+    DescribeInstanceRefreshes)."""
+    start = int(response._get_param("NextToken") or 0)
+    page = {name: found[start : start + size]}
+    more = {"NextToken": str(start + size)} if start + size < len(found) else {}
+    return ActionResult(page | more)
 
 
 def describe_sessions(self):
-    """Active sessions by their target; moto knows none."""
+    """Active sessions by their target; moto knows none (recorded: ssm.DescribeSessions)."""
     filters = {f["key"]: f["value"] for f in self._get_param("Filters", []) or []}
     if self._get_param("State") != "Active" or set(filters) - {"Target"}:
         fail("InvalidFilterKey", "Only active sessions by Target are emulated here")
@@ -308,12 +338,15 @@ _get_invocation = ssm.Command.get_invocation
 
 
 def targets(self):
-    """Without Targets moto would run the command on every instance there is."""
+    """Without Targets moto would run the command on every instance there is (SSM API
+    reference, SendCommand: InstanceIds or Targets)."""
     return _targets(self) if self.targets else []
 
 
 def get_invocation(self, instance_id, plugin_name):
-    """A command takes as long, and ends as well, as its instance's tags say."""
+    """A command takes as long, and ends as well, as its instance's tags say; the words for
+    it are AWS's (Systems Manager user guide, "Understanding command statuses"; recorded:
+    ssm.GetCommandInvocation)."""
     instances = all_instances(self.account_id, self.backend_region)
     tags = next((tags_of(i) for i in instances if i.id == instance_id), {})
     sent = self.requested_date_time.replace(tzinfo=timezone.utc)
@@ -350,6 +383,8 @@ _set_health = _Backend.set_instance_health
 
 
 def group_named(backend, name):
+    """AWS names the group it does not know (recorded in cloud-custodian/cloud-custodian issue
+    380)."""
     if name not in backend.autoscaling_groups:
         raise ValidationError(f"AutoScalingGroup name not found - AutoScalingGroup {name} not found")
     return backend.autoscaling_groups[name]
@@ -368,6 +403,8 @@ def suspended(group, *processes):
 
 
 def check_state(group, instance_ids, wanted):
+    """AWS moves only members in the state that a change begins in (recorded:
+    autoscaling.EnterStandby.ValidationError)."""
     members = {member.instance.id: member for member in group.instance_states}
     for instance_id in instance_ids:
         if instance_id not in members:
@@ -386,7 +423,8 @@ def sizes(group):
 
 
 def enter_standby(self, group_name, instance_ids, should_decrement):
-    """AWS keeps the group's minimum, and moves only what is in service."""
+    """AWS keeps the group's minimum, and moves only what is in service (recorded:
+    autoscaling.EnterStandby.ValidationError)."""
     group = group_named(self, group_name)
     check_state(group, instance_ids, "InService")
     if should_decrement and group.desired_capacity - len(instance_ids) < group.min_size:
@@ -398,7 +436,8 @@ def enter_standby(self, group_name, instance_ids, should_decrement):
 
 
 def exit_standby(self, group_name, instance_ids):
-    """AWS keeps the group's maximum, and returns only what is in Standby."""
+    """AWS keeps the group's maximum, and returns only what is in Standby (Auto Scaling API
+    reference, ExitStandby; what becomes of the desired capacity: question standby-return)."""
     group = group_named(self, group_name)
     check_state(group, instance_ids, "Standby")
     if group.desired_capacity + len(instance_ids) > group.max_size:
@@ -410,7 +449,8 @@ def exit_standby(self, group_name, instance_ids):
 
 
 def terminate(self, instance_id, should_decrement):
-    """AWS names an unknown instance, and keeps the group's minimum."""
+    """AWS names an unknown instance, and keeps the group's minimum (recorded in
+    hashicorp/nomad-autoscaler pull request 1290)."""
     group = group_of(self, instance_id)
     if group is None:
         raise ValidationError(
@@ -427,7 +467,9 @@ def terminate(self, instance_id, should_decrement):
 
 def set_instance_health(self, instance_id, health_status):
     """AWS replaces an unhealthy member within a minute, unless the processes
-    that do it are suspended. Here it happens at once: tests need not wait."""
+    that do it are suspended. Here it happens at once: tests need not wait (Auto Scaling user
+    guide, "Health checks" and "Suspend and resume processes"; what is in no group: question
+    unknown-member)."""
     group = group_of(self, instance_id)
     if group is None:
         raise ValidationError(f"Instance {instance_id} is not managed by an Auto Scaling group.")
@@ -445,7 +487,8 @@ _Backend.set_instance_health = set_instance_health
 
 
 def refreshes_of(response):
-    """A group's instance refreshes, newest first. moto has no such thing."""
+    """A group's instance refreshes, oldest first: AWS promises no order (Auto Scaling API
+    reference, DescribeInstanceRefreshes). moto has no such thing."""
     group = group_named(response.autoscaling_backend, response._get_param("AutoScalingGroupName"))
     if not hasattr(group, "instance_refreshes"):
         group.instance_refreshes = []
@@ -453,7 +496,8 @@ def refreshes_of(response):
 
 
 def start_instance_refresh(self):
-    """A refresh stays in progress until it is cancelled: tests move nothing by time."""
+    """A refresh stays in progress until it is cancelled: tests move nothing by time. A group
+    has one at most (Auto Scaling API reference, StartInstanceRefresh)."""
     refreshes = refreshes_of(self)
     if any(refresh["Status"] == "InProgress" for refresh in refreshes):
         fail("InstanceRefreshInProgress", "An Instance Refresh is already in progress")
@@ -465,11 +509,12 @@ def start_instance_refresh(self):
         "PercentageComplete": 0,
         "InstancesToUpdate": 1,
     }
-    refreshes.insert(0, refresh)
+    refreshes.append(refresh)
     return ActionResult({"InstanceRefreshId": refresh["InstanceRefreshId"]})
 
 
 def cancel_instance_refresh(self):
+    """Cancels the one that runs, if any does (Auto Scaling API reference)."""
     for refresh in refreshes_of(self):
         if refresh["Status"] == "InProgress":
             refresh.update(Status="Cancelled", EndTime=datetime.now(timezone.utc))
@@ -478,10 +523,10 @@ def cancel_instance_refresh(self):
 
 
 def describe_instance_refreshes(self):
+    """Of six weeks, in pages (Auto Scaling API reference, DescribeInstanceRefreshes)."""
     wanted = self._get_param("InstanceRefreshIds", []) or []
-    limit = int(self._get_param("MaxRecords") or 50)
     found = [r for r in refreshes_of(self) if not wanted or r["InstanceRefreshId"] in wanted]
-    return ActionResult({"InstanceRefreshes": found[:limit]})
+    return paged(self, "InstanceRefreshes", found, 1)
 
 
 AutoScalingResponse.start_instance_refresh = start_instance_refresh

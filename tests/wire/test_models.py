@@ -45,7 +45,7 @@ ASKED = [
     ("ec2", "describe_instance_types", {"InstanceTypes": ["m7g.tiny"]}, "InstanceTypes[0] is none"),
     ("ec2", "reboot_instances", {}, "InstanceIds is required"),
     ("autoscaling", "enter_standby", {**STANDBY, "InstanceIds": ["i-0123456789abcdef0"]}, None),
-    ("autoscaling", "enter_standby", {**STANDBY, "InstanceIds": ["i-" + "0" * 18]}, "InstanceIds[0]"),
+    ("autoscaling", "enter_standby", {**STANDBY, "InstanceIds": ["i" * 20]}, "InstanceIds[0]: 20"),
     ("autoscaling", "enter_standby", {"AutoScalingGroupName": "a"}, "ShouldDecrement"),
     ("autoscaling", "delete_tags", {"Tags": []}, None),
     ("autoscaling", "exit_standby", {"AutoScalingGroupName": "\n\x01"}, "does not match"),
