@@ -59,6 +59,9 @@ def operation_of(path, headers, body):
     return action[0] if action else "?"
 
 
+# By protocol, or by service where one has words of its own: EC2 API reference, "Error
+# codes"; "Common errors" of the API references of Auto Scaling, SNS, Systems Manager and
+# CloudWatch; DynamoDB developer guide, "Error handling"; the errors of botocore's models.
 _THROTTLED = {
     "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
     "dynamodb": (
