@@ -24,7 +24,7 @@ DATA = Path(botocore.__file__).parent / "data"
 # Where a code is compared, or listed to be compared with: the list of failure.rs, and what
 # stands beside the code of an error or of a part of a transaction.
 COMPARED = [
-    re.compile(r"NOT_THIS_INSTANCE: \[&str; \d+\] = \[([^\]]*)\]"),
+    re.compile(r"const [A-Z_]+: \[&str; \d+\] = \[([^\]]*)\]"),
     re.compile(r"\bcode(?:\(\))?(?: ==|,) Some\(([A-Z\"][^)]*)\)"),
 ]
 CONSTANT = re.compile(r'const ([A-Z_]+): &str = ("[A-Za-z]+");')

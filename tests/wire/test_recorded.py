@@ -89,13 +89,13 @@ def test_a_host_that_publishes_nothing_is_no_failed_call(region, stack):
 
 # How a refusal is taken: what is asked for, and whose fault it is.
 REFUSALS = [
-    ("cleanup", "ssm.SendCommand.InvalidInstanceId", "not-this-instance"),
-    ("cleanup", "ssm.SendCommand.UnsupportedPlatformType", "not-this-instance"),
-    ("reboot", "ec2.RebootInstances.InvalidInstanceID.NotFound", "not-this-instance"),
-    ("reboot", "ec2.RebootInstances.IncorrectInstanceState", "not-this-instance"),
-    ("reboot", "ec2.RebootInstances.IncorrectState", "not-this-instance"),
-    ("replace", "autoscaling.SetInstanceHealth.ValidationError", "not-this-instance"),
-    ("replace", "autoscaling.SetInstanceHealth.ResourceContention", "not-now"),
+    ("cleanup", "ssm.SendCommand.InvalidInstanceId", "instance-state"),
+    ("cleanup", "ssm.SendCommand.UnsupportedPlatformType", "instance-state"),
+    ("reboot", "ec2.RebootInstances.InvalidInstanceID.NotFound", "instance-state"),
+    ("reboot", "ec2.RebootInstances.IncorrectInstanceState", "instance-state"),
+    ("reboot", "ec2.RebootInstances.IncorrectState", "instance-state"),
+    ("replace", "autoscaling.SetInstanceHealth.ValidationError", "instance-state"),
+    ("replace", "autoscaling.SetInstanceHealth.ResourceContention", "throttled"),
 ]
 
 
@@ -106,7 +106,7 @@ def test_a_refusal_is_told_from_others(region, stack, rung, name, fault):
     with replayed(region, stack, name, instance):
         answer = function.invoke(event)
     (attempt,) = stack.incident(instance)["attempts"]
-    assert attempt["rung"] == rung and attempt["refused"]["no"] == fault, answer.because()
+    assert attempt["rung"] == rung and attempt["refused"]["kind"] == fault, answer.because()
     assert len([call for call in answer.actions if call.status != 200]) == 1, answer.story()
 
 
@@ -118,7 +118,7 @@ def test_a_member_that_may_not_leave_service_is_not_rebooted(region, stack):
         answer = function.invoke(alarms.alarm("high-cpu.state-change", instance))
     assert fault.hits == 1, answer.story()
     assert answer.named("ec2:RebootInstances") == []
-    assert stack.incident(instance)["attempts"][-1]["refused"]["no"] == "not-this-instance"
+    assert stack.incident(instance)["attempts"][-1]["refused"]["kind"] == "instance-state"
 
 
 def sent(region, stack):
