@@ -8,6 +8,7 @@ rest would be LocalStack itself.
 
 import importlib.util
 import json
+import os
 import sys
 import types
 from pathlib import Path
@@ -19,6 +20,7 @@ import template
 from conftest import REFERENCES
 
 TABLE = Path(__file__).parent / "deliveries.txt"
+HEADING = "# What each payload of events/ sets off: held by test_patterns.py."
 
 
 class InvalidEventPatternException(Exception):
@@ -81,7 +83,10 @@ def delivered(engine):
 
 def test_each_payload_goes_where_the_table_says(engine):
     """Whatever an alarm sends to a function itself, or over SNS, sets off no rule; those
-    lines have a dash. Payloads that are added or changed change the table with them."""
+    lines have a dash. Payloads that are added or changed change the table with them:
+    `UPDATE=1 make aws` writes it, to be read before it is committed."""
+    if os.environ.get("UPDATE"):
+        TABLE.write_text("\n".join([HEADING, *delivered(engine)]) + "\n")
     table = [line for line in TABLE.read_text().splitlines() if not line.startswith("#")]
     assert delivered(engine) == table
 
