@@ -42,7 +42,7 @@ fn documents() -> Vec<Document> {
             Symptom::DiskFull => (
                 "Frees space on one file system, in the order of harm and down to a target, or \
                  says what fills it.",
-                &[],
+                &["owner.sh"],
             ),
             Symptom::MemoryPressure => (
                 "Restarts the listed unit that holds the memory, or says what holds it.",
@@ -72,6 +72,26 @@ fn root() -> PathBuf {
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The script without what only its readers need: a document holds 64 KB. What tells shellcheck
+/// something stays.
+fn compact(body: &str) -> String {
+    let mut script = String::new();
+    for line in body.lines() {
+        let text = line.trim();
+        let comment = text.starts_with('#') && !text.starts_with("# shellcheck");
+        if text.is_empty() || comment {
+            continue;
+        }
+        // A remark behind code that quotes nothing, where `#` can be nothing else.
+        let code = match text.split_once(" # ") {
+            Some((code, _)) if !code.contains(['\'', '"', '`', '#']) => code.trim_end(),
+            _ => text,
+        };
+        writeln!(script, "{code}").unwrap();
+    }
+    script
 }
 
 /// The words of a line of shell that only knows single quotes.
@@ -131,7 +151,7 @@ impl Document {
             writeln!(script, "[ -n \"${{SSM_{name}+x}}\" ] || SSM_{name}='{{{{ {name} }}}}'")
                 .unwrap();
         }
-        script + &self.body()
+        script + &compact(&self.body())
     }
 
     fn file(&self) -> String {
@@ -215,7 +235,7 @@ fn a_document_read_back_says_what_the_scripts_say() {
     for document in documents() {
         let content = document.content();
         let script = content["mainSteps"][0]["inputs"]["runCommand"][0].as_str().unwrap();
-        assert!(script.ends_with(&document.body()), "{}", document.symptom);
+        assert!(script.ends_with(&compact(&document.body())), "{}", document.symptom);
         assert!(script == document.script(), "{}", document.symptom);
         let declared = document.parameters();
         let parameters = content["parameters"].as_object().unwrap();
@@ -232,7 +252,8 @@ fn a_document_read_back_says_what_the_scripts_say() {
 fn documents_keep_the_rules_of_schema_2_2() {
     for document in documents() {
         let content = document.content();
-        assert!(content.to_string().len() < DOCUMENT_BYTES_MAX, "{}", document.symptom);
+        let bytes = content.to_string().len();
+        assert!(bytes < DOCUMENT_BYTES_MAX, "{}: {bytes} bytes", document.symptom);
         assert_eq!(content["schemaVersion"], "2.2");
         let steps = content["mainSteps"].as_array().expect("steps");
         assert_eq!(steps.len(), 1, "the output of a command with two steps needs a step's name");

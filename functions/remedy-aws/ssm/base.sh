@@ -8,6 +8,9 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractiv
 export SYSTEMD_PAGER='' SYSTEMD_COLORS=0
 unset CDPATH GLOBIGNORE TMPDIR
 umask 077
+# The line goes where the output went; what the tools say, and whoever hangs, does not hold that open:
+# the agent waits until nobody does.
+exec 3>&1 >/dev/null
 # Bash 5.2 gives `&` a meaning in replacements; older ones do not know the option.
 shopt -u patsub_replacement 2>/dev/null
 exec </dev/null
@@ -15,7 +18,7 @@ cd / || exit 3
 
 RUN_DIR=/run/remedy
 RESULT_BYTES_MAX=2000   # Systems Manager shows 2,500 of both outputs together in its lists.
-LOOK_AGAIN_SECONDS=4    # Kept free before the deadline, for the last look and the result line.
+LOOK_AGAIN_SECONDS=6    # Kept free before the deadline, for the last look and the result line.
 
 ACTION=unknown STATUS='' CODE='' REASON='' LINE='' REPLY=''
 PREFLIGHT=null EVIDENCE=null EXTRACT_OF=''
@@ -37,6 +40,23 @@ seconds_left() { # sets LEFT: seconds for work before the last look must begin
   LEFT=$((DEADLINE_AT - LOOK_AGAIN_SECONDS - NOW))
 }
 
+# Runs a command or a function and passes on what it says, but waits no longer than that: a process
+# that waits for a hung file system cannot be killed, and `timeout` would wait for it for ever. What
+# the caller reads comes from `cat`, which can. Code 137 is that of one who was given up.
+abandoned_after() { # SECONDS COMMAND...
+  local seconds=$1 code=137 status
+  shift
+  exec {status}<> <(:)
+  timeout --foreground -k 1 "$seconds" cat 2>/dev/null < <(
+    exec 2>/dev/null 3>&- 9>&-
+    "$@"
+    printf '%s\n' "$?" >&"$status"
+  )
+  IFS= read -r -t 1 -u "$status" code
+  exec {status}<&-
+  return "$code"
+}
+
 # A tool gets its own limit and never outlives the deadline. `--foreground` keeps it in the agent's
 # process group, so that the agent's own time-out reaches it; the lock is not inherited.
 bounded() { # SECONDS COMMAND...
@@ -45,12 +65,28 @@ bounded() { # SECONDS COMMAND...
   seconds_left
   [ "$LEFT" -gt 0 ] || return 124
   [ "$limit" -le "$LEFT" ] || limit=$LEFT
-  timeout --foreground -k 2 "$limit" "$@" 9>&-
+  abandoned_after $((limit + 2)) timeout --foreground -k 1 "$limit" "$@"
 }
 
 # The last look has the seconds that `bounded` keeps free.
 look_bounded() { # COMMAND...
-  timeout --foreground -k 1 2 "$@" 9>&-
+  abandoned_after 3 timeout --foreground -k 1 2 "$@"
+}
+
+# GNU's timeout says 124 or 137, others 125: whatever is not the command's own code.
+cut_off() { # CODE
+  [ "$1" -ge 124 ]
+}
+
+# One directory alone, in a mount namespace of its own: nothing that is mounted below it, so nothing
+# there that can hang, and what such mounts hide can be seen. Runs the command in it, which finds
+# the directory as `.`; the namespace ends with it.
+VIEW_OF='mount --make-rprivate / && mount --bind -- "$1" "$2" && cd -P -- "$2" && shift 2 &&
+exec "$@"'
+in_view() { # SECONDS DIRECTORY COMMAND...
+  local seconds=$1 directory=$2
+  shift 2
+  bounded "$seconds" unshare -m sh -c "$VIEW_OF" - "$directory" "$RUN_DIR/view" "$@"
 }
 
 # ---- the result line --------------------------------------------------------------------------
@@ -73,6 +109,13 @@ json_strings() { # MAX_ITEMS MAX_BYTES TEXT...; sets REPLY
     list+=${list:+,}$REPLY
   done
   REPLY=[$list]
+}
+
+fields() { # NAME VALUE...; adds `"name":value,` to REPLY
+  while [ "$#" -gt 1 ]; do
+    REPLY+="\"$1\":$2,"
+    shift 2
+  done
 }
 
 warn() { # TEXT; one of a few, for a person to read
@@ -106,6 +149,7 @@ emit() { # runs once, whatever ends the script
   trap - EXIT
   trap '' TERM INT HUP PIPE
   set +u
+  exec >&3
   if [ -z "$STATUS" ]; then
     STATUS=error CODE=crashed REASON="the script stopped early with code $code"
     code=5
@@ -161,7 +205,7 @@ begin() { # ACTION
   DEADLINE_AT=$((STARTED_AT + SSM_Deadline))
   [ "$EUID" -eq 0 ] || finish error 3 "must run as root" cannot-work
   # One lock for all scripts: two of them must not treat one host at once.
-  { mkdir -p "$RUN_DIR" && exec 9>>"$RUN_DIR/lock"; } 2>/dev/null ||
+  { mkdir -p "$RUN_DIR/view" && exec 9>>"$RUN_DIR/lock"; } 2>/dev/null ||
     finish error 3 "cannot write to $RUN_DIR" cannot-work
   flock -n 9 || finish skipped 0 "another run is at work on this host" lock-held
 }

@@ -16,17 +16,18 @@ probe() { # TITLE SECONDS COMMAND...
   local seconds=$2
   printf '\n== %s\n' "$1"
   shift 2
-  bounded "$seconds" nice -n 19 "$@" 2>&1 | head -c 65536
+  bounded "$seconds" nice -n 19 sh -c 'exec "$@" 2>&1' - "$@" | head -c 65536
 }
 
 # Processes that wait for a disk or a lock, and where in the kernel they wait.
 probe_waiting() {
-  local directory line state
+  local directory line state shown=0
   printf '\n== processes in uninterruptible sleep\n'
   for directory in /proc/[0-9]*; do
     IFS= read -r line 2>/dev/null <"$directory/stat" || continue
     state=${line##*) }
-    [ "${state%% *}" = D ] || continue
+    [ "${state%% *}" = D ] && [ "$shown" -lt 20 ] || continue
+    shown=$((shown + 1))
     printf '%s\n' "${line%%) *})"
     bounded 1 head -c 2000 -- "$directory/wchan" "$directory/stack" 2>/dev/null
   done | head -c 65536
@@ -35,18 +36,17 @@ probe_waiting() {
 # Logs below /tmp are lost at a reboot. Their directories belong to anybody: find visits them without
 # following a link, and dd opens the last piece of each without following one either. Reading must
 # not make an old file look used, hence noatime.
-probe_tmp_logs() {
-  printf '\n== ends of logs below /tmp and /var/tmp\n'
+probe_tmp_logs() { # DIRECTORY
+  printf '\n== ends of logs below %s\n' "$1"
   # The inner shell expands what stands in single quotes.
-  # shellcheck disable=SC2016
-  bounded 4 find -P /tmp /var/tmp -xdev -type f -name '*.log' -mtime -14 -printf '\n-- %p %s\n' \
+  in_view 4 "$1" find -P . -xdev -type f -name '*.log' -mtime -14 -printf "\n-- $1/%P %s\n" \
     -execdir bash -c '
       size=$(stat -c %s -- "$1") && [[ $size =~ ^[0-9]{1,18}$ ]] || exit 0
       skip=0
       [ "$size" -le 16384 ] || skip=$((size - 16384))
       exec dd if="$1" iflag=nofollow,noatime,nonblock,skip_bytes skip="$skip" bs=16384 count=1 \
         status=none
-    ' - {} \; 2>/dev/null | head -c 262144
+    ' - {} \; | head -c 131072
 }
 
 # What the script itself has found so far, as in its result.
@@ -56,9 +56,9 @@ probe_own() {
   printf '\n== found by the script\n{%s"preflight":%s}\n' "$REPLY" "$PREFLIGHT"
 }
 
-gather() {
+gather() { # TIME
   local agent=/var/log/amazon/ssm/errors.log
-  printf '%s of %s at %s\n' "$ACTION" "${HOSTNAME:-?}" "$(date -u +%FT%TZ)"
+  printf '%s of %s at %s\n' "$ACTION" "${HOSTNAME:-?}" "$1"
   printf 'boot_id %s\n' "$BOOT_ID"
   probe_own
   probe 'load and pressure' 2 head -n 4 /proc/loadavg /proc/pressure/cpu /proc/pressure/memory \
@@ -69,9 +69,10 @@ gather() {
   probe 'processes by memory' 3 ps -eo pid,ppid,user:20,stat,ni,pcpu,rss,comm --sort=-rss
   probe_waiting
   # Early, so that no long table can crowd out what a reboot erases.
-  probe_tmp_logs
-  probe 'file systems' 3 df -kPT
-  probe 'inodes' 3 df -iP
+  probe_tmp_logs /tmp
+  probe_tmp_logs /var/tmp
+  probe 'file systems' 2 df -kPT
+  probe 'inodes' 2 df -iP
   probe 'mounts' 2 head -c 32768 /proc/self/mountinfo
   probe 'failed units' 3 systemctl list-units --state=failed --no-pager --plain
   probe 'sockets' 3 ss -s
@@ -94,7 +95,7 @@ drop_old_evidence() { # DIRECTORY
   while IFS= read -r name; do
     [[ $name =~ ^[0-9]{8}T[0-9]{6}Z-[a-z-]+-[0-9]+\.txt$ ]] || continue
     kept=$((kept + 1))
-    [ "$kept" -le "$EVIDENCE_FILES_MAX" ] || rm -f -- "$1/$name"
+    [ "$kept" -le "$EVIDENCE_FILES_MAX" ] || bounded 2 rm -f -- "$1/$name"
   done < <(bounded 2 find -P "$1" -maxdepth 1 -type f -printf '%f\n' | sort -r)
 }
 
@@ -164,16 +165,17 @@ print_extract() { # FILE
 
 collect_evidence() { # sets EVIDENCE
   local where=disk directory=/var/lib/remedy/evidence file bytes sum uploaded=null printed=false
-  if ! { mkdir -p "$directory" && room_for_evidence "$directory"; } \
-    2>/dev/null; then
+  local at
+  if ! { bounded 3 mkdir -p "$directory" && room_for_evidence "$directory"; }; then
     # Memory, then: a reboot loses it, and the result says so.
     where=run directory=$RUN_DIR/evidence
-    { mkdir -p "$directory" && room_for_evidence "$directory"; } 2>/dev/null || return
+    { bounded 3 mkdir -p "$directory" && room_for_evidence "$directory"; } || return
   fi
-  file=$directory/$(date -u +%Y%m%dT%H%M%SZ)-$ACTION-$$.txt
-  gather 2>/dev/null | head -c "$EVIDENCE_BYTES_MAX" >"$file"
-  bounded 10 sync -- "$file" 2>/dev/null
-  bytes=$(stat -c %s -- "$file") && [[ $bytes =~ ^[0-9]+$ ]] || return
+  TZ=UTC printf -v at '%(%Y%m%dT%H%M%SZ)T' -1
+  file=$directory/$at-$ACTION-$$.txt
+  gather "$at" 2>/dev/null | head -c "$EVIDENCE_BYTES_MAX" >"$file"
+  bounded 10 sync -- "$file"
+  bytes=$(bounded 2 stat -c %s -- "$file") && [[ $bytes =~ ^[0-9]+$ ]] || return
   sum=$(bounded 5 sha256sum <"$file") || return
   drop_old_evidence "$directory"
   if [ -n "$SSM_EvidenceUrl" ]; then

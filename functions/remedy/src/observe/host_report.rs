@@ -182,6 +182,8 @@ pub enum Code {
     DoneAlready,
     /// It could not find out what it must know before it may act.
     Incomplete,
+    /// There is nothing here that it may do, so nothing was tried.
+    NothingToDo,
     /// Its deadline came first.
     OutOfTime,
     /// Another run is at work on this host.
@@ -253,6 +255,9 @@ pub struct Disk {
     /// Cleaning stops at this percentage of bytes and of inodes.
     #[serde(default)]
     pub target_percent: Option<u8>,
+    /// Where the alarm rings; `None` if nobody said.
+    #[serde(default)]
+    pub alarm_percent: Option<u8>,
     /// Bytes in use at the first look.
     #[serde(default)]
     pub used_percent_before: Option<u8>,
@@ -277,6 +282,25 @@ pub struct Disk {
     /// By step: files and bytes, freed or to be freed.
     #[serde(default)]
     pub steps: BTreeMap<HostText, (u64, i64)>,
+    /// The owner's own services for relief that were found; those that ran are steps too.
+    #[serde(default, deserialize_with = "bounded")]
+    pub owner_units: Vec<HostText>,
+    /// Whether all of the file system was looked at. If not, what follows is the least there is.
+    #[serde(default)]
+    pub complete: bool,
+    /// What holds most: bytes, files, directory, and whose it is: a unit, `user:NAME`,
+    /// `hidden-by-a-mount`, or nothing if nobody can tell.
+    #[serde(default, deserialize_with = "bounded")]
+    pub dirs: Vec<(u64, u64, HostText, HostText)>,
+    /// Bytes that lie below mount points, where nobody sees them.
+    #[serde(default)]
+    pub hidden_bytes: u64,
+    /// Bytes in directories that the next boot empties.
+    #[serde(default)]
+    pub boot_bytes: u64,
+    /// What would be in use after a reboot; `None` unless all that it depends on is known.
+    #[serde(default)]
+    pub used_percent_reboot: Option<u8>,
     /// Space that comes back when processes close files which are already deleted.
     #[serde(default)]
     pub deleted_open_bytes: u64,
@@ -549,6 +573,7 @@ mod tests {
     const DISK: &str = r#"REMEDIATION_RESULT {"v":1,"action":"disk-clean","status":"insufficient",
 "reason":"91 % of bytes","mode":"apply","mount":"/","used_percent_before":98,
 "used_percent_after":91,"bytes_freed":-4096,"steps":{"tmp":[3,12288]},
+"dirs":[[3100000000,400000,"/var/lib/php/sessions","php-fpm.service"]],"complete":true,
 "top":[[9000,"/srv/a"]],"preflight":{"boot_id":"b","persons":null,"packages_busy":false},
 "evidence":{"file":"/run/remedy/e","bytes":3,"sha256":"ab","where":"run","uploaded":null},
 "warnings":["journal:timed_out"],"seconds":2,"unheard_of":{}}"#;
@@ -577,6 +602,11 @@ mod tests {
         assert_eq!(result.evidence.expect("evidence").kept, Medium::Run);
         let disk = result.disk.expect("a disk");
         assert_eq!(disk.bytes_freed, -4096);
+        let (bytes, files, path, owner) = disk.dirs.first().expect("a directory");
+        assert_eq!((*bytes, *files), (3_100_000_000, 400_000));
+        assert_eq!((path.as_str(), owner.as_str()), ("/var/lib/php/sessions", "php-fpm.service"));
+        assert!(disk.complete);
+        assert_eq!(disk.used_percent_reboot, None, "what was not said is not known");
         assert_eq!(disk.steps.get(&HostText::new("tmp")), Some(&(3, 12288)));
         assert_eq!(result.memory, None);
     }
