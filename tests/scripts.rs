@@ -249,13 +249,49 @@ fn memory_in_swap_is_its_unit_s() {
     assert_eq!(said.reason.as_str(), "a.service (leaky) 264 MB, 260 in swap");
 }
 
-/// The script of memory-pressure, but for its start.
+/// What memory-pressure is made of, but for its start.
 fn memory_script() -> String {
-    let script = script(Symptom::MemoryPressure);
-    let (functions, start) = script.rsplit_once("\nmain\n").expect("a start");
-    assert!(start.is_empty());
-    let (_, functions) = functions.split_once("\n# shellcheck shell=bash\n").expect("a body");
-    functions.to_owned()
+    let shared = ["base", "processes", "groups", "preflight", "evidence", "restart"]
+        .map(|piece| format!("remedy-aws/ssm/{piece}"));
+    let own = ["look", "relieve"].map(|piece| format!("memory-pressure/ssm/{piece}"));
+    let pieces = shared.iter().chain(&own).map(|piece| source(&format!("{piece}.sh")));
+    let all: String = pieces.collect();
+    all.strip_suffix("\nmain\n").expect("a start").to_owned()
+}
+
+fn source(path: &str) -> String {
+    std::fs::read_to_string(root().join("functions").join(path)).unwrap()
+}
+
+/// Where a script ends, it says so in a code that people can look up.
+#[test]
+fn every_code_that_a_script_ends_with_is_documented() {
+    let codes = documented_codes();
+    let mut ends = 0;
+    for path in [
+        "remedy-aws/ssm/base.sh",
+        "remedy-aws/ssm/restart.sh",
+        "memory-pressure/ssm/look.sh",
+        "memory-pressure/ssm/relieve.sh",
+        "high-cpu/ssm/look.sh",
+        "high-cpu/ssm/relieve.sh",
+    ] {
+        for line in source(path).replace("\\\n", " ").lines() {
+            if !line.contains("finish ") && !line.contains("REFUSAL=") {
+                continue;
+            }
+            // The code follows the reason, which is quoted; a trap is quoted once more.
+            let line = line.split("' TERM").next().unwrap();
+            let behind = line.rsplit(['"', '\'']).next().unwrap().trim();
+            let code = behind.trim_start_matches("REFUSAL=").split(' ').next().unwrap();
+            if code.is_empty() {
+                continue; // `"$REFUSAL"` hands one on, and at first there is none
+            }
+            assert!(codes.contains_key(code), "{path}: {code} in {line}");
+            ends += 1;
+        }
+    }
+    assert!(ends > 35, "{ends}");
 }
 
 #[test]

@@ -18,11 +18,13 @@ declare -A LAST=() NEWEST=() UNIT_OF=()
 # By unit: microseconds at the newest sample, in how many intervals it was seen, the smallest and the
 # newest share, for how long something of it waited, and the newest share of that.
 declare -A USED=() SEEN=() LEAST=() SHARE=() WAITED=() WAIT=()
-TOP='' UNIT='' COMM='' PID=null OLD_NICE=null CPU_BEFORE=null CPU_AFTER=null QUOTA_PERCENT=null
+TOP=() UNIT='' COMM='' PID=null OLD_NICE=null CPU_BEFORE=null CPU_AFTER=null QUOTA_PERCENT=null
 ACTED=() UNDONE=()
 
-details() {
-  local line
+details() { # full|short
+  local line top='' entry count=5
+  [ "$1" = full ] || count=2
+  for entry in ${TOP[@]+"${TOP[@]:0:count}"}; do top+=${top:+,}$entry; done
   line="\"cores\":$CORES,\"load1\":$LOAD,\"busy_percent\":$BUSY_PERCENT"
   line+=",\"steal_percent\":$STEAL_PERCENT,\"iowait_percent\":$IOWAIT_PERCENT"
   line+=",\"psi_some10\":$PSI_SOME,\"others_wait_percent\":$OTHERS_WAIT,\"burstable\":$BURSTABLE"
@@ -32,7 +34,7 @@ details() {
   json_strings 4 12 ${ACTED[@]+"${ACTED[@]}"}
   line+=",\"acted\":$REPLY"
   json_strings 4 12 ${UNDONE[@]+"${UNDONE[@]}"}
-  REPLY="$line,\"undone\":$REPLY,\"top\":[$TOP],"
+  REPLY="$line,\"undone\":$REPLY,\"top\":[$top],"
 }
 
 check_parameters() {
@@ -191,7 +193,7 @@ take_samples() {
 
 # Names the five busiest units, each with its busiest process, and the first of them as the culprit.
 rank() {
-  local best='' unit sustained listed=' ' count=0
+  local best='' unit sustained entry listed=' ' count=0
   while [ "$count" -lt 5 ]; do
     best='' count=$((count + 1))
     for unit in "${!SHARE[@]}"; do
@@ -206,9 +208,10 @@ rank() {
     ! is_sustained "$best" || sustained=true
     [ "$count" -gt 1 ] || UNIT=$best COMM=$REPLY PID=$BUSIEST CPU_BEFORE=${SHARE[$best]}
     json_string "$REPLY" 16
-    TOP+="${TOP:+,}{\"pid\":${BUSIEST/null/0},\"comm\":$REPLY"
+    entry="{\"pid\":${BUSIEST/null/0},\"comm\":$REPLY"
     json_string "$best" 60
-    TOP+=",\"unit\":$REPLY,\"cpu\":${SHARE[$best]},\"processes\":$MEMBERS,\"sustained\":$sustained}"
+    entry+=",\"unit\":$REPLY,\"cpu\":${SHARE[$best]},\"processes\":$MEMBERS"
+    TOP+=("$entry,\"sustained\":$sustained}")
   done
 }
 

@@ -12,7 +12,7 @@ SWAP_FREE_KB=null SHMEM_KB=null SLAB_KB=null HUGE_KB=0 KERNEL_KB=0
 PSI_SOME=null PSI_SOME60=null PSI_FULL=null PSI_NOW=null PSI_TOTAL=null PSI_AT=0
 OOM_KILLS=null OOM_KILLS_NEW=null
 TOP=() KIND='' CULPRIT='' CULPRIT_KB=0 CULPRIT_SWAP_KB=0 PROCESS='' PROCESS_PID=null
-GROWN_KB=null GROWN_SECONDS=null WAITING=() UNIT='' UNIT_KB=null UNIT_KB_BEFORE=null
+CULPRIT_KILLS=null GROWN_KB=null GROWN_SECONDS=null WAITING=() UNIT='' UNIT_KB=null UNIT_KB_BEFORE=null
 ACTED=() MEMORY_HIGH_KB=null RESTARTED=false
 declare -A HELD=() SWAPPED=() LARGEST=() TMPFS=() BEFORE=()
 
@@ -40,7 +40,7 @@ details() { # full|short
   json_string "$CULPRIT" 80
   line+=",\"name\":$REPLY,\"kb\":$CULPRIT_KB,\"swap_kb\":$CULPRIT_SWAP_KB"
   json_string "$PROCESS" 16
-  line+=",\"process\":$REPLY,\"pid\":$PROCESS_PID"
+  line+=",\"process\":$REPLY,\"pid\":$PROCESS_PID,\"oom_kills\":$CULPRIT_KILLS"
   line+=",\"grown_kb\":$GROWN_KB,\"grown_seconds\":$GROWN_SECONDS}"
   json_string "$UNIT" 120
   line+=",\"unit\":$REPLY,\"unit_kb_before\":$UNIT_KB_BEFORE,\"unit_kb_after\":$UNIT_KB"
@@ -216,6 +216,16 @@ name_culprit() {
   PROCESS_PID=${LARGEST[$CULPRIT]}
   comm_of "$PROCESS_PID"
   PROCESS=$REPLY
+  count_kills_of "$CULPRIT"
+}
+
+count_kills_of() { # UNIT; sets CULPRIT_KILLS, by its own group
+  local lines=() line
+  [ -n "${UNIT_GROUP[$1]-}" ] || return 0
+  { mapfile -t lines <"${UNIT_GROUP[$1]}/memory.events"; } 2>/dev/null
+  for line in ${lines[@]+"${lines[@]}"}; do
+    [[ ! $line =~ ^oom_kill\ ([0-9]{1,15})$ ]] || CULPRIT_KILLS=${BASH_REMATCH[1]}
+  done
 }
 
 # ---- since the last look ----------------------------------------------------------------------

@@ -77,7 +77,9 @@ choose_unit() {
   UNIT=$CULPRIT UNIT_KB=$CULPRIT_KB UNIT_KB_BEFORE=$CULPRIT_KB
   # With memory left for others, who waits does so at a limit of its own.
   if [ "$AVAILABLE_PERCENT" -gt "$SSM_AvailablePercent" ] && [ "${#WAITING[@]}" -gt 0 ]; then
-    UNIT=${WAITING[0]#* } UNIT_KB=${HELD[${WAITING[0]#* }]-0}
+    UNIT=${WAITING[0]#* }
+    UNIT_KB=${HELD[$UNIT]-0}
+    UNIT_KB_BEFORE=$UNIT_KB
     finish refused 0 "$UNIT waits at a limit of its own; $AVAILABLE_PERCENT % available" \
       needs-a-person
   fi

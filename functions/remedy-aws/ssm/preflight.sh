@@ -163,7 +163,7 @@ empty_fstab_units() {
 judge_mount() { # UNIT_FILE
   local lines=() line what='' where='' type='' options='' why=''
   mapfile -t lines <"$1"
-  for line in "${lines[@]}"; do
+  for line in ${lines[@]+"${lines[@]}"}; do
     line=${line//%%/%}
     case $line in
       What=*) what=${line#*=} ;;

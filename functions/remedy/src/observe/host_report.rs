@@ -408,6 +408,9 @@ pub struct Culprit {
     /// Its number.
     #[serde(default)]
     pub pid: Option<u64>,
+    /// Processes of the unit that the kernel killed for memory; `None` if not counted.
+    #[serde(default)]
+    pub oom_kills: Option<u64>,
     /// What came on top since the look before; `None` if there was none.
     #[serde(default)]
     pub grown_kb: Option<i64>,
