@@ -19,7 +19,8 @@ use world::command::CommandIs;
 use world::drive::{Function, finish, finish_or_die};
 use world::fleet::{self, Names};
 use world::group::{Group, Lifecycle};
-use world::host::{AgentIs, Trouble};
+use world::host::{AgentIs, FileSystem, Trouble};
+use world::script::Script;
 use world::watch::Watch;
 
 fn start() -> Timestamp {
@@ -254,6 +255,70 @@ fn an_alarms_events_have_the_shape_of_the_recorded_ones() {
         assert!(made_up.is_empty(), "{symptom}: {made_up:?}");
         assert_eq!(region.transitions(), [""; 0], "an alarm changes its state once");
     }
+}
+
+#[test]
+fn an_alarm_on_what_is_unusual_has_the_shape_of_the_recorded_one() {
+    let (region, names) = region();
+    let mut watch = Watch::new(Symptom::HighCpu, names.web.clone(), start());
+    (watch.threshold, watch.unusual_below) = (50.0, Some(20.0));
+    region.add_watch(watch);
+    region.with_host(&names.web, |host| {
+        host.trouble = Some(Trouble::slight(Symptom::HighCpu, 60.5));
+    });
+    let events = region.transitions();
+    let [event] = events.as_slice() else { unreachable!("{events:?}") };
+    let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
+    let recorded = include_str!("../events/high-cpu.anomaly-above.json");
+    shape(&serde_json::from_str(event).unwrap(), "", &mut ours);
+    shape(&serde_json::from_str(recorded).unwrap(), "", &mut theirs);
+    assert_eq!(ours.difference(&theirs).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(event.contains("ANOMALY_DETECTION_BAND") && event.contains("[60.5 ("), "{event}");
+}
+
+#[test]
+fn a_command_that_nobody_heard_of_again_may_have_run() {
+    let (region, names) = region();
+    region.with_host(&names.web, |host| {
+        host.script = Script::Unheard;
+        host.trouble = Some(Trouble::slight(Symptom::DiskFull, 96.0));
+    });
+    finish(region.clean(&order(&names))).unwrap();
+    pass(&region, 60);
+    assert_eq!(region.commands().last().unwrap().status(), CommandIs::DeliveryTimedOut);
+    assert_eq!(region.host(&names.web).unwrap().trouble, None, "it is cured all the same");
+}
+
+#[test]
+fn a_cleanup_helps_on_the_file_system_it_is_told_and_only_above_its_target() {
+    for (file_system, percent, cured) in [
+        (FileSystem::Root, 96.0, true),
+        (FileSystem::Root, 75.0, false),
+        (FileSystem::Data, 96.0, false),
+        (FileSystem::Image, 100.0, false),
+    ] {
+        let (region, names) = region();
+        region.with_host(&names.web, |host| {
+            host.file_system = file_system;
+            host.trouble = Some(Trouble::slight(Symptom::DiskFull, percent));
+        });
+        finish(region.clean(&order(&names))).unwrap();
+        pass(&region, 60);
+        let trouble = region.host(&names.web).unwrap().trouble;
+        assert_eq!(trouble.is_none(), cured, "{file_system:?} at {percent} %");
+    }
+}
+
+#[test]
+fn a_group_that_scales_in_wants_one_less_and_never_less_than_its_minimum() {
+    let (region, names) = region();
+    region.with_group(&names.group, |group| group.min = 2);
+    region.scale_in(&names.web);
+    region.scale_in(&names.others[0]);
+    pass(&region, 300);
+    let group = region.group(&names.group).unwrap();
+    assert_eq!((group.desired, group.members.len()), (2, 2), "nobody is launched instead");
+    assert!(!group.members.contains_key(&names.web));
 }
 
 const LOWERED: Standby = Standby { decremented: true };

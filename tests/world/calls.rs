@@ -285,6 +285,26 @@ pub struct Effect {
     pub before: Option<Box<Before>>,
 }
 
+/// That a host was well, and by what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Well {
+    /// By what, for counting.
+    pub by: WellBy,
+    /// How it was, for people.
+    pub how: String,
+}
+
+/// By what a host was well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WellBy {
+    /// What it said itself.
+    ItsWord,
+    /// What was measured last.
+    ItsMetric,
+    /// Its full file system, which is always full.
+    ItsImage,
+}
+
 /// An instance and its group, just before a call that touches them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Before {
@@ -298,6 +318,8 @@ pub struct Before {
     pub incident: Option<Incident>,
     /// Whether a cleanup was under way on it.
     pub cleaning: bool,
+    /// By what it was well, if it was.
+    pub well: Option<Well>,
 }
 
 /// One call, as the region saw it.

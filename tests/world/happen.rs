@@ -114,6 +114,19 @@ impl State {
         }
     }
 
+    /// `TerminateInstanceInAutoScalingGroup` with a decrement, which the group's
+    /// minimum limits (Auto Scaling API reference).
+    pub(crate) fn scale_in(&mut self, id: &InstanceId) {
+        let Some((name, _)) = self.group_of(id) else { return };
+        let name = name.clone();
+        let Some(group) = self.groups.get_mut(&name) else { return };
+        let serves = |member: &Member| member.lifecycle == Lifecycle::InService;
+        if group.desired > group.min && group.members.get(id).is_some_and(serves) {
+            group.desired -= 1;
+            self.terminate(&name, id.clone());
+        }
+    }
+
     /// Starts a stopped instance, which is a boot.
     pub(crate) fn start(&mut self, id: &InstanceId) {
         let stopped = InstanceState::Not("stopped".to_owned());

@@ -67,6 +67,44 @@ impl Trouble {
     }
 }
 
+/// What kind of file system it is that fills up, where one does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSystem {
+    /// The root, on a disk.
+    Root,
+    /// Another one on a disk.
+    Data,
+    /// A read-only image, such as a snap's: always full.
+    Image,
+    /// A container's view of another file system.
+    Overlay,
+    /// In memory.
+    Memory,
+    /// On another machine.
+    Network,
+}
+
+impl FileSystem {
+    /// Where it is mounted.
+    pub fn mount(self) -> &'static str {
+        self.labels().0
+    }
+
+    /// Its mount point, type and device, as the `CloudWatch` agent names them in
+    /// the dimensions `path`, `fstype` and `device` of a disk metric (`CloudWatch`
+    /// user guide, "Metrics collected by the `CloudWatch` agent").
+    pub(crate) fn labels(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Root => ("/", "xfs", "nvme0n1p1"),
+            Self::Data => ("/srv/data", "ext4", "nvme1n1"),
+            Self::Image => ("/snap/core22/1380", "squashfs", "loop0"),
+            Self::Overlay => ("/var/lib/docker/overlay2/4f/merged", "overlay", "overlay"),
+            Self::Memory => ("/run", "tmpfs", "tmpfs"),
+            Self::Network => ("/mnt/share", "nfs4", "fs-0a1b2c3d:/"),
+        }
+    }
+}
+
 /// An instance and what runs on it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Host {
@@ -78,6 +116,8 @@ pub struct Host {
     pub agent: AgentIs,
     /// What is wrong with it, if anything is.
     pub trouble: Option<Trouble>,
+    /// The file system that fills up when its disk does.
+    pub file_system: FileSystem,
     /// How a cleanup script fares on it.
     pub script: Script,
     /// People who are logged in or in a session.
@@ -132,6 +172,7 @@ impl Host {
             },
             agent: AgentIs::Answering,
             trouble: None,
+            file_system: FileSystem::Root,
             script: Script::Honest,
             persons: 0,
             installations: 0,
@@ -182,6 +223,11 @@ impl Host {
             Some(trouble) if trouble.symptom == symptom => trouble.percent,
             _ => AT_REST,
         })
+    }
+
+    /// Whether EC2's own checks find it well.
+    pub(crate) fn passes_checks(&self) -> bool {
+        self.runs() && !self.down && self.status.pass()
     }
 
     /// Whether something on it runs that publishes its metrics.

@@ -28,6 +28,7 @@ mod happen;
 mod metrics;
 mod ports;
 mod replica;
+mod well;
 mod words;
 
 pub use region::Region;

@@ -48,6 +48,27 @@ impl Metrics {
         }
     }
 
+    /// The values that every reader who looked in the last `slack` may have taken
+    /// for the newest: the one that was readable before, and those that came since.
+    pub(crate) fn newest(
+        &self,
+        id: &InstanceId,
+        symptom: Symptom,
+        (now, slack): (Timestamp, SignedDuration),
+    ) -> Vec<Datapoint> {
+        let published = self.published.get(id).and_then(|published| published.get(&symptom));
+        let mut newest = Vec::new();
+        for (readable_at, datapoint) in published.into_iter().flatten().rev() {
+            if *readable_at <= now {
+                newest.push(*datapoint);
+            }
+            if *readable_at <= now - slack {
+                break;
+            }
+        }
+        newest
+    }
+
     /// The values of `series` between `since` and `until` that can be read at
     /// `now`, oldest first.
     pub(crate) fn read(

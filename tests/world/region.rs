@@ -269,6 +269,13 @@ impl Region {
         self.state.borrow_mut().start(id);
     }
 
+    /// Takes a member out of its group for good, which wants one less from now on,
+    /// as a scaling policy does or an owner. Nothing happens to who is not in
+    /// service, or where the group is at its minimum.
+    pub fn scale_in(&self, id: &InstanceId) {
+        self.state.borrow_mut().scale_in(id);
+    }
+
     /// Terminates an instance, as its owner may at any time.
     pub fn terminate(&self, id: &InstanceId) {
         self.state.borrow_mut().stop(id, "terminated");
@@ -372,7 +379,8 @@ impl State {
             it.order.instance == id && it.mode == Mode::Apply && it.status() == CommandIs::Pending
         };
         let cleaning = self.commands.iter().any(under_way);
-        Some(Box::new(Before { id, host, group, incident, cleaning }))
+        let well = incident.as_ref().and_then(|incident| self.well(incident));
+        Some(Box::new(Before { id, host, group, incident, cleaning, well }))
     }
 
     pub(crate) fn group_of(&self, id: &InstanceId) -> Option<(&GroupName, &Group)> {

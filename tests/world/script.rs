@@ -2,12 +2,17 @@
 //! says in the end.
 
 use remedy::model::alarm::Symptom;
-use remedy::observe::host_report::{MARKER, Mode};
+use remedy::observe::host_report::{Code, MARKER, Mode};
 use remedy::ports::look;
+use remedy::ports::touch::Relief;
 use serde_json::json;
 
 use crate::command::Command;
-use crate::host::Host;
+use crate::host::{FileSystem, Host};
+
+/// A host with no more of its processors in use is not busy: `BusyPercent` of the
+/// script, which is the same for memory that is in use.
+const BUSY_PERCENT: f64 = 80.0;
 
 /// How a cleanup script fares on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,12 @@ pub enum Script {
     RunsTooLong,
     /// Somebody cancels the command.
     IsCancelled,
+    /// It ends in this way, and changes nothing.
+    Says(Code),
+    /// It does its duty, but no final answer comes back, and so the command is
+    /// listed as not delivered (Systems Manager user guide, "Understanding
+    /// command statuses": `DeliveryTimedOut`).
+    Unheard,
 }
 
 /// What an ended command left behind.
@@ -35,11 +46,14 @@ pub(crate) struct Ending {
     pub(crate) status: &'static str,
     pub(crate) exit_code: Option<i32>,
     pub(crate) stdout: String,
+    /// What the script said, if anybody got to read it.
+    pub(crate) said: Option<Code>,
 }
 
 impl Ending {
     fn silent(status: &'static str, exit_code: i32) -> Self {
-        Self { uploaded: false, status, exit_code: Some(exit_code), stdout: String::new() }
+        let (exit_code, stdout) = (Some(exit_code), String::new());
+        Self { uploaded: false, status, exit_code, stdout, said: None }
     }
 
     /// No agent fetched the command in time, so it never runs.
@@ -59,38 +73,80 @@ impl Ending {
     }
 }
 
+/// How far a script came that ends in this way, and its exit code: the table in
+/// docs/host-scripts.md.
+fn ends(code: Code) -> (&'static str, i32) {
+    match code {
+        Code::Relieved | Code::NotInTrouble => ("ok", 0),
+        Code::BelowAlarm | Code::Calmed | Code::Insufficient => ("insufficient", 0),
+        Code::Looked => ("report", 0),
+        Code::OutOfTime | Code::Failed | Code::Stopped => ("failed", 0),
+        Code::LockHeld => ("skipped", 0),
+        Code::BadParameter => ("error", 2),
+        Code::CannotWork => ("error", 3),
+        Code::Crashed => ("error", 5),
+        _ => ("refused", 0),
+    }
+}
+
+/// What is below this is no trouble to the script.
+fn enough(order: &Relief) -> f64 {
+    match order {
+        Relief::Disk { target_percent, .. } => f64::from(*target_percent),
+        Relief::Memory { .. } | Relief::Cpu { .. } => BUSY_PERCENT,
+    }
+}
+
+/// In which way an honest script ends, and whether it was a cure.
+fn does_its_duty(host: &Host, command: &Command) -> (Code, bool) {
+    let order = &command.order;
+    if let Relief::Disk { mount, .. } = &order.relief {
+        // Asked for the fullest, it looks at those that can fill up.
+        let image = host.file_system == FileSystem::Image;
+        let other = mount.as_ref().map_or(image, |it| it.as_str() != host.file_system.mount());
+        match (other, image) {
+            (true, _) => return (Code::NotInTrouble, false),
+            (false, true) => return (Code::CannotWork, false),
+            (false, false) => {}
+        }
+    }
+    let trouble = host.trouble.filter(|trouble| trouble.symptom == order.symptom);
+    match trouble.filter(|trouble| trouble.percent > enough(&order.relief)) {
+        None => (Code::NotInTrouble, false),
+        Some(trouble) if trouble.cleanup_helps => (Code::Relieved, true),
+        Some(_) => (Code::Insufficient, false),
+    }
+}
+
 /// Runs the command's script on `host`. Gives whether it cures the trouble, and
 /// what is left of the run.
 pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
     let Command { order, mode, id, .. } = command;
-    let symptom = order.symptom;
-    let trouble = host.trouble.filter(|trouble| trouble.symptom == symptom);
-    let relieved = trouble.is_none_or(|trouble| trouble.cleanup_helps);
-    let (status, reason, code) = match host.script {
+    let (honest, helps) = does_its_duty(host, command);
+    let cured = helps && *mode == Mode::Apply;
+    let code = match host.script {
         Script::CannotStart => return (false, Ending::silent("Failed", 1)),
         Script::RunsTooLong => return (false, Ending::silent("ExecutionTimedOut", -1)),
         Script::IsCancelled => return (false, Ending::silent("Cancelled", -1)),
-        Script::Crashes => ("error", "line 210 failed", 5),
-        Script::Skips => ("skipped", "another run holds the lock", 0),
-        _ if *mode == Mode::Report => ("report", "looked only", 0),
-        Script::Boasts => ("ok", "relieved", 0),
-        Script::Honest if trouble.is_none() => ("ok", "nothing to relieve", 0),
-        Script::Honest if relieved => ("ok", "relieved", 0),
-        Script::Honest => ("insufficient", "did what it may", 0),
+        Script::Unheard => return (cured, Ending::not_delivered()),
+        Script::Crashes => Code::Crashed,
+        Script::Skips => Code::LockHeld,
+        Script::Says(code @ (Code::BadParameter | Code::CannotWork)) => code,
+        _ if *mode == Mode::Report => Code::Looked,
+        Script::Says(code) => code,
+        Script::Boasts => Code::Relieved,
+        Script::Honest => honest,
     };
-    let action = match symptom {
-        Symptom::DiskFull => "disk-clean",
-        Symptom::MemoryPressure => "memory-relief",
-        Symptom::HighCpu => "cpu-relief",
-    };
-    // Who skips or crashes has not come so far as to keep anything.
-    let kept = code == 0 && status != "skipped";
+    let (status, exit_code) = ends(code);
+    // Who skips or stops with an error has not come so far as to keep anything.
+    let kept = exit_code == 0 && code != Code::LockHeld;
     let uploaded = kept && host.reaches_bucket && order.evidence.is_some();
     let line = json!({
         "v": 1,
-        "action": action,
+        "action": action(order.symptom),
         "status": status,
-        "reason": reason,
+        "code": code,
+        "reason": reason(code),
         "mode": mode,
         "preflight": {
             "boot_id": format!("boot-{}", host.boots),
@@ -108,8 +164,54 @@ pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
         }) } else { json!(null) },
         "seconds": 3,
     });
-    let cured = relieved && host.script == Script::Honest && *mode == Mode::Apply;
-    let status = if code == 0 { "Success" } else { "Failed" };
     let stdout = format!("command {id}\n{MARKER}{line}\n");
-    (cured, Ending { uploaded, status, exit_code: Some(code), stdout })
+    let status = if exit_code == 0 { "Success" } else { "Failed" };
+    let (cured, said) = (cured && host.script == Script::Honest, Some(code));
+    (cured, Ending { uploaded, status, exit_code: Some(exit_code), stdout, said })
+}
+
+fn action(symptom: Symptom) -> &'static str {
+    match symptom {
+        Symptom::DiskFull => "disk-clean",
+        Symptom::MemoryPressure => "memory-relief",
+        Symptom::HighCpu => "cpu-relief",
+    }
+}
+
+/// The script's words for people.
+fn reason(code: Code) -> &'static str {
+    match code {
+        Code::Crashed => "line 210 failed",
+        Code::LockHeld => "another run holds the lock",
+        Code::Looked => "looked only",
+        Code::Relieved => "relieved",
+        Code::NotInTrouble => "nothing to relieve",
+        Code::Insufficient => "did what it may",
+        Code::NotItsFault => "time is stolen from this host",
+        Code::Protected => "what causes it is protected",
+        _ => "as the code says",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_goes_with_the_status_that_the_guide_says() {
+        let guide = include_str!("../../docs/host-scripts.md");
+        let rows = guide.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split("` | `");
+            Some((cells.next()?, cells.next()?.split('`').next()?))
+        });
+        let mut found = 0;
+        for (name, expected) in rows {
+            let code: Code = serde_json::from_value(json!(name)).unwrap_or_default();
+            if code != Code::Unknown {
+                found += 1;
+                assert_eq!(ends(code).0, expected, "{name}");
+            }
+        }
+        assert!(found >= 20, "only {found} codes stand in the guide");
+    }
 }

@@ -9,6 +9,7 @@ use remedy::ports::look::AlarmSettings;
 use serde_json::{Value, json};
 
 use crate::fleet::{ACCOUNT, REGION};
+use crate::host::FileSystem;
 
 /// An alarm's metric is evaluated over datapoints of this length.
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
@@ -32,6 +33,13 @@ pub struct Watch {
     pub symptom: Symptom,
     /// Above this it is in ALARM, in percent.
     pub threshold: f64,
+    /// Below this it is in ALARM too, and the threshold is a model's: an alarm on
+    /// what is unusual. `None` for an ordinary alarm.
+    pub unusual_below: Option<f64>,
+    /// The file system that it watches, if it is about a disk.
+    pub file_system: FileSystem,
+    /// Whether it says which file system that is.
+    pub names_path: bool,
     /// Whether an alarm mute rule is active.
     pub muted: bool,
     /// Whether it is one alarm for a whole fleet, which tells of this instance
@@ -99,6 +107,9 @@ impl Watch {
             instance,
             symptom,
             threshold: 90.0,
+            unusual_below: None,
+            file_system: FileSystem::Root,
+            names_path: true,
             muted,
             fleet,
             actions_enabled: true,
@@ -127,7 +138,7 @@ impl Watch {
         let state = match percent {
             None if self.fleet => Light::Ok,
             None => Light::InsufficientData,
-            Some(percent) if percent > self.threshold => Light::Alarm,
+            Some(percent) if self.rings_at(percent) => Light::Alarm,
             Some(_) => Light::Ok,
         };
         if state == self.state {
@@ -151,6 +162,10 @@ impl Watch {
         })
     }
 
+    fn rings_at(&self, percent: f64) -> bool {
+        percent > self.threshold || self.unusual_below.is_some_and(|lower| percent < lower)
+    }
+
     /// The event of one contributor to a fleet's alarm: no state before, and
     /// the instance only among the attributes.
     fn contributor_event(&self, state: Light, percent: Option<f64>, now: Timestamp) -> Value {
@@ -168,8 +183,11 @@ impl Watch {
         };
         let (namespace, name) = self.metric_name();
         let labels = match self.symptom {
-            Symptom::DiskFull => "InstanceId, path",
-            Symptom::HighCpu | Symptom::MemoryPressure => "InstanceId",
+            Symptom::DiskFull if self.names_path && self.file_system == FileSystem::Root => {
+                "InstanceId, path"
+            }
+            Symptom::DiskFull if self.names_path => "InstanceId, path, fstype",
+            _ => "InstanceId",
         };
         let detail = json!({
             "alarmName": self.name,
@@ -195,11 +213,16 @@ impl Watch {
     }
 
     fn attributes(&self) -> Value {
+        let instance = self.instance.as_str();
+        let (path, fstype, _) = self.file_system.labels();
         match self.symptom {
-            Symptom::DiskFull => json!({ "InstanceId": self.instance.as_str(), "path": "/" }),
-            Symptom::HighCpu | Symptom::MemoryPressure => {
-                json!({ "InstanceId": self.instance.as_str() })
+            Symptom::DiskFull if self.names_path && self.file_system == FileSystem::Root => {
+                json!({ "InstanceId": instance, "path": path })
             }
+            Symptom::DiskFull if self.names_path => {
+                json!({ "InstanceId": instance, "path": path, "fstype": fstype })
+            }
+            _ => json!({ "InstanceId": instance }),
         }
     }
 
@@ -232,20 +255,33 @@ impl Watch {
             "alarmName": self.name,
             "configuration": {
                 "description": "A web server is in trouble",
-                "metrics": [{
-                    "id": "5d38a31c-1547-53e7-9b00-b1bfaca7e964",
-                    "metricStat": {
-                        "metric": self.metric(),
-                        "period": PERIOD.as_secs(),
-                        "stat": "Average",
-                    },
-                    "returnData": true,
-                }],
+                "metrics": self.metrics(),
             },
             "previousState": self.state_at(self.state, None, self.since),
             "state": self.state_at(state, percent, now),
         });
         self.envelope("CloudWatch Alarm State Change", detail, now)
+    }
+
+    /// What the alarm looks at. One on what is unusual compares with a band that a
+    /// model gives (events/high-cpu.anomaly-above.json).
+    fn metrics(&self) -> Value {
+        let stat =
+            json!({ "metric": self.metric(), "period": PERIOD.as_secs(), "stat": "Average" });
+        if self.unusual_below.is_none() {
+            let id = "5d38a31c-1547-53e7-9b00-b1bfaca7e964";
+            return json!([{ "id": id, "metricStat": stat, "returnData": true }]);
+        }
+        let (_, name) = self.metric_name();
+        json!([
+            { "id": "m1", "metricStat": stat, "returnData": true },
+            {
+                "id": "ad1",
+                "expression": "ANOMALY_DETECTION_BAND(m1, 2)",
+                "label": format!("{name} (expected)"),
+                "returnData": true,
+            },
+        ])
     }
 
     fn metric_name(&self) -> (&'static str, &'static str) {
@@ -259,11 +295,12 @@ impl Watch {
     fn metric(&self) -> Value {
         let instance = self.instance.as_str();
         let (namespace, name) = self.metric_name();
+        let (path, fstype, device) = self.file_system.labels();
         let dimensions = match self.symptom {
-            Symptom::DiskFull => json!({
-                "path": "/", "InstanceId": instance, "device": "nvme0n1p1", "fstype": "xfs",
+            Symptom::DiskFull if self.names_path => json!({
+                "path": path, "InstanceId": instance, "device": device, "fstype": fstype,
             }),
-            Symptom::HighCpu | Symptom::MemoryPressure => json!({ "InstanceId": instance }),
+            _ => json!({ "InstanceId": instance }),
         };
         json!({ "dimensions": dimensions, "name": name, "namespace": namespace })
     }
@@ -278,28 +315,49 @@ impl Watch {
             });
         };
         let newest = at - PERIOD;
-        let was = if state == Light::Alarm { "was" } else { "was not" };
-        let reason = format!(
-            "Threshold Crossed: 1 out of the last 1 datapoints [{percent:?} ({})] {was} greater \
-             than the threshold ({:?}) (minimum 1 datapoint for {} transition).",
-            newest.strftime("%d/%m/%y %H:%M:00"),
-            self.threshold,
-            if state == Light::Alarm { "OK -> ALARM" } else { "ALARM -> OK" },
-        );
-        let data = json!({
+        let change = if state == Light::Alarm { "OK -> ALARM" } else { "ALARM -> OK" };
+        let crossing = self.crossing(state, percent, newest);
+        let mut data = json!({
             "version": "1.0",
             "queryDate": timestamp,
             "startDate": newest.strftime("%Y-%m-%dT%H:%M:00.000+0000").to_string(),
-            "statistic": "Average",
             "period": PERIOD.as_secs(),
             "recentDatapoints": [percent],
-            "threshold": self.threshold,
         });
+        if let Some(data) = data.as_object_mut() {
+            match self.unusual_below {
+                None => {
+                    data.insert("statistic".to_owned(), json!("Average"));
+                    data.insert("threshold".to_owned(), json!(self.threshold));
+                }
+                Some(lower) => {
+                    data.insert("recentLowerThresholds".to_owned(), json!([lower]));
+                    data.insert("recentUpperThresholds".to_owned(), json!([self.threshold]));
+                }
+            }
+        }
         json!({
             "value": state.name(),
-            "reason": reason,
+            "reason": format!("{crossing} (minimum 1 datapoint for {change} transition)."),
             "reasonData": data.to_string(),
             "timestamp": timestamp,
         })
+    }
+
+    /// What was compared with what, in the words of an event.
+    fn crossing(&self, state: Light, percent: f64, newest: Timestamp) -> String {
+        let was = if state == Light::Alarm { "was" } else { "was not" };
+        let at = newest.strftime("%d/%m/%y %H:%M:00");
+        let (threshold, seen) = (self.threshold, "1 out of the last 1 datapoints");
+        match self.unusual_below {
+            None => format!(
+                "Threshold Crossed: {seen} [{percent:?} ({at})] {was} greater than the threshold \
+                 ({threshold:?})"
+            ),
+            Some(lower) => format!(
+                "Thresholds Crossed: {seen} [{percent:?} ({at})] {was} less than the lower \
+                 thresholds [{lower:?}] or {was} greater than the upper thresholds [{threshold:?}]"
+            ),
+        }
     }
 }

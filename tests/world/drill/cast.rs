@@ -8,9 +8,9 @@ use remedy::model::alarm::Symptom;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::policy::OPT_IN_TAG;
-use remedy::ports::look::ScheduledEvent;
+use remedy::ports::look::{Platform, ScheduledEvent};
 
-use super::plot::{GroupLine, Line, PauseOf, Plot, Trait, What};
+use super::plot::{GroupLine, Line, PauseOf, Plot, Rings, Trait, What};
 use crate::Region;
 use crate::group::Group;
 use crate::host::{AgentIs, Host};
@@ -38,7 +38,7 @@ impl Cast {
                     fleets.extend(group.is(Trait::FleetAlarm).then(|| format!("{}/", group.name)));
                 }
                 Line::Server(name) => cast.host_enters(name, (place, 0), region),
-                Line::Happens(..) => {}
+                Line::Alarm(..) | Line::Disk(..) | Line::Happens(..) => {}
             }
         }
         let mut watched = Vec::new();
@@ -48,7 +48,12 @@ impl Cast {
             if !watched.contains(&(name, trouble.symptom)) {
                 watched.push((name, trouble.symptom));
                 let fleet = fleets.iter().any(|fleet| name.starts_with(fleet));
-                region.add_watch(watch(name, id, trouble.symptom, fleet, region));
+                let mut watch = watch(name, id, trouble.symptom, fleet, region);
+                plot.lines.iter().for_each(|line| tune(&mut watch, name, line));
+                if watch.symptom == Symptom::DiskFull {
+                    region.with_host(id, |host| host.file_system = watch.file_system);
+                }
+                region.add_watch(watch);
             }
         }
         cast
@@ -105,6 +110,7 @@ impl Cast {
             | What::AgentDies(_)
             | What::Cleanup(..)
             | What::Boot(..)
+            | What::Windows(_)
             | What::Impaired(..)
             | What::Installs(..)
             | What::Scheduled(..)
@@ -126,6 +132,7 @@ impl Cast {
             }),
             What::Stops(it, _) => self.host(it, |id| region.stop(id)),
             What::Terminates(it) => self.host(it, |id| region.terminate(id)),
+            What::ScalesIn(it) => self.host(it, |id| region.scale_in(id)),
             What::Mutes(of, _) => self.host(of, |id| {
                 region.with_watches(id, |watch| watch.muted = true);
             }),
@@ -222,6 +229,9 @@ impl Cast {
                 self.change(region, on, |host| host.status.system_impaired = true);
             }
             What::Unmeasured(on, _) => self.change(region, on, |host| host.measured = false),
+            What::Windows(on) => self.change(region, on, |host| {
+                host.instance.platform = Platform::Windows;
+            }),
             What::Installs(on, _) => self.change(region, on, |host| host.installations += 1),
             What::Scheduled(on, code) => self.change(region, on, |host| {
                 let not_before = Some(now + SignedDuration::from_hours(24));
@@ -278,6 +288,26 @@ fn watch(name: &str, id: &InstanceId, symptom: Symptom, fleet: bool, region: &Re
     };
     watch.fleet = fleet;
     watch
+}
+
+/// What a line says about the alarm `watch` of the host. One alarm for a whole
+/// fleet is the same for everybody in it, and none on what is unusual can be.
+fn tune(watch: &mut Watch, host: &str, line: &Line) {
+    match line {
+        Line::Alarm(of, symptom, rings)
+            if of == host && *symptom == watch.symptom && !watch.fleet =>
+        {
+            let (lower, upper) = match rings {
+                Rings::Above(threshold) => (None, threshold),
+                Rings::Outside(lower, upper) => (Some(f64::from(*lower)), upper),
+            };
+            (watch.unusual_below, watch.threshold) = (lower, f64::from(*upper));
+        }
+        Line::Disk(of, which, named) if of == host && watch.symptom == Symptom::DiskFull => {
+            (watch.file_system, watch.names_path) = (*which, *named);
+        }
+        _ => {}
+    }
 }
 
 fn tag(tags: &mut BTreeMap<String, String>, value: Option<&str>) {

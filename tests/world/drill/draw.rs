@@ -5,12 +5,14 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use remedy::model::alarm::Symptom;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
+use remedy::observe::host_report::Code;
 
 use super::plot::{
-    CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Plot, Trait, What,
+    CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, PROCESSES, PauseOf,
+    Plot, Rings, Trait, What,
 };
 use crate::calls::{Fault, Verb};
-use crate::host::Trouble;
+use crate::host::{FileSystem, Trouble};
 use crate::script::Script as Cleanup;
 
 /// Everything begins within this time.
@@ -29,6 +31,9 @@ const CLOCK_SECONDS_MAX: i64 = 45;
 
 /// No describe call lags by more.
 pub(crate) const LAG_SECONDS_MAX: i64 = 20;
+
+/// The codes by which a host says that it is well, or that no disruption helps.
+const WELL: [Code; 4] = [Code::NotInTrouble, Code::NotItsFault, Code::Protected, Code::BelowAlarm];
 
 /// Draws the plot of one episode.
 pub(crate) fn draw(seed: u64) -> Plot {
@@ -144,15 +149,124 @@ impl Pen {
         Trouble { comes_back_after, ..trouble }
     }
 
+    /// A host in trouble: mostly real trouble under an alarm that rings rightly.
     fn trouble(&mut self) {
-        let (on, trouble) = (self.host(), self.drawn_trouble());
-        self.happens(What::Trouble(on, trouble));
+        let (on, mut trouble) = (self.host(), self.drawn_trouble());
+        let at = self.seconds(0, BEGINS_WITHIN);
+        match self.rng.u32(..100) {
+            0..10 => self.rings_early(&on, &mut trouble),
+            10..14 => self.rings_unusual(&on, &mut trouble),
+            14..19 => return self.shared(trouble, at),
+            19..21 => return self.flapping(&on, trouble, at),
+            21 => return self.nightly(&on, trouble, at),
+            _ => {}
+        }
+        if trouble.symptom == Symptom::DiskFull && self.chance(15) {
+            self.file_system(&on, &mut trouble);
+        }
+        if self.chance(20) {
+            let says = Cleanup::Says(self.code());
+            self.plot.lines.push(Line::Happens(at, What::Cleanup(on.clone(), says)));
+        }
+        self.plot.lines.push(Line::Happens(at, What::Trouble(on, trouble)));
+    }
+
+    /// How a script ends that changes nothing: half of the time the host is well.
+    fn code(&mut self) -> Code {
+        let codes = CODES.map(|(code, _)| code);
+        let of = if self.rng.bool() { WELL.as_slice() } else { codes.as_slice() };
+        self.one(of).unwrap_or_default()
+    }
+
+    /// A number of percent with one decimal, of the next `wide` above `least`.
+    fn percent(&mut self, least: u32, wide: u32) -> f64 {
+        f64::from(least) + f64::from(self.rng.u32(5..wide * 10)) / 10.0
+    }
+
+    /// An owner who wants to be warned early.
+    fn rings_early(&mut self, on: &str, trouble: &mut Trouble) {
+        let threshold = self.one(&[30, 60, 75]).unwrap_or(60);
+        trouble.percent = self.percent(threshold, 89 - threshold);
+        self.alarm(on, trouble.symptom, Rings::Above(threshold));
+    }
+
+    /// An alarm on what is unusual, which says nothing about what is bad.
+    fn rings_unusual(&mut self, on: &str, trouble: &mut Trouble) {
+        let upper = self.rng.u32(45..=60);
+        trouble.percent = self.percent(upper, 89 - upper);
+        self.alarm(on, trouble.symptom, Rings::Outside(20, upper));
+    }
+
+    fn alarm(&mut self, of: &str, symptom: Symptom, rings: Rings) {
+        let known = self.plot.lines.iter().any(
+            |line| matches!(line, Line::Alarm(other, about, _) if other == of && *about == symptom),
+        );
+        if !known {
+            self.plot.lines.push(Line::Alarm(of.to_owned(), symptom, rings));
+        }
+    }
+
+    /// Another file system than the root fills up, or only seems to.
+    fn file_system(&mut self, on: &str, trouble: &mut Trouble) {
+        let known = |line: &Line| matches!(line, Line::Disk(other, ..) if other == on);
+        if self.plot.lines.iter().any(known) {
+            return;
+        }
+        let which = self.one(&FILE_SYSTEMS).map_or(FileSystem::Data, |(which, _)| which);
+        if which == FileSystem::Image {
+            *trouble = Trouble::hopeless(Symptom::DiskFull, 100.0);
+        }
+        let named = self.chance(80);
+        self.plot.lines.push(Line::Disk(on.to_owned(), which, named));
+    }
+
+    /// One load that everybody of a group has, such as a group of two.
+    fn shared(&mut self, trouble: Trouble, at: SignedDuration) {
+        let group = self.group().unwrap_or_default();
+        let prefix = format!("{group}/");
+        let members = self.hosts.iter().filter(|host| host.starts_with(&prefix));
+        let members: Vec<String> = members.take(6).cloned().collect();
+        for member in members {
+            let later = at + self.seconds(0, 180);
+            self.plot.lines.push(Line::Happens(later, What::Trouble(member, trouble)));
+        }
+    }
+
+    /// A load of 50 minutes, and 10 minutes of rest, again and again.
+    fn flapping(&mut self, on: &str, trouble: Trouble, at: SignedDuration) {
+        let times = self.rng.i32(3..=8);
+        self.again(on, trouble, at, (times, 60), 50);
+    }
+
+    /// A job of 9 minutes in each of three nights.
+    fn nightly(&mut self, on: &str, trouble: Trouble, at: SignedDuration) {
+        self.again(on, trouble, at, (3, 24 * 60), 9);
+    }
+
+    /// A load that ends by itself and not before, and comes back.
+    fn again(
+        &mut self,
+        on: &str,
+        trouble: Trouble,
+        at: SignedDuration,
+        (times, every): (i32, i64),
+        lasts: i64,
+    ) {
+        let load = Trouble::hopeless(trouble.symptom, trouble.percent);
+        for time in 0..times {
+            let begins = at + SignedDuration::from_mins(every) * time;
+            let ends = begins + SignedDuration::from_mins(lasts);
+            self.plot.lines.push(Line::Happens(begins, What::Trouble(on.to_owned(), load)));
+            self.plot.lines.push(Line::Happens(ends, What::Recovers(on.to_owned())));
+        }
     }
 
     /// What makes a host's trouble harder.
     fn condition(&mut self) {
         let on = self.host();
-        let what = match self.rng.u32(..22) {
+        let what = match self.rng.u32(..25) {
+            22..24 => What::Cleanup(on, Cleanup::Unheard),
+            24 => What::Windows(on),
             20 => What::Installs(on, self.minutes(5, 60)),
             21 => What::Scheduled(on, "instance-reboot".to_owned()),
             0..6 => What::AgentDies(on),
@@ -170,7 +284,8 @@ impl Pen {
     fn operator(&mut self) {
         let it = self.host();
         let lasts = self.minutes(1, 45);
-        let what = match (self.rng.u32(..20), self.group()) {
+        let what = match (self.rng.u32(..22), self.group()) {
+            (19..21, _) => What::ScalesIn(it),
             (16..19, _) => What::Pauses(self.pause_of(), lasts),
             (0..3, _) => What::Tag(it, None),
             (3, _) => What::Tag(it, Some(OPT_IN_OBSERVE)),

@@ -15,9 +15,10 @@ use remedy::respond::{Answer, RespondError};
 
 use super::cast::Cast;
 use super::chronicle::{Chronicle, Entry, Mood};
+use super::pages::Pages;
 use super::past::Past;
 use super::plot::{Damage, Habit, Line, Plot, What};
-use super::promises::{Broken, Cause, Invoked, Moment, Promises};
+use super::promises::{Broken, Cause, Invoked, Moment, Promises, disrupts};
 use super::tally::{self, Tally};
 use crate::Region;
 use crate::calls::Nature;
@@ -109,6 +110,7 @@ pub(crate) struct Episode<'a> {
     order: Option<Rng>,
     delivered: u64,
     promises: Promises,
+    pages: Pages,
     played: Played,
     chronicle: Option<Chronicle>,
     ended: usize,
@@ -152,6 +154,7 @@ impl<'a> Episode<'a> {
             order: None,
             delivered: 0,
             promises: Promises::default(),
+            pages: Pages::default(),
             played: Played::default(),
             chronicle: None,
             ended: 0,
@@ -486,9 +489,14 @@ impl<'a> Episode<'a> {
             let touches = one.effects.iter().filter(|it| it.verb.nature() == Nature::Touch);
             for effect in touches.filter(|effect| effect.done) {
                 *tally.actions.entry(tally::action(effect.verb)).or_default() += 1;
+                if disrupts(effect) {
+                    let well = effect.before.as_ref().and_then(|before| before.well.as_ref());
+                    *tally.disruptions.entry(tally::disruption(well)).or_default() += 1;
+                }
             }
         }
         let state = self.region.state.borrow();
+        self.pages.count(&state, &mut tally.told, &mut tally.pages);
         if !invoked.is_empty() {
             for incident in state.book.all_latest() {
                 if !self.opened.contains(&incident.id) {

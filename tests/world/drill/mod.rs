@@ -10,6 +10,7 @@ pub mod command;
 mod draw;
 mod episode;
 mod page;
+mod pages;
 mod past;
 mod plot;
 mod promises;

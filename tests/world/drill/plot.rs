@@ -6,9 +6,10 @@ use std::fmt;
 
 use jiff::SignedDuration;
 use remedy::model::alarm::Symptom;
+use remedy::observe::host_report::Code;
 
 use crate::calls::{Fault, Verb};
-use crate::host::Trouble;
+use crate::host::{FileSystem, Trouble};
 use crate::script::Script as Cleanup;
 
 /// A whole plot.
@@ -41,9 +42,44 @@ pub(crate) enum Line {
     Group(GroupLine),
     /// A server is there that belongs to no group.
     Server(String),
+    /// When the alarm for the host's trouble rings, if not above 90 %.
+    Alarm(String, Symptom, Rings),
+    /// Which file system of the host fills up, if not its root, and whether its
+    /// alarm names it.
+    Disk(String, FileSystem, bool),
     /// Something happens, so long after the beginning.
     Happens(SignedDuration, What),
 }
+
+/// When an alarm rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rings {
+    /// Above so many percent.
+    Above(u32),
+    /// Outside what is usual: below the first or above the second.
+    Outside(u32, u32),
+}
+
+impl fmt::Display for Rings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Above(threshold) => write!(f, "above {threshold} %"),
+            Self::Outside(lower, upper) => write!(f, "outside {lower} to {upper} %"),
+        }
+    }
+}
+
+/// Every file system but the root, in words.
+pub(crate) const FILE_SYSTEMS: [(FileSystem, &str); 5] = [
+    (FileSystem::Data, "a data volume"),
+    (FileSystem::Image, "an image"),
+    (FileSystem::Overlay, "an overlay"),
+    (FileSystem::Memory, "in memory"),
+    (FileSystem::Network, "on another machine"),
+];
+
+/// What stands behind the file system if the alarm does not name it.
+pub(crate) const UNNAMED: &str = ", which its alarm does not say";
 
 /// A group, as a plot describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +149,8 @@ pub(crate) enum What {
     Boot(String, Option<SignedDuration>),
     /// The host below fails its system status check.
     Impaired(String, SignedDuration),
+    /// It runs Windows.
+    Windows(String),
     /// Packages are being installed on it.
     Installs(String, SignedDuration),
     /// AWS is going to do this to it, such as `instance-retirement`.
@@ -127,6 +165,8 @@ pub(crate) enum What {
     Stops(String, SignedDuration),
     /// An operator terminates the instance.
     Terminates(String),
+    /// The group no longer wants the member.
+    ScalesIn(String),
     /// An operator works on the host.
     LogsIn(String, SignedDuration),
     /// An operator has the group's members refreshed.
@@ -255,15 +295,19 @@ impl What {
             Self::Recovers(_) => "host recovers by itself",
             Self::SickImage(_) => "sick image",
             Self::AgentDies(_) => "agent dies",
+            Self::Cleanup(_, Cleanup::Says(_)) => "host disagrees or refuses",
+            Self::Cleanup(_, Cleanup::Unheard) => "command listed as not delivered",
             Self::Cleanup(..) => "cleanup goes wrong",
             Self::Boot(..) => "boot slow or without end",
             Self::Impaired(..) => "system impaired",
             Self::Unmeasured(..) => "metrics stop",
+            Self::Windows(_) => "Windows",
             Self::Installs(..) => "packages installed",
             Self::Scheduled(..) => "scheduled event",
             Self::Tag(..) | Self::GroupTag(..) => "owner changes the tag",
             Self::Stops(..) => "operator stops",
             Self::Terminates(_) => "operator terminates",
+            Self::ScalesIn(_) => "group scales in",
             Self::LogsIn(..) => "operator logs in",
             Self::Refreshes(..) => "operator refreshes a group",
             Self::Suspends(..) => "operator suspends a process",
@@ -320,7 +364,9 @@ impl Line {
     /// Where it stands in a plot: who is there first, and then by time.
     pub(crate) fn order(&self) -> SignedDuration {
         match self {
-            Self::Group(_) | Self::Server(_) => SignedDuration::MIN,
+            Self::Group(_) | Self::Server(_) | Self::Alarm(..) | Self::Disk(..) => {
+                SignedDuration::MIN
+            }
             Self::Happens(at, _) => *at,
         }
     }
@@ -331,6 +377,15 @@ impl fmt::Display for Line {
         match self {
             Self::Group(group) => group.fmt(f),
             Self::Server(name) => write!(f, "there is a server {name}"),
+            Self::Alarm(of, symptom, rings) => {
+                write!(f, "the alarm of {of} for {symptom} rings {rings}")
+            }
+            Self::Disk(of, which, named) => {
+                let words = FILE_SYSTEMS.iter().find(|(one, _)| one == which);
+                let words = words.map_or("its root", |(_, words)| words);
+                let unnamed = if *named { "" } else { UNNAMED };
+                write!(f, "the disk of {of} that fills up is {words}{unnamed}")
+            }
             Self::Happens(at, what) => write!(f, "{}  {what}", Clock(*at)),
         }
     }
@@ -376,6 +431,7 @@ impl fmt::Display for What {
             }
             Self::AgentDies(on) => write!(f, "the agent on {on} dies"),
             Self::Cleanup(on, script) => write!(f, "a cleanup on {on} {}", fares(*script)),
+            Self::Windows(on) => write!(f, "{on} runs Windows"),
             Self::Boot(on, Some(takes)) => write!(f, "a boot of {on} takes {}", Length(*takes)),
             Self::Boot(on, None) => write!(f, "a boot of {on} never ends"),
             Self::Impaired(on, lasts) => {
@@ -394,6 +450,7 @@ impl fmt::Display for What {
             Self::GroupTag(of, None) => write!(f, "the owner of group {of} removes the tag"),
             Self::Stops(it, lasts) => write!(f, "an operator stops {it} for {}", Length(*lasts)),
             Self::Terminates(it) => write!(f, "an operator terminates {it}"),
+            Self::ScalesIn(it) => write!(f, "the group of {it} scales it in"),
             Self::LogsIn(to, lasts) => {
                 write!(f, "an operator works on {to} for {}", Length(*lasts))
             }
@@ -453,7 +510,7 @@ impl fmt::Display for PauseOf {
 }
 
 /// Every way a cleanup may fare.
-pub(crate) const CLEANUPS: [Cleanup; 7] = [
+pub(crate) const CLEANUPS: [Cleanup; 8] = [
     Cleanup::Honest,
     Cleanup::Boasts,
     Cleanup::CannotStart,
@@ -461,10 +518,42 @@ pub(crate) const CLEANUPS: [Cleanup; 7] = [
     Cleanup::Skips,
     Cleanup::RunsTooLong,
     Cleanup::IsCancelled,
+    Cleanup::Unheard,
 ];
 
+/// Every way in which a script may end that changes nothing, in the words of its
+/// result line. How it looks or relieves is its own affair.
+pub(crate) const CODES: [(Code, &str); 20] = [
+    (Code::NotInTrouble, "ends with not-in-trouble"),
+    (Code::BelowAlarm, "ends with below-alarm"),
+    (Code::Calmed, "ends with calmed"),
+    (Code::Insufficient, "ends with insufficient"),
+    (Code::NotItsFault, "ends with not-its-fault"),
+    (Code::WaitsForDisk, "ends with waits-for-disk"),
+    (Code::Shared, "ends with shared"),
+    (Code::Protected, "ends with protected"),
+    (Code::NotListed, "ends with not-listed"),
+    (Code::NeedsAPerson, "ends with needs-a-person"),
+    (Code::PersonPresent, "ends with person-present"),
+    (Code::PackagesBusy, "ends with packages-busy"),
+    (Code::DoneAlready, "ends with done-already"),
+    (Code::Incomplete, "ends with incomplete"),
+    (Code::OutOfTime, "ends with out-of-time"),
+    (Code::Failed, "ends with failed"),
+    (Code::Stopped, "ends with stopped"),
+    (Code::BadParameter, "ends with bad-parameter"),
+    (Code::CannotWork, "ends with cannot-work"),
+    (Code::Unknown, "ends with a code that nobody knows"),
+];
+
+/// How a cleanup fares, if a script can say it.
 pub(crate) fn fares(script: Cleanup) -> &'static str {
     match script {
+        Cleanup::Says(code) => CODES
+            .iter()
+            .find(|(one, _)| *one == code)
+            .map_or("ends as no script does", |(_, words)| words),
+        Cleanup::Unheard => "does its duty, and is listed as not delivered",
         Cleanup::Honest => "does its duty",
         Cleanup::Boasts => "says that it helped and did not",
         Cleanup::CannotStart => "cannot start",

@@ -6,8 +6,8 @@ use remedy::model::alarm::Symptom;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
 use super::plot::{
-    CLEANUPS, Damage, FAULTS, GroupLine, Habit, Line, PROCESSES, PauseOf, Plot, Trait, What, fails,
-    fares,
+    CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, PROCESSES, PauseOf,
+    Plot, Rings, Trait, UNNAMED, What, fails, fares,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
@@ -43,6 +43,12 @@ fn read(line: &str) -> Option<Line> {
     if let Some(server) = line.strip_prefix("there is a server ") {
         return Some(Line::Server(server.to_owned()));
     }
+    if let Some(alarm) = line.strip_prefix("the alarm of ") {
+        return alarm_line(alarm);
+    }
+    if let Some(disk) = line.strip_prefix("the disk of ") {
+        return disk_line(disk);
+    }
     let (clock, what) = line.split_once("  ")?;
     Some(Line::Happens(clock_time(clock)?, what_happens(what.trim())?))
 }
@@ -61,6 +67,26 @@ fn group_line(line: &str) -> Option<GroupLine> {
         max: max.parse().ok()?,
         traits: traits.collect::<Option<_>>()?,
     })
+}
+
+fn alarm_line(line: &str) -> Option<Line> {
+    let (of, line) = line.split_once(" for ")?;
+    let (name, rings) = line.strip_suffix(" %")?.split_once(" rings ")?;
+    let rings = if let Some(threshold) = rings.strip_prefix("above ") {
+        Rings::Above(threshold.parse().ok()?)
+    } else {
+        let (lower, upper) = rings.strip_prefix("outside ")?.split_once(" to ")?;
+        Rings::Outside(lower.parse().ok()?, upper.parse().ok()?)
+    };
+    Some(Line::Alarm(of.to_owned(), symptom(name)?, rings))
+}
+
+fn disk_line(line: &str) -> Option<Line> {
+    let (of, words) = line.split_once(" that fills up is ")?;
+    let unnamed = words.strip_suffix(UNNAMED);
+    let words = unnamed.unwrap_or(words);
+    let (which, _) = FILE_SYSTEMS.into_iter().find(|(_, known)| *known == words)?;
+    Some(Line::Disk(of.to_owned(), which, unnamed.is_none()))
 }
 
 fn clock_time(text: &str) -> Option<SignedDuration> {
@@ -219,7 +245,11 @@ fn of_a_host(text: &str) -> Option<What> {
     }
     if let Some(text) = text.strip_prefix("a cleanup on ") {
         let (on, words) = text.split_once(' ')?;
-        let script: Cleanup = CLEANUPS.into_iter().find(|script| fares(*script) == words)?;
+        let said = CODES.into_iter().find(|(_, known)| *known == words);
+        let script = match said {
+            Some((code, _)) => Cleanup::Says(code),
+            None => CLEANUPS.into_iter().find(|script| fares(*script) == words)?,
+        };
         return Some(What::Cleanup(on.to_owned(), script));
     }
     if let Some(text) = text.strip_prefix("a boot of ") {
@@ -243,6 +273,12 @@ fn of_a_host(text: &str) -> Option<What> {
     if let Some(text) = text.strip_prefix("AWS schedules ") {
         let (code, on) = text.split_once(" of ")?;
         return Some(What::Scheduled(on.to_owned(), code.to_owned()));
+    }
+    if let Some(on) = text.strip_suffix(" runs Windows") {
+        return Some(What::Windows(on.to_owned()));
+    }
+    if let Some(it) = text.strip_prefix("the group of ") {
+        return Some(What::ScalesIn(it.strip_suffix(" scales it in")?.to_owned()));
     }
     if let Some(on) = text.strip_suffix(" recovers by itself") {
         return Some(What::Recovers(on.to_owned()));

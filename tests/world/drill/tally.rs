@@ -7,7 +7,8 @@ use std::fmt;
 use jiff::SignedDuration;
 use remedy::model::incident::Stage;
 
-use crate::calls::Verb;
+use super::pages;
+use crate::calls::{Verb, Well, WellBy};
 use crate::ledger::Move;
 
 /// Counts by name.
@@ -28,6 +29,12 @@ pub(crate) struct Tally {
     pub(crate) calls: u64,
     /// Notifications people got.
     pub(crate) notifications: u64,
+    /// Notifications by their severity.
+    pub(crate) told: Counts,
+    /// What became of critical pages: how many there were, and what for.
+    pub(crate) pages: Counts,
+    /// Disruptions, and how many of them were of hosts that were well.
+    pub(crate) disruptions: Counts,
     /// Events that Lambda gave up on.
     pub(crate) dead_letters: u64,
     /// Incidents opened.
@@ -68,6 +75,16 @@ pub(crate) fn action(verb: Verb) -> &'static str {
     }
 }
 
+/// What kind of host was disrupted, which was well by `well`, if it was.
+pub(crate) fn disruption(well: Option<&Well>) -> &'static str {
+    match well.map(|well| well.by) {
+        None => "of a host in trouble",
+        Some(WellBy::ItsWord) => "of a host that was well by its own word",
+        Some(WellBy::ItsMetric) => "of a host that was well by its newest datapoint",
+        Some(WellBy::ItsImage) => "of a host with an image that is full",
+    }
+}
+
 impl Tally {
     /// Counts an incident that took so long until it was resolved.
     pub(crate) fn recovered_after(&mut self, time: SignedDuration) {
@@ -85,6 +102,9 @@ impl Tally {
         self.dead_letters += other.dead_letters;
         self.incidents += other.incidents;
         for (mine, others) in [
+            (&mut self.told, &other.told),
+            (&mut self.pages, &other.pages),
+            (&mut self.disruptions, &other.disruptions),
             (&mut self.ended, &other.ended),
             (&mut self.actions, &other.actions),
             (&mut self.refusals, &other.refusals),
@@ -113,6 +133,18 @@ impl Tally {
             }
         }
         0
+    }
+
+    /// Critical pages, and how many there are for each thing that a person must do.
+    fn pages_by_worth(&self) -> Vec<(String, String)> {
+        let all: u64 = self.pages.values().sum();
+        let asked = self.pages.get(pages::ASKED).copied().unwrap_or_default();
+        let hundredths = (all * 100).checked_div(asked).unwrap_or_default();
+        let mut rows: Vec<_> =
+            self.pages.iter().map(|(name, count)| ((*name).to_owned(), grouped(*count))).collect();
+        let each = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+        rows.push(("for each thing a person must do".to_owned(), each));
+        rows
     }
 
     /// The summary's chapters: a title, and rows of names and figures.
@@ -144,6 +176,9 @@ impl Tally {
                 vec![("p50".to_owned(), minutes(50)), ("p99".to_owned(), minutes(99))],
             ),
             ("Steps from stage to stage", self.moves.iter().map(step).collect()),
+            ("Notifications by severity", table(&self.told)),
+            ("Critical pages", self.pages_by_worth()),
+            ("Disruptions", table(&self.disruptions)),
             ("Actions", table(&self.actions)),
             ("Alarms held, by the first reason", table(&self.refusals)),
             ("Faults injected", table(&self.faults)),

@@ -88,6 +88,7 @@ fn after(incident: Incident, said: &HostResult, now: Timestamp) -> Step {
         Code::Insufficient
         | Code::NotListed
         | Code::DoneAlready
+        | Code::NothingToDo
         | Code::PersonPresent
         | Code::PackagesBusy => {
             let why = insufficient(said);
@@ -140,6 +141,7 @@ pub(crate) fn testimony(
         | Code::PersonPresent
         | Code::PackagesBusy
         | Code::DoneAlready
+        | Code::NothingToDo
         | Code::OutOfTime
         | Code::Failed
         | Code::Stopped
@@ -176,6 +178,7 @@ fn changed(said: &HostResult) -> Option<bool> {
         | Code::PersonPresent
         | Code::PackagesBusy
         | Code::DoneAlready
+        | Code::NothingToDo
         | Code::Incomplete
         | Code::LockHeld => Some(false),
         Code::OutOfTime

@@ -12,7 +12,7 @@ use remedy::report::outcome::Report;
 use remedy::respond::{Answer, RespondError};
 
 use super::plot::Damage;
-use crate::calls::Effect;
+use crate::calls::{Effect, Verb};
 use crate::region::State;
 use crate::watch::Change;
 
@@ -22,6 +22,21 @@ mod nothing_is_stuck;
 mod once;
 mod only_ours;
 mod unreadable;
+
+/// Whether a call takes an instance out of service. A reboot in Standby is the
+/// second half of leaving service: nobody is served there, so there is no load
+/// that could be measured.
+pub(crate) fn disrupts(effect: &Effect) -> bool {
+    let in_standby = || {
+        let incident = effect.before.as_ref().and_then(|before| before.incident.as_ref());
+        incident.is_some_and(|incident| incident.standby.is_some())
+    };
+    match effect.verb {
+        Verb::LeaveService | Verb::Replace => true,
+        Verb::Reboot => !in_standby(),
+        _ => false,
+    }
+}
 
 /// What was just found out may be this old when it is acted upon: an invocation
 /// lasts 60 seconds at most, and describe calls lag by 20. What changed more
