@@ -84,9 +84,9 @@ impl Aws {
         let rows = self.rows(sorts.map(|sort| (partition.clone(), sort))).await?;
         let mut book = PoolBook::default();
         for row in &rows {
-            book.leases.extend(leases(pool, row));
-            book.sick.extend(sick(row));
-            book.replaced.extend(replaced(row));
+            book.leases.extend(leases(pool, row)?);
+            book.sick.extend(sick(row)?);
+            book.replaced.extend(replaced(row)?);
         }
         book.leases.sort_by_key(|lease| lease.slot);
         book.sick.sort_by_key(|sighting| sighting.at);
@@ -110,7 +110,7 @@ impl Aws {
             )
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":max", number(i64::try_from(SICK_MAX).unwrap_or(64)));
-        let noted = sick(&self.note(write).await?);
+        let noted = sick(&self.note(write).await?)?;
         let older = noted.iter().any(|other| {
             other.instance == sighting.instance
                 && sighting.at.duration_since(other.at) >= RENEWED_AFTER
@@ -122,7 +122,7 @@ impl Aws {
             .noting(pool, symptom, sighting)?
             .update_expression("SET #instance = :sighting, #ttl = :ttl")
             .condition_expression("attribute_exists(#instance)");
-        Ok(sick(&self.note(renew).await?))
+        sick(&self.note(renew).await?)
     }
 
     fn noting(
@@ -216,28 +216,97 @@ impl Aws {
     }
 }
 
-fn leases(pool: &Pool, row: &Row) -> Vec<Lease> {
-    let lease = |(name, holder): (&String, &AttributeValue)| {
-        let slot = name.strip_prefix("holder_")?.parse().ok()?;
+/// What stands in a row and cannot be read is not nothing: whoever dropped it would take
+/// a member for well, or a slot for free.
+fn garbled(what: &str, name: &str) -> CallFailed {
+    let why = format!("{what} {name} in the ledger is garbled");
+    CallFailed { call: "dynamodb:BatchGetItem", why }
+}
+
+fn leases(pool: &Pool, row: &Row) -> Result<Vec<Lease>, CallFailed> {
+    let lease = |slot: &str, holder: &AttributeValue| {
         let until = row.get(&format!("until_{slot}"))?.as_n().ok()?;
         Some(Lease {
             pool: pool.clone(),
-            slot,
+            slot: slot.parse().ok()?,
             incident: IncidentId::new(holder.as_s().ok()?.as_str()).ok()?,
             until: Timestamp::from_second(until.parse().ok()?).ok()?,
         })
     };
-    row.iter().filter_map(lease).collect()
+    let slots =
+        row.iter().filter_map(|(name, holder)| Some((name.strip_prefix("holder_")?, holder)));
+    let read = |(slot, holder)| lease(slot, holder).ok_or_else(|| garbled("slot", slot));
+    slots.map(read).collect()
 }
 
-fn sick(row: &Row) -> Vec<Sighting> {
+fn sick(row: &Row) -> Result<Vec<Sighting>, CallFailed> {
     let members = row.iter().filter(|(name, _)| InstanceId::new(name.as_str()).is_ok());
-    members.filter_map(|(_, value)| serde_json::from_str(value.as_s().ok()?).ok()).collect()
+    let read = |(name, value): (&String, &AttributeValue)| {
+        let json = value.as_s().map_err(|_| garbled("the sighting of", name))?;
+        serde_json::from_str(json).map_err(|_| garbled("the sighting of", name))
+    };
+    members.map(read).collect()
 }
 
-fn replaced(row: &Row) -> Vec<Timestamp> {
-    let noted = row.get("replaced").and_then(|value| value.as_ss().ok());
-    let second = |noted: &String| noted.split_once(' ')?.0.parse().ok();
-    let seconds = noted.into_iter().flatten().filter_map(second);
-    seconds.filter_map(|second| Timestamp::from_second(second).ok()).collect()
+fn replaced(row: &Row) -> Result<Vec<Timestamp>, CallFailed> {
+    let Some(value) = row.get("replaced") else { return Ok(Vec::new()) };
+    let noted = value.as_ss().map_err(|_| garbled("the list", "replaced"))?;
+    let second = |noted: &String| {
+        let second = noted.split_once(' ')?.0.parse().ok()?;
+        Timestamp::from_second(second).ok()
+    };
+    let read = |noted| second(noted).ok_or_else(|| garbled("the entry", noted));
+    noted.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use remedy::model::ids::GroupName;
+
+    use super::*;
+
+    fn row(attributes: &[(&str, AttributeValue)]) -> Row {
+        attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    #[test]
+    fn what_is_garbled_is_unknown_and_not_nothing() {
+        let pool = Pool::Group(GroupName::new("web").unwrap());
+        let seconds = number(1_795_144_440);
+        let incident = text("high-cpu-20261120t031245z-0123abcd");
+        let slot = [("holder_0", incident.clone()), ("until_0", seconds.clone())];
+        assert_eq!(leases(&pool, &row(&slot)).unwrap().len(), 1);
+        assert_eq!(leases(&pool, &row(&[("pk", text("x"))])), Ok(Vec::new()));
+        for broken in [
+            vec![("holder_0", incident.clone())],
+            vec![("holder_0", incident.clone()), ("until_0", text("soon"))],
+            vec![("holder_0", number(1)), ("until_0", seconds.clone())],
+            vec![("holder_x", incident), ("until_x", seconds)],
+        ] {
+            assert!(leases(&pool, &row(&broken)).is_err(), "{broken:?}");
+        }
+
+        let sighting = Sighting {
+            instance: InstanceId::new("i-0123abcd").unwrap(),
+            at: Timestamp::UNIX_EPOCH,
+            zone: "eu-central-1a".to_owned(),
+            image: "ami-0123abcd".to_owned(),
+            launch_template_version: None,
+        };
+        let json = serde_json::to_string(&sighting).unwrap();
+        let seen = |value| sick(&row(&[("i-0123abcd", value), ("n", number(1))]));
+        assert_eq!(seen(text(&json)), Ok(vec![sighting]));
+        for broken in [text("{"), text("{}"), number(1)] {
+            let why = seen(broken).unwrap_err().why;
+            assert_eq!(why, "the sighting of i-0123abcd in the ledger is garbled");
+        }
+
+        let list = |entry: &str| AttributeValue::Ss(vec![entry.to_owned()]);
+        let ended = |value| replaced(&row(&[("replaced", value)]));
+        assert_eq!(ended(list("60 i-0123abcd")).unwrap().len(), 1);
+        assert_eq!(replaced(&row(&[])), Ok(Vec::new()));
+        for broken in [list("i-0123abcd"), list("x i-0123abcd"), text("60 i-0123abcd")] {
+            assert!(ended(broken.clone()).is_err(), "{broken:?}");
+        }
+    }
 }
