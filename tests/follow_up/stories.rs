@@ -241,8 +241,28 @@ fn who_never_comes_back_is_told_of() {
     play = play.with_group(|group| {
         group.suspended.insert("Launch".to_owned());
     });
-    assert_eq!(play.until_the_end(), Stage::HandedOver);
-    assert_eq!(play.last_reasons(), ["not-back", "refused"]);
+    play.until_it("is told of", |incident| incident.stays_out);
+    assert_eq!(play.last_reasons(), ["stays-in-standby", "refused"]);
+    play.minutes(60);
+    let told = play.told().iter().filter(|what| what.contains("still in Standby")).count();
+    assert_eq!((play.incident().unwrap().stage, told), (Stage::Returning, 1), "it goes on");
+}
+
+#[test]
+fn a_group_that_grew_to_its_maximum_is_asked_until_it_has_room_again() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Rebooting);
+    play = play.with_group(|group| group.max = group.desired);
+    play.until_it("is told of", |incident| incident.stays_out);
+    let text = play.region.topic().last().unwrap().text.clone();
+    assert!(text.contains("is full, its maximum is"), "{text}");
+    assert!(text.contains("aws autoscaling exit-standby"), "{text}");
+    play.minutes(200);
+    assert!(play.incident().unwrap().stage.is_open(), "longer than any incident, and asked for");
+    play = play.with_group(|group| group.max += 1);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    let group = play.region.group(&play.names.group).unwrap();
+    assert_eq!(group.members[&play.names.web].lifecycle, Lifecycle::InService);
 }
 
 #[test]
@@ -618,8 +638,9 @@ fn an_instance_that_somebody_terminates_is_told_of() {
     let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));
     play.until(Stage::Cleaning);
     play = play.with_host(|host| host.instance.state = InstanceState::Not("terminated".to_owned()));
-    assert_eq!(play.until_the_end(), Stage::HandedOver);
-    assert!(play.last_reasons().contains(&"not-running"), "{:?}", play.last_reasons());
+    assert_eq!(play.until_the_end(), Stage::Withdrawn);
+    assert_eq!(play.last_reasons(), ["instance-gone"]);
+    assert_eq!(play.told().last().unwrap(), "gone, nothing to do");
 }
 
 #[test]
@@ -655,6 +676,23 @@ fn an_end_that_nobody_could_be_told_of_is_told_later() {
     play.region.mend_call(Verb::Tell);
     assert_eq!(play.until_the_end(), Stage::Resolved);
     assert_eq!(play.told(), ["cleanup asked for", "resolved"]);
+}
+
+#[test]
+fn a_slot_is_given_back_though_nobody_can_be_told() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Draining);
+    play.until(Stage::Watching);
+    let leased = |play: &Play| play.region.book().all_leases().count();
+    assert_eq!(leased(&play), 1, "it holds a slot");
+    play.region.break_call(Verb::Tell, Fault::RequestLost);
+    play.until_it("is to end", |incident| incident.ended_since.is_some());
+    assert_eq!(leased(&play), 0, "others do not wait for the topic");
+    assert!(play.incident().unwrap().stage.is_open(), "and it is told later");
+    play.region.mend_call(Verb::Tell);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    let told = play.told();
+    assert_eq!(told.iter().filter(|what| *what == "resolved").count(), 1, "{told:?}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::plan::decide;
 use crate::plan::guard::{self, Cleared, Refusal};
 use crate::plan::next::next;
 use crate::plan::rung::cleanup;
-use crate::plan::step::{Need, Step};
+use crate::plan::step::{self, Need, Step};
 use crate::plan::witnesses::{self, Hearing};
 use crate::ports::context::Context;
 use crate::ports::ledger::{Due, Ledger};
@@ -153,6 +153,7 @@ where
             Ok(Some(carry_out(cx, order(claim, None, vec![reason])).await))
         }
         Step::Climb(incident, reason) => climb(cx, &incident, reason, observed(probe, alarm)).await,
+        Step::Tell(incident, because) => Ok(close::stay_out(cx, &incident, because).await?),
         Step::End(ended, because) => close::end(cx, incident, ended, because).await,
     }
 }
@@ -221,6 +222,13 @@ where
     let (Observed { state: symptom_state, alarm }, mut facts) = future::join(observed, facts).await;
     facts.alarm = alarm;
     facts.mount.clone_from(&incident.mount);
+    if let Fact::Known(instance) = &facts.instance
+        && let Some(state) = step::gone(instance.as_ref())
+        && incident.rung() != Some(Rung::Replace)
+    {
+        let ended = Incident { standby: None, ..incident.moved_to(Stage::Withdrawn, cx.now) };
+        return close::end(cx, incident, ended, vec![Reason::Gone { state }]).await;
+    }
     let is_down = is_down(incident, &reason, &facts);
     // A host that hangs while it boots shows no symptom either.
     if symptom_state == SymptomState::Cleared && incident.stage != Stage::Watching && !is_down {

@@ -262,7 +262,7 @@ where
         notify::tell_once(&mut report, teller(alarm, invocation), cx.world).await;
         if report.delivery_error.is_some() && !report.told {
             let mut unheard = incident.waiting_until(incident.due_at);
-            unheard.held_back = Some(HeldBack { since: facts.observed_at, told: false });
+            unheard.held_back = unheard.held_back.map(|held| HeldBack { told: false, ..held });
             report.because.extend(
                 cx.world
                     .record(&unheard)

@@ -120,7 +120,8 @@ pub async fn wait(
 ) -> Result<Incident, NoClaim> {
     let now = facts.observed_at;
     let mut incident = opened(Stage::Waiting, alarm, facts, policy);
-    incident.held_back = Some(HeldBack { since: now, told });
+    let by = refusal.in_the_way().map(Reason::held_by);
+    incident.held_back = Some(HeldBack { since: now, told, by });
     open(ledger, &incident, refusal.rung, now).await?;
     Ok(incident)
 }
@@ -152,6 +153,8 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
         held_back: None,
         stays_out: false,
         queued: left_behind(alarm, facts),
+        dropped: 0,
+        ended_since: None,
         closing_until: None,
         timeline: Vec::new(),
         opened_at: now,
@@ -291,9 +294,11 @@ pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<In
             _ => Some(now + policy.cooldown),
         },
         past: ended.past_so_far(now),
-        held_back: Some(HeldBack { since: now, told: false }),
+        held_back: Some(HeldBack { since: now, told: false, by: None }),
         stays_out: false,
         queued: others.to_vec(),
+        dropped: 0,
+        ended_since: None,
         closing_until: None,
         timeline: Vec::new(),
         opened_at: now,
@@ -393,12 +398,14 @@ pub async fn renew(
     let again = incident.stage == action.stage();
     let mut next = incident.moved_to(action.stage(), now);
     if again {
-        // The stage's deadline counts from its first intent.
+        // The stage's deadline counts from its first intent, and whoever has heard of it
+        // has heard.
         next.stage_since = incident.stage_since;
+        next.stays_out = incident.stays_out;
     }
     if let (Action::Gather, Some(gathering)) = (action, &mut next.gathering) {
         gathering.asked_again = true;
-        next.held_back = incident.held_back;
+        next.held_back.clone_from(&incident.held_back);
     } else if let Some(attempt) = next.attempts.last_mut() {
         attempt.refused = None;
         attempt.asked_again = if again { attempt.asked_again + 1 } else { 0 };
@@ -417,7 +424,7 @@ pub async fn gather(
 ) -> Result<Option<Claim>, CallFailed> {
     let mut next = incident.moved_to(Stage::Gathering, now);
     // A rung that was held back still is, while the host is asked.
-    next.held_back = incident.held_back;
+    next.held_back.clone_from(&incident.held_back);
     next.gathering = Some(question(incident.gathering.as_ref(), now));
     next.due_at = now + policy.first_look_after;
     Ok(ledger.record(&next).await?.then_some(Claim { action: Action::Gather, incident: next }))
@@ -441,6 +448,8 @@ fn attempt(rung: Rung, now: Timestamp) -> Attempt {
         refused: None,
         failed: None,
         changed_host: None,
+        said: None,
+        still_set: None,
         asked_again: 0,
     }
 }

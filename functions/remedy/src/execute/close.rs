@@ -8,6 +8,7 @@ use crate::execute::claim;
 use crate::model::incident::{Incident, Stage};
 use crate::model::reason::Reason;
 use crate::model::unknown::CallFailed;
+use crate::plan::rung::reboot::IN_STANDBY_MAX;
 use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
 use crate::ports::tell::Tell;
@@ -22,7 +23,8 @@ const TURN_LASTS: SignedDuration = SignedDuration::from_secs(60);
 const TELLS_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 /// An incident stays open for so long after its last moment if nobody could be told of
-/// its end, so that one failed message does not silence it.
+/// its end, so that one failed message does not silence it; and for so long after its end,
+/// if an alarm about other trouble waits for its instance.
 const TOLD_LATE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why an incident stays due.
@@ -57,7 +59,8 @@ impl Serialize for Stuck {
 
 /// Ends an incident and tells people. First the ledger notes that this beat will tell, so
 /// that a second beat does not. The end is written last: if this function dies before, the
-/// next beat tells again, which is better than never.
+/// next beat tells again, which is better than never. Its slot
+/// is given back at once: others do not wait until people can be told.
 pub async fn end<W>(
     cx: Context<'_, W>,
     incident: &Incident,
@@ -68,26 +71,33 @@ where
     W: Ledger + Tell,
 {
     let until = tells_again(incident, cx.now);
+    let ended_since = incident.ended_since.unwrap_or(cx.now);
+    let incident = &Incident { ended_since: Some(ended_since), ..incident.clone() };
     let Some(turn) = take_turn(incident, until, cx.world).await? else {
         return Ok(None);
     };
+    // If it goes on, because the symptom comes back before people are told, it takes a slot
+    // like any other.
+    if let Some(lease) = &turn.lease {
+        cx.world.release(lease).await?;
+    }
     let mut ended = Incident { version: turn.version + 1, lease: None, ..ended };
     let outcome = if ended.stage == Stage::Resolved { Outcome::Resolved } else { Outcome::Held };
     let mut report = Report::of(&ended, outcome, because, cx.now);
     ended.note(report.entry());
     // People who heard of an action, or who are to take over, hear of every end.
     if report.is_news() || ended.stage != Stage::Withdrawn {
-        notify::tell(&mut report, cx.world).await;
+        tell(&mut report, cx.world).await;
+        let mut told_by = incident.expires_at + TOLD_LATE_MAX;
+        if !incident.queued.is_empty() {
+            told_by = told_by.min(ended_since + TOLD_LATE_MAX);
+        }
         if let Some(failed) = report.delivery_error.clone().filter(|_| !report.told)
-            && cx.now < incident.expires_at + TOLD_LATE_MAX
+            && cx.now < told_by
         {
             // A later beat tells, and ends it then.
             return Err(Stuck::EndNotTold(failed));
         }
-    }
-    // Not before it is told: until then it may go on, and holds its slot.
-    if let Some(lease) = &turn.lease {
-        cx.world.release(lease).await?;
     }
     let successor = claim::successor(&ended, cx.now, cx.policy);
     let problem = not_recorded(cx.world.end(&ended, successor.as_ref()).await);
@@ -95,9 +105,20 @@ where
     Ok(Some(report))
 }
 
-/// A standalone instance that did not come back from its reboot is a person's. No
-/// group counts it as out, so its incident goes on while it is, within its time,
-/// and keeps its slot: what did this to one would do it to the next.
+/// Tells of an end. Of many that one cause held back until their time was over, people
+/// hear once.
+async fn tell<W: Ledger + Tell>(report: &mut Report, world: &W) {
+    if report.shared_cause().is_some() {
+        let by = report.incident_id.to_string();
+        notify::tell_once(report, by, world).await;
+    } else {
+        notify::tell(report, world).await;
+    }
+}
+
+/// An instance that did not come back from its reboot, or from Standby, is a person's. Its
+/// incident goes on while it is out, within its time, and keeps its slot: what did this to
+/// one would do it to the next.
 pub async fn stay_out<W>(
     cx: Context<'_, W>,
     incident: &Incident,
@@ -111,6 +132,10 @@ where
         return Ok(None);
     };
     let mut out = Incident { closing_until: None, ..turn.waiting_until(until) };
+    // Whoever is in Standby must not be forgotten there, however long it takes.
+    if out.standby.is_some() {
+        out.expires_at = out.expires_at.max(out.opened_at + IN_STANDBY_MAX);
+    }
     let mut report = Report::of(&out, Outcome::Held, because, cx.now);
     report.handed_over = true;
     notify::tell(&mut report, cx.world).await;

@@ -28,11 +28,16 @@ pub async fn hold_back<W>(
 where
     W: Ledger + Tell,
 {
-    let before = incident.held_back.unwrap_or(HeldBack { since: cx.now, told: false });
+    let before = incident.held_back.clone();
+    let before = before.unwrap_or(HeldBack { since: cx.now, told: false, by: None });
     let lasts = cx.now.duration_since(before.since) >= HELD_BACK_IS_TOLD_AFTER;
     let tell_now = lasts && !before.told;
     let mut held = incident.waiting_until(cx.now + asks_again_after(incident, &refusal));
-    held.held_back = Some(HeldBack { told: before.told || tell_now, ..before });
+    held.held_back = Some(HeldBack {
+        since: before.since,
+        told: before.told || tell_now,
+        by: refusal.in_the_way().map(Reason::held_by),
+    });
     let mut because = refusal.because;
     because.push(reason);
     let mut report = Report::of(&held, Outcome::Held, because, cx.now);

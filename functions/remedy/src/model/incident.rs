@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::alarm::{Alarm, Symptom};
 use crate::model::diagnostics::{Destination, Diagnostics};
+use crate::model::host_text::HostText;
 use crate::model::ids::{
     BucketName, CommandId, GroupName, IncidentId, InstanceId, MountPoint, TransitionId,
 };
@@ -104,6 +105,21 @@ impl Stage {
         Self::Withdrawn,
     ];
 
+    /// What an incident in this stage waits for, in words.
+    pub fn doing(self) -> &'static str {
+        match self {
+            Self::Waiting => "nothing could be done yet",
+            Self::Cleaning => "the cleanup had not ended",
+            Self::Gathering => "the host was still asked what it knows",
+            Self::Draining => "the instance was still leaving service",
+            Self::Rebooting => "the instance was still rebooting",
+            Self::Returning => "the instance was still coming back into service",
+            Self::Replacing => "the group was still replacing the instance",
+            Self::Watching => "it was still watched whether the symptom stays gone",
+            Self::Resolved | Self::HandedOver | Self::Expired | Self::Withdrawn => "it had ended",
+        }
+    }
+
     /// Whether the incident still holds its instance against other incidents.
     pub fn is_open(self) -> bool {
         !matches!(self, Self::Resolved | Self::HandedOver | Self::Expired | Self::Withdrawn)
@@ -156,6 +172,13 @@ pub struct Attempt {
     /// looked has neither helped nor failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_host: Option<bool>,
+    /// What a cleanup that ended said of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<HostText>,
+    /// What a cleanup has set on the host that stands until the next boot, and the
+    /// command that lifts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub still_set: Option<String>,
     /// How often its present call was asked for again.
     #[serde(default)]
     pub asked_again: u32,
@@ -278,6 +301,15 @@ impl Trouble<'_> {
     }
 }
 
+/// Alarms that may wait for an incident's end: more kinds of trouble than a host has, and
+/// few enough that a row stays far below the 400 KB of a `DynamoDB` item.
+pub const QUEUED_MAX: usize = 16;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none_at_all(count: &u32) -> bool {
+    *count == 0
+}
+
 /// Entries kept. The ladder has three rungs of some steps each.
 const ENTRIES_MAX: usize = 32;
 
@@ -345,13 +377,19 @@ pub struct Incident {
     /// Since when the next rung is held back, and whether people know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
-    /// Whether people have heard that its instance, which no group counts as out,
-    /// did not come back from its reboot. It goes on for as long as that lasts.
+    /// Whether people have heard that its instance did not come back from its reboot, or
+    /// from Standby. It goes on for as long as that lasts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stays_out: bool,
     /// Alarms about other trouble of the instance, in the order they came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queued: Vec<Queued>,
+    /// How many older alarms were dropped, because no more of them are kept.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub dropped: u32,
+    /// Since when its work has ended, and only the telling of that is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_since: Option<Timestamp>,
     /// Until when others leave it alone, because a beat is about to end it.
     #[serde(default, alias = "taken_until", skip_serializing_if = "Option::is_none")]
     pub closing_until: Option<Timestamp>,
@@ -415,12 +453,27 @@ pub const UNENDED_MAX: SignedDuration = SignedDuration::from_mins(10);
 const ANSWERED_MAX: usize = 32;
 
 /// A rung that waits for a guard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldBack {
     /// Since when.
     pub since: Timestamp,
     /// Whether people were told.
     pub told: bool,
+    /// What was in the way last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<HeldBy>,
+}
+
+/// What holds a rung back: a reason, as far as a row keeps one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBy {
+    /// Its code.
+    pub code: String,
+    /// Its words.
+    pub text: String,
+    /// Whether it holds back many instances at once.
+    #[serde(default)]
+    pub shared_cause: bool,
 }
 
 impl Incident {
@@ -488,12 +541,15 @@ impl Incident {
     }
 
     /// The next state of this incident: with an alarm that waits for its end. A
-    /// newer one about the same trouble replaces an older.
+    /// newer one about the same trouble replaces an older, and of many the newest stay.
     #[must_use]
     pub fn with_queued(&self, queued: Queued) -> Self {
         let mut next = self.waiting_until(self.due_at);
         next.queued.retain(|other| !other.trouble().is(&queued.trouble()));
         next.queued.push(queued);
+        let dropped = next.queued.len().saturating_sub(QUEUED_MAX);
+        next.queued.drain(..dropped);
+        next.dropped = next.dropped.saturating_add(u32::try_from(dropped).unwrap_or(u32::MAX));
         next
     }
 
@@ -587,6 +643,7 @@ impl Incident {
             held_back: None,
             stays_out: false,
             conflicting_since: None,
+            ended_since: None,
             closing_until: None,
             due_at: now,
             version: self.version + 1,

@@ -179,7 +179,9 @@ async fn look_elsewhere(incident: &Incident, look: &impl Look, now: Timestamp) -
         | Stage::Expired
         | Stage::Withdrawn => {
             let mut facts = Facts::read(look, &incident.instance_id, now).await;
-            if replacing {
+            // What keeps it in Standby, if it is late.
+            let late = incident.in_stage_for(now) >= incident.stage.deadline();
+            if replacing || (incident.stage == Stage::Returning && late) {
                 facts.read_group_named(look, incident.group.as_ref()).await;
             }
             Probe::Instance(Box::new(facts))
@@ -304,7 +306,11 @@ fn judge(
         }
         (Some(false), Some(AlarmState::Alarm)) => {
             let value = seen.measure(newest);
-            let what = format!("{} is {value}, but the alarm is still in ALARM", seen.metric);
+            let threshold = seen.measure(seen.threshold.unwrap_or_default());
+            let what = format!(
+                "{} is back at {value}, the alarm (threshold {threshold}) is still in ALARM",
+                seen.metric
+            );
             SymptomState::Conflicting { what }
         }
         (None, Some(AlarmState::Alarm)) => SymptomState::Present {
@@ -406,7 +412,8 @@ mod tests {
         assert_eq!(judged(&[99.0], alarm), format!("there: {beyond}"));
         assert_eq!(judged(&[99.0], None), format!("there: {beyond}"));
         assert_eq!(judged(&[99.0], ok), format!("disputed: {beyond}, but the alarm is OK"));
-        let still = "AWS/EC2 CPUUtilization is 20.0 %, but the alarm is still in ALARM";
+        let still = "AWS/EC2 CPUUtilization is back at 20.0 %, the alarm (threshold 90.0 %) is still \
+                     in ALARM";
         assert_eq!(judged(&[20.0], alarm), format!("disputed: {still}"));
         assert_eq!(judged(&[20.0], None), "gone");
         assert_eq!(judged(&[20.0], ok), "gone");

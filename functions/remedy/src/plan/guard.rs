@@ -96,6 +96,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// What is in the way: first what may pass.
+    pub fn in_the_way(&self) -> Option<&Reason> {
+        self.because.iter().find(|reason| reason.passes()).or(self.because.first())
+    }
+
     /// `rung` is held back by guards, for each of `reasons`.
     pub fn by_guards(rung: Option<Rung>, reasons: Vec<Reason>) -> Self {
         let passes = reasons.iter().all(Reason::passes);

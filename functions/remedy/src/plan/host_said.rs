@@ -59,6 +59,8 @@ pub(crate) fn cleaned(
     incident.testimony = Some(testimony(&said, &incident.seen, now, policy));
     if let Some(attempt) = incident.attempts.last_mut() {
         attempt.changed_host = changed(&said);
+        attempt.said = Some(said.reason.clone());
+        attempt.still_set = still_set(&said);
     }
     after(incident, &said, now)
 }
@@ -261,6 +263,27 @@ pub(crate) fn reboot_frees(disk: &Disk) -> bool {
         }
         None => disk.deleted_open_bytes > 0,
     }
+}
+
+/// The limit that a cleanup has set on a unit, and the command that lifts it. A name that
+/// systemd does not allow goes into no command.
+fn still_set(said: &HostResult) -> Option<String> {
+    let cpu = said.cpu.as_ref().and_then(|cpu| Some((&cpu.unit, cpu.quota_percent?)));
+    let memory = said.memory.as_ref().and_then(|it| Some((&it.unit, it.memory_high_kb?)));
+    let (unit, what, lifts) = match (cpu, memory) {
+        (Some((unit, percent)), _) => (unit, format!("CPU quota of {percent} %"), "CPUQuota="),
+        (None, Some((unit, kb))) => {
+            (unit, format!("memory limit of {} MB", kb / 1024), "MemoryHigh=infinity")
+        }
+        (None, None) => return None,
+    };
+    let unit = unit.as_str();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "@:._-".contains(c);
+    let named = !unit.is_empty() && unit.chars().all(is_name);
+    let unit = if named { unit } else { "the busiest unit" };
+    let lift = format!("; to lift it: systemctl set-property --runtime -- {unit} {lifts}");
+    let lift = if named { lift } else { String::new() };
+    Some(format!("the {what} of {unit} stands until the next boot{lift}"))
 }
 
 /// The reason, and for a disk what fills it: what a person asks first.

@@ -32,15 +32,18 @@ use crate::ports::look::Command;
 /// The next step of `incident`.
 pub fn next(incident: &Incident, probe: &Probe, now: Timestamp, policy: &Policy) -> Step {
     if now >= incident.expires_at {
-        let after = now.duration_since(incident.opened_at);
+        let out_of_time = Reason::OutOfTime {
+            after: now.duration_since(incident.opened_at),
+            stage: incident.stage,
+            held_by: incident.held_back.as_ref().and_then(|held| held.by.clone()),
+        };
         // Whatever happens, nothing stays in Standby through us.
         if incident.standby.is_some() && incident.stage != Stage::Returning {
-            let reason = Reason::OutOfTime { after };
-            return Step::Call(Action::ComeBack, incident.clone(), reason);
+            return Step::Call(Action::ComeBack, incident.clone(), out_of_time);
         }
         // On its way back its own deadline holds, whose end tells of Standby.
         if incident.standby.is_none() {
-            return end(incident, Stage::Expired, now, vec![Reason::OutOfTime { after }]);
+            return end(incident, Stage::Expired, now, vec![out_of_time]);
         }
     }
     if let Some(step) = refused(incident, probe, now) {

@@ -23,6 +23,8 @@ pub enum Step {
     Call(Action, Incident, Reason),
     /// The rung did not help: try the next.
     Climb(Incident, Reason),
+    /// It goes on, and a person must hear of it.
+    Tell(Incident, Vec<Reason>),
     /// It is over.
     End(Incident, Vec<Reason>),
 }
@@ -58,10 +60,21 @@ impl Step {
                 Action::Reboot => Need::Facts { group: false, sessions: true },
                 Action::Clean | Action::Gather => Need::Facts { group: false, sessions: false },
             },
-            Self::Wait(_) if incident.stage == Stage::Waiting && probe.shows_nothing() => {
+            // Who was replaced is gone by our own doing.
+            _ if incident.rung() == Some(Rung::Replace) => Need::Nothing,
+            Self::Wait(_)
+                if matches!(incident.stage, Stage::Waiting | Stage::Watching)
+                    && probe.shows_nothing() =>
+            {
                 Need::Instance
             }
-            Self::Wait(_) | Self::Move(..) | Self::Climb(..) | Self::End(..) => Need::Nothing,
+            // Nobody is asked to look at an instance that is gone.
+            Self::End(ended, _) if matches!(ended.stage, Stage::HandedOver | Stage::Expired) => {
+                Need::Instance
+            }
+            Self::Wait(_) | Self::Move(..) | Self::Climb(..) | Self::Tell(..) | Self::End(..) => {
+                Need::Nothing
+            }
         }
     }
 
@@ -115,18 +128,32 @@ impl Step {
         }
     }
 
-    /// The step, unless it is to wait for an instance that is gone: no datapoint
-    /// will ever tell that its symptom is over, and another incident about it may be
-    /// in the queue.
+    /// The step, unless it is to wait for an instance that is gone, or to give it to a
+    /// person: no datapoint will ever tell that its symptom is over, another incident about
+    /// it may be in the queue, and there is nothing left to look at.
     #[must_use]
     pub fn while_there(self, instance: Option<&Instance>, now: Timestamp) -> Self {
-        let Self::Wait(incident) = self else { return self };
-        let state = match instance.map(|instance| &instance.state) {
-            Some(InstanceState::Running) => return Step::Wait(incident),
-            Some(InstanceState::Not(state)) => state.clone(),
-            None => "no longer there".to_owned(),
+        let incident = match &self {
+            Self::Wait(incident) | Self::End(incident, _) => incident,
+            Self::Move(..) | Self::Call(..) | Self::Climb(..) | Self::Tell(..) => return self,
         };
-        end(&incident, Stage::Withdrawn, now, vec![Reason::Gone { state }])
+        match gone(instance) {
+            None => self,
+            Some(state) => {
+                let ended =
+                    Incident { stage: Stage::Withdrawn, stage_since: now, ..incident.clone() };
+                Step::End(Incident { standby: None, ..ended }, vec![Reason::Gone { state }])
+            }
+        }
+    }
+}
+
+/// What has become of an instance that does not run any more.
+pub(crate) fn gone(instance: Option<&Instance>) -> Option<String> {
+    match instance.map(|instance| &instance.state) {
+        Some(InstanceState::Running) => None,
+        Some(InstanceState::Not(state)) => Some(state.clone()),
+        None => Some("no longer there".to_owned()),
     }
 }
 

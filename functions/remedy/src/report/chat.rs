@@ -56,7 +56,7 @@ struct Metadata {
 
 /// A custom notification, as JSON.
 pub(super) fn render(report: &Report, wording: &Wording, deployment: &Deployment) -> String {
-    let headline = headline(report);
+    let headline = plain(&headline(report));
     let sign = match report.severity() {
         Severity::Info => ":information_source:",
         Severity::Warning => ":warning:",
@@ -79,7 +79,11 @@ pub(super) fn render(report: &Report, wording: &Wording, deployment: &Deployment
             text_type: "client-markdown",
             title: cut(&format!("{sign} {headline}"), TITLE_UNITS_MAX),
             description: cut(&description(wording), DESCRIPTION_UNITS_MAX),
-            next_steps: wording.next_steps.iter().map(|step| cut(step, STEP_UNITS_MAX)).collect(),
+            next_steps: wording
+                .next_steps
+                .iter()
+                .map(|step| cut(&plain(step), STEP_UNITS_MAX))
+                .collect(),
             keywords: words.map(|word| cut(word, KEYWORD_UNITS_MAX)).collect(),
         },
         metadata: Metadata {

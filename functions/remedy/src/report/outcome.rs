@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::alarm::{Alarm, Symptom};
 use crate::model::diagnostics::Diagnostics;
 use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId};
-use crate::model::incident::{Entry, Incident, Rung, Stage};
+use crate::model::incident::{Attempt, Entry, HeldBy, Incident, Rung, Stage};
 use crate::model::preflight::Preflight;
 use crate::model::reason::{Reason, Severity};
 use crate::model::repeats::{Occurrence, Repeats};
@@ -63,6 +63,15 @@ pub struct Report {
     pub group: Option<GroupName>,
     /// The SSM command that was sent.
     pub command_id: Option<CommandId>,
+    /// What was done in all, once it has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<String>,
+    /// What a cleanup has set on the host and nobody has lifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub still_set: Option<String>,
+    /// How many older alarms about other trouble were dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u32>,
     /// What a person must know of the host, which is or may be disrupted: its own script
     /// found it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -181,6 +190,9 @@ impl Report {
             handed_over: false,
             group: None,
             command_id: None,
+            done: Vec::new(),
+            still_set: None,
+            dropped: None,
             on_the_host: Vec::new(),
             evidence: None,
             console: None,
@@ -215,6 +227,9 @@ impl Report {
             handed_over: matches!(incident.stage, Stage::HandedOver | Stage::Expired),
             group: incident.group.clone(),
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
+            done: if incident.stage.is_open() { Vec::new() } else { done(incident) },
+            still_set: still_set(incident).filter(|_| !incident.stage.is_open()),
+            dropped: Some(incident.dropped).filter(|count| *count > 0),
             on_the_host: on_the_host(incident),
             evidence: incident.evidence.clone(),
             console: None,
@@ -258,14 +273,27 @@ impl Report {
         self.because.iter().map(Reason::code).collect()
     }
 
-    /// What this repeats, if it is refused: told `by` somebody. What asks a person
+    /// What this repeats, if it is refused: told `by_whom`. What asks a person
     /// to look at one instance is never folded.
-    pub fn occurrence(&self, by: String) -> Option<Occurrence> {
+    pub fn occurrence(&self, by_whom: String) -> Option<Occurrence> {
         let first = self.because.first()?;
+        let group = self.group.as_ref();
+        if let Some(by) = self.shared_cause() {
+            let cause = format!("{} for all its time", by.code);
+            return Some(Occurrence::refused(group, self.symptom, &cause, self.at, by_whom));
+        }
         let asks = self.handed_over || matches!(first, Reason::ActionFailed { .. });
         let refused = self.outcome == Outcome::Held && !asks;
-        let group = self.group.as_ref();
-        refused.then(|| Occurrence::refused(group, self.symptom, first.code(), self.at, by))
+        refused.then(|| Occurrence::refused(group, self.symptom, first.code(), self.at, by_whom))
+    }
+
+    /// What ended it together with others, if one cause held them all back until their time
+    /// was over.
+    pub fn shared_cause(&self) -> Option<&HeldBy> {
+        match self.because.first() {
+            Some(Reason::OutOfTime { held_by: Some(by), .. }) if by.shared_cause => Some(by),
+            _ => None,
+        }
     }
 
     /// Whether people were told of the same a moment ago.
@@ -319,4 +347,24 @@ fn on_the_host(incident: &Incident) -> Vec<String> {
     let waits = incident.held_back.is_some();
     let preflight = incident.preflight.as_ref().filter(|_| disrupted || taken_over || waits);
     preflight.map(Preflight::told).unwrap_or_default()
+}
+
+/// What was done, one sentence each, in its order.
+fn done(incident: &Incident) -> Vec<String> {
+    let carried_out = |attempt: &&Attempt| attempt.refused.is_none();
+    let over = incident.stage == Stage::Resolved;
+    let sentence = |attempt: &Attempt| match (attempt.rung, &attempt.said) {
+        (Rung::Cleanup, Some(said)) => format!("A cleanup ran on the host, which says: {said}."),
+        (Rung::Cleanup, None) => "A cleanup was sent to the host.".to_owned(),
+        (Rung::Reboot, _) if over => "The instance was rebooted.".to_owned(),
+        (Rung::Reboot, _) => "A reboot was asked for.".to_owned(),
+        (Rung::Replace, _) if over => "The Auto Scaling group replaced the instance.".to_owned(),
+        (Rung::Replace, _) => "The Auto Scaling group was asked to replace it.".to_owned(),
+    };
+    incident.attempts.iter().filter(carried_out).map(sentence).collect()
+}
+
+/// What a cleanup has set on the host: a boot since has lifted it.
+fn still_set(incident: &Incident) -> Option<String> {
+    incident.attempts.last().filter(|last| last.rung == Rung::Cleanup)?.still_set.clone()
 }

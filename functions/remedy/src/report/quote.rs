@@ -5,7 +5,8 @@
 const QUOTE_CHARS_MAX: usize = 300;
 
 /// `text` as one line of visible characters (control characters and the marks
-/// that turn the direction of writing become `?`), cut to 300 characters.
+/// that turn the direction of writing become `?`), cut to 300 characters, in which nothing
+/// is a link that mail or chat would make live.
 pub(super) fn quote(text: &str) -> String {
     let harmless = |c: char| {
         let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -16,7 +17,40 @@ pub(super) fn quote(text: &str) -> String {
     if text.chars().nth(QUOTE_CHARS_MAX).is_some() {
         quoted.push_str("...");
     }
-    quoted
+    without_links(&quoted)
+}
+
+/// What mail programs and chats take for the beginning of a link, wherever it stands.
+const LINKS_BEGIN: [&str; 3] = ["://", "www.", "mailto:"];
+
+/// `text` with a blank in whatever begins a link. An object in a bucket is no page, and
+/// its address is copied whole.
+fn without_links(text: &str) -> String {
+    let mut broken = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let begins = LINKS_BEGIN.into_iter().find_map(|link| {
+            let start = rest.get(..link.len())?;
+            start.eq_ignore_ascii_case(link).then_some(start)
+        });
+        match begins {
+            Some(start) if start != "://" || !is_bucket(&broken) => {
+                let (but_the_last, last) = start.split_at(start.len() - 1);
+                broken.extend([but_the_last, " ", last]);
+                rest = rest.get(start.len()..).unwrap_or_default();
+            }
+            _ => {
+                broken.push(next);
+                rest = rest.get(next.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    broken
+}
+
+fn is_bucket(before: &str) -> bool {
+    let scheme = before.rsplit(|c: char| !c.is_ascii_alphanumeric()).next();
+    scheme == Some("s3")
 }
 
 /// `text` without the characters that mention somebody, make a link or change

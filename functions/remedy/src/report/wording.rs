@@ -68,8 +68,15 @@ pub(super) fn headline(report: &Report) -> String {
         }
         (Outcome::Acted, Some(rung)) => format!("{rung} asked for"),
         (Outcome::Resolved, _) => "resolved".to_owned(),
-        _ if report.handed_over => "needs a person".to_owned(),
+        _ if report.handed_over => match report.because.first() {
+            Some(Reason::StaysInStandby { .. }) => "still in Standby, needs a person".to_owned(),
+            _ => match report.shared_cause() {
+                Some(by) => quote(&by.text),
+                None => "needs a person".to_owned(),
+            },
+        },
         _ => match report.because.first() {
+            Some(Reason::Gone { .. }) => "gone, nothing to do".to_owned(),
             Some(reason) => format!("held, {}", reason.code()),
             None => "held".to_owned(),
         },
@@ -135,14 +142,29 @@ fn actions(report: &Report) -> String {
         (Outcome::Acted, _, Some(Rung::Replace)) => {
             "The Auto Scaling group was asked to replace the instance.".to_owned()
         }
-        (Outcome::Resolved, ..) => "The incident was closed.".to_owned(),
+        (Outcome::Resolved, ..) => match so_far(report) {
+            Some(done) => done,
+            None => "Nothing: it passed by itself.".to_owned(),
+        },
+        (Outcome::Held, Some(Stage::Withdrawn), _) => {
+            so_far(report).unwrap_or_else(|| "Nothing.".to_owned())
+        }
         (Outcome::Held, stage, _) if report.handed_over => match stage {
             Some(stage) if stage.is_open() => "Nothing more.".to_owned(),
-            _ => "Nothing more; the incident was closed.".to_owned(),
+            _ => match so_far(report) {
+                Some(done) => format!("{done} Nothing more is done."),
+                None => "Nothing.".to_owned(),
+            },
         },
         (Outcome::Held, _, Some(rung)) => format!("Nothing. A {rung} was held back."),
         _ => "Nothing.".to_owned(),
     }
+}
+
+/// What was done until now, if anything was.
+fn so_far(report: &Report) -> Option<String> {
+    let done: Vec<String> = report.done.iter().map(|done| quote(done)).collect();
+    (!done.is_empty()).then(|| done.join(" "))
 }
 
 /// What is left of what the host knew, as a line of its own.
@@ -184,6 +206,9 @@ fn next(report: &Report) -> String {
              closes the incident, if not it takes the next rung, and you hear of either."
         }
         Outcome::Resolved => "Nothing. The next alarm opens a new incident.",
+        Outcome::Held if matches!(report.because.first(), Some(Reason::StaysInStandby { .. })) => {
+            "The follow-up keeps asking the group to take it back, for a day."
+        }
         Outcome::Held if report.handed_over && report.times.is_some() => {
             "The follow-up looks every minute whether it is back, and then goes on; until then, or \
              until the incident runs out of time, it keeps its place in its pool's budget."
@@ -203,6 +228,12 @@ fn next(report: &Report) -> String {
         // Writing to a String cannot fail.
         let _ = write!(next, "\nMore of the same {whose} is only counted until {until}.");
     }
+    if let Some(dropped) = report.dropped {
+        let _ = write!(
+            next,
+            "\n{dropped} older alarms about other trouble of it were dropped: no more are kept."
+        );
+    }
     let Some(times) = &report.times else {
         return next;
     };
@@ -215,6 +246,15 @@ fn next(report: &Report) -> String {
 }
 
 fn next_steps(report: &Report) -> Vec<String> {
+    if let Some(set) = &report.still_set {
+        let mut orders = vec![sentence(&quote(set))];
+        orders.extend(orders_of(report).into_iter().filter(|order| order != "Nothing."));
+        return orders;
+    }
+    orders_of(report)
+}
+
+fn orders_of(report: &Report) -> Vec<String> {
     let one = |order: &str| vec![order.to_owned()];
     match report.outcome {
         Outcome::Resolved => one("Nothing. If it comes back, look for the root cause."),
@@ -225,7 +265,9 @@ fn next_steps(report: &Report) -> Vec<String> {
         }
         Outcome::Held => {
             let mut orders = Vec::new();
-            if report.handed_over {
+            let commands = report.because.iter().flat_map(|why| why.commands(&report.instance_id));
+            orders.extend(commands.map(|command| format!("Run: {}", quote(&command))));
+            if report.handed_over && orders.is_empty() && report.shared_cause().is_none() {
                 orders.push(format!("Look at {} yourself: it is yours now.", report.instance_id));
             }
             for order in report.advice().into_iter().take(REASONS_MAX).map(sentence) {

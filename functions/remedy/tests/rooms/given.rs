@@ -204,6 +204,8 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         held_back: None,
         stays_out: false,
         queued: Vec::new(),
+        dropped: 0,
+        ended_since: None,
         closing_until: None,
         timeline: Vec::new(),
         opened_at: ago(30),
@@ -222,6 +224,8 @@ pub(crate) fn attempt(rung: Rung) -> Attempt {
         command_id: None,
         refused: None,
         failed: None,
+        said: None,
+        still_set: None,
         asked_again: 0,
     }
 }

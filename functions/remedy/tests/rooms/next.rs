@@ -14,7 +14,7 @@ use remedy::model::testimony::Word;
 use remedy::observe::facts::{Fact, Facts, GroupFact};
 use remedy::observe::probe::{Probe, SymptomState};
 use remedy::plan::next::next;
-use remedy::plan::step::Step;
+use remedy::plan::step::{Need, Step};
 use remedy::ports::look::{Command, Group, InstanceState, StatusChecks};
 
 use crate::given::{
@@ -62,6 +62,10 @@ pub(crate) fn said(step: &Step) -> String {
             format!("{action}: {}", reason.code())
         }
         Step::Climb(_, reason) => format!("climb: {}", reason.code()),
+        Step::Tell(_, because) => {
+            let codes: Vec<&str> = because.iter().map(Reason::code).collect();
+            format!("tell: {}", codes.join(" "))
+        }
         Step::End(incident, because) => {
             let codes: Vec<&str> = because.iter().map(Reason::code).collect();
             format!("end {:?}: {}", incident.stage, codes.join(" "))
@@ -328,9 +332,10 @@ fn who_drains_is_rebooted_once_out_of_service() {
                 "its group ends it",
                 1,
                 |it| lifecycle(it, "Terminating"),
-                "end HandedOver: instance-gone",
+                "end Withdrawn: instance-gone",
             ),
-            ("it left its group", 1, alone, "end HandedOver: instance-gone"),
+            ("it is gone", 1, terminated, "end Withdrawn: instance-gone"),
+            ("it left its group and runs on", 1, alone, "end HandedOver: taken-away"),
         ],
     );
 }
@@ -341,12 +346,109 @@ fn application_fails(facts: &mut Facts) {
     status.application_impaired = Some(true);
 }
 
+/// A group that has grown to its maximum meanwhile, and its member still in Standby.
+fn full(facts: &mut Facts) {
+    lifecycle(facts, "Standby");
+    let group = group(facts);
+    group.desired = group.max;
+}
+
+#[test]
+fn who_stays_in_standby_is_asked_for_on_and_on_and_told_of_with_what_is_full() {
+    let late = at(Stage::Returning, 16);
+    let Step::Tell(told, because) = next(&late, &seen(full), now(), &policy()) else {
+        panic!("a person hears of it");
+    };
+    assert!(told.stage.is_open() && told.standby.is_some(), "it goes on");
+    let group = told.group.clone();
+    assert_eq!(because, [Reason::StaysInStandby { group, full: Some(4) }]);
+    assert_eq!(
+        because[0].commands(&told.instance_id),
+        [
+            "aws autoscaling update-auto-scaling-group --auto-scaling-group-name web-asg \
+             --max-size 5",
+            "aws autoscaling exit-standby --instance-ids i-0a1b2c3d4e5f60718 \
+             --auto-scaling-group-name web-asg",
+        ]
+    );
+    let heard: fn(&mut Incident) = |it| {
+        it.stays_out = true;
+        it.expires_at = ago(60);
+    };
+    check(
+        Stage::Returning,
+        heard,
+        &[
+            ("it is asked for again, though its time is over", 200, full, "come back: never-asked"),
+            ("it comes back at last", 200, |it| lifecycle(it, "Pending"), "wait"),
+            ("it serves again", 200, |_| {}, "to Watching: back-in-service"),
+        ],
+    );
+    let for_a_day = Incident { opened_at: ago(24 * 60), ..at(Stage::Returning, 200) };
+    let for_a_day = Incident { stays_out: true, ..for_a_day };
+    assert_eq!(step(&for_a_day, &seen(full)), "end HandedOver: stays-in-standby");
+}
+
+#[test]
+fn an_instance_that_is_gone_is_given_to_nobody() {
+    let given_up = |stage: Stage| Step::End(at(stage, 30), vec![Reason::NeverAsked]);
+    let probe = Probe::Symptom(unobserved());
+    for stage in [Stage::HandedOver, Stage::Expired] {
+        let incident = at(Stage::Watching, 30);
+        assert_eq!(given_up(stage).needs(&incident, &probe), Need::Instance, "{stage:?}");
+        assert_eq!(said(&given_up(stage).while_there(None, now())), "end Withdrawn: instance-gone");
+        let replaced = Incident { attempts: vec![attempt(Rung::Replace)], ..incident };
+        assert_eq!(given_up(stage).needs(&replaced, &probe), Need::Nothing, "our own doing");
+    }
+    let watched = at(Stage::Watching, 5);
+    assert_eq!(step_of_wait(&watched).needs(&watched, &probe), Need::Instance);
+}
+
+fn step_of_wait(incident: &Incident) -> Step {
+    Step::Wait(incident.clone())
+}
+
+#[test]
+fn what_a_cleanup_said_and_what_it_has_set_are_kept() {
+    let line = |unit: &str| {
+        let said = result("ok").replace("it says so", "web.service is held at 75 % of a core");
+        let said = said.trim_end_matches('}').to_owned();
+        format!("{said}}},\"unit\":\"{unit}\",\"quota_percent\":75}}")
+    };
+    let last = |unit: &str| {
+        let probe = command("Success", 0, &line(unit));
+        let Step::Move(moved, _) = next(&at(Stage::Cleaning, 1), &probe, now(), &policy()) else {
+            panic!("it is watched");
+        };
+        let last = moved.attempts.last().unwrap().clone();
+        (last.said.unwrap().to_string(), last.still_set.unwrap())
+    };
+    let (said, set) = last("web.service");
+    assert_eq!(said, "web.service is held at 75 % of a core");
+    assert_eq!(
+        set,
+        "the CPU quota of 75 % of web.service stands until the next boot; to lift it: \
+         systemctl set-property --runtime -- web.service CPUQuota="
+    );
+    let (_, set) = last("a; reboot");
+    assert!(!set.contains("reboot"), "no command is made of such a name: {set}");
+}
+
 /// Answers that come from after a reboot.
 fn back(facts: &mut Facts) {
     agent(facts).last_ping = Some(now());
 }
 
-const REBOOTS: [Row; 9] = [
+fn stopped(facts: &mut Facts) {
+    instance(facts).state = InstanceState::Not("stopped".to_owned());
+}
+
+fn terminated(facts: &mut Facts) {
+    alone(facts);
+    instance(facts).state = InstanceState::Not("terminated".to_owned());
+}
+
+const REBOOTS: [Row; 8] = [
     ("it may not be down yet", 3, back, "wait"),
     ("its agent has not pinged", 8, |it| agent(it).last_ping = Some(ago(5)), "wait"),
     ("its application fails its check", 8, application_fails, "wait"),
@@ -355,12 +457,6 @@ const REBOOTS: [Row; 9] = [
     ("its status is unknown", 8, |it| it.status = Fact::Unknown(unknown("x")), "wait"),
     ("it has no status", 8, |it| it.status = Fact::Known(None), "wait"),
     ("its agent is unknown", 8, |it| it.agent = Fact::Unknown(unknown("x")), "wait"),
-    (
-        "somebody stopped it",
-        8,
-        |it| instance(it).state = InstanceState::Not("stopped".to_owned()),
-        "end HandedOver: instance-gone",
-    ),
 ];
 
 #[test]
@@ -370,6 +466,13 @@ fn who_reboots_in_place_is_watched_or_climbs() {
         Stage::Rebooting,
         as_it_is,
         &[
+            ("somebody stopped it", 8, stopped, "end Withdrawn: instance-gone"),
+            (
+                "it is no longer there",
+                8,
+                |it| it.instance = Fact::Known(None),
+                "end Withdrawn: instance-gone",
+            ),
             ("it is back", 8, back, "to Watching: up-again"),
             (
                 "without an agent its checks will do",
@@ -402,7 +505,7 @@ fn who_stays_out_is_looked_at_and_told_of_once() {
     ];
     check(Stage::Rebooting, told, &rows);
     let held_back: fn(&mut Incident) = |it| {
-        it.held_back = Some(HeldBack { since: ago(5), told: true });
+        it.held_back = Some(HeldBack { since: ago(5), told: true, by: None });
     };
     let rows = [("what was held back is tried again", 20, still_out, "climb: not-back")];
     check(Stage::Rebooting, held_back, &rows);
@@ -441,20 +544,21 @@ fn who_returns_is_watched_once_in_service() {
                 |it| it.membership = Fact::Unknown(unknown("x")),
                 "come back: never-asked",
             ),
-            ("it is not back", 15, |it| lifecycle(it, "Standby"), "end HandedOver: not-back"),
+            ("it is not back", 15, |it| lifecycle(it, "Standby"), "tell: stays-in-standby"),
             (
                 "nor known to be",
                 15,
                 |it| it.membership = Fact::Unknown(unknown("x")),
-                "end HandedOver: not-back",
+                "tell: stays-in-standby",
             ),
             (
                 "its group ends it",
                 1,
                 |it| lifecycle(it, "Terminating"),
-                "end HandedOver: instance-gone",
+                "end Withdrawn: instance-gone",
             ),
-            ("it left its group", 1, alone, "end HandedOver: instance-gone"),
+            ("it is gone", 1, terminated, "end Withdrawn: instance-gone"),
+            ("it left its group and runs on", 1, alone, "end HandedOver: taken-away"),
         ],
     );
     let step = next(&at(Stage::Returning, 1), &seen(|_| {}), now(), &policy());
@@ -467,7 +571,7 @@ fn who_drains_has_the_time_its_load_balancer_takes() {
     let unknown: fn(&mut Facts) = |it| it.membership = Fact::Unknown(unknown("x"));
     let asked_then: fn(&mut Incident) = |it| it.attempts[0].claimed_at = it.stage_since;
     for (stage, expected) in
-        [(Stage::Draining, "come back: not-back"), (Stage::Returning, "end HandedOver: not-back")]
+        [(Stage::Draining, "come back: not-back"), (Stage::Returning, "tell: stays-in-standby")]
     {
         let rows =
             [("an hour at most", 64, drains, "wait"), ("and no longer", 65, drains, expected)];
@@ -713,7 +817,7 @@ fn nobody_is_left_in_standby_by_a_call_that_was_turned_away() {
         assert_eq!(out, "come back: never-asked", "{no:?}");
         let late = turned_away(Stage::Returning, 15, no);
         let late = step(&late, &seen(|it| lifecycle(it, "Standby")));
-        assert_eq!(late, "end HandedOver: not-back refused", "{no:?}: told, and why");
+        assert_eq!(late, "tell: stays-in-standby refused", "{no:?}: told, and why");
     }
 }
 
@@ -834,7 +938,7 @@ fn an_incident_that_is_out_of_time_ends_but_not_in_standby() {
     let returning = |minutes| expired(at(Stage::Returning, minutes));
     let out = || seen(|it| lifecycle(it, "Standby"));
     assert_eq!(step(&returning(1), &out()), "wait");
-    assert_eq!(step(&returning(20), &out()), "end HandedOver: not-back", "that is what is told");
+    assert_eq!(step(&returning(20), &out()), "tell: stays-in-standby", "that is what is told");
     assert_eq!(step(&returning(1), &seen(|_| {})), "to Watching: back-in-service");
 }
 

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use remedy::model::alarm::Symptom;
 use remedy::model::diagnostics::{Diagnostics, Location};
-use remedy::model::ids::{GroupName, InstanceId};
-use remedy::model::incident::{HeldBack, Incident, Rung, Stage};
+use remedy::model::host_text::HostText;
+use remedy::model::ids::{GroupName, InstanceId, MountPoint};
+use remedy::model::incident::{HeldBack, Incident, QUEUED_MAX, Queued, Rung, Stage};
 use remedy::model::links::Deployment;
 use remedy::model::reason::Reason;
 use remedy::model::reason::Severity;
@@ -68,6 +69,13 @@ fn stays_out() -> Report {
     Report { handed_over: true, ..Report::of(&out, Outcome::Held, because, now()) }
 }
 
+/// An incident that took too long.
+pub(crate) fn out_of_time(by: Option<&Reason>) -> Reason {
+    let after = jiff::SignedDuration::from_hours(3);
+    let held_by = by.map(Reason::held_by);
+    Reason::OutOfTime { after, stage: Stage::Rebooting, held_by }
+}
+
 #[test]
 fn every_situation_is_told_in_every_rendering() {
     let lowest = |rung| Reason::LowestRung { rung, symptom: Symptom::MemoryPressure };
@@ -97,14 +105,7 @@ fn every_situation_is_told_in_every_rendering() {
         ),
         ("handed-over", step(Rung::Replace, Stage::HandedOver, vec![still(), Reason::NotInGroup])),
         ("stays-out", stays_out()),
-        (
-            "expired",
-            step(
-                Rung::Reboot,
-                Stage::Expired,
-                vec![Reason::OutOfTime { after: jiff::SignedDuration::from_hours(3) }],
-            ),
-        ),
+        ("expired", step(Rung::Reboot, Stage::Expired, vec![out_of_time(None)])),
         (
             "resolved",
             step(
@@ -154,7 +155,7 @@ fn what_the_host_found_is_told_to_whoever_may_be_hurt_by_it() {
     assert!(told_of(&with_preflight(Rung::Reboot, Stage::Rebooting)), "it is being disrupted");
     assert!(told_of(&with_preflight(Rung::Replace, Stage::Watching)), "it was disrupted");
     assert!(told_of(&with_preflight(Rung::Cleanup, Stage::HandedOver)), "a person takes over");
-    let held_back = HeldBack { since: now(), told: false };
+    let held_back = HeldBack { since: now(), told: false, by: None };
     let waits =
         Incident { held_back: Some(held_back), ..with_preflight(Rung::Cleanup, Stage::Cleaning) };
     assert!(told_of(&waits), "a disruption is held back");
@@ -192,6 +193,13 @@ fn check(notification: &Notification) -> Result<(), TestCaseError> {
     let message: Map<String, Value> = serde_json::from_str(&message).unwrap();
     prop_assert_eq!(message["default"].as_str(), Some(notification.text.as_str()));
     prop_assert!(message.values().all(Value::is_string), "SNS takes texts only");
+    prop_assert!(has_no_link_of_others(&notification.text), "{}", notification.text);
+    for json in [&notification.data, &notification.chat] {
+        let value: Value = serde_json::from_str(json).unwrap();
+        let mut texts = Vec::new();
+        collect(&value, &mut texts);
+        prop_assert!(texts.iter().all(|text| has_no_link_of_others(text)), "{texts:?}");
+    }
     check_data(&notification.data)?;
     check_chat(&notification.chat)?;
     let names: BTreeSet<&str> = notification.attributes.iter().map(|(name, _)| *name).collect();
@@ -241,6 +249,21 @@ fn check_chat(chat: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Whether nothing in `text` is a live link but those that lead to AWS's console.
+fn has_no_link_of_others(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let mut words = lower.split_whitespace();
+    words.all(|word| {
+        let scheme =
+            |before: &str| before.rsplit(|c: char| !c.is_ascii_alphanumeric()).next() == Some("s3");
+        let bucket = |(at, _): (usize, &str)| scheme(word.split_at(at).0);
+        word.starts_with("https://eu-central-1.console.aws.amazon.com/")
+            || (word.match_indices("://").all(bucket)
+                && !word.contains("www.")
+                && !word.contains("mailto:"))
+    })
+}
+
 /// Every text in a JSON value.
 fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
     match value {
@@ -270,6 +293,8 @@ fn hostile() -> impl Strategy<Value = String> {
         any::<char>().prop_map(|c| c.to_string().repeat(10_000 / c.len_utf8())),
         Just("\\\"".repeat(5_000)),
         Just("<!channel> <@U0123> https://evil.example [x](https://evil.example)".to_owned()),
+        Just("/srv/HTTPS://evil.example wwww.evil.example mailto:a@evil.example".to_owned()),
+        Just("s3://a xs3://b :://c".to_owned()),
     ]
 }
 
@@ -398,11 +423,74 @@ fn only_what_is_refused_and_asks_nobody_is_folded() {
     for reason in every_reason() {
         let refused = reason.outcome == Outcome::Held && !reason.handed_over;
         let failed = reason.codes().first() == Some(&"action-failed");
-        assert_eq!(occurrence(&reason).is_some(), refused && !failed, "{:?}", reason.codes());
+        let folded = (refused && !failed) || reason.shared_cause().is_some();
+        assert_eq!(occurrence(&reason).is_some(), folded, "{:?}", reason.codes());
     }
     let occurrence = occurrence(&held(Reason::InstanceMissing)).unwrap();
     assert_eq!(occurrence.cause, "memory-pressure refused instance-missing");
     assert_eq!((occurrence.window, occurrence.group), (crate::given::ago(4), None));
+}
+
+#[test]
+fn twenty_that_one_cause_held_are_one_page_which_names_the_cause() {
+    let load = Reason::LoadNotFault { count: 20, of: Some(20) };
+    let report = step(Rung::Cleanup, Stage::Expired, vec![out_of_time(Some(&load))]);
+    let other = Report { instance_id: InstanceId::new("i-00000000").unwrap(), ..report.clone() };
+    let [one, two] = [&report, &other].map(|report| report.occurrence("me".to_owned()));
+    assert!(one.is_some() && one == two, "{one:?} {two:?}");
+    let text = told(&report).text;
+    assert!(text.contains("20 of 20 members have high CPU: that is load. Add capacity"), "{text}");
+    assert!(!text.contains("it is yours now"), "no single one is to blame: {text}");
+    let person = Reason::PersonPresent { count: 1 };
+    let alone = step(Rung::Reboot, Stage::Expired, vec![out_of_time(Some(&person))]);
+    assert_eq!(alone.occurrence("me".to_owned()), None, "its cause is its own");
+    assert!(told(&alone).text.contains("somebody works on the host"));
+}
+
+#[test]
+fn an_end_tells_what_was_done_and_what_is_left_on_the_host() {
+    let mut incident = at(Rung::Cleanup, Stage::Resolved);
+    incident.attempts[0].said = Some(HostText::new("web.service is held at 75 % of a core"));
+    incident.attempts[0].still_set = Some("the CPU quota of web.service stands".to_owned());
+    let resolved = |incident: &Incident| {
+        let gone = Reason::StayedGone { for_the_last: jiff::SignedDuration::from_mins(5) };
+        told(&Report::of(incident, Outcome::Resolved, vec![gone], now())).text
+    };
+    let text = resolved(&incident);
+    assert!(text.contains("which says: web.service is held at 75 % of a core."), "{text}");
+    assert!(text.contains("The CPU quota of web.service stands."), "{text}");
+    incident.attempts.push(crate::given::attempt(Rung::Reboot));
+    let text = resolved(&incident);
+    assert!(text.contains("75 % of a core. The instance was rebooted."), "{text}");
+    assert!(!text.contains("stands"), "the boot has lifted it: {text}");
+    incident.attempts.clear();
+    assert!(resolved(&incident).contains("it passed by itself"));
+}
+
+#[test]
+fn gone_is_told_as_info_with_nothing_to_do() {
+    let gone = Reason::Gone { state: "terminated".to_owned() };
+    let report = step(Rung::Reboot, Stage::Withdrawn, vec![gone]);
+    assert_eq!((report.severity(), report.is_news()), (Severity::Info, true));
+    assert!(told(&report).subject.ends_with("gone, nothing to do"), "{}", told(&report).subject);
+    assert_eq!(report.advice(), Vec::<&str>::new());
+}
+
+#[test]
+fn of_many_alarms_that_wait_the_newest_stay_and_the_dropped_are_told() {
+    let mut open = at(Rung::Cleanup, Stage::Watching);
+    for n in 0..400 {
+        let mut alarm = alarm(Symptom::DiskFull);
+        alarm.name = format!("disk-{n}");
+        alarm.mount = MountPoint::new(format!("/data/{n}")).ok();
+        alarm.reason = "x".repeat(2_000);
+        open = open.with_queued(Queued::of(&alarm));
+    }
+    assert_eq!((open.queued.len(), open.dropped), (QUEUED_MAX, 400 - 16));
+    assert_eq!(open.queued.last().unwrap().seen.alarm, "disk-399", "the newest stays");
+    assert!(serde_json::to_string(&open).unwrap().len() < 100_000, "far below 400 KB");
+    let text = told(&Report::of(&open, Outcome::Acted, vec![Reason::UpAgain], now())).text;
+    assert!(text.contains("384 older alarms"), "{text}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use remedy::model::seen::Seen;
 use remedy::report::outcome::{Outcome, Report};
 
 use crate::given::{ago, alarm, attempt, call_failed, incident, now, unknown};
+use crate::notify::out_of_time;
 
 /// The codes that the table of reasons has.
 pub(crate) fn codes() -> BTreeSet<String> {
@@ -249,6 +250,8 @@ fn timeline() -> Vec<Report> {
 /// How it ends.
 fn ends() -> Vec<Report> {
     let handed_over = |rung, reason| step(rung, Stage::HandedOver, vec![reason]);
+    let full = Reason::StaysInStandby { group: Some(group()), full: Some(4) };
+    let in_standby = step(Rung::Reboot, Stage::Returning, vec![full]);
     vec![
         handed_over(
             Rung::Cleanup,
@@ -274,11 +277,18 @@ fn ends() -> Vec<Report> {
             Reason::Unverified { why: "CWAgent mem_used_percent has no new datapoint".to_owned() },
         ),
         handed_over(Rung::Replace, Reason::NotSubstituted { after: minutes(40) }),
-        handed_over(Rung::Reboot, Reason::Gone { state: "terminated".to_owned() }),
+        step(Rung::Reboot, Stage::Withdrawn, vec![Reason::Gone { state: "terminated".to_owned() }]),
+        handed_over(Rung::Reboot, Reason::TakenAway { state: "Detached".to_owned() }),
+        Report { handed_over: true, outcome: Outcome::Held, ..in_standby },
         handed_over(
             Rung::Cleanup,
             Reason::Refused { why: "ssm:SendCommand failed: AccessDeniedException".to_owned() },
         ),
-        step(Rung::Reboot, Stage::Expired, vec![Reason::OutOfTime { after: minutes(180) }]),
+        step(Rung::Reboot, Stage::Expired, vec![out_of_time(None)]),
+        step(
+            Rung::Cleanup,
+            Stage::Expired,
+            vec![out_of_time(Some(&Reason::LoadNotFault { count: 20, of: Some(20) }))],
+        ),
     ]
 }

@@ -12,7 +12,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::model::alarm::Symptom;
 use crate::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
-use crate::model::incident::Rung;
+use crate::model::incident::{HeldBy, Rung, Stage};
 use crate::model::pause::Pause;
 use crate::model::platform::Platform;
 use crate::model::policy::{MAX_RUNG_TAG, OPT_IN_ENABLED, OPT_IN_TAG};
@@ -165,8 +165,12 @@ pub enum Reason {
     NotSubstituted { after: SignedDuration },
     /// The instance is no longer there.
     Gone { state: String },
+    /// Somebody moved the instance out of our hands.
+    TakenAway { state: String },
+    /// The instance is in Standby and its group does not take it back.
+    StaysInStandby { group: Option<GroupName>, full: Option<u32> },
     /// The incident took longer than an incident may.
-    OutOfTime { after: SignedDuration },
+    OutOfTime { after: SignedDuration, stage: Stage, held_by: Option<HeldBy> },
     /// The instance is back in service.
     BackInService,
     /// The instance is up again after its reboot.
@@ -359,11 +363,9 @@ impl fmt::Display for Reason {
                 "{} show {symptom} within minutes: a shared cause is likely; they share {shared}",
                 Members(*count, *of)
             ),
-            Self::LoadNotFault { count, of } => write!(
-                f,
-                "{} have high CPU: that is load, not a fault; add capacity",
-                Members(*count, *of)
-            ),
+            Self::LoadNotFault { count, of } => {
+                write!(f, "{} have high CPU: that is load. Add capacity", Members(*count, *of))
+            }
             Self::IncidentOpen { incident, symptom } => {
                 write!(f, "incident {incident} ({symptom}) is open on the instance")
             }
@@ -421,9 +423,25 @@ impl fmt::Display for Reason {
             Self::NotSubstituted { after } => {
                 write!(f, "the group had not replaced the instance after {}", Age(*after))
             }
-            Self::Gone { state } => write!(f, "the instance is {state}: somebody else acted"),
-            Self::OutOfTime { after } => {
-                write!(f, "the incident did not end within {}", Age(*after))
+            Self::Gone { state } => write!(f, "the instance is gone: it is {state}"),
+            Self::TakenAway { state } => {
+                write!(f, "the instance is {state}: somebody else moved it")
+            }
+            Self::StaysInStandby { group, full } => {
+                f.write_str("the instance is still in Standby and serves nobody: ")?;
+                match (group, full) {
+                    (Some(group), Some(max)) => {
+                        write!(f, "group {group} is full, its maximum is {max}")
+                    }
+                    (Some(group), None) => write!(f, "group {group} does not take it back"),
+                    (None, _) => f.write_str("its group does not take it back"),
+                }
+            }
+            Self::OutOfTime { after, held_by: Some(by), .. } => {
+                write!(f, "{}; this lasted for all of the incident's {}", by.text, Age(*after))
+            }
+            Self::OutOfTime { after, stage, held_by: None } => {
+                write!(f, "the incident did not end within {}: {}", Age(*after), stage.doing())
             }
             Self::BackInService => f.write_str("the instance is back in service"),
             Self::UpAgain => f.write_str("the instance is up again after its reboot"),

@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+use crate::model::ids::InstanceId;
+use crate::model::incident::HeldBy;
 use crate::model::reason::Reason;
 
 /// What a report asks of people. Subscriptions filter by it.
@@ -232,7 +234,13 @@ impl Reason {
                 row("not-substituted").warning("read the group's activity history")
             }
             Self::Gone { .. } => row("instance-gone"),
-            Self::OutOfTime { .. } => row("out-of-time").warning("look at the instance"),
+            Self::TakenAway { .. } => {
+                row("taken-away").warning("ask who moved it: it may still be in trouble")
+            }
+            Self::StaysInStandby { .. } => row("stays-in-standby")
+                .warning("give the group room, and bring the instance back into service"),
+            Self::OutOfTime { .. } => row("out-of-time")
+                .warning("end what held it, or look at the instance if nothing is named"),
             Self::BackInService => row("back-in-service"),
             Self::UpAgain => row("up-again"),
             Self::Refused { .. } => {
@@ -255,6 +263,34 @@ impl Reason {
         }
     }
 
+    /// The reason, as the row of an incident that it holds back keeps it.
+    pub fn held_by(&self) -> HeldBy {
+        let Row { code, shared_cause, .. } = self.row();
+        HeldBy { code: code.to_owned(), text: self.to_string(), shared_cause }
+    }
+
+    /// What ends it, typed into a shell by whoever may.
+    pub fn commands(&self, instance: &InstanceId) -> Vec<String> {
+        match self {
+            Self::StaysInStandby { group: Some(group), full } => {
+                let name = shell_word(group.as_str());
+                let widen = full.map(|max| {
+                    format!(
+                        "aws autoscaling update-auto-scaling-group --auto-scaling-group-name \
+                         {name} --max-size {}",
+                        max.saturating_add(1)
+                    )
+                });
+                let back = format!(
+                    "aws autoscaling exit-standby --instance-ids {instance} \
+                     --auto-scaling-group-name {name}"
+                );
+                widen.into_iter().chain([back]).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The reason's stable name.
     pub fn code(&self) -> &'static str {
         self.row().code
@@ -268,5 +304,15 @@ impl Reason {
     /// What a person can do about it.
     pub fn advice(&self) -> Option<&'static str> {
         self.row().advice
+    }
+}
+
+/// `word` as a shell takes it whole.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

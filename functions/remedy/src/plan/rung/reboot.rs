@@ -23,6 +23,7 @@ use crate::plan::step::EFFECT_SHOWS;
 use crate::plan::step::Step;
 use crate::plan::step::end;
 use crate::plan::step::failing;
+use crate::plan::step::gone;
 use crate::plan::step::overdue;
 use crate::plan::step::wait;
 use crate::ports::look::Membership;
@@ -68,27 +69,40 @@ pub(crate) fn draining(incident: &Incident, facts: &Facts, now: Timestamp) -> St
         Fact::Known(Some("InService" | "EnteringStandby")) | Fact::Unknown(_) => {
             wait(incident, now)
         }
-        Fact::Known(other) => left_our_hands(out, other, now),
+        Fact::Known(other) => left_our_hands(out, other, facts, now),
     }
 }
 
-/// The group took the instance out of our hands.
+/// Somebody took the instance out of our hands. With one that is gone nothing is left to
+/// do; one that runs on elsewhere may still be in trouble, and one that was stopped in
+/// Standby would stay there.
 pub(crate) fn left_our_hands(
     mut incident: Incident,
     lifecycle: Option<&str>,
+    facts: &Facts,
     now: Timestamp,
 ) -> Step {
-    incident.standby = None;
+    let ended = match &facts.instance {
+        Fact::Known(instance) => gone(instance.as_ref()),
+        Fact::Unknown(_) => None,
+    };
+    let stopped = ended.as_ref().is_some_and(|state| state.starts_with("stop"));
+    let in_standby = stopped && incident.standby.is_some();
+    let ends = lifecycle.filter(|state| state.starts_with("Terminat")).map(str::to_owned);
     let state = lifecycle.unwrap_or("out of its group").to_owned();
-    end(&incident, Stage::HandedOver, now, vec![Reason::Gone { state }])
+    incident.standby = None;
+    match ended.or(ends).filter(|_| !in_standby) {
+        Some(state) => end(&incident, Stage::Withdrawn, now, vec![Reason::Gone { state }]),
+        None => end(&incident, Stage::HandedOver, now, vec![Reason::TakenAway { state }]),
+    }
 }
 
 pub(crate) fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> Step {
     let after = incident.in_stage_for(now);
-    if let Fact::Known(Some(instance)) = &facts.instance
-        && let InstanceState::Not(state) = &instance.state
+    if let Fact::Known(instance) = &facts.instance
+        && let Some(state) = gone(instance.as_ref())
     {
-        return left_our_hands(incident.clone(), Some(state.as_str()), now);
+        return left_our_hands(incident.clone(), Some(&state), facts, now);
     }
     match not_back(incident, facts) {
         None if incident.standby.is_some() => {
@@ -160,13 +174,16 @@ pub(crate) fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> S
             let waiting = incident.waiting_until(now + BEAT);
             Step::Wait(Incident { stage_since: now, ..waiting })
         }
-        _ if overdue(incident, now) => {
-            let after = incident.in_stage_for(now);
-            let why = "its group did not take it back; it may still be in Standby";
-            let mut because = vec![Reason::NotBack { after, why }];
-            let refused = incident.attempts.last().and_then(|attempt| attempt.refused.clone());
-            because.extend(refused.map(|refused| Reason::Refused { why: refused.why }));
-            end(incident, Stage::HandedOver, now, because)
+        Fact::Known(Some("Standby" | "EnteringStandby")) | Fact::Unknown(_)
+            if overdue(incident, now) && !incident.stays_out =>
+        {
+            Step::Tell(incident.clone(), stays_in_standby(incident, facts))
+        }
+        // Nothing stays in Standby through us: it is asked for until it is back.
+        Fact::Known(Some("Standby" | "EnteringStandby")) | Fact::Unknown(_)
+            if now.duration_since(incident.opened_at) >= IN_STANDBY_MAX =>
+        {
+            end(incident, Stage::HandedOver, now, stays_in_standby(incident, facts))
         }
         // Asking again is safe: an instance that is back is refused.
         Fact::Known(Some("Standby")) | Fact::Unknown(_)
@@ -175,9 +192,30 @@ pub(crate) fn returning(incident: &Incident, facts: &Facts, now: Timestamp) -> S
             Step::Call(Action::ComeBack, incident.clone(), Reason::NeverAsked)
         }
         Fact::Known(Some("Standby" | "EnteringStandby")) | Fact::Unknown(_) => wait(incident, now),
-        Fact::Known(Some(state)) if state.starts_with("Pending") => wait(incident, now),
-        Fact::Known(other) => left_our_hands(incident.clone(), other, now),
+        Fact::Known(Some(state)) if state.starts_with("Pending") => {
+            let after = incident.in_stage_for(now);
+            let late = overdue(incident, now) && !incident.stays_out;
+            if !late && now.duration_since(incident.opened_at) < IN_STANDBY_MAX {
+                return wait(incident, now);
+            }
+            let why = "its group has not put it into service";
+            end(incident, Stage::HandedOver, now, vec![Reason::NotBack { after, why }])
+        }
+        Fact::Known(other) => left_our_hands(incident.clone(), other, facts, now),
     }
+}
+
+/// For so long it is asked to come back. A person has heard of it on the first day.
+pub(crate) const IN_STANDBY_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// What keeps it in Standby: a group that has grown to its maximum meanwhile has no room,
+/// or AWS's own words.
+fn stays_in_standby(incident: &Incident, facts: &Facts) -> Vec<Reason> {
+    let full = group(facts).ok().filter(|group| group.desired >= group.max).map(|group| group.max);
+    let mut because = vec![Reason::StaysInStandby { group: incident.group.clone(), full }];
+    let refused = incident.attempts.last().and_then(|attempt| attempt.refused.clone());
+    because.extend(refused.map(|refused| Reason::Refused { why: refused.why }));
+    because
 }
 
 pub(crate) fn may_be_leaving(probe: &Probe) -> bool {
