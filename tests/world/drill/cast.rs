@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::pause::{Pause, Scope};
-use remedy::model::policy::OPT_IN_TAG;
 use remedy::model::platform::Platform;
+use remedy::model::policy::OPT_IN_TAG;
 use remedy::ports::look::ScheduledEvent;
 
 use super::plot::{GroupLine, Line, PauseOf, Plot, Rings, Trait, What};

@@ -56,7 +56,7 @@ pub fn hear(
         witness.host_speaks || now.duration_since(testimony.at) < WORD_LASTS
     };
     if let Some(host) = testimony.filter(speaks).and_then(Testimony::objection) {
-        let since = incident.held_back.map_or(now, |held| held.since);
+        let since = incident.held_back.as_ref().map_or(now, |held| held.since);
         if now.duration_since(since) < Stage::Watching.deadline() {
             return Hearing::Hold(Reason::HostObjects { why: host.to_owned() });
         }
