@@ -24,6 +24,7 @@ fn stamp(at: Timestamp) -> String {
 
 /// An alarm on one metric of one instance.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Watch {
     /// Its name.
     pub name: String,
