@@ -57,8 +57,8 @@ details() { # full|short
 check_parameters() {
   parameter Deadline 120 '^([2-9][0-9]|[12][0-9][0-9]|300)$' \
     'Seconds after which the script ends by itself.'
-  parameter MountPoint / '^/[A-Za-z0-9._/-]{0,199}$' \
-    'Where the file system of the alarm is mounted.'
+  parameter MountPoint / '^(auto|/[A-Za-z0-9._/-]{0,199})$' \
+    'Where the file system of the alarm is mounted; auto for the fullest of the local ones.'
   parameter TargetPercent 80 '^[1-9][0-9]?$' \
     'Cleaning stops when no more of the bytes and of the inodes is in use.'
   parameter AlarmPercent '' '^([1-9][0-9]?)?$' \
@@ -127,9 +127,27 @@ mount_of() { # PATH; sets REPLY to the index of the mount that it lies on
   [ -n "$REPLY" ]
 }
 
+# For an alarm that does not say which file system it means.
+choose_fullest() {
+  local i most=0 point=/
+  for i in "${!M_POINT[@]}"; do
+    case ${TYPES[${M_DEVICE[$i]}]}${M_OPTIONS[$i]} in
+      *,ro,*) continue ;;
+      ext[234],* | xfs,* | btrfs,*) ;;
+      *) continue ;;
+    esac
+    SSM_MountPoint=${M_POINT[$i]}
+    measure || continue
+    [ "$USED_PERCENT" -ge "$INODE_PERCENT" ] || USED_PERCENT=$INODE_PERCENT
+    [ "$USED_PERCENT" -le "$most" ] || most=$USED_PERCENT point=$SSM_MountPoint
+  done
+  SSM_MountPoint=$point
+}
+
 first_look() {
   local number
   read_mount_table
+  [ "$SSM_MountPoint" != auto ] || choose_fullest
   if ! mount_of "$SSM_MountPoint" || [ "${M_POINT[$REPLY]}" != "$SSM_MountPoint" ]; then
     finish error 2 'parameter MountPoint is no mount point of this host' bad-parameter
   fi
