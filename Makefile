@@ -11,7 +11,7 @@ FUNCTIONS := $(patsubst functions/%/src/main.rs,%,$(wildcard functions/*/src/mai
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := $(VENVS)/.venv/bin
 
-.PHONY: test lint supply thinking functions storm wire aws template scripts python bench account-check
+.PHONY: test lint supply thinking functions storm wire aws template scripts relief python bench account-check
 
 # What builds, one after the other. Then what waits more than it works, side by
 # side; each part's lines come at its end.
@@ -74,6 +74,16 @@ scripts:
 # test`, which tries it against the emulators.
 account-check: python
 	$(VENV)/python tests/account/check.py $(ARGS)
+
+# What the script makes of full disks as people reported them (tests/rig/fillings), on a
+# young and an old one. As root; some twenty minutes. Not part of `make test`.
+relief:
+	tests/rig/install
+	cargo build --quiet --locked -p tests --example read-result
+	mkdir -p /var/tmp/remedy-rig
+	tests/rig/clone /var/tmp/remedy-rig/clone
+	CARGO_TARGET_DIR="$$(cd "$(CARGO_TARGET_DIR)" && pwd)" tests/rig/relief --all young
+	CARGO_TARGET_DIR="$$(cd "$(CARGO_TARGET_DIR)" && pwd)" tests/rig/relief --all old
 
 # The emulators and the template's tools, pinned; quick when they are there.
 python:
