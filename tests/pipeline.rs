@@ -3,12 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::model::cleanup_opt_in::{CLEANUP_TAG, CleanupOptIn};
 use remedy::model::ids::{MountPoint, UnitName};
 use remedy::model::incident::{Incident, Stage};
 use remedy::model::platform::Platform;
@@ -167,13 +169,30 @@ fn each_symptom_is_relieved_by_its_own_means() {
         (
             DiskFull,
             DISK_FULL,
-            Relief::Disk { mount: MountPoint::new("/").ok(), target_percent: 75 },
+            Relief::Disk {
+                mount: MountPoint::new("/").ok(),
+                target_percent: 75,
+                opt_ins: BTreeSet::from([CleanupOptIn::Docker, CleanupOptIn::TruncateLogs]),
+            },
         ),
-        (MemoryPressure, memory, Relief::Memory { units: units.clone() }),
+        (
+            MemoryPressure,
+            memory,
+            Relief::Memory {
+                units: units.clone(),
+                opt_ins: BTreeSet::from([CleanupOptIn::MemoryReclaim]),
+            },
+        ),
         (HighCpu, HIGH_CPU, Relief::Cpu { units: units.clone() }),
     ] {
         let (region, names) = answering();
         let mut function = Function::new(symptom);
+        // The owner's words on the instance, and those for all.
+        region.with_host(&names.web, |host| {
+            let words = "truncate-logs memory-reclaim, sudo".to_owned();
+            host.instance.tags.insert(CLEANUP_TAG.to_owned(), words);
+        });
+        function.policy.opt_ins = BTreeSet::from([CleanupOptIn::Docker]);
         function.policy.disk_target_percent = 75;
         function.policy.units.clone_from(&units);
         function.run(&region, event).unwrap();

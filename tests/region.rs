@@ -45,7 +45,11 @@ fn order(names: &Names) -> CleanupOrder {
         instance: names.web.clone(),
         comment: "an-incident".to_owned(),
         symptom: Symptom::DiskFull,
-        relief: Relief::Disk { mount: MountPoint::new("/").ok(), target_percent: 80 },
+        relief: Relief::Disk {
+            mount: MountPoint::new("/").ok(),
+            target_percent: 80,
+            opt_ins: BTreeSet::new(),
+        },
         evidence: None,
     }
 }

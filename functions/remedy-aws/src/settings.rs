@@ -1,12 +1,13 @@
 //! The process environment, read once at the start. The only module that knows
 //! the names of the variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use jiff::SignedDuration;
 use lambda_runtime::tracing::level_filters::LevelFilter;
 use remedy::model::alarm::Symptom;
+use remedy::model::cleanup_opt_in::CleanupOptIn;
 use remedy::model::ids::{BucketName, UnitName};
 use remedy::model::links::Deployment;
 use remedy::model::policy::{Mode, Policy};
@@ -23,6 +24,7 @@ use remedy::model::policy::{Mode, Policy};
 /// | `REMEDY_DOCUMENTS` | yes | follow-up instead: `symptom=document` for each, by commas |
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
 /// | `REMEDY_UNITS` | no | systemd units a cleanup may restart, separated by commas |
+/// | `REMEDY_CLEANUP_OPT_INS` | no | what a cleanup may do besides, as in the tag (none) |
 /// | `REMEDY_EVIDENCE_BUCKET` | no | the S3 bucket for what hosts know before they are touched |
 /// | `REMEDY_EVIDENCE_SECONDS` | no | a host has so long to say what it knows (60; 20 to 120) |
 /// | `REMEDY_STALE_MINUTES` | no | an older alarm is not acted on (15; 1 to 360) |
@@ -141,6 +143,7 @@ fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsEr
     Ok(Policy {
         mode: mode(lookup("REMEDY_MODE").as_deref())?,
         units: units(lookup("REMEDY_UNITS"))?,
+        opt_ins: opt_ins(lookup("REMEDY_CLEANUP_OPT_INS"))?,
         evidence_bucket: bucket(lookup("REMEDY_EVIDENCE_BUCKET"))?,
         gathering_takes: SignedDuration::from_secs(within(
             "REMEDY_EVIDENCE_SECONDS",
@@ -264,6 +267,14 @@ fn units(value: Option<String>) -> Result<Vec<UnitName>, SettingsError> {
         .collect()
 }
 
+fn opt_ins(value: Option<String>) -> Result<BTreeSet<CleanupOptIn>, SettingsError> {
+    CleanupOptIn::list(&value.unwrap_or_default()).map_err(|found| SettingsError::Invalid {
+        name: "REMEDY_CLEANUP_OPT_INS",
+        found,
+        expected: format!("some of {}", CleanupOptIn::ALL.map(CleanupOptIn::name).join(", ")),
+    })
+}
+
 fn bucket(value: Option<String>) -> Result<Option<BucketName>, SettingsError> {
     let checked = |found: String| {
         BucketName::new(found.trim()).map_err(|error| SettingsError::Invalid {
@@ -347,6 +358,7 @@ mod tests {
             ("REMEDY_AGENT_SILENT_MINUTES", "121"),
             ("REMEDY_CLAIM_MINUTES", "-5"),
             ("REMEDY_DISK_TARGET_PERCENT", "100"),
+            ("REMEDY_CLEANUP_OPT_INS", "docker,everything"),
             ("REMEDY_COOLDOWN_MINUTES", "-1"),
             ("REMEDY_BUDGET_PERCENT", "0"),
             ("REMEDY_STANDALONE_BUDGET", "0"),
@@ -385,6 +397,7 @@ mod tests {
             ("REMEDY_STALE_MINUTES", "30"),
             ("REMEDY_DISK_TARGET_PERCENT", "70"),
             ("REMEDY_FLOOR_PERCENT", "95"),
+            ("REMEDY_CLEANUP_OPT_INS", "docker,truncate-logs"),
         ])
         .unwrap()
         .policy;
@@ -394,5 +407,9 @@ mod tests {
         assert_eq!(policy.stale_after, SignedDuration::from_mins(30));
         assert_eq!(policy.disk_target_percent, 70);
         assert_eq!(policy.floor_percent, 95);
+        assert_eq!(
+            policy.opt_ins,
+            BTreeSet::from([CleanupOptIn::Docker, CleanupOptIn::TruncateLogs])
+        );
     }
 }

@@ -1,8 +1,11 @@
 //! Changes the world: one call for each verb.
 
+use std::collections::BTreeSet;
+
 use aws_config::retry::RetryConfig;
 use jiff::SignedDuration;
 use lambda_runtime::tracing;
+use remedy::model::cleanup_opt_in::CleanupOptIn;
 use remedy::model::diagnostics::Destination;
 use remedy::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
 use remedy::model::incident::{FailureKind, Standby};
@@ -175,13 +178,30 @@ const FULLEST: &str = "auto";
 
 fn relief(relief: &Relief) -> Vec<(&'static str, String)> {
     match relief {
-        Relief::Disk { mount, target_percent } => {
+        Relief::Disk { mount, target_percent, opt_ins } => {
             let mount = mount.as_ref().map_or(FULLEST, MountPoint::as_str);
-            vec![("MountPoint", mount.to_owned()), ("TargetPercent", target_percent.to_string())]
+            let mut parameters = vec![
+                ("MountPoint", mount.to_owned()),
+                ("TargetPercent", target_percent.to_string()),
+                ("OptIns", listed(opt_ins)),
+            ];
+            // apt must not be cut off while it removes kernels.
+            if opt_ins.contains(&CleanupOptIn::Kernels) {
+                parameters.push(("Deadline", "240".to_owned()));
+            }
+            parameters
         }
-        Relief::Memory { units } | Relief::Cpu { units } => {
-            let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
-            vec![("Units", names.join(","))]
+        Relief::Memory { units, opt_ins } => {
+            vec![("Units", named(units)), ("OptIns", listed(opt_ins))]
         }
+        Relief::Cpu { units } => vec![("Units", named(units))],
     }
+}
+
+fn listed(opt_ins: &BTreeSet<CleanupOptIn>) -> String {
+    opt_ins.iter().map(|opt_in| opt_in.name()).collect::<Vec<_>>().join(",")
+}
+
+fn named(units: &[UnitName]) -> String {
+    units.iter().map(UnitName::as_str).collect::<Vec<_>>().join(",")
 }

@@ -1,13 +1,22 @@
 //! Makes the one call that changes the world, and only with a [`Claim`].
 
+use std::collections::BTreeSet;
+
 use crate::execute::claim::Claim;
 use crate::model::action::Action;
 use crate::model::alarm::Symptom;
+use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::ids::CommandId;
 use crate::model::incident::{FailedCall, FailureKind, Incident};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::ports::touch::{CallError, CleanupOrder, Relief, Touch};
+
+/// What the owner of the instance allows, or of all: those that the symptom's document knows.
+fn opt_ins(incident: &Incident, policy: &Policy) -> BTreeSet<CleanupOptIn> {
+    let all = incident.opt_ins.union(&policy.opt_ins).copied();
+    all.filter(|opt_in| opt_in.symptom() == incident.symptom).collect()
+}
 
 impl Relief {
     /// What the document of `incident`'s symptom is told.
@@ -16,8 +25,12 @@ impl Relief {
             Symptom::DiskFull => Self::Disk {
                 mount: incident.mount.clone(),
                 target_percent: target(incident, policy),
+                alarm_percent: alarm(incident),
+                opt_ins: opt_ins(incident, policy),
             },
-            Symptom::MemoryPressure => Self::Memory { units: policy.units.clone() },
+            Symptom::MemoryPressure => {
+                Self::Memory { units: policy.units.clone(), opt_ins: opt_ins(incident, policy) }
+            }
             Symptom::HighCpu => Self::Cpu { units: policy.units.clone() },
         }
     }
@@ -25,6 +38,15 @@ impl Relief {
 
 /// A cleanup that stops short of its alarm's threshold helps nobody.
 const BELOW_THE_ALARM: f64 = 5.0;
+
+/// Where the alarm rings, so that the script can tell a missed target from trouble.
+fn alarm(incident: &Incident) -> Option<u8> {
+    let seen = &incident.seen;
+    let alarm = seen.threshold.and_then(|threshold| seen.level(threshold))?.clamp(1.0, 99.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 99")]
+    let alarm = alarm as u8;
+    Some(alarm)
+}
 
 /// Down to which level a disk is cleaned: the deployment's, or lower where the alarm asks
 /// for it.

@@ -1,11 +1,13 @@
 //! One instance's trouble from first alarm to its end: the unit of the ledger.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::alarm::{Alarm, Symptom};
+use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::diagnostics::{Destination, Diagnostics};
 use crate::model::host_text::HostText;
 use crate::model::ids::{
@@ -337,6 +339,9 @@ pub struct Incident {
     /// The file system, for disk alarms that name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount: Option<MountPoint>,
+    /// What the instance's owner allowed a cleanup besides, when it was opened.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub opt_ins: BTreeSet<CleanupOptIn>,
     /// How far it has come.
     pub stage: Stage,
     /// When it came there.

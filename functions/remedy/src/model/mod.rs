@@ -4,6 +4,8 @@ pub mod ids;
 
 pub mod platform;
 
+pub mod cleanup_opt_in;
+
 pub mod policy;
 
 pub mod links;

@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 
+use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::ids::{BucketName, UnitName};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The instance and group tag by which an owner opts in.
 pub const OPT_IN_TAG: &str = "auto-remediation";
@@ -102,6 +103,9 @@ pub struct Policy {
     /// Below this level of a symptom, in percent, nothing is disrupted, whatever an
     /// alarm's owner wants to be warned of.
     pub floor_percent: u8,
+    /// What a cleanup may do besides on every instance, whatever its tag says. None by
+    /// default: each costs what only an owner can judge.
+    pub opt_ins: BTreeSet<CleanupOptIn>,
     /// The systemd units a cleanup may restart. None by default: a restart is
     /// only safe for services whose owner said so.
     pub units: Vec<UnitName>,
@@ -134,6 +138,7 @@ impl Default for Policy {
             correlated_within: SignedDuration::from_mins(10),
             disk_target_percent: 80,
             floor_percent: 90,
+            opt_ins: BTreeSet::new(),
             units: Vec::new(),
             evidence_bucket: None,
             gathering_takes: SignedDuration::from_mins(1),

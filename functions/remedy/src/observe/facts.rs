@@ -2,10 +2,13 @@
 //! time it was read. What could not be read is [`Fact::Unknown`] and says why;
 //! no later stage of the pipeline takes it for a "no".
 
+use std::collections::BTreeSet;
+
 use futures_util::future;
 use jiff::Timestamp;
 
 use crate::model::alarm::Symptom;
+use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::ids::{GroupName, InstanceId, MountPoint};
 use crate::model::incident::{Incident, Past};
 use crate::model::platform::Platform;
@@ -190,6 +193,14 @@ impl Facts {
                 Some(Pool::of(self.group_name(), &instance.tags))
             }
             _ => None,
+        }
+    }
+
+    /// What the instance's owner allows a cleanup besides, as far as its tags are known.
+    pub fn opt_ins(&self) -> BTreeSet<CleanupOptIn> {
+        match &self.instance {
+            Fact::Known(Some(instance)) => CleanupOptIn::of_tags(&instance.tags),
+            _ => BTreeSet::new(),
         }
     }
 

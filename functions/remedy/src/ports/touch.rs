@@ -1,10 +1,12 @@
 //! Changing the world: one verb for each call.
 
 use crate::model::alarm::Symptom;
+use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::diagnostics::Destination;
 use crate::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
 use crate::model::incident::{FailureKind, Standby};
 use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
 /// Changes the world. Every verb is one call.
 pub trait Touch {
@@ -61,11 +63,15 @@ pub enum Relief {
         mount: Option<MountPoint>,
         /// Stop at this share of used space.
         target_percent: u8,
+        /// What may go besides.
+        opt_ins: BTreeSet<CleanupOptIn>,
     },
     /// Restart the unit that holds the memory, if it is one of these.
     Memory {
         /// Units that may be restarted.
         units: Vec<UnitName>,
+        /// What may be done besides.
+        opt_ins: BTreeSet<CleanupOptIn>,
     },
     /// Calm the process that burns the processor; restart it if it is one of
     /// these.

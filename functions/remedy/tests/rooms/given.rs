@@ -188,6 +188,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         seen: Seen::of(&other),
         group: None,
         mount: other.mount.clone(),
+        opt_ins: std::collections::BTreeSet::new(),
         stage: Stage::Cleaning,
         stage_since: ago(30),
         quiet_since: None,
