@@ -309,7 +309,11 @@ fn patterns_know_good_from_bad() {
     for (name, good, bad) in [
         ("Mode", &["report", "apply"][..], &["", "Apply", "applyx"][..]),
         ("Deadline", &["20", "60", "300"], &["0", "19", "301", "060", "1e2", "a[$(id)]"]),
-        ("MountPoint", &["/", "/var/lib/x-1.y_z", "auto"], &["", "var", "autox", "/a b", "/a*", "/a;b", "-rf"]),
+        (
+            "MountPoint",
+            &["/", "/var/lib/x-1.y_z", "auto"],
+            &["", "var", "autox", "/a b", "/a*", "/a;b", "-rf"],
+        ),
         ("TargetPercent", &["1", "80", "99"], &["0", "100", "08", "-1"]),
         (
             "Units",

@@ -172,6 +172,7 @@ fn each_symptom_is_relieved_by_its_own_means() {
             Relief::Disk {
                 mount: MountPoint::new("/").ok(),
                 target_percent: 75,
+                alarm_percent: Some(90),
                 opt_ins: BTreeSet::from([CleanupOptIn::Docker, CleanupOptIn::TruncateLogs]),
             },
         ),

@@ -48,6 +48,7 @@ fn order(names: &Names) -> CleanupOrder {
         relief: Relief::Disk {
             mount: MountPoint::new("/").ok(),
             target_percent: 80,
+            alarm_percent: None,
             opt_ins: BTreeSet::new(),
         },
         evidence: None,

@@ -178,11 +178,12 @@ const FULLEST: &str = "auto";
 
 fn relief(relief: &Relief) -> Vec<(&'static str, String)> {
     match relief {
-        Relief::Disk { mount, target_percent, opt_ins } => {
+        Relief::Disk { mount, target_percent, alarm_percent, opt_ins } => {
             let mount = mount.as_ref().map_or(FULLEST, MountPoint::as_str);
             let mut parameters = vec![
                 ("MountPoint", mount.to_owned()),
                 ("TargetPercent", target_percent.to_string()),
+                ("AlarmPercent", alarm_percent.map(|at| at.to_string()).unwrap_or_default()),
                 ("OptIns", listed(opt_ins)),
             ];
             // apt must not be cut off while it removes kernels.

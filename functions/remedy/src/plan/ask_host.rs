@@ -22,7 +22,6 @@ use crate::plan::guard::{Cleared, Refusal};
 use crate::plan::host_said::boot_before_reboot;
 use crate::plan::host_said::gathered;
 use crate::plan::host_said::late;
-use crate::plan::host_said::preflight;
 use crate::plan::host_said::told_by_host;
 use crate::plan::rung::cleanup;
 use crate::plan::step::Step;
@@ -132,7 +131,9 @@ pub(crate) fn gathering(
                 &command.status,
             );
             let booted = match &said {
-                Verdict::Said(said) => preflight(said).and_then(|preflight| preflight.boot_id),
+                Verdict::Said(said) => {
+                    said.preflight.as_ref().and_then(|preflight| preflight.boot_id.clone())
+                }
                 Verdict::Failed(_) => None,
             };
             not_rebooted = booted.is_some() && booted == booted_before;

@@ -15,7 +15,6 @@ use crate::plan::step::Step;
 use crate::plan::step::end;
 use crate::ports::look::Command;
 use jiff::Timestamp;
-use std::fmt::Write as _;
 
 /// Says that a command's time is over, and which call failed if nobody can say how it went.
 pub(crate) fn late(what: &str, command: &Fact<Option<Command>>) -> String {
@@ -51,7 +50,7 @@ pub(crate) fn cleaned(
             };
         }
     };
-    incident.preflight = preflight(&said);
+    incident.preflight = preflight(&said, &incident.seen, policy);
     let command_id = incident.attempts.last().and_then(|attempt| attempt.command_id.clone());
     if let Some(kept) = kept(&incident, command_id, &said, policy) {
         note_diagnostics(&mut incident, kept);
@@ -200,9 +199,10 @@ pub(crate) fn note_diagnostics(incident: &mut Incident, kept: Location) {
 }
 
 /// What a person, or a guard, must know of the host before it is disrupted.
-pub(crate) fn preflight(said: &HostResult) -> Option<Preflight> {
+pub(crate) fn preflight(said: &HostResult, seen: &Seen, policy: &Policy) -> Option<Preflight> {
     let preflight = said.preflight.clone()?;
-    Some(Preflight { reboot_frees: said.disk.as_ref().map(reboot_frees), ..preflight })
+    let reboot_frees = said.disk.as_ref().and_then(|disk| reboot_frees(disk, seen, policy));
+    Some(Preflight { reboot_frees, ..preflight })
 }
 
 /// What the host found goes into the incident; where its evidence is comes back.
@@ -218,7 +218,7 @@ pub(crate) fn gathered(
             return Location::Missing { why: format!("the host's script {failure}") };
         }
     };
-    incident.preflight = preflight(&said).or(incident.preflight.take());
+    incident.preflight = preflight(&said, &incident.seen, policy).or(incident.preflight.take());
     incident.testimony = Some(testimony(&said, &incident.seen, now, policy));
     let command_id = incident.gathering.as_ref().and_then(|asked| asked.command_id.clone());
     kept(incident, command_id, &said, policy).unwrap_or_else(|| Location::Missing {
@@ -254,15 +254,45 @@ pub(crate) fn kept(
     command_id.filter(|_| evidence.printed).map(|command_id| Location::InOutput { command_id })
 }
 
-/// Whether most of what fills the disk goes with a reboot: the largest file is
-/// below `/tmp`, or deleted files that are still open hold more than it.
-pub(crate) fn reboot_frees(disk: &Disk) -> bool {
-    match disk.top.first() {
-        Some((bytes, path)) => {
-            path.as_str().starts_with("/tmp/") || disk.deleted_open_bytes > *bytes
-        }
-        None => disk.deleted_open_bytes > 0,
+/// Whether a reboot brings the disk below its alarm: by what the host has reckoned, which
+/// it tells only if it knows all of it.
+pub(crate) fn reboot_frees(disk: &Disk, seen: &Seen, policy: &Policy) -> Option<bool> {
+    let after = f64::from(disk.used_percent_reboot.filter(|_| disk.complete)?);
+    let alarm = seen.threshold.and_then(|threshold| seen.level(threshold));
+    Some(after < alarm.unwrap_or_else(|| f64::from(policy.floor_percent)))
+}
+
+/// The reason, and for a disk what fills it: what a person asks first.
+pub(crate) fn insufficient(said: &HostResult) -> String {
+    let mut why = said.reason.to_string();
+    if let Some(disk) = &said.disk {
+        why.push_str(&culprit(disk));
     }
+    why
+}
+
+/// What fills the disk, in a few words: the directory that holds most, or the largest file.
+fn culprit(disk: &Disk) -> String {
+    let gigabytes =
+        |bytes: u64| format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10);
+    match (disk.dirs.first(), disk.top.first()) {
+        (Some((bytes, files, path, owner)), _) => {
+            let owner = if owner.is_empty() { String::new() } else { format!(", {owner}") };
+            format!("; {} in {path}, {files} files{owner}", gigabytes(*bytes))
+        }
+        (None, Some((bytes, path))) => {
+            format!("; the largest file is {path} with {} MB", bytes / 1_000_000)
+        }
+        (None, None) => String::new(),
+    }
+}
+
+/// The boot that the host spoke from before the reboot that was tried last.
+pub(crate) fn boot_before_reboot(incident: &Incident) -> Option<HostText> {
+    let last = incident.attempts.last().filter(|last| last.rung == Rung::Reboot)?;
+    let spoke_at = incident.evidence.as_ref()?.at;
+    let preflight = incident.preflight.as_ref().filter(|_| spoke_at < last.claimed_at)?;
+    preflight.boot_id.clone()
 }
 
 /// The limit that a cleanup has set on a unit, and the command that lifts it. A name that
@@ -284,22 +314,4 @@ fn still_set(said: &HostResult) -> Option<String> {
     let lift = format!("; to lift it: systemctl set-property --runtime -- {unit} {lifts}");
     let lift = if named { lift } else { String::new() };
     Some(format!("the {what} of {unit} stands until the next boot{lift}"))
-}
-
-/// The reason, and for a disk what fills it: what a person asks first.
-pub(crate) fn insufficient(said: &HostResult) -> String {
-    let mut why = said.reason.to_string();
-    if let Some((bytes, path)) = said.disk.as_ref().and_then(|disk| disk.top.first()) {
-        // Writing to a String cannot fail.
-        let _ = write!(why, "; the largest file is {path} with {} MB", bytes / 1_000_000);
-    }
-    why
-}
-
-/// The boot that the host spoke from before the reboot that was tried last.
-pub(crate) fn boot_before_reboot(incident: &Incident) -> Option<HostText> {
-    let last = incident.attempts.last().filter(|last| last.rung == Rung::Reboot)?;
-    let spoke_at = incident.evidence.as_ref()?.at;
-    let preflight = incident.preflight.as_ref().filter(|_| spoke_at < last.claimed_at)?;
-    preflight.boot_id.clone()
 }

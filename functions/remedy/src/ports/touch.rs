@@ -63,6 +63,8 @@ pub enum Relief {
         mount: Option<MountPoint>,
         /// Stop at this share of used space.
         target_percent: u8,
+        /// Where the alarm rings, if that is known: below it a missed target is no trouble.
+        alarm_percent: Option<u8>,
         /// What may go besides.
         opt_ins: BTreeSet<CleanupOptIn>,
     },

@@ -264,28 +264,23 @@ fn where_the_evidence_went_is_kept() {
 }
 
 #[test]
-fn a_reboot_frees_a_disk_that_tmp_or_deleted_files_fill() {
-    let line = |top: &str, deleted: u64| {
-        let said = format!(
-            r#"{{"v":1,"action":"disk-clean","status":"insufficient","reason":"r","mode":"apply",
-            "preflight":{{"boot_id":"b"}},"mount":"/",
-            "deleted_open_bytes":{deleted},"top":[{top}]}}"#
-        );
-        format!("REMEDIATION_RESULT {}\n", said.replace('\n', ""))
-    };
-    for (rule, top, deleted, frees) in [
-        ("the largest lies below /tmp", r#"[900,"/tmp/app.log"]"#, 0, true),
-        ("the largest lies elsewhere", r#"[900,"/srv/data"],[800,"/tmp/a"]"#, 100, false),
-        ("a name that only begins so", r#"[900,"/tmpfiles"]"#, 0, false),
-        ("deleted files hold more", r#"[900,"/srv/data"]"#, 901, true),
-        ("deleted files hold it all", "", 1, true),
-        ("nothing is known", "", 0, false),
+fn a_reboot_frees_a_disk_only_if_the_host_has_reckoned_so() {
+    for (rule, after, complete, frees) in [
+        ("it brings the disk below its alarm", "89", "true", Some(true)),
+        ("it does not", "90", "true", Some(false)),
+        ("the list was cut off", "10", "false", None),
+        ("nothing is known", "null", "true", None),
     ] {
-        let probe = command("Success", 0, &line(top, deleted));
+        let line = format!(
+            "REMEDIATION_RESULT {{\"v\":1,\"action\":\"disk-clean\",\"status\":\"insufficient\",\
+             \"reason\":\"r\",\"mode\":\"apply\",\"preflight\":{{\"boot_id\":\"b\"}},\
+             \"mount\":\"/\",\"used_percent_reboot\":{after},\"complete\":{complete}}}"
+        );
+        let probe = command("Success", 0, &line);
         let Step::Climb(it, _) = next(&at(Stage::Cleaning, 1), &probe, now(), &policy()) else {
             panic!("{rule}: it climbs");
         };
-        assert_eq!(it.preflight.unwrap().reboot_frees, Some(frees), "{rule}");
+        assert_eq!(it.preflight.unwrap().reboot_frees, frees, "{rule}");
     }
 }
 
