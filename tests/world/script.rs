@@ -77,8 +77,8 @@ impl Ending {
 /// docs/host-scripts.md.
 fn ends(code: Code) -> (&'static str, i32) {
     match code {
-        Code::Relieved | Code::NotInTrouble => ("ok", 0),
-        Code::BelowAlarm | Code::Calmed | Code::Insufficient => ("insufficient", 0),
+        Code::Relieved | Code::NotInTrouble | Code::BelowAlarm => ("ok", 0),
+        Code::Calmed | Code::Insufficient => ("insufficient", 0),
         Code::Looked => ("report", 0),
         Code::OutOfTime | Code::Failed | Code::Stopped => ("failed", 0),
         Code::LockHeld => ("skipped", 0),

@@ -222,21 +222,14 @@ where
     let (Observed { state: symptom_state, alarm }, mut facts) = future::join(observed, facts).await;
     facts.alarm = alarm;
     facts.mount.clone_from(&incident.mount);
-    if let Fact::Known(instance) = &facts.instance
-        && let Some(state) = step::gone(instance.as_ref())
-        && incident.rung() != Some(Rung::Replace)
-    {
-        let ended = Incident { standby: None, ..incident.moved_to(Stage::Withdrawn, cx.now) };
-        return close::end(cx, incident, ended, vec![Reason::Gone { state }]).await;
+    if let Some(state) = gone(incident, &facts) {
+        let incident = &Incident { standby: None, ..incident.clone() };
+        return give_up(cx, incident, Stage::Withdrawn, vec![Reason::Gone { state }]).await;
     }
     let is_down = is_down(incident, &reason, &facts);
     // A host that hangs while it boots shows no symptom either.
     if symptom_state == SymptomState::Cleared && incident.stage != Stage::Watching && !is_down {
-        let mut moved = incident.moved_to(Stage::Watching, cx.now);
-        let because = vec![reason, Reason::SymptomOver];
-        let report = Report::of(&moved, Outcome::Acted, because, cx.now);
-        moved.note(report.entry());
-        return Ok(cx.world.record(&moved).await?.then_some(report));
+        return watch(cx, incident, vec![reason, Reason::SymptomOver]).await;
     }
     facts.preflight.clone_from(&incident.preflight);
     let tried = incident.tried();
@@ -278,6 +271,28 @@ where
     }
     let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
     take(cx, &cleared, incident, because, reason).await
+}
+
+/// The state of an instance that is gone, unless we have had it replaced.
+fn gone(incident: &Incident, facts: &Facts) -> Option<String> {
+    match &facts.instance {
+        Fact::Known(instance) if incident.rung() != Some(Rung::Replace) => {
+            step::gone(instance.as_ref())
+        }
+        Fact::Known(_) | Fact::Unknown(_) => None,
+    }
+}
+
+/// The symptom is over before the next rung: it is watched whether that lasts.
+async fn watch<W: Ledger>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    because: Vec<Reason>,
+) -> Result<Option<Report>, Stuck> {
+    let mut moved = incident.moved_to(Stage::Watching, cx.now);
+    let report = Report::of(&moved, Outcome::Acted, because, cx.now);
+    moved.note(report.entry());
+    Ok(cx.world.record(&moved).await?.then_some(report))
 }
 
 /// Ends the incident in `stage`.

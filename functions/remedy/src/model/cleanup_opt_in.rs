@@ -1,5 +1,5 @@
-//! What an owner allows a cleanup besides what is safe anywhere: words of a tag on the instance, and
-//! of a setting for all instances.
+//! What an owner allows a cleanup besides what is safe anywhere: words of a tag on the
+//! instance, and of a setting for all instances.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

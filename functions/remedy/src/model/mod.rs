@@ -4,6 +4,10 @@ pub mod ids;
 
 pub mod platform;
 
+pub mod series;
+
+pub mod alarm;
+
 pub mod cleanup_opt_in;
 
 pub mod policy;
@@ -11,10 +15,6 @@ pub mod policy;
 pub mod links;
 
 pub mod unknown;
-
-pub mod series;
-
-pub mod alarm;
 
 pub mod seen;
 

@@ -412,8 +412,8 @@ mod tests {
         assert_eq!(judged(&[99.0], alarm), format!("there: {beyond}"));
         assert_eq!(judged(&[99.0], None), format!("there: {beyond}"));
         assert_eq!(judged(&[99.0], ok), format!("disputed: {beyond}, but the alarm is OK"));
-        let still = "AWS/EC2 CPUUtilization is back at 20.0 %, the alarm (threshold 90.0 %) is still \
-                     in ALARM";
+        let still = "AWS/EC2 CPUUtilization is back at 20.0 %, the alarm (threshold 90.0 %) is \
+                     still in ALARM";
         assert_eq!(judged(&[20.0], alarm), format!("disputed: {still}"));
         assert_eq!(judged(&[20.0], None), "gone");
         assert_eq!(judged(&[20.0], ok), "gone");

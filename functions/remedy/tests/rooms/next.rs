@@ -18,8 +18,8 @@ use remedy::plan::step::{Need, Step};
 use remedy::ports::look::{Command, Group, InstanceState, StatusChecks};
 
 use crate::given::{
-    agent, ago, alone, attempt, facts, incident, instance, membership, now, policy, serving, tags,
-    unknown,
+    agent, ago, alone, attempt, facts, group, incident, instance, membership, now, policy, serving,
+    tags, unknown,
 };
 
 /// An incident that came into `stage` some minutes ago.
@@ -344,8 +344,8 @@ fn application_fails(facts: &mut Facts) {
 /// A group that has grown to its maximum meanwhile, and its member still in Standby.
 fn full(facts: &mut Facts) {
     lifecycle(facts, "Standby");
-    let group = group(facts);
-    group.desired = group.max;
+    let of_it = group(facts);
+    of_it.desired = of_it.max;
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn heard(word: Option<Word>, said: i64, held: i64) -> Incident {
     let why = "its words".to_owned();
     Incident {
         testimony: word.map(|word| Testimony { at: ago(said), word, why }),
-        held_back: Some(HeldBack { since: ago(held), told: false }),
+        held_back: Some(HeldBack { since: ago(held), told: false, by: None }),
         ..incident(HighCpu)
     }
 }

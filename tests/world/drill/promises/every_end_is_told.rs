@@ -93,6 +93,9 @@ fn never_ends(moment: &Moment<'_>) -> Option<String> {
     Some(format!("incident {} is still {:?}", open.id, open.stage))
 }
 
+/// How alarms are answered that are about a file system which is none of the host's disks.
+const NO_DISK_OF_ITS: [&str; 3] = ["cannot-fill-up", "memory-file-system", "network-file-system"];
+
 /// An event has an answer, with something in it. What failed is tried again, and
 /// then kept among the dead letters.
 fn unanswered(invoked: &Invoked) -> Option<String> {
@@ -108,7 +111,9 @@ fn unanswered(invoked: &Invoked) -> Option<String> {
                     && !report.because.is_empty()
             };
             let known = change.state.is_some();
-            (known && !answer.reports.iter().any(about))
+            // What is no disk of the host's is named for what it is.
+            let of_no_disk = answer.ignored.iter().any(|it| NO_DISK_OF_ITS.contains(&it.code));
+            (known && !of_no_disk && !answer.reports.iter().any(about))
                 .then(|| format!("alarm {} ended without a report", change.alarm))
         }
         Err(RespondError::LedgerUnreachable { .. } | RespondError::LedgerContended { .. }) => None,
