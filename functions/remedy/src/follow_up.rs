@@ -242,13 +242,14 @@ where
     if let Some((stage, objection)) = hearing.end() {
         return give_up(cx, incident, stage, vec![objection, reason]).await;
     }
-    if let (None, Hearing::Hold(objection @ Reason::HostObjects { .. })) = (rung, &hearing) {
-        let refusal = Refusal::by_guards(None, vec![objection.clone()]);
-        return object(cx, incident, reason, refusal, &facts).await;
-    }
     let cleared = match guard::clear_climb(decision, incident, &facts, cx.policy) {
         Ok(cleared) => cleared,
         Err(refusal) if refusal.handed_over => {
+            if let Hearing::Hold(objection @ Reason::HostObjects { .. }) = hearing {
+                let because = [vec![objection], refusal.because].concat();
+                let refusal = Refusal { because, handed_over: false, passes: true, ..refusal };
+                return object(cx, incident, reason, refusal, &facts).await;
+            }
             let mut because = vec![reason];
             because.extend(refusal.because);
             if is_down {

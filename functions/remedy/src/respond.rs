@@ -21,6 +21,7 @@ use crate::observe::probe::{self, SymptomState};
 use crate::plan::ask_host;
 use crate::plan::decide;
 use crate::plan::guard::{self, Cleared, Refusal};
+use crate::plan::rung::cleanup;
 use crate::plan::witnesses;
 use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
@@ -134,7 +135,9 @@ where
     let cleared = guard::clear(decision, alarm, &facts, cx.policy).and_then(|cleared| {
         // The alarm is minutes old and the metric may have come back since: nothing is
         // disrupted for what is over. A new alarm comes if it is not.
-        witnesses::confirmed(cleared, symptom_state.as_ref(), &Seen::of(alarm), cx.policy)
+        let host_speaks = cleanup::host_answers(&facts, cx.policy);
+        let seen = Seen::of(alarm);
+        witnesses::confirmed(cleared, symptom_state.as_ref(), &seen, host_speaks, cx.policy)
     });
     let cleared = match cleared {
         Ok(cleared) => cleared,

@@ -52,6 +52,11 @@ pub fn hear(
         return Hearing::Withdraw(reason);
     }
     let testimony = incident.testimony.as_ref();
+    let confirmed = testimony.is_some_and(|testimony| testimony.objection().is_none());
+    if let Some(hint) = incident.seen.hint.filter(|_| !confirmed && !asks_first(incident, witness))
+    {
+        return Hearing::Withdraw(Reason::OnlyAHint { hint });
+    }
     let speaks = |testimony: &&Testimony| {
         witness.host_speaks || now.duration_since(testimony.at) < WORD_LASTS
     };
@@ -66,12 +71,19 @@ pub fn hear(
     symptom_state.doubt(witness).map_or(Hearing::Agreed, Hearing::Hold)
 }
 
+/// Whether the host can still confirm what is only a hint: it can speak, and has said
+/// nothing yet.
+fn asks_first(incident: &Incident, witness: Witness) -> bool {
+    witness.host_speaks && incident.testimony.is_none()
+}
+
 /// Lets what was cleared about a new alarm pass if the measurement bears it. A host that
 /// can speak is asked before it is disrupted, and heard then.
 pub fn confirmed(
     cleared: Cleared,
     symptom_state: Option<&SymptomState>,
     seen: &Seen,
+    host_speaks: bool,
     policy: &Policy,
 ) -> Result<Cleared, Refusal> {
     let rung = cleared.rung();
@@ -86,6 +98,9 @@ pub fn confirmed(
     }
     if let Some(reason) = below_floor(symptom_state, seen, policy) {
         return for_good(reason);
+    }
+    if let Some(hint) = seen.hint.filter(|_| !host_speaks) {
+        return for_good(Reason::OnlyAHint { hint });
     }
     let witness = Witness { host_speaks: false, acted: None };
     match symptom_state.doubt(witness) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use remedy::model::alarm::Symptom;
+use remedy::model::alarm::{Hint, Symptom};
 use remedy::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::pause::{Pause, Scope};
@@ -186,6 +186,7 @@ fn refused() -> Vec<Report> {
         waits(Reason::LoadNotFault { count: 6, of: Some(9) }),
         waits(Reason::HostObjects { why: "not in trouble: 9 % busy".to_owned() }),
         held(Reason::BelowFloor { level: "60.0 %".to_owned(), floor: 90 }),
+        held(Reason::OnlyAHint { hint: Hint::Unusual }),
         held(Reason::DisruptedToday { count: 2 }),
         waits(Reason::PersonPresent { count: 2 }),
         held(Reason::UnfitForReboot { why: "packages are being installed" }),

@@ -1,6 +1,7 @@
 //! What the two witnesses of a disruption come to.
 
 use jiff::SignedDuration;
+use remedy::model::alarm::Hint;
 use remedy::model::alarm::Symptom::HighCpu;
 use remedy::model::incident::{HeldBack, Incident};
 use remedy::model::testimony::{Testimony, Word};
@@ -29,6 +30,13 @@ fn heard(word: Option<Word>, said: i64, held: i64) -> Incident {
         held_back: Some(HeldBack { since: ago(held), told: false, by: None }),
         ..incident(HighCpu)
     }
+}
+
+/// The same, of an alarm that says "unusual" and not "bad".
+fn hinted(word: Option<Word>) -> Incident {
+    let mut incident = heard(word, 1, 1);
+    incident.seen.hint = Some(Hint::Unusual);
+    incident
 }
 
 fn witness(host_speaks: bool, acted: Option<i64>) -> Witness {
@@ -120,6 +128,22 @@ fn measured() -> Vec<Row> {
             present(60.0),
             speaks,
             "withdraw below-floor",
+        ),
+        ("a hint alone", hinted(None), present(97.0), silent, "withdraw only-a-hint"),
+        ("a hint of a host that can be asked", hinted(None), present(97.0), speaks, "agreed"),
+        (
+            "a hint that the host confirms",
+            hinted(Some(Word::InTrouble)),
+            present(97.0),
+            speaks,
+            "agreed",
+        ),
+        (
+            "a hint that it does not",
+            hinted(Some(Word::Well)),
+            present(97.0),
+            speaks,
+            "withdraw only-a-hint",
         ),
         ("no news of a silent host", heard(None, 1, 1), unobserved(), silent, "agreed"),
         (

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::ids::{IncidentId, InstanceId};
 use remedy::model::incident::{Incident, Stage};
+use remedy::model::repeats::WINDOW;
 use remedy::respond::RespondError;
 
 use super::{Cause, Invoked, Moment};
@@ -42,7 +43,8 @@ impl EveryEndIsTold {
                 continue; // Nothing was done, and nothing is left to do.
             }
             let told = self.told.get(&incident.id);
-            if told.is_none_or(|at| moment.now.duration_since(*at) > TOLD_WITHIN) {
+            let late = |at: &Timestamp| moment.now.duration_since(*at) > TOLD_WITHIN;
+            if told.is_none_or(late) && !self.told_with_another(incident, ended, moment.now) {
                 return Some(format!(
                     "incident {} ended as {:?}, and nobody was told",
                     incident.id, incident.stage
@@ -50,6 +52,20 @@ impl EveryEndIsTold {
             }
         }
         self.vanished(moment).or_else(|| never_ends(moment))
+    }
+
+    /// Whether people heard of the same cause by another incident: of many that one cause
+    /// held back until their time was over they hear once.
+    fn told_with_another(&self, incident: &Incident, ended: &[Incident], now: Timestamp) -> bool {
+        let alike = |other: &&Incident| {
+            other.group == incident.group
+                && other.symptom == incident.symptom
+                && other.stage == Stage::Expired
+        };
+        let told = |other: &Incident| {
+            self.told.get(&other.id).is_some_and(|at| now.duration_since(*at) <= WINDOW)
+        };
+        incident.stage == Stage::Expired && ended.iter().filter(alike).any(told)
     }
 
     /// Notes who heard what. A notification that does not say that something
@@ -86,9 +102,11 @@ impl EveryEndIsTold {
     }
 }
 
-/// When nothing is due any more, nothing is open.
+/// When nothing is due any more, nothing is open but what its group does not take back, of
+/// which people have been told: it is asked for until its own last moment.
 fn never_ends(moment: &Moment<'_>) -> Option<String> {
-    let open = |incident: &&Incident| incident.stage.is_open();
+    let asked_for = |incident: &Incident| incident.stays_out && moment.now < incident.expires_at;
+    let open = |incident: &&Incident| incident.stage.is_open() && !asked_for(incident);
     let open = moment.state.book.all_latest().find(open).filter(|_| moment.over)?;
     Some(format!("incident {} is still {:?}", open.id, open.stage))
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::model::alarm::Symptom;
+use crate::model::alarm::{Hint, Symptom};
 use crate::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
 use crate::model::incident::{HeldBy, Rung, Stage};
 use crate::model::pause::Pause;
@@ -135,6 +135,8 @@ pub enum Reason {
     WitnessesDisagree { host: String, measured: String },
     /// The level is one that its alarm's owner wants to hear of, and no more.
     BelowFloor { level: String, floor: u8 },
+    /// What was measured proves no trouble by itself, and the host does not confirm any.
+    OnlyAHint { hint: Hint },
     /// The metric and its alarm have disagreed for as long as one may follow the other.
     AlarmDisagrees { what: String },
     /// It was disrupted often enough for one day.
@@ -381,6 +383,7 @@ impl fmt::Display for Reason {
             Self::BelowFloor { level, floor } => {
                 write!(f, "the level is {level}, and nothing is disrupted below {floor} %")
             }
+            Self::OnlyAHint { hint } => write!(f, "nothing is disrupted for it: {hint}"),
             Self::AlarmDisagrees { what } => {
                 write!(f, "{what}; one of them follows the other later")
             }

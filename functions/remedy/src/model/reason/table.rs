@@ -205,6 +205,7 @@ impl Reason {
             Self::WitnessesDisagree { .. } => row("witnesses-disagree")
                 .warning("look at the host and at its metric: one of them is wrong"),
             Self::BelowFloor { .. } => row("below-floor"),
+            Self::OnlyAHint { .. } => row("only-a-hint"),
             Self::AlarmDisagrees { .. } => row("alarm-disagrees"),
             Self::DisruptedToday { .. } => {
                 row("disrupted-today").warning("find the root cause; a repair does not last")
