@@ -818,7 +818,7 @@ def test_an_end_whose_notification_fails_is_told_by_the_next_beat(region, stack)
     follow_up = stack.start(FOLLOW_UP)
     with region.proxy.fault("sns", "Publish", wire.DENIED):
         answer = beat(stack, follow_up)
-    assert answer.body["left"][0]["why"]["call"] == "sns:Publish"
+    assert answer.body["left"][0]["why"]["code"] == "end-not-told"
     assert ("NotificationsFailed", FOLLOW_UP, 1.0) in follow_up.metrics()
     assert stack.stage(instance) == "cleaning"
     assert beat(stack, follow_up).report["told"] is True
