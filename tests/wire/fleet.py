@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 
 OPTED_IN = {"auto-remediation": "enabled"}
-IMAGE = "ami-12c6146b"  # one of moto's catalogue
+IMAGE = "ami-760aaa0f"  # Amazon Linux, in moto's catalogue
 
 
 def standalone(region, tags=OPTED_IN, agent="Online", **pretend):
