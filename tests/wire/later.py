@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)((?:\.\d+)?Z)$")
 
 
-def passes(stack, minutes, instance=None):
+def passes(stack, minutes, instance=None, silent=False):
     """Time passes for every open incident of the stack, or for one instance's."""
     for row in stack.open_rows():
         if instance in (None, row["pk"].removeprefix("instance#")):
@@ -22,6 +22,20 @@ def passes(stack, minutes, instance=None):
                 row = stack.row(row["pk"], row["sk"])
                 if not row["is_open"]:
                     break
+            if not silent:
+                _goes_on(stack, json.loads(row["incident"]))
+
+
+# So many seconds ago a host that was cleaned, or asked, published last: as bad as before. What a
+# test measures itself is newer.
+_JUST_NOW = 20
+
+
+def _goes_on(stack, incident):
+    """A host whose cleanup has just ended goes on publishing what the alarm has seen."""
+    series, value = incident["seen"]["series"], incident["seen"]["value"]
+    if incident["stage"] in ("cleaning", "gathering") and incident["attempts"] and series:
+        measured(stack, incident["instance_id"], value, _JUST_NOW)
 
 
 def _made_older(stack, row, seconds):

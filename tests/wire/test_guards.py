@@ -68,7 +68,7 @@ def test_of_two_members_at_once_one_is_disrupted(region, stack):
         sent = [f.send(high_cpu(m)) for f, m in zip(functions, group.members)]
         answers = [f.receive(s) for f, s in zip(functions, sent)]
         acted = [call.name for answer in answers for call in answer.actions]
-        assert acted == ["ec2:RebootInstances"], "\n".join(a.story() for a in answers)
+        assert acted == ["autoscaling:EnterStandby"], "\n".join(a.story() for a in answers)
         (held,) = [answer for answer in answers if answer.report["outcome"] == "held"]
         assert set(codes(held)) & {"budget-spent", "place-taken"}, held.because()
         assert held.report["stage"] == "waiting"
@@ -172,6 +172,7 @@ def test_the_calls_of_an_alarm_do_not_grow_with_the_fleet(region, stack, size):
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeAutoScalingInstances",
         "autoscaling:DescribeInstanceRefreshes",
+        "autoscaling:EnterStandby",
         "cloudwatch:DescribeAlarms",
         "cloudwatch:GetMetricData",
         "dynamodb:BatchGetItem",
@@ -184,7 +185,6 @@ def test_the_calls_of_an_alarm_do_not_grow_with_the_fleet(region, stack, size):
         "ec2:DescribeInstanceTypes",
         "ec2:DescribeInstances",
         "ec2:GetConsoleOutput",
-        "ec2:RebootInstances",
         "s3:PutObject",
         "sns:Publish",
         "ssm:DescribeInstanceInformation",
