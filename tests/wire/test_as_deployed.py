@@ -354,7 +354,7 @@ def held_for(answer, call):
         ),
         (("RebootPolicy", "Reboot"), "high-cpu", "none", "ec2:RebootInstances"),
         (("RoadPolicy", "Look"), "high-cpu", "Online", "ec2:DescribeInstances"),
-        (("RoadPolicy", "Verify"), "high-cpu", "none", "cloudwatch:GetMetricData"),
+        (("RoadPolicy", "Verify"), "high-cpu", "none", "cloudwatch:DescribeAlarms"),
     ],
 )
 def test_without_its_permission_an_answer_names_the_call(
