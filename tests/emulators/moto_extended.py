@@ -139,7 +139,8 @@ _launch = Instance.__init__
 
 
 def launch(self, *given, **named):
-    """An instance that has long booted: none that a test acts on is too young for it."""
+    """An instance that has long booted: none that a test acts on is too young for it. When it
+    was launched stands in `launchTime` (EC2 API reference, `Instance`)."""
     _launch(self, *given, **named)
     self.launch_time -= timedelta(hours=1)
 
