@@ -293,7 +293,7 @@ mod tests {
 
     fn item() -> Item {
         let item = json!({
-            "pk": { "S": "x" }, "action_id": { "S": "other" }, "is_open": { "BOOL": true },
+            "pk": { "S": "x" }, "transition_id": { "S": "other" }, "is_open": { "BOOL": true },
             "answered": { "L": [{ "S": "abc" }] }, "expires_at": { "N": "99.0" },
         });
         item.as_object().cloned().unwrap()
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(item["replaced"], json!({ "NS": ["7"] }));
         assert_eq!(item["expires_at"], json!({ "N": "100" }));
         assert_eq!(item["n"], json!({ "N": "101" }));
-        assert_eq!(item["action_id"], json!({ "S": "abc" }));
+        assert_eq!(item["transition_id"], json!({ "S": "abc" }));
         assert!(!item.contains_key("is_open"));
     }
 }
