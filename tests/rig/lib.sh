@@ -8,6 +8,8 @@
 RIG_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RIG_BASE=${RIG_BASE:-/var/tmp/remedy-rig}
 RIG_CLONE=$RIG_BASE/clone
+# Hosts of another rig, which works elsewhere, have names of another kind: they are not ours to end.
+RIG_KIND=remedy-rig$(printf %s "$RIG_BASE" | cksum | cut -d ' ' -f 1)
 OUT=$RIG_BASE/out
 READ_RESULT=${CARGO_TARGET_DIR:-$RIG_HERE/../../target}/debug/examples/read-result
 ORCHESTRATION=/var/lib/amazon/ssm/i-0123456789abcdef0/document/orchestration
@@ -17,7 +19,7 @@ say() { printf '%s\n' "$*" >&2; }
 # ---- the host ---------------------------------------------------------------------------------
 
 rig_use() { # NAME
-  RIG_NAME=remedy-rig-$1-$$
+  RIG_NAME=$RIG_KIND-$1-$$
   RIG=$RIG_BASE/$1
   ROOT=$RIG/root
   OUT=$RIG/out
@@ -162,14 +164,14 @@ no_groups() { # DIRECTORY
 
 # What must not be left behind.
 leaks() { # prints each
-  losetup -a | grep -F "$RIG_BASE"
-  grep -F "$RIG_BASE" /proc/self/mountinfo
-  pgrep -a -f "$RIG_BASE/(disk|race|load|host)|remedy-rig-" | sed 's/^/process /'
+  losetup -a | grep -F "$RIG_BASE/"
+  grep -F "$RIG_BASE/" /proc/self/mountinfo
+  pgrep -a -f "$RIG_BASE/(disk|race|load|host|relief)|$RIG_KIND-" | sed 's/^/process /'
   rig_groups
 }
 
-rig_groups() { # of all hosts there are
-  find /sys/fs/cgroup -maxdepth 2 -type d -name 'remedy-rig-*'
+rig_groups() { # of all hosts that this rig has
+  find /sys/fs/cgroup -maxdepth 2 -type d -name "$RIG_KIND-*"
 }
 
 # ---- what a test adds to the host --------------------------------------------------------------
