@@ -71,7 +71,15 @@ impl CleanupOptIn {
     pub fn symptom(self) -> Symptom {
         match self {
             Self::MemoryReclaim => Symptom::MemoryPressure,
-            _ => Symptom::DiskFull,
+            Self::AppLogs
+            | Self::Caches
+            | Self::Docker
+            | Self::Dumps
+            | Self::Kernels
+            | Self::RotatedLogs
+            | Self::Sessions
+            | Self::Tmp
+            | Self::TruncateLogs => Symptom::DiskFull,
         }
     }
 

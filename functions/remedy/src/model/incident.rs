@@ -124,7 +124,34 @@ impl Stage {
 
     /// Whether the incident still holds its instance against other incidents.
     pub fn is_open(self) -> bool {
-        !matches!(self, Self::Resolved | Self::HandedOver | Self::Expired | Self::Withdrawn)
+        match self {
+            Self::Waiting
+            | Self::Cleaning
+            | Self::Gathering
+            | Self::Draining
+            | Self::Rebooting
+            | Self::Returning
+            | Self::Replacing
+            | Self::Watching => true,
+            Self::Resolved | Self::HandedOver | Self::Expired | Self::Withdrawn => false,
+        }
+    }
+
+    /// Whether a person has the incident now.
+    pub fn is_taken_over(self) -> bool {
+        match self {
+            Self::HandedOver | Self::Expired => true,
+            Self::Waiting
+            | Self::Cleaning
+            | Self::Gathering
+            | Self::Draining
+            | Self::Rebooting
+            | Self::Returning
+            | Self::Replacing
+            | Self::Watching
+            | Self::Resolved
+            | Self::Withdrawn => false,
+        }
     }
 
     /// The longest an incident stays in this stage.

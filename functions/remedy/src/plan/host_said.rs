@@ -46,7 +46,12 @@ pub(crate) fn cleaned(
                 Failure::Cancelled | Failure::BadParameter { .. } => {
                     end(&incident, Stage::HandedOver, now, vec![reason])
                 }
-                _ => Step::Climb(incident, reason),
+                Failure::CannotStart
+                | Failure::NotDelivered { .. }
+                | Failure::RanTooLong
+                | Failure::CannotWork { .. }
+                | Failure::Crashed { .. }
+                | Failure::Unreadable { .. } => Step::Climb(incident, reason),
             };
         }
     };

@@ -69,7 +69,7 @@ impl Step {
                 Need::Instance
             }
             // Nobody is asked to look at an instance that is gone.
-            Self::End(ended, _) if matches!(ended.stage, Stage::HandedOver | Stage::Expired) => {
+            Self::End(ended, _) if ended.stage.is_taken_over() => {
                 Need::Instance
             }
             Self::Wait(_) | Self::Move(..) | Self::Climb(..) | Self::Tell(..) | Self::End(..) => {
@@ -110,7 +110,12 @@ impl Step {
         let again = match action {
             Action::LeaveService(_) if may_be_in_service => still_movable(Rung::Reboot, facts),
             Action::Replace if may_be_in_service => still_movable(Rung::Replace, facts),
-            _ => Ok(None),
+            Action::LeaveService(_)
+            | Action::Replace
+            | Action::Clean
+            | Action::Gather
+            | Action::Reboot
+            | Action::ComeBack => Ok(None),
         };
         match (because, again) {
             (None, Ok(None)) => Step::Call(action, incident, reason),

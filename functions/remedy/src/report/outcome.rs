@@ -224,7 +224,7 @@ impl Report {
             rung: incident.rung(),
             observe: false,
             because,
-            handed_over: matches!(incident.stage, Stage::HandedOver | Stage::Expired),
+            handed_over: incident.stage.is_taken_over(),
             group: incident.group.clone(),
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
             done: if incident.stage.is_open() { Vec::new() } else { done(incident) },
@@ -343,7 +343,7 @@ impl Report {
 /// and for a person who takes over.
 fn on_the_host(incident: &Incident) -> Vec<String> {
     let disrupted = incident.rung().is_some_and(Rung::is_disruptive);
-    let taken_over = matches!(incident.stage, Stage::HandedOver | Stage::Expired);
+    let taken_over = incident.stage.is_taken_over();
     let waits = incident.held_back.is_some();
     let preflight = incident.preflight.as_ref().filter(|_| disrupted || taken_over || waits);
     preflight.map(Preflight::told).unwrap_or_default()
