@@ -62,7 +62,8 @@ fn what_is_refused_for_a_whole_group_is_told_once() {
     );
     let [told] = &region.topic()[..] else { panic!("{} messages", region.topic().len()) };
     assert!(
-        told.text.contains("More of the same in group web-asg is only counted until 03:20:00 UTC")
+        told.text
+            .contains("Until 03:20:00 UTC more alarms like this in group web-asg get no message")
     );
 }
 
@@ -84,10 +85,7 @@ fn the_next_message_says_how_many_were_counted() {
     let again = report(&region, &observing(), &names, &names.web);
     assert!(again.told, "another ten minutes");
     let told = region.topic().pop().unwrap().text;
-    assert!(
-        told.contains("2 more of the same in group web-asg were counted and not told"),
-        "{told}"
-    );
+    assert!(told.contains("2 more alarms like this in group web-asg got no message"), "{told}");
 }
 
 #[test]

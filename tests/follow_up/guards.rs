@@ -39,13 +39,13 @@ fn a_paused_alarm_is_told_once_and_goes_on_when_the_pause_is_lifted() {
     });
     play.minutes(40);
     assert_eq!(play.incident().unwrap().stage, Stage::Waiting);
-    assert_eq!(play.told(), ["held, paused"]);
+    assert_eq!(play.told(), ["waits, paused"]);
     assert_eq!(play.touches(), []);
     play.region.with_book(|book| {
         book.lift(&all_day.scope);
     });
     assert_eq!(play.until_the_end(), Stage::Resolved);
-    assert_eq!(play.told(), ["held, paused", "cleanup asked for", "resolved"]);
+    assert_eq!(play.told(), ["waits, paused", "cleanup asked for", "resolved"]);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_person_with_a_session_is_waited_for() {
     play = play.with_host(|host| host.sessions = 1);
     play.minutes(20);
     assert_eq!(play.touches(), []);
-    assert_eq!(play.told(), ["held, person-present"]);
+    assert_eq!(play.told(), ["waits, person-present"]);
     let mut play = play.with_host(|host| host.sessions = 0);
     assert_eq!(play.until_the_end(), Stage::Resolved);
     assert_eq!(play.touches(), [Verb::Reboot]);
@@ -114,7 +114,7 @@ fn what_is_over_while_it_waits_is_closed_untouched() {
     let mut play = play.with_host(|host| host.trouble = None);
     assert_eq!(play.until_the_end(), Stage::Resolved);
     assert_eq!(play.touches(), []);
-    assert_eq!(play.told(), ["held, person-present", "resolved"]);
+    assert_eq!(play.told(), ["waits, person-present", "resolved"]);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn whoever_opts_out_while_it_waits_is_not_bothered_again() {
     let mut play = play.with_host(|host| host.instance.tags.clear());
     assert_eq!(play.until_the_end(), Stage::Withdrawn);
     assert_eq!(play.touches(), []);
-    assert_eq!(play.told(), ["held, person-present"]);
+    assert_eq!(play.told(), ["waits, person-present"]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn what_never_passes_runs_out_of_time_and_is_told() {
     let play = Play::standalone(Trouble::slight(HighCpu, 99.1)).with_a_silent_agent();
     let mut play = play.with_host(|host| host.sessions = 1);
     assert_eq!(play.until_the_end(), Stage::Expired);
-    assert_eq!(play.told(), ["held, person-present", "needs a person"]);
+    assert_eq!(play.told(), ["waits, person-present", "needs a person, out-of-time"]);
 }
 
 /// A region with a group of `size` members, of which the first `sick` have

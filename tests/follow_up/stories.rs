@@ -100,7 +100,7 @@ fn a_reboot_that_does_not_help_a_lone_server_needs_a_person() {
     assert_eq!(play.until_the_end(), Stage::HandedOver);
     let all = ["still-there", "rung-tried", "rung-tried", "not-in-group"];
     assert_eq!(play.last_reasons(), all, "each rung has its reason");
-    assert_eq!(play.told().last().unwrap(), "needs a person");
+    assert_eq!(play.told().last().unwrap(), "needs a person, still-there");
 }
 
 #[test]
@@ -230,7 +230,8 @@ fn who_cannot_come_back_is_asked_again_until_it_does() {
     play = play.with_group(|group| group.suspended.clear());
     assert_eq!(play.until_the_end(), Stage::Resolved);
     assert!(play.asked(Verb::ComeBack) > 3, "{:?}", play.touches());
-    let told = play.told().iter().filter(|what| **what == "held, action-failed").count();
+    let told =
+        play.told().iter().filter(|what| **what == "AWS refused autoscaling:ExitStandby").count();
     assert!((1..=2).contains(&told), "asking on and on is no news: {:?}", play.told());
 }
 
@@ -368,8 +369,8 @@ fn a_rung_that_is_held_back_is_told_once() {
     let refresh = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
     let refresh = refresh.with_group(|group| group.refresh = Some("InProgress".to_owned()));
     for (held_by, mut play, told) in [
-        ("person-present", person, vec!["cleanup asked for", "held, person-present"]),
-        ("refresh-running", refresh, vec!["cleanup asked for", "held, refresh-running"]),
+        ("person-present", person, vec!["cleanup asked for", "waits, person-present"]),
+        ("refresh-running", refresh, vec!["cleanup asked for", "waits, refresh-running"]),
     ] {
         play.minutes(40);
         assert_eq!(play.told(), told, "{held_by}");
@@ -514,7 +515,7 @@ fn a_rung_that_is_held_back_is_told_after_15_minutes_and_ends() {
     }
     assert_eq!(play.region.now().duration_since(since), minutes(15));
     assert_eq!(play.until_the_end(), Stage::Expired);
-    assert_eq!(play.told().last().unwrap(), "needs a person");
+    assert_eq!(play.told().last().unwrap(), "needs a person, out-of-time");
 }
 
 #[test]

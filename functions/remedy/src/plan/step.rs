@@ -69,9 +69,7 @@ impl Step {
                 Need::Instance
             }
             // Nobody is asked to look at an instance that is gone.
-            Self::End(ended, _) if ended.stage.is_taken_over() => {
-                Need::Instance
-            }
+            Self::End(ended, _) if ended.stage.is_taken_over() => Need::Instance,
             Self::Wait(_) | Self::Move(..) | Self::Climb(..) | Self::Tell(..) | Self::End(..) => {
                 Need::Nothing
             }

@@ -63,7 +63,7 @@ pub struct Report {
     pub group: Option<GroupName>,
     /// The SSM command that was sent.
     pub command_id: Option<CommandId>,
-    /// What was done in all, once it has ended.
+    /// What was done in all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<String>,
     /// What a cleanup has set on the host and nobody has lifted.
@@ -227,7 +227,7 @@ impl Report {
             handed_over: incident.stage.is_taken_over(),
             group: incident.group.clone(),
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
-            done: if incident.stage.is_open() { Vec::new() } else { done(incident) },
+            done: done(incident),
             still_set: still_set(incident).filter(|_| !incident.stage.is_open()),
             dropped: Some(incident.dropped).filter(|count| *count > 0),
             on_the_host: on_the_host(incident),

@@ -71,17 +71,24 @@ pub(super) fn headline(report: &Report) -> String {
         _ if report.handed_over => match report.because.first() {
             Some(Reason::StaysInStandby { .. }) => "still in Standby, needs a person".to_owned(),
             _ => match report.shared_cause() {
-                Some(by) => quote(&by.text),
-                None => "needs a person".to_owned(),
+                Some(by) => quote(by.text.split(": ").next().unwrap_or(&by.text)),
+                None => with_code("needs a person", report),
             },
         },
         _ => match report.because.first() {
             Some(Reason::Gone { .. }) => "gone, nothing to do".to_owned(),
-            Some(reason) => format!("held, {}", reason.code()),
-            None => "held".to_owned(),
+            Some(Reason::ActionFailed { call, .. }) => format!("AWS refused {call}"),
+            _ if report.times.is_some() => with_code("waits", report),
+            _ => with_code("held", report),
         },
     };
     format!("{} on {}: {what}", report.symptom, report.instance_id)
+}
+
+/// `what`, and the first reason for it.
+fn with_code(what: &str, report: &Report) -> String {
+    let codes = report.because.first().map(Reason::code);
+    [Some(what), codes].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn seen(report: &Report, deployment: &Deployment) -> String {
@@ -97,7 +104,7 @@ fn seen(report: &Report, deployment: &Deployment) -> String {
     let counted = report.repeats.map_or(0, |repeats| repeats.counted_before);
     if counted > 0 {
         let whose = whose(report);
-        let _ = write!(said, "\n{counted} more of the same {whose} were counted and not told.");
+        let _ = write!(said, "\n{counted} more alarms like this {whose} got no message.");
     }
     if let Some(value) = seen.value {
         let _ = write!(said, "\n{}", quote(&seen.metric));
@@ -149,14 +156,13 @@ fn actions(report: &Report) -> String {
         (Outcome::Held, Some(Stage::Withdrawn), _) => {
             so_far(report).unwrap_or_else(|| "Nothing.".to_owned())
         }
-        (Outcome::Held, stage, _) if report.handed_over => match stage {
-            Some(stage) if stage.is_open() => "Nothing more.".to_owned(),
-            _ => match so_far(report) {
-                Some(done) => format!("{done} Nothing more is done."),
-                None => "Nothing.".to_owned(),
-            },
+        (Outcome::Held, ..) if report.handed_over => {
+            so_far(report).unwrap_or_else(|| "Nothing.".to_owned())
+        }
+        (Outcome::Held, _, Some(rung)) => match report.because.first() {
+            Some(Reason::ActionFailed { call, .. }) => format!("Nothing. AWS refused {call}."),
+            _ => format!("Nothing. A {rung} was held back."),
         },
-        (Outcome::Held, _, Some(rung)) => format!("Nothing. A {rung} was held back."),
         _ => "Nothing.".to_owned(),
     }
 }
@@ -201,17 +207,28 @@ fn reasons(report: &Report) -> Vec<String> {
 
 fn next(report: &Report) -> String {
     let next = match report.outcome {
-        Outcome::Acted => {
-            "Every minute the follow-up looks whether it helped. If the symptom stays gone it \
-             closes the incident, if not it takes the next rung, and you hear of either."
-        }
+        Outcome::Acted => match report.stage {
+            Some(Stage::Draining) => {
+                "When it is out of service it is rebooted, then it comes back. You hear of each."
+            }
+            Some(Stage::Gathering) => {
+                "When the host has answered, or has had its time, everything is decided again."
+            }
+            Some(Stage::Returning) => {
+                "When it is back in service, it is watched whether the symptom stays gone."
+            }
+            _ => {
+                "Every minute the follow-up looks whether it helped. If the symptom stays gone, \
+                 the incident ends. If not, the next rung is tried. You hear of either."
+            }
+        },
         Outcome::Resolved => "Nothing. The next alarm opens a new incident.",
         Outcome::Held if matches!(report.because.first(), Some(Reason::StaysInStandby { .. })) => {
             "The follow-up keeps asking the group to take it back, for a day."
         }
         Outcome::Held if report.handed_over && report.times.is_some() => {
-            "The follow-up looks every minute whether it is back, and then goes on; until then, or \
-             until the incident runs out of time, it keeps its place in its pool's budget."
+            "Every minute the follow-up looks whether it is back, and goes on when it is. Until \
+             then its place in the disruption budget stays taken."
         }
         Outcome::Held if report.handed_over => "Nothing more is done to this instance.",
         Outcome::Held if report.times.is_some() => {
@@ -226,7 +243,11 @@ fn next(report: &Report) -> String {
     if let Some(repeats) = &report.repeats {
         let (whose, until) = (whose(report), time(repeats.until));
         // Writing to a String cannot fail.
-        let _ = write!(next, "\nMore of the same {whose} is only counted until {until}.");
+        let _ = write!(
+            next,
+            "\nUntil {until} more alarms like this {whose} get no message; the next message says \
+             how many there were."
+        );
     }
     if let Some(dropped) = report.dropped {
         let _ = write!(
@@ -268,7 +289,8 @@ fn orders_of(report: &Report) -> Vec<String> {
             let commands = report.because.iter().flat_map(|why| why.commands(&report.instance_id));
             orders.extend(commands.map(|command| format!("Run: {}", quote(&command))));
             if report.handed_over && orders.is_empty() && report.shared_cause().is_none() {
-                orders.push(format!("Look at {} yourself: it is yours now.", report.instance_id));
+                let whose = if report.times.is_some() { "" } else { " yourself: it is yours now" };
+                orders.push(format!("Look at {}{whose}.", report.instance_id));
             }
             for order in report.advice().into_iter().take(REASONS_MAX).map(sentence) {
                 if !orders.contains(&order) {

@@ -103,7 +103,14 @@ fn every_situation_is_told_in_every_rendering() {
                 )
             },
         ),
-        ("handed-over", step(Rung::Replace, Stage::HandedOver, vec![still(), Reason::NotInGroup])),
+        (
+            "handed-over",
+            step(
+                Rung::Replace,
+                Stage::HandedOver,
+                vec![Reason::NotSubstituted { after: jiff::SignedDuration::from_mins(40) }],
+            ),
+        ),
         ("stays-out", stays_out()),
         ("expired", step(Rung::Reboot, Stage::Expired, vec![out_of_time(None)])),
         (
@@ -522,6 +529,8 @@ fn the_guide_advises_as_the_messages_do() {
             guide.iter().filter(|(row, _)| row == code).map(|(_, todo)| todo).collect();
         let [todo] = rows.as_slice() else { panic!("{code} has {} rows", rows.len()) };
         match reason.advice() {
+            // What to do may depend on what the reason tells: the row has each of them.
+            Some(advice) if todo.split(", or ").any(|one| one == advice) => {}
             Some(advice) => assert_eq!(*todo, advice, "{code}"),
             None => assert!(todo.starts_with("nothing"), "{code}: {todo}"),
         }

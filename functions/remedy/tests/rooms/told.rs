@@ -56,6 +56,11 @@ pub(crate) fn step(rung: Rung, stage: Stage, because: Vec<Reason>) -> Report {
     Report::of(&at(rung, stage), outcome, because, now())
 }
 
+/// A report about an alarm for which a reboot was refused.
+fn no_reboot(reason: Reason) -> Report {
+    Report { rung: Some(Rung::Reboot), ..held(reason) }
+}
+
 /// A report about an incident that waits, with nothing done yet.
 fn waits(reason: Reason) -> Report {
     let waiting = Incident { attempts: Vec::new(), ..at(Rung::Reboot, Stage::Waiting) };
@@ -168,7 +173,7 @@ fn refused() -> Vec<Report> {
         held(Reason::NotInService { lifecycle: "Terminating:Wait".to_owned() }),
         waits(Reason::NotYetInService { lifecycle: "Pending:Wait".to_owned() }),
         waits(Reason::TooYoung { until: Some(ago(-7)) }),
-        held(Reason::AlarmActionsDisabled),
+        no_reboot(Reason::AlarmActionsDisabled),
         waits(Reason::AlarmActsItself {
             action: "arn:aws:automate:eu-central-1:ec2:reboot".to_owned(),
         }),
@@ -185,12 +190,12 @@ fn refused() -> Vec<Report> {
         }),
         waits(Reason::LoadNotFault { count: 6, of: Some(9) }),
         waits(Reason::HostObjects { why: "not in trouble: 9 % busy".to_owned() }),
-        held(Reason::BelowFloor { level: "60.0 %".to_owned(), floor: 90 }),
-        held(Reason::OnlyAHint { hint: Hint::Unusual }),
-        held(Reason::DisruptedToday { count: 2 }),
+        no_reboot(Reason::BelowFloor { level: "60.0 %".to_owned(), floor: 90 }),
+        no_reboot(Reason::OnlyAHint { hint: Hint::Unusual }),
+        no_reboot(Reason::DisruptedToday { count: 2 }),
         waits(Reason::PersonPresent { count: 2 }),
-        held(Reason::UnfitForReboot { why: "packages are being installed" }),
-        held(Reason::FactUnknown(unknown("ec2:DescribeInstances"))),
+        waits(Reason::UnfitForReboot { why: "packages are being installed" }),
+        waits(Reason::FactUnknown(unknown("ec2:DescribeInstances"))),
         held(Reason::DuplicateDelivery { incident: other() }),
         held(Reason::IncidentOpen { incident: other(), symptom }),
         held(Reason::Queued { behind: other(), symptom }),

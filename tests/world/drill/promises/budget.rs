@@ -65,7 +65,7 @@ impl Budget {
     /// Whoever people were told of as theirs is no longer out through us.
     fn hand_over(&mut self, state: &State) {
         for notification in state.topic.iter().skip(self.heard) {
-            if notification.subject.ends_with("needs a person") {
+            if notification.subject.contains("needs a person") {
                 self.out.retain(|_, out| {
                     let id = out.incident.as_ref().map(IncidentId::as_str);
                     !id.is_some_and(|id| notification.text.contains(id))

@@ -208,7 +208,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LowestRung { rung, symptom } => {
-                write!(f, "{rung} is the lowest rung for {symptom} that can be carried out")
+                write!(f, "nothing gentler than a {rung} can be done for {symptom}")
             }
             Self::AgentAbsent => f.write_str("no SSM agent on the instance ever registered"),
             Self::AgentSilent { for_the_last: Some(age) } => {
@@ -375,7 +375,7 @@ impl fmt::Display for Reason {
                 write!(f, "it waits for the end of incident {behind} ({symptom})")
             }
             Self::HostObjects { why } => {
-                write!(f, "the host itself says that there is no reason for it: {why}")
+                write!(f, "the host itself objects: {why}")
             }
             Self::WitnessesDisagree { host, measured } => {
                 write!(f, "the metric says \"{measured}\", and the host says \"{host}\"")

@@ -194,7 +194,8 @@ impl Reason {
             }
             Self::IncidentOpen { .. } => row("incident-open").is_no_news(),
             Self::Queued { .. } => row("queued").is_no_news(),
-            Self::ActionFailed { .. } => row("action-failed").warning("mend what the text names"),
+            Self::ActionFailed { .. } => row("action-failed")
+                .warning("allow the call that is named, or mend what AWS says of it"),
             Self::ActionUncertain { .. } => row("action-uncertain"),
             Self::NotRecorded(_) => row("not-recorded")
                 .warning("mend the permission or the quota of the ledger's table"),
@@ -229,7 +230,7 @@ impl Reason {
             }
             Self::StayedGone { .. } => row("stayed-gone"),
             Self::NotBack { .. } => row("not-back")
-                .warning("look at the instance, and whether its group still has it in Standby"),
+                .warning("look at its console; if it is in a group, whether it is in Standby"),
             Self::Substituted => row("substituted"),
             Self::NotSubstituted { .. } => {
                 row("not-substituted").warning("read the group's activity history")
@@ -240,8 +241,14 @@ impl Reason {
             }
             Self::StaysInStandby { .. } => row("stays-in-standby")
                 .warning("give the group room, and bring the instance back into service"),
-            Self::OutOfTime { .. } => row("out-of-time")
-                .warning("end what held it, or look at the instance if nothing is named"),
+            Self::OutOfTime { held_by, .. } => {
+                row("out-of-time").warning(match held_by.as_ref().map(|by| by.code.as_str()) {
+                    Some("load-not-fault") => "add capacity",
+                    Some("correlated-failure") => "look at what the members share",
+                    Some(_) => "end what held it for so long",
+                    None => "find out whether the instance is up",
+                })
+            }
             Self::BackInService => row("back-in-service"),
             Self::UpAgain => row("up-again"),
             Self::Refused { .. } => {
