@@ -400,6 +400,7 @@ fn a_metric_comes_late_and_stops_with_its_host() {
         dimensions: [("InstanceId".to_owned(), names.web.to_string())].into(),
         exact: true,
         bad: Bad::Up,
+        unit: None,
         statistic: Statistic::Average,
         period: 60,
         scope: None,

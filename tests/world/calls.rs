@@ -285,7 +285,7 @@ pub struct Effect {
     pub before: Option<Box<Before>>,
 }
 
-/// That a host was well, and by what.
+/// That a host was well, or was not known to be in trouble any more, and by what.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Well {
     /// By what, for counting.
@@ -301,8 +301,10 @@ pub enum WellBy {
     ItsWord,
     /// What was measured last.
     ItsMetric,
-    /// Its full file system, which is always full.
-    ItsImage,
+    /// What kind of file system is full: no disk of its own.
+    NotItsDisk,
+    /// Nothing that was measured or said since something was done to it.
+    NoNews,
 }
 
 /// An instance and its group, just before a call that touches them.

@@ -64,6 +64,8 @@ pub struct Group {
     pub max: u32,
     /// The capacity it wants.
     pub desired: u32,
+    /// How much of its capacity each member is, if it counts in weights.
+    pub weight: Option<u32>,
     /// Whether anything sends traffic to its members.
     pub receives_traffic: bool,
     /// Its health checks, in upper case.
@@ -97,6 +99,7 @@ impl Group {
             min: 1,
             max: desired + 1,
             desired,
+            weight: None,
             receives_traffic: true,
             health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
             suspended: BTreeSet::new(),
@@ -122,7 +125,8 @@ impl Group {
         id: &InstanceId,
         decrement: bool,
     ) -> Result<(), &'static str> {
-        if decrement && self.desired <= self.min {
+        let own = self.own();
+        if decrement && self.desired.saturating_sub(own) < self.min {
             return Err("ValidationError: the group's size would fall below its minimum");
         }
         let Some(member) =
@@ -132,7 +136,7 @@ impl Group {
         };
         member.lifecycle = Lifecycle::EnteringStandby;
         if decrement {
-            self.desired -= 1;
+            self.desired -= own;
         }
         Ok(())
     }
@@ -142,7 +146,8 @@ impl Group {
         if self.suspended.contains("Launch") {
             return Err("ValidationError: the Launch process is suspended");
         }
-        if self.desired >= self.max {
+        let own = self.own();
+        if self.desired + own > self.max {
             return Err("ValidationError: the group's size would exceed its maximum");
         }
         let Some(member) =
@@ -151,8 +156,18 @@ impl Group {
             return Err("ValidationError: the instance is not in Standby");
         };
         member.lifecycle = Lifecycle::Pending;
-        self.desired += 1;
+        self.desired += own;
         Ok(())
+    }
+
+    /// How much of its capacity a member is.
+    pub fn own(&self) -> u32 {
+        self.weight.unwrap_or(1)
+    }
+
+    /// How much of its capacity those members are.
+    pub fn capacity(&self, which: impl Fn(&Member) -> bool) -> u32 {
+        self.members.values().filter(|member| which(member)).map(|_| self.own()).sum()
     }
 
     /// Who of its members is in Standby or on the way there.
@@ -172,12 +187,12 @@ impl Group {
             .all(|process| !self.suspended.contains(*process));
         // Who is in Standby does not count towards the desired capacity.
         let present = self
-            .count(|member| matches!(member.lifecycle, Lifecycle::Pending | Lifecycle::InService));
-        let able = self.count(|member| {
+            .capacity(|it| matches!(it.lifecycle, Lifecycle::Pending | Lifecycle::InService));
+        let able = self.capacity(|member| {
             member.healthy && matches!(member.lifecycle, Lifecycle::Pending | Lifecycle::InService)
         });
         let serving =
-            self.count(|member| member.healthy && member.lifecycle == Lifecycle::InService);
+            self.capacity(|member| member.healthy && member.lifecycle == Lifecycle::InService);
         let sick = self.members.iter().find_map(|(id, member)| {
             (!member.healthy && member.lifecycle == Lifecycle::InService).then(|| id.clone())
         });
@@ -192,10 +207,6 @@ impl Group {
             _ if launches && present < self.desired.min(self.max) => Some(Step::Launch),
             _ => None,
         }
-    }
-
-    fn count(&self, which: impl Fn(&Member) -> bool) -> u32 {
-        self.members.values().filter(|member| which(member)).fold(0, |count, _| count + 1)
     }
 
     /// What Auto Scaling says about the group.
@@ -213,7 +224,7 @@ impl Group {
                     instance: id.clone(),
                     lifecycle: member.lifecycle.name().to_owned(),
                     healthy: member.healthy,
-                    weight: None,
+                    weight: self.weight,
                     zone: zone(id),
                 })
                 .collect(),

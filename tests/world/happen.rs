@@ -27,6 +27,9 @@ const DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 /// From a launch until the new instance is in service.
 const LAUNCH_TAKES: SignedDuration = SignedDuration::from_secs(90);
 
+/// From a launch until the checks have a verdict and the agent is registered.
+const REGISTERS_AFTER: SignedDuration = SignedDuration::from_mins(4);
+
 /// From the end of a launch until what is wrong with the image shows.
 const SICKENS_AFTER: SignedDuration = SignedDuration::from_mins(3);
 
@@ -51,6 +54,7 @@ pub(crate) enum Due {
     GroupLooks(GroupName),
     Drained(GroupName, InstanceId),
     InService(GroupName, InstanceId),
+    Registers(InstanceId),
     Terminated(GroupName, InstanceId),
 }
 
@@ -121,9 +125,37 @@ impl State {
         let name = name.clone();
         let Some(group) = self.groups.get_mut(&name) else { return };
         let serves = |member: &Member| member.lifecycle == Lifecycle::InService;
-        if group.desired > group.min && group.members.get(id).is_some_and(serves) {
-            group.desired -= 1;
+        let own = group.own();
+        if group.desired >= group.min + own && group.members.get(id).is_some_and(serves) {
+            group.desired -= own;
             self.terminate(&name, id.clone());
+        }
+    }
+
+    /// An instance has just been launched: its checks have no verdict yet, and its agent
+    /// registers some minutes later.
+    pub(crate) fn is_launched(&mut self, id: &InstanceId) {
+        let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else { return };
+        host.instance.launched_at = Some(self.now);
+        host.status.initializing = true;
+        host.agent = AgentIs::Absent;
+        self.arrange(REGISTERS_AFTER, Due::Registers(id.clone()));
+    }
+
+    /// The group wants all that it may have.
+    pub(crate) fn grow(&mut self, name: &GroupName) {
+        let Some(group) = self.groups.get_mut(name) else { return };
+        group.desired = group.max.max(group.desired);
+        self.arrange(GROUP_LOOKS_AFTER, Due::GroupLooks(name.clone()));
+    }
+
+    /// An alarm that has gone into ALARM does what it is set to do.
+    pub(crate) fn alarm_acts(&mut self, id: &InstanceId, action: &str) {
+        match action {
+            "reboot" | "recover" => drop(self.reboot(id)),
+            "stop" => self.stop(id, "stopped"),
+            "terminate" => self.stop(id, "terminated"),
+            _ => {}
         }
     }
 
@@ -209,6 +241,12 @@ impl State {
                 self.triggers.push(id.clone());
                 self.check_health(&id);
                 self.group_looks(&name);
+            }
+            Due::Registers(id) => {
+                if let Some(host) = self.hosts.get_mut(&id).filter(|host| host.runs()) {
+                    host.status.initializing = false;
+                    host.agent = AgentIs::Answering;
+                }
             }
             Due::Terminated(name, id) => {
                 if let Some(host) = self.hosts.get_mut(&id) {
@@ -339,9 +377,8 @@ impl State {
             (watch.name, watch.fleet) = (name, true);
             self.watches.push(watch);
         }
-        let mut host = Host::healthy("eu-central-1b");
-        host.instance.launched_at = Some(self.now);
-        self.hosts.insert(id.clone(), host);
+        self.hosts.insert(id.clone(), Host::healthy("eu-central-1b"));
+        self.is_launched(&id);
         if let Some(trouble) = self.launched_with {
             self.arrange(LAUNCH_TAKES + SICKENS_AFTER, Due::ComesBack(id.clone(), trouble));
         }

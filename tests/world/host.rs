@@ -124,6 +124,8 @@ pub struct Host {
     pub persons: u64,
     /// Installations of packages that are under way on it.
     pub installations: u64,
+    /// Whether its fstab lets it boot.
+    pub fstab_ok: bool,
     /// Session Manager sessions that are open on it.
     pub sessions: usize,
     /// What its serial console showed last.
@@ -176,6 +178,7 @@ impl Host {
             script: Script::Honest,
             persons: 0,
             installations: 0,
+            fstab_ok: true,
             sessions: 0,
             console: Some("Out of memory: Killed process 4711 (java)\n".to_owned()),
             reaches_bucket: true,

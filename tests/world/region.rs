@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use remedy::model::alarm::AlarmState;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::Incident;
 use remedy::model::links::Deployment;
@@ -227,14 +228,23 @@ impl Region {
     pub fn changes(&self) -> Vec<Change> {
         let mut state = self.state.borrow_mut();
         let State { watches, hosts, now, .. } = &mut *state;
-        watches
+        let mut acts = Vec::new();
+        let changes = watches
             .iter_mut()
             .filter_map(|watch| {
                 let percent =
                     hosts.get(&watch.instance).and_then(|host| host.percent(watch.symptom));
-                watch.evaluate(percent, *now)
+                let change = watch.evaluate(percent, *now)?;
+                let rings = change.state == Some(AlarmState::Alarm) && watch.actions_enabled;
+                let action = watch.acts_itself().filter(|_| rings && !watch.muted);
+                acts.extend(action.map(|action| (watch.instance.clone(), action.to_owned())));
+                Some(change)
             })
-            .collect()
+            .collect();
+        for (instance, action) in acts {
+            state.alarm_acts(&instance, &action);
+        }
+        changes
     }
 
     /// Changes every alarm about an instance.
@@ -274,6 +284,16 @@ impl Region {
     /// service, or where the group is at its minimum.
     pub fn scale_in(&self, id: &InstanceId) {
         self.state.borrow_mut().scale_in(id);
+    }
+
+    /// An instance has just been launched, and still boots.
+    pub fn is_launched(&self, id: &InstanceId) {
+        self.state.borrow_mut().is_launched(id);
+    }
+
+    /// A group grows to its maximum, as a scaling policy has it do.
+    pub fn grow(&self, name: &GroupName) {
+        self.state.borrow_mut().grow(name);
     }
 
     /// Terminates an instance, as its owner may at any time.

@@ -2,9 +2,10 @@
 //! says in the end.
 
 use remedy::model::alarm::Symptom;
+use remedy::model::ids::MountPoint;
 use remedy::observe::host_report::{Code, MARKER, Mode};
 use remedy::ports::look;
-use remedy::ports::touch::Relief;
+use remedy::ports::touch::{CleanupOrder, Relief};
 use serde_json::json;
 
 use crate::command::Command;
@@ -13,6 +14,12 @@ use crate::host::{FileSystem, Host};
 /// A host with no more of its processors in use is not busy: `BusyPercent` of the
 /// script, which is the same for memory that is in use.
 const BUSY_PERCENT: f64 = 80.0;
+
+/// How full a disk is that nothing fills, in percent.
+const AT_REST: f64 = 41.0;
+
+/// From here on a disk is full where no alarm says when it is.
+const FULL: u8 = 90;
 
 /// How a cleanup script fares on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +54,21 @@ pub(crate) struct Ending {
     pub(crate) exit_code: Option<i32>,
     pub(crate) stdout: String,
     /// What the script said, if anybody got to read it.
-    pub(crate) said: Option<Code>,
+    pub(crate) said: Option<Said>,
+}
+
+/// What a script said of its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// In which way it ended.
+    pub(crate) code: Code,
+    /// Whether that speaks against a disruption: there is no trouble, or it is not the
+    /// host's own, or what causes it must not be touched.
+    pub(crate) objects: bool,
+    /// Why nobody may disrupt the host just now, by its preflight.
+    pub(crate) unfit: Option<&'static str>,
+    /// Whether its next boot would end in emergency mode, by its preflight.
+    pub(crate) boots: bool,
 }
 
 impl Ending {
@@ -97,6 +118,62 @@ fn enough(order: &Relief) -> f64 {
     }
 }
 
+/// Whether a script that ends in this way speaks against a disruption.
+fn objects(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Relieved
+            | Code::NotInTrouble
+            | Code::BelowAlarm
+            | Code::Calmed
+            | Code::NotItsFault
+            | Code::WaitsForDisk
+            | Code::Shared
+            | Code::Protected
+            | Code::NeedsAPerson
+    )
+}
+
+/// How a script ends that may only look. Those for memory and processors judge the host
+/// first; the one for disks tells the level, whatever that is.
+fn looks_only(symptom: Symptom, code: Code) -> Code {
+    let judged = matches!(
+        code,
+        Code::NotInTrouble
+            | Code::NotItsFault
+            | Code::WaitsForDisk
+            | Code::Shared
+            | Code::Protected
+            | Code::NeedsAPerson
+            | Code::Incomplete
+    );
+    if symptom != Symptom::DiskFull && judged { code } else { Code::Looked }
+}
+
+/// How full the file system is that the order is about, as the script tells it: one that
+/// says it is well shows so.
+fn level(host: &Host, order: &CleanupOrder) -> f64 {
+    let well = |code| matches!(code, Code::NotInTrouble | Code::BelowAlarm);
+    match (host.script, &order.relief) {
+        (Script::Says(code), _) if well(code) => AT_REST,
+        (_, Relief::Disk { mount, .. }) => level_of(host, mount.as_ref().map(MountPoint::as_str)),
+        _ => AT_REST,
+    }
+}
+
+/// A percentage as `df` gives it: rounded up.
+fn whole(percent: f64) -> u8 {
+    (0..=100).find(|whole| f64::from(*whole) >= percent).unwrap_or(100)
+}
+
+/// How full the file system at `mount` is, or the fullest of those that can fill up.
+fn level_of(host: &Host, mount: Option<&str>) -> f64 {
+    let (which, image) = (host.file_system.mount(), host.file_system == FileSystem::Image);
+    let is_it = mount.map_or(!image, |mount| mount == which);
+    let trouble = host.trouble.filter(|trouble| trouble.symptom == Symptom::DiskFull);
+    trouble.filter(|_| is_it).map_or(AT_REST, |trouble| trouble.percent)
+}
+
 /// In which way an honest script ends, and whether it was a cure.
 fn does_its_duty(host: &Host, command: &Command) -> (Code, bool) {
     let order = &command.order;
@@ -132,7 +209,10 @@ pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
         Script::Crashes => Code::Crashed,
         Script::Skips => Code::LockHeld,
         Script::Says(code @ (Code::BadParameter | Code::CannotWork)) => code,
-        _ if *mode == Mode::Report => Code::Looked,
+        Script::Says(code) if *mode == Mode::Report => looks_only(order.symptom, code),
+        Script::Boasts | Script::Honest if *mode == Mode::Report => {
+            looks_only(order.symptom, honest)
+        }
         Script::Says(code) => code,
         Script::Boasts => Code::Relieved,
         Script::Honest => honest,
@@ -141,7 +221,8 @@ pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
     // Who skips or stops with an error has not come so far as to keep anything.
     let kept = exit_code == 0 && code != Code::LockHeld;
     let uploaded = kept && host.reaches_bucket && order.evidence.is_some();
-    let line = json!({
+    let used = level(host, order);
+    let mut line = json!({
         "v": 1,
         "action": action(order.symptom),
         "status": status,
@@ -152,7 +233,7 @@ pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
             "boot_id": format!("boot-{}", host.boots),
             "persons": host.persons,
             "packages_busy": host.installations > 0,
-            "fstab_ok": true,
+            "fstab_ok": host.fstab_ok,
         },
         "evidence": if kept { json!({
             "file": "/var/lib/remedy/evidence/1.txt",
@@ -164,10 +245,39 @@ pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
         }) } else { json!(null) },
         "seconds": 3,
     });
+    if let (Relief::Disk { mount, target_percent, alarm_percent, .. }, Some(line)) =
+        (&order.relief, line.as_object_mut())
+    {
+        let mount = mount.as_ref().map_or(host.file_system.mount(), MountPoint::as_str);
+        line.insert("mount".to_owned(), json!(mount));
+        line.insert("target_percent".to_owned(), json!(target_percent));
+        line.insert("alarm_percent".to_owned(), json!(alarm_percent));
+        line.insert("used_percent_before".to_owned(), json!(whole(used)));
+    }
     let stdout = format!("command {id}\n{MARKER}{line}\n");
     let status = if exit_code == 0 { "Success" } else { "Failed" };
-    let (cured, said) = (cured && host.script == Script::Honest, Some(code));
+    let said = Some(Said::of(host, command, code));
+    let cured = cured && host.script == Script::Honest;
     (cured, Ending { uploaded, status, exit_code: Some(exit_code), stdout, said })
+}
+
+impl Said {
+    fn of(host: &Host, command: &Command, code: Code) -> Self {
+        let order = &command.order;
+        let alarm = match order.relief {
+            Relief::Disk { alarm_percent, .. } => alarm_percent,
+            Relief::Memory { .. } | Relief::Cpu { .. } => None,
+        };
+        // Of a disk that it only looked at the script says how full it is.
+        let of_a_disk = order.symptom == Symptom::DiskFull && code == Code::Looked;
+        let well = of_a_disk && whole(level(host, order)) < alarm.unwrap_or(FULL);
+        let unfit = match (host.persons, host.installations) {
+            (0, 0) => None,
+            (0, _) => Some("packages are being installed"),
+            _ => Some("somebody is logged in"),
+        };
+        Self { code, objects: objects(code) || well, unfit, boots: host.fstab_ok }
+    }
 }
 
 fn action(symptom: Symptom) -> &'static str {

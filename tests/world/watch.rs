@@ -50,8 +50,23 @@ pub struct Watch {
     pub actions_enabled: bool,
     /// What it does when it goes into ALARM.
     pub actions: Vec<String>,
+    /// On which way its events come.
+    pub comes: Comes,
     state: Light,
     since: Timestamp,
+}
+
+/// On which way an alarm's event comes, and what about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comes {
+    /// From `EventBridge`, about a metric.
+    AsAnEvent,
+    /// From `EventBridge`, about a query that names this one instance.
+    AsAQuery,
+    /// The event inside a message of SNS.
+    BySns,
+    /// The event inside a message of SQS.
+    BySqs,
 }
 
 /// A change of an alarm's state.
@@ -115,6 +130,7 @@ impl Watch {
             fleet,
             actions_enabled: true,
             actions: Vec::new(),
+            comes: Comes::AsAnEvent,
             state,
             since,
         }
@@ -150,6 +166,7 @@ impl Watch {
         } else {
             self.event(state, percent, now)
         };
+        let event = self.carried(&event);
         (self.state, self.since) = (state, now);
         Some(Change {
             alarm: self.name.clone(),
@@ -159,7 +176,37 @@ impl Watch {
             percent,
             at: now,
             muted: self.muted,
-            event: event.to_string(),
+            event,
+        })
+    }
+
+    /// The event as a function gets it (Lambda developer guide, "Using Lambda with Amazon SNS"
+    /// and "with Amazon SQS").
+    fn carried(&self, event: &Value) -> String {
+        let text = event.to_string();
+        match self.comes {
+            Comes::AsAnEvent | Comes::AsAQuery => text,
+            Comes::BySns => json!({ "Records": [{
+                "EventSource": "aws:sns",
+                "EventVersion": "1.0",
+                "Sns": { "Type": "Notification", "Message": text },
+            }] })
+            .to_string(),
+            Comes::BySqs => json!({ "Records": [{
+                "messageId": "19dd0b57-b21e-4ac1-bd88-01bbb068cb78",
+                "eventSource": "aws:sqs",
+                "body": text,
+            }] })
+            .to_string(),
+        }
+    }
+
+    /// Which of EC2's own actions it carries out on its instance, if it does:
+    /// `arn:aws:automate:REGION:ec2:ACTION` (`CloudWatch` API reference, `PutMetricAlarm`).
+    pub fn acts_itself(&self) -> Option<&str> {
+        self.actions.iter().find_map(|action| {
+            let (_, action) = action.strip_prefix("arn:aws:automate:")?.split_once(":ec2:")?;
+            Some(action)
         })
     }
 
@@ -269,6 +316,17 @@ impl Watch {
     fn metrics(&self) -> Value {
         let stat =
             json!({ "metric": self.metric(), "period": PERIOD.as_secs(), "stat": "Average" });
+        if self.comes == Comes::AsAQuery && self.symptom != Symptom::DiskFull {
+            let ((namespace, name), id) = (self.metric_name(), &self.instance);
+            let query = format!(
+                "SELECT MAX({name}) FROM SCHEMA(\"{namespace}\", InstanceId) \
+                 WHERE InstanceId = '{id}'"
+            );
+            let period = PERIOD.as_secs();
+            return json!([
+                { "id": "q1", "expression": query, "period": period, "returnData": true },
+            ]);
+        }
         if self.unusual_below.is_none() {
             let id = "5d38a31c-1547-53e7-9b00-b1bfaca7e964";
             return json!([{ "id": id, "metricStat": stat, "returnData": true }]);

@@ -102,7 +102,8 @@ impl Words for Option<Group> {
     fn words(&self) -> String {
         or_none(self.as_ref(), "no such group", |group| {
             let healthy = |member: &&Member| member.healthy && member.lifecycle == "InService";
-            let healthy = group.members.iter().filter(healthy).count();
+            let healthy = group.members.iter().filter(healthy);
+            let healthy: u32 = healthy.map(|member| member.weight.unwrap_or(1)).sum();
             let checks: Vec<&str> = group.health_checks.iter().map(String::as_str).collect();
             let mut words = format!(
                 "{} of {} healthy in service (min {}, max {}), health by {}",

@@ -199,10 +199,11 @@ main() {
   look_who_waits
   preflight
   collect_evidence
-  [ "$SSM_Mode" = apply ] ||
-    finish report 0 "$BUSY_PERCENT % busy; most: ${UNIT:-nobody} ($COMM) ${CPU_BEFORE/null/0} %" looked
+  # Who only looks is a witness, too: it says first whether there is trouble, and whose.
   judge_host
   judge_unit
+  [ "$SSM_Mode" = apply ] ||
+    finish report 0 "$BUSY_PERCENT % busy; most: $UNIT ($COMM) $CPU_BEFORE %" looked
   let_others_run
   hold_back
   restart_and_verify

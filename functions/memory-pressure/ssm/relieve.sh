@@ -90,8 +90,12 @@ choose_unit() {
 }
 
 relieve() {
+  # Who only looks is a witness, too: it says first whether there is trouble, and whose.
   in_trouble || finish ok 0 "not in trouble: $REPLY" not-in-trouble
+  local numbers=$REPLY
   choose_unit
+  describe_culprit
+  [ "$SSM_Mode" = apply ] || finish report 0 "$numbers; most: $REPLY" looked
   reclaim
   describe_culprit
   local holds=$REPLY
@@ -105,7 +109,6 @@ relieve() {
 }
 
 main() {
-  local numbers
   begin memory-relief
   look_at_memory
   AVAILABLE_BEFORE=$AVAILABLE_PERCENT
@@ -117,12 +120,6 @@ main() {
   name_culprit
   compare_with_last_look
   collect_evidence
-  if [ "$SSM_Mode" = report ]; then
-    in_trouble
-    numbers=$REPLY
-    describe_culprit
-    finish report 0 "$numbers; most: $REPLY" looked
-  fi
   relieve
 }
 

@@ -681,6 +681,7 @@ mod tests {
             dimensions: [("InstanceId".to_owned(), "i-0123abcd".to_owned())].into(),
             exact: false,
             bad: Bad::Up,
+            unit: None,
             statistic: Statistic::Average,
             period: 300,
             scope: None,

@@ -245,7 +245,10 @@ where
     let cleared = match guard::clear_climb(decision, incident, &facts, cx.policy) {
         Ok(cleared) => cleared,
         Err(refusal) if refusal.handed_over => {
-            if let Hearing::Hold(objection @ Reason::HostObjects { .. }) = hearing {
+            let forbidden = guard::forbids(incident, &facts, cx.policy);
+            if let Hearing::Hold(objection @ Reason::HostObjects { .. }) = hearing
+                && !forbidden
+            {
                 let because = [vec![objection], refusal.because].concat();
                 let refusal = Refusal { because, handed_over: false, passes: true, ..refusal };
                 return object(cx, incident, reason, refusal, &facts).await;

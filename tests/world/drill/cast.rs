@@ -8,14 +8,19 @@ use remedy::model::alarm::Symptom;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::platform::Platform;
-use remedy::model::policy::OPT_IN_TAG;
+use remedy::model::incident::Rung;
+use remedy::model::policy::{DATA_TAG, DISPOSABLE, MAX_RUNG_TAG, OPT_IN_TAG};
 use remedy::ports::look::ScheduledEvent;
 
-use super::plot::{GroupLine, Line, PauseOf, Plot, Rings, Trait, What};
+use super::plot::{GroupLine, Line, PauseOf, Plot, Rings, Setting, Trait, What};
 use crate::Region;
+use crate::fleet::REGION;
 use crate::group::Group;
 use crate::host::{AgentIs, Host};
 use crate::watch::Watch;
+
+/// What a member weighs where weights count.
+const WEIGHT: u32 = 4;
 
 /// The zones that members are spread over.
 const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
@@ -39,7 +44,7 @@ impl Cast {
                     fleets.extend(group.is(Trait::FleetAlarm).then(|| format!("{}/", group.name)));
                 }
                 Line::Server(name) => cast.host_enters(name, (place, 0), region),
-                Line::Alarm(..) | Line::Disk(..) | Line::Happens(..) => {}
+                Line::Alarm(..) | Line::Setting(..) | Line::Disk(..) | Line::Happens(..) => {}
             }
         }
         let mut watched = Vec::new();
@@ -64,9 +69,19 @@ impl Cast {
         let Ok(name) = GroupName::new(format!("{}-asg", line.name)) else { return };
         let mut group = Group::behind_load_balancer(line.size);
         (group.min, group.max) = (line.min, line.max);
-        if !line.is(Trait::LoadBalancer) {
-            group.health_checks.remove("ELB");
-            group.receives_traffic = false;
+        let checks = [
+            ("ELB", Trait::LoadBalancer),
+            ("VPC_LATTICE", Trait::Lattice),
+            ("EBS", Trait::ChecksDisks),
+        ];
+        let checks = checks.into_iter().filter(|(_, so)| line.is(*so)).map(|(check, _)| check);
+        group.health_checks = checks.chain(["EC2"]).map(str::to_owned).collect();
+        let traffic = [Trait::LoadBalancer, Trait::Unasked, Trait::Lattice];
+        group.receives_traffic = traffic.into_iter().any(|so| line.is(so));
+        if line.is(Trait::Weighted) {
+            group.weight = Some(WEIGHT);
+            let sizes = [&mut group.min, &mut group.max, &mut group.desired];
+            sizes.into_iter().for_each(|size| *size *= WEIGHT);
         }
         if line.is(Trait::LaunchesFirst) {
             group.maintenance = Some((100, 120));
@@ -79,8 +94,19 @@ impl Cast {
             self.host_enters(&member, (place, number), region);
             if let Some(id) = self.hosts.get(&member) {
                 group.admit(id.clone());
+                let tags = [
+                    (DATA_TAG, DISPOSABLE, Trait::Disposable),
+                    (MAX_RUNG_TAG, Rung::Reboot.name(), Trait::OnlyReboots),
+                ];
+                for (tag, value, _) in tags.into_iter().filter(|(.., so)| line.is(*so)) {
+                    region.with_host(id, |host| {
+                        host.instance.tags.insert(tag.to_owned(), value.to_owned());
+                    });
+                }
             }
         }
+        let protected = line.is(Trait::Protected);
+        group.members.values_mut().for_each(|member| member.protected = protected);
         region.add_group(name.clone(), group);
         self.groups.insert(line.name.clone(), name);
     }
@@ -111,6 +137,7 @@ impl Cast {
             | What::AgentDies(_)
             | What::Cleanup(..)
             | What::Boot(..)
+            | What::BadFstab(_)
             | What::Windows(_)
             | What::Impaired(..)
             | What::Installs(..)
@@ -134,6 +161,8 @@ impl Cast {
             What::Stops(it, _) => self.host(it, |id| region.stop(id)),
             What::Terminates(it) => self.host(it, |id| region.terminate(id)),
             What::ScalesIn(it) => self.host(it, |id| region.scale_in(id)),
+            What::Launched(on) => self.host(on, |id| region.is_launched(id)),
+            What::Grows(it) => self.group(it, |name| region.grow(name)),
             What::Mutes(of, _) => self.host(of, |id| {
                 region.with_watches(id, |watch| watch.muted = true);
             }),
@@ -225,6 +254,9 @@ impl Cast {
                 }
             }),
             What::Cleanup(on, script) => self.change(region, on, |host| host.script = *script),
+            What::BadFstab(on) => self.change(region, on, |host| {
+                (host.fstab_ok, host.boot_takes) = (false, None);
+            }),
             What::Boot(on, takes) => self.change(region, on, |host| host.boot_takes = *takes),
             What::Impaired(on, _) => {
                 self.change(region, on, |host| host.status.system_impaired = true);
@@ -303,6 +335,17 @@ fn tune(watch: &mut Watch, host: &str, line: &Line) {
                 Rings::Outside(lower, upper) => (Some(f64::from(*lower)), upper),
             };
             (watch.unusual_below, watch.threshold) = (lower, f64::from(*upper));
+        }
+        Line::Setting(of, symptom, setting)
+            if of == host && *symptom == watch.symptom && !watch.fleet =>
+        {
+            match setting {
+                Setting::Disabled => watch.actions_enabled = false,
+                Setting::Acts(action) => {
+                    watch.actions = vec![format!("arn:aws:automate:{REGION}:ec2:{action}")];
+                }
+                Setting::Comes(comes) => watch.comes = *comes,
+            }
         }
         Line::Disk(of, which, named) if of == host && watch.symptom == Symptom::DiskFull => {
             (watch.file_system, watch.names_path) = (*which, *named);

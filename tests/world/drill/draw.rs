@@ -9,7 +9,7 @@ use remedy::observe::host_report::Code;
 
 use super::plot::{
     CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, PROCESSES, PauseOf,
-    Plot, Rings, Trait, What,
+    Plot, Rings, SETTINGS, Setting, Trait, What,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::{FileSystem, Trouble};
@@ -21,6 +21,9 @@ const BEGINS_WITHIN: i64 = 90 * 60;
 /// No call fails for longer: with a longer outage an incident cannot keep its
 /// deadlines, and a person is asked.
 const OUTAGE_SECONDS_MAX: i64 = 6 * 60;
+
+/// The topic is another thing: nothing is decided by what people have heard.
+const TOPIC_BREAKS_MINUTES_MAX: i64 = 300;
 
 /// The heartbeat never stays away for longer.
 const BEATLESS_SECONDS_MAX: i64 = 8 * 60;
@@ -123,14 +126,24 @@ impl Pen {
             _ => size.min(1),
         };
         let max = size + self.one(&[0, 1, 1, 2]).unwrap_or(1);
+        let traffic = match self.rng.u32(..100) {
+            0..45 => Some(Trait::LoadBalancer),
+            45..60 => Some(Trait::Unasked),
+            60..68 => Some(Trait::Lattice),
+            _ => None,
+        };
         let traits = [
-            (60, Trait::LoadBalancer),
+            (10, Trait::ChecksDisks),
             (25, Trait::LaunchesFirst),
             (35, Trait::FleetAlarm),
+            (12, Trait::Weighted),
+            (8, Trait::Protected),
+            (20, Trait::Disposable),
+            (5, Trait::OnlyReboots),
             (10, Trait::NotOptedIn),
         ];
         let traits = traits.into_iter().filter(|(percent, _)| self.chance(*percent));
-        let traits = traits.map(|(_, one)| one).collect();
+        let traits = traffic.into_iter().chain(traits.map(|(_, one)| one)).collect();
         let line = GroupLine { name: name.to_owned(), size, min, max, traits };
         self.hosts.extend((1..=size).map(|number| format!("{name}/{number}")));
         self.groups.push(name.to_owned());
@@ -164,11 +177,53 @@ impl Pen {
         if trouble.symptom == Symptom::DiskFull && self.chance(15) {
             self.file_system(&on, &mut trouble);
         }
+        self.setting(&on, trouble.symptom);
+        self.meanwhile(&on, at);
         if self.chance(20) {
             let says = Cleanup::Says(self.code());
             self.plot.lines.push(Line::Happens(at, What::Cleanup(on.clone(), says)));
         }
         self.plot.lines.push(Line::Happens(at, What::Trouble(on, trouble)));
+    }
+
+    /// What the owner of the alarm has set.
+    fn setting(&mut self, of: &str, symptom: Symptom) {
+        let setting = match self.rng.u32(..100) {
+            0..5 => Setting::Disabled,
+            5..15 => self.one(&SETTINGS).map_or(Setting::Disabled, |(setting, _)| setting),
+            _ => return,
+        };
+        if !self.is_set(of, symptom) {
+            self.plot.lines.push(Line::Setting(of.to_owned(), symptom, setting));
+        }
+    }
+
+    /// Whether something is said of that alarm. One that rings without trouble and reboots its
+    /// instance would do so for ever.
+    fn is_set(&self, of: &str, symptom: Symptom) -> bool {
+        self.plot.lines.iter().any(|line| match line {
+            Line::Alarm(other, about, _) | Line::Setting(other, about, _) => {
+                other == of && *about == symptom
+            }
+            _ => false,
+        })
+    }
+
+    /// What happens to a host, or to its group, in the course of its trouble: at any stage of
+    /// what is done about it.
+    fn meanwhile(&mut self, on: &str, at: SignedDuration) {
+        let (soon, later) = (self.seconds(0, 300), self.minutes(1, 25));
+        let group = on.split_once('/').map(|(group, _)| group.to_owned());
+        let (when, what) = match (self.rng.u32(..100), group) {
+            (0..5, _) => ((at - soon).max(SignedDuration::ZERO), What::Launched(on.to_owned())),
+            (5..9, Some(_)) => (at + later, What::ScalesIn(on.to_owned())),
+            (9..12, Some(group)) => (at + later, What::Grows(group)),
+            (12..14, _) => (at + later, What::LogsIn(on.to_owned(), self.minutes(1, 45))),
+            (14..16, _) => (at, What::BadFstab(on.to_owned())),
+            (16..18, _) => (at, What::Windows(on.to_owned())),
+            _ => return,
+        };
+        self.plot.lines.push(Line::Happens(when, what));
     }
 
     /// How a script ends that changes nothing: half of the time the host is well.
@@ -198,10 +253,7 @@ impl Pen {
     }
 
     fn alarm(&mut self, of: &str, symptom: Symptom, rings: Rings) {
-        let known = self.plot.lines.iter().any(
-            |line| matches!(line, Line::Alarm(other, about, _) if other == of && *about == symptom),
-        );
-        if !known {
+        if !self.is_set(of, symptom) {
             self.plot.lines.push(Line::Alarm(of.to_owned(), symptom, rings));
         }
     }
@@ -333,6 +385,11 @@ impl Pen {
             19 => What::Delivery(Habit::Late(self.seconds(30, 3600)), self.minutes(5, 60)),
             20 => What::Delivery(Habit::Reordered, self.minutes(5, 90)),
             21 => What::Delivery(Habit::TriggersLost, self.minutes(10, 240)),
+            22 if self.chance(30) => {
+                let fails = self.one(&[Fault::RequestLost, FAULTS[0].clone()]);
+                let fails = fails.unwrap_or(Fault::RequestLost);
+                What::Outage(Verb::Tell, fails, self.minutes(60, TOPIC_BREAKS_MINUTES_MAX))
+            }
             _ => {
                 let symptom = self.one(&Symptom::ALL).unwrap_or(Symptom::HighCpu);
                 What::Broken(symptom, self.one(&Damage::ALL).unwrap_or(Damage::CutOff))

@@ -1,6 +1,6 @@
 //! The drill: Remedy in a world that means it no good, for as long as one
 //! likes. Many small regions are drawn from one seed, some hours of each are
-//! played with everything that can go wrong, and after every step the six
+//! played with everything that can go wrong, and after every step the seven
 //! promises are watched. The same seed gives the same drill, on any number of
 //! threads.
 

@@ -11,6 +11,7 @@ use remedy::observe::host_report::Code;
 use crate::calls::{Fault, Verb};
 use crate::host::{FileSystem, Trouble};
 use crate::script::Script as Cleanup;
+use crate::watch::Comes;
 
 /// A whole plot.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +45,8 @@ pub(crate) enum Line {
     Server(String),
     /// When the alarm for the host's trouble rings, if not above 90 %.
     Alarm(String, Symptom, Rings),
+    /// What the owner of the alarm for the host's trouble has set.
+    Setting(String, Symptom, Setting),
     /// Which file system of the host fills up, if not its root, and whether its
     /// alarm names it.
     Disk(String, FileSystem, bool),
@@ -68,6 +71,29 @@ impl fmt::Display for Rings {
         }
     }
 }
+
+/// Something that an alarm's owner has set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// It does nothing when it rings.
+    Disabled,
+    /// It does this to its instance when it rings, by EC2's own action.
+    Acts(&'static str),
+    /// Its events come in this way.
+    Comes(Comes),
+}
+
+/// Every setting that a drill draws, in words.
+pub(crate) const SETTINGS: [(Setting, &str); 8] = [
+    (Setting::Disabled, "has its actions disabled"),
+    (Setting::Acts("reboot"), "reboots it itself"),
+    (Setting::Acts("recover"), "recovers it itself"),
+    (Setting::Acts("stop"), "stops it itself"),
+    (Setting::Acts("terminate"), "terminates it itself"),
+    (Setting::Comes(Comes::AsAQuery), "is a query about it alone"),
+    (Setting::Comes(Comes::BySns), "comes by SNS"),
+    (Setting::Comes(Comes::BySqs), "comes by SQS"),
+];
 
 /// Every file system but the root, in words.
 pub(crate) const FILE_SYSTEMS: [(FileSystem, &str); 5] = [
@@ -98,13 +124,31 @@ pub(crate) struct GroupLine {
 
 impl Trait {
     /// Everything there is to say about a group.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::LoadBalancer, Self::LaunchesFirst, Self::FleetAlarm, Self::NotOptedIn];
+    pub(crate) const ALL: [Self; 11] = [
+        Self::LoadBalancer,
+        Self::Unasked,
+        Self::Lattice,
+        Self::ChecksDisks,
+        Self::LaunchesFirst,
+        Self::FleetAlarm,
+        Self::Weighted,
+        Self::Protected,
+        Self::Disposable,
+        Self::OnlyReboots,
+        Self::NotOptedIn,
+    ];
 
     /// In words.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::LoadBalancer => "behind a load balancer",
+            Self::Unasked => "behind a load balancer that it does not ask",
+            Self::Lattice => "behind VPC Lattice",
+            Self::ChecksDisks => "which checks its disks too",
+            Self::Weighted => "whose members weigh 4 each",
+            Self::Protected => "protected from scale-in",
+            Self::Disposable => "whose data may be lost",
+            Self::OnlyReboots => "where a reboot is the most that is allowed",
             Self::LaunchesFirst => "which launches before it terminates",
             Self::FleetAlarm => "watched by a fleet alarm",
             Self::NotOptedIn => "not opted in",
@@ -124,6 +168,20 @@ impl GroupLine {
 pub(crate) enum Trait {
     /// A load balancer checks its members too.
     LoadBalancer,
+    /// A load balancer sends traffic to its members, and it checks by EC2 alone.
+    Unasked,
+    /// VPC Lattice sends traffic to its members and checks them.
+    Lattice,
+    /// It checks its members' volumes too.
+    ChecksDisks,
+    /// It counts in weights.
+    Weighted,
+    /// Its members are protected from scale-in.
+    Protected,
+    /// Its owner's tag says that its members' data may be lost with them.
+    Disposable,
+    /// Its owner's tag allows no more than a reboot.
+    OnlyReboots,
     /// Its maintenance policy launches before it terminates.
     LaunchesFirst,
     /// One alarm watches all its members, instead of one for each.
@@ -149,6 +207,10 @@ pub(crate) enum What {
     Boot(String, Option<SignedDuration>),
     /// The host below fails its system status check.
     Impaired(String, SignedDuration),
+    /// It has just been launched, and still boots.
+    Launched(String),
+    /// Its fstab has a line with which no boot ends.
+    BadFstab(String),
     /// It runs Windows.
     Windows(String),
     /// Packages are being installed on it.
@@ -167,6 +229,8 @@ pub(crate) enum What {
     Terminates(String),
     /// The group no longer wants the member.
     ScalesIn(String),
+    /// A scaling policy has the group grow to its maximum.
+    Grows(String),
     /// An operator works on the host.
     LogsIn(String, SignedDuration),
     /// An operator has the group's members refreshed.
@@ -302,6 +366,10 @@ impl What {
             Self::Impaired(..) => "system impaired",
             Self::Unmeasured(..) => "metrics stop",
             Self::Windows(_) => "Windows",
+            Self::Launched(_) => "host still boots",
+            Self::BadFstab(_) => "fstab that stops a boot",
+            Self::Grows(_) => "group grows to its maximum",
+            Self::Outage(Verb::Tell, _, lasts) if lasts.as_hours() > 0 => "topic breaks for hours",
             Self::Installs(..) => "packages installed",
             Self::Scheduled(..) => "scheduled event",
             Self::Tag(..) | Self::GroupTag(..) => "owner changes the tag",
@@ -364,9 +432,11 @@ impl Line {
     /// Where it stands in a plot: who is there first, and then by time.
     pub(crate) fn order(&self) -> SignedDuration {
         match self {
-            Self::Group(_) | Self::Server(_) | Self::Alarm(..) | Self::Disk(..) => {
-                SignedDuration::MIN
-            }
+            Self::Group(_)
+            | Self::Server(_)
+            | Self::Alarm(..)
+            | Self::Setting(..)
+            | Self::Disk(..) => SignedDuration::MIN,
             Self::Happens(at, _) => *at,
         }
     }
@@ -379,6 +449,11 @@ impl fmt::Display for Line {
             Self::Server(name) => write!(f, "there is a server {name}"),
             Self::Alarm(of, symptom, rings) => {
                 write!(f, "the alarm of {of} for {symptom} rings {rings}")
+            }
+            Self::Setting(of, symptom, setting) => {
+                let words = SETTINGS.iter().find(|(one, _)| one == setting);
+                let words = words.map_or("is set as none is", |(_, words)| words);
+                write!(f, "the alarm of {of} for {symptom} {words}")
             }
             Self::Disk(of, which, named) => {
                 let words = FILE_SYSTEMS.iter().find(|(one, _)| one == which);
@@ -432,6 +507,9 @@ impl fmt::Display for What {
             Self::AgentDies(on) => write!(f, "the agent on {on} dies"),
             Self::Cleanup(on, script) => write!(f, "a cleanup on {on} {}", fares(*script)),
             Self::Windows(on) => write!(f, "{on} runs Windows"),
+            Self::Launched(on) => write!(f, "{on} was launched just now"),
+            Self::BadFstab(on) => write!(f, "with the fstab of {on} no boot ends"),
+            Self::Grows(it) => write!(f, "group {it} grows to its maximum"),
             Self::Boot(on, Some(takes)) => write!(f, "a boot of {on} takes {}", Length(*takes)),
             Self::Boot(on, None) => write!(f, "a boot of {on} never ends"),
             Self::Impaired(on, lasts) => {

@@ -7,7 +7,7 @@ use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
 use super::plot::{
     CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, PROCESSES, PauseOf,
-    Plot, Rings, Trait, UNNAMED, What, fails, fares,
+    Plot, Rings, SETTINGS, Trait, UNNAMED, What, fails, fares,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
@@ -71,6 +71,11 @@ fn group_line(line: &str) -> Option<GroupLine> {
 
 fn alarm_line(line: &str) -> Option<Line> {
     let (of, line) = line.split_once(" for ")?;
+    if let Some((name, words)) = line.split_once(' ')
+        && let Some((setting, _)) = SETTINGS.into_iter().find(|(_, known)| *known == words)
+    {
+        return Some(Line::Setting(of.to_owned(), symptom(name)?, setting));
+    }
     let (name, rings) = line.strip_suffix(" %")?.split_once(" rings ")?;
     let rings = if let Some(threshold) = rings.strip_prefix("above ") {
         Rings::Above(threshold.parse().ok()?)
@@ -273,6 +278,15 @@ fn of_a_host(text: &str) -> Option<What> {
     if let Some(text) = text.strip_prefix("AWS schedules ") {
         let (code, on) = text.split_once(" of ")?;
         return Some(What::Scheduled(on.to_owned(), code.to_owned()));
+    }
+    if let Some(on) = text.strip_prefix("with the fstab of ") {
+        return Some(What::BadFstab(on.strip_suffix(" no boot ends")?.to_owned()));
+    }
+    if let Some(it) = text.strip_prefix("group ") {
+        return Some(What::Grows(it.strip_suffix(" grows to its maximum")?.to_owned()));
+    }
+    if let Some(on) = text.strip_suffix(" was launched just now") {
+        return Some(What::Launched(on.to_owned()));
     }
     if let Some(on) = text.strip_suffix(" runs Windows") {
         return Some(What::Windows(on.to_owned()));

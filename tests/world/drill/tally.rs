@@ -81,7 +81,8 @@ pub(crate) fn disruption(well: Option<&Well>) -> &'static str {
         None => "of a host in trouble",
         Some(WellBy::ItsWord) => "of a host that was well by its own word",
         Some(WellBy::ItsMetric) => "of a host that was well by its newest datapoint",
-        Some(WellBy::ItsImage) => "of a host with an image that is full",
+        Some(WellBy::NotItsDisk) => "of a host for what is no disk of its own",
+        Some(WellBy::NoNews) => "of a host without news since an act",
     }
 }
 

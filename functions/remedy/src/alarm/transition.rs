@@ -314,6 +314,7 @@ impl Transition<'_> {
             dimensions: metric::names_and_values(self.contributor.as_deref().unwrap_or(dimensions)),
             exact: self.contributor.is_none() && source.scope.is_none(),
             bad: subject.bad,
+            unit: source.meaning.filter(|_| !source.counts).map(|meaning| meaning.unit),
             statistic: source.statistic.clone(),
             period: source.period.unwrap_or(60),
             scope: source.scope.clone(),

@@ -59,11 +59,22 @@ impl Seen {
         Some(device.as_str()).filter(|device| !device.starts_with("overlay"))
     }
 
-    /// How bad a value of the metric is, in percent of what there is; `None` if the
-    /// metric does not count in percent.
+    /// How bad a value that the alarm told is, in percent of what there is; `None` if it
+    /// does not count in percent.
     pub fn level(&self, value: f64) -> Option<f64> {
+        self.percent(self.unit, value)
+    }
+
+    /// How bad a value of the instance's own series is, which has a unit also where the
+    /// alarm compares it with something else than a threshold, such as a band.
+    pub fn level_measured(&self, value: f64) -> Option<f64> {
+        let unit = self.series.as_ref().and_then(|series| series.unit);
+        self.percent(unit.or(self.unit), value)
+    }
+
+    fn percent(&self, unit: Option<Unit>, value: f64) -> Option<f64> {
         let bad = self.series.as_ref()?.bad;
-        (self.unit == Some(Unit::Percent)).then_some(match bad {
+        (unit == Some(Unit::Percent)).then_some(match bad {
             Bad::Up => value,
             Bad::Down => 100.0 - value,
         })

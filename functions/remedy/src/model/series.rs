@@ -18,6 +18,10 @@ pub struct Series {
     pub exact: bool,
     /// The direction in which the metric is bad.
     pub bad: Bad,
+    /// What the metric counts, where that is known: also where the alarm makes something
+    /// else of it. Rows of 0.1.0 lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
     /// What the alarm makes of the values of one period.
     #[serde(default)]
     pub statistic: Statistic,

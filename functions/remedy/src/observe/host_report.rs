@@ -513,6 +513,12 @@ pub fn parse(stdout: &str, stderr: &str, exit_code: Option<i32>, status_details:
     }
 }
 
+/// What a script found out before a restart, also if it failed after that.
+pub fn preflight(stdout: &str) -> Option<Preflight> {
+    let line = stdout.lines().find_map(|line| line.strip_prefix(MARKER))?;
+    read_line(line)?.preflight
+}
+
 fn read_line(line: &str) -> Option<HostResult> {
     if line.len() > LINE_BYTES_MAX {
         return None;

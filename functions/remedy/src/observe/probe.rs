@@ -301,7 +301,7 @@ fn judge(
                 Some(AlarmState::Ok) => {
                     SymptomState::Conflicting { what: format!("{what}, but the alarm is OK") }
                 }
-                _ => SymptomState::Present { what, level: seen.level(newest) },
+                _ => SymptomState::Present { what, level: seen.level_measured(newest) },
             }
         }
         (Some(false), Some(AlarmState::Alarm)) => {
@@ -315,7 +315,7 @@ fn judge(
         }
         (None, Some(AlarmState::Alarm)) => SymptomState::Present {
             what: "the alarm is still in ALARM".to_owned(),
-            level: seen.level(newest),
+            level: seen.level_measured(newest),
         },
         (Some(false), _) | (None, Some(AlarmState::Ok)) => SymptomState::Cleared,
         (None, None) => {
@@ -352,6 +352,7 @@ mod tests {
                 dimensions: [].into(),
                 exact: true,
                 bad: Bad::Up,
+                unit: None,
                 statistic,
                 period,
                 scope: None,
@@ -424,6 +425,14 @@ mod tests {
         let what = "the alarm is still in ALARM".to_owned();
         let still = SymptomState::Present { what, level: None };
         assert_eq!(judge(&of_expression, Ok(minutes(&[20.0])), Ok(alarm)), still);
+        let mut of_band = of_expression.clone();
+        of_band.series.as_mut().unwrap().unit = Some(Unit::Percent);
+        let level = |state| match state {
+            SymptomState::Present { level, .. } => level,
+            _ => None,
+        };
+        let judged = judge(&of_band, Ok(minutes(&[88.0])), Ok(alarm));
+        assert_eq!(level(judged), Some(88.0), "the metric has its level under a band, too");
         assert_eq!(judge(&of_expression, Ok(minutes(&[99.0])), Ok(ok)), SymptomState::Cleared);
         for (datapoints, alarm) in
             [(Err(call_failed()), Ok(ok)), (Ok(minutes(&[20.0])), Err(call_failed()))]

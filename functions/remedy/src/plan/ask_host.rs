@@ -137,6 +137,8 @@ pub(crate) fn gathering(
                 Verdict::Failed(_) => None,
             };
             not_rebooted = booted.is_some() && booted == booted_before;
+            let found = host_report::preflight(&command.stdout);
+            incident.preflight = found.or(incident.preflight);
             gathered(&mut incident, said, now, policy)
         }
         _ if now.duration_since(asked.asked_at) >= policy.gathering_takes + ON_THE_WAY => {

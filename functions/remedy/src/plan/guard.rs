@@ -221,6 +221,26 @@ fn case_of<'a>(
     }
 }
 
+fn case_of_open<'a>(
+    incident: &'a Incident,
+    rung: Option<Rung>,
+    facts: &'a Facts,
+    policy: &'a Policy,
+) -> Case<'a> {
+    Case {
+        instance: &incident.instance_id,
+        symptom: incident.symptom,
+        facts,
+        policy,
+        rung,
+        watched: incident.seen.watched,
+        observe: false,
+        preflight: incident.preflight.as_ref(),
+        rests_until: incident.rests_until,
+        incident: Some(&incident.id),
+    }
+}
+
 /// Until when the instance is left alone after the last incident in which
 /// anything was done.
 pub(crate) fn rests_until(facts: &Facts, policy: &Policy) -> Option<Timestamp> {
@@ -241,23 +261,19 @@ pub fn clear_climb(
     facts: &Facts,
     policy: &Policy,
 ) -> Result<Cleared, Refusal> {
-    let case = Case {
-        instance: &incident.instance_id,
-        symptom: incident.symptom,
-        facts,
-        policy,
-        rung: decision.rung(),
-        watched: incident.seen.watched,
-        observe: false,
-        preflight: incident.preflight.as_ref(),
-        rests_until: incident.rests_until,
-        incident: Some(&incident.id),
-    };
+    let case = case_of_open(incident, decision.rung(), facts, policy);
     let refused = GUARDS.iter().filter_map(|guard| guard(&case)).collect();
     // What we began is ours to hand over, whatever has become of the instance.
     let no_rung_left = matches!(decision, Decision::HandOver { .. });
     pass(decision, refused, &case)
         .map_err(|refusal| Refusal { handed_over: no_rung_left, ..refusal })
+}
+
+/// Whether a guard forbids for good to go on with an open incident, a mere question to the
+/// host included.
+pub fn forbids(incident: &Incident, facts: &Facts, policy: &Policy) -> bool {
+    let case = case_of_open(incident, None, facts, policy);
+    GUARDS.iter().filter_map(|guard| guard(&case)).any(|reason| !reason.passes())
 }
 
 fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cleared, Refusal> {

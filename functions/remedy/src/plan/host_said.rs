@@ -10,7 +10,7 @@ use crate::model::reason::Reason;
 use crate::model::seen::Seen;
 use crate::model::testimony::{Testimony, Word};
 use crate::observe::facts::Fact;
-use crate::observe::host_report::{Code, Disk, Failure, HostResult, Status, Verdict};
+use crate::observe::host_report::{Code, Disk, Failure, HostResult, HostScript, Status, Verdict};
 use crate::plan::step::Step;
 use crate::plan::step::end;
 use crate::ports::look::Command;
@@ -161,7 +161,10 @@ pub(crate) fn testimony(
 /// What a host that only looked saw. The scripts for memory and processors look whether
 /// there is trouble before they look for its cause; the one for disks tells the level.
 fn looked(said: &HostResult, seen: &Seen, policy: &Policy) -> Word {
-    let Some(disk) = &said.disk else { return Word::InTrouble };
+    let Some(disk) = &said.disk else {
+        let of_a_disk = said.action == HostScript::DiskClean;
+        return if of_a_disk { Word::Unsure } else { Word::InTrouble };
+    };
     let levels = [disk.used_percent_before, disk.inode_percent_before];
     let Some(level) = levels.into_iter().flatten().max() else { return Word::Unsure };
     let alarm = seen.threshold.and_then(|threshold| seen.level(threshold));

@@ -51,6 +51,7 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
             dimensions: BTreeMap::new(),
             exact: true,
             bad: Bad::Up,
+            unit: Some(Unit::Percent),
             statistic: Statistic::Average,
             period: 60,
             scope: None,

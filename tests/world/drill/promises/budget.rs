@@ -82,7 +82,7 @@ fn budget(group: Option<&Group>, out: &BTreeMap<InstanceId, Out>) -> usize {
     let policy = Policy::default();
     let Some(group) = group else { return policy.standalone_budget as usize };
     let standby = group.out_of_service().into_iter().filter(|id| out.contains_key(*id)).count();
-    let wanted = group.desired as usize + standby;
+    let wanted = (group.desired / group.own()) as usize + standby;
     (wanted * usize::from(policy.budget_percent) / 100).max(1)
 }
 

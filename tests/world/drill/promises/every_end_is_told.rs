@@ -10,10 +10,14 @@ use remedy::model::repeats::WINDOW;
 use remedy::respond::RespondError;
 
 use super::{Cause, Invoked, Moment};
+use crate::calls::Verb;
 
 /// An incident's end is told before it is written down, by whoever has the
 /// turn to do so: a minute, and another one if it died.
 const TOLD_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// An end is tried to be told for so long at least, before it is written down all the same.
+const TRIED_FOR: SignedDuration = SignedDuration::from_mins(14);
 
 /// What was told and what has ended so far.
 #[derive(Default)]
@@ -24,6 +28,8 @@ pub(super) struct EveryEndIsTold {
     told: BTreeMap<IncidentId, Timestamp>,
     /// Rows of ended incidents that were looked at.
     ended: usize,
+    /// Since when nobody can be told anything.
+    mute_since: Option<Timestamp>,
     /// The incidents that are open.
     open: BTreeMap<InstanceId, IncidentId>,
 }
@@ -34,6 +40,10 @@ impl EveryEndIsTold {
             return Some(how);
         }
         self.hear(moment);
+        let mute = moment.state.faults.contains_key(&Verb::Tell);
+        self.mute_since = mute.then(|| self.mute_since.unwrap_or(moment.now));
+        let mute_for = self.mute_since.map(|since| moment.now.duration_since(since));
+        let cannot_be_told = mute_for.is_some_and(|lasts| lasts >= TRIED_FOR);
         let ended = moment.state.book.ended();
         let news = ended.get(self.ended..).unwrap_or_default();
         self.ended = ended.len();
@@ -44,7 +54,7 @@ impl EveryEndIsTold {
             }
             let told = self.told.get(&incident.id);
             let late = |at: &Timestamp| moment.now.duration_since(*at) > TOLD_WITHIN;
-            if told.is_none_or(late) && !self.told_with_another(incident, ended, moment.now) {
+            if told.is_none_or(late) && !cannot_be_told && !self.told_with_another(incident, ended, moment.now) {
                 return Some(format!(
                     "incident {} ended as {:?}, and nobody was told",
                     incident.id, incident.stage

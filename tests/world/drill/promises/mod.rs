@@ -1,4 +1,4 @@
-//! The six promises, each watched in a file of its own. What is compared is the
+//! The seven promises, each watched in a file of its own. What is compared is the
 //! world's own truth: what the calls did and what stood there at that instant,
 //! never what Remedy says about itself.
 
@@ -22,6 +22,7 @@ mod nothing_is_stuck;
 mod once;
 mod only_ours;
 mod unreadable;
+mod well;
 
 /// Whether a call takes an instance out of service. A reboot in Standby is the
 /// second half of leaving service: nobody is served there, so there is no load
@@ -46,7 +47,7 @@ const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(80);
 /// A promise that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// Which of the six.
+    /// Which of the seven.
     pub(crate) promise: Promise,
     /// What happened instead, and when.
     pub(crate) how: String,
@@ -63,6 +64,7 @@ pub(crate) enum Promise {
     EveryEndIsTold,
     NothingIsStuck,
     Unreadable,
+    WellAreLeftAlone,
 }
 
 impl fmt::Display for Promise {
@@ -87,6 +89,10 @@ impl fmt::Display for Promise {
             }
             Self::Unreadable => {
                 "6: an event we cannot read is an error that names the field, and changes nothing"
+            }
+            Self::WellAreLeftAlone => {
+                "7: no instance is disrupted that was well by its own word or by its newest \
+                 datapoint, that its owner protects, or that traffic is sent to"
             }
         })
     }
@@ -183,6 +189,7 @@ pub(crate) struct Promises {
     once: once::Once,
     told: every_end_is_told::EveryEndIsTold,
     stuck: nothing_is_stuck::NothingIsStuck,
+    well: well::WellAreLeftAlone,
 }
 
 impl Promises {
@@ -195,6 +202,7 @@ impl Promises {
             (Promise::EveryEndIsTold, self.told.watch(moment)),
             (Promise::NothingIsStuck, self.stuck.watch(moment)),
             (Promise::Unreadable, unreadable::watch(moment)),
+            (Promise::WellAreLeftAlone, self.well.watch(moment)),
         ];
         let broken = found.into_iter().find_map(|(promise, how)| Some((promise, how?)));
         broken.map(|(promise, how)| Broken { promise, how, at: moment.now })

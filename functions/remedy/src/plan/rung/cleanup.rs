@@ -40,6 +40,8 @@ pub(crate) fn cleaning(
                 command.exit_code,
                 &command.status,
             );
+            let found = host_report::preflight(&command.stdout);
+            incident.preflight = found.or(incident.preflight);
             cleaned(incident, said, now, policy)
         }
         _ if overdue(&incident, now) => {
