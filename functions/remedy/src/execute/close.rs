@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::execute::carry_out::not_recorded;
 use crate::execute::claim;
-use crate::model::incident::{Incident, Stage};
+use crate::model::incident::{Incident, Stage, UNENDED_MAX};
 use crate::model::reason::Reason;
 use crate::model::unknown::CallFailed;
 use crate::plan::rung::reboot::IN_STANDBY_MAX;
@@ -26,6 +26,10 @@ const TELLS_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// its end, so that one failed message does not silence it; and for so long after its end,
 /// if an alarm about other trouble waits for its instance.
 const TOLD_LATE_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// Until it is told or given up its place is not free.
+const _: () =
+    assert!(TOLD_LATE_MAX.as_secs() + TELLS_AGAIN_MAX.as_secs() < UNENDED_MAX.as_secs());
 
 /// Why an incident stays due.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

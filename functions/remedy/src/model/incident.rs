@@ -476,9 +476,10 @@ const PAST_MAX: usize = 16;
 /// repeats are counted at most.
 const PAST_LASTS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The next beat ends an incident that ran out of time. Only when none has come
-/// for so long may another incident take its place unended.
-pub const UNENDED_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// The next beat ends an incident that ran out of time, though it may take 25 minutes until
+/// people can be told, or it is given up. Only when it was not ended for so long may another
+/// incident take its place.
+pub const UNENDED_MAX: SignedDuration = SignedDuration::from_mins(30);
 
 /// Occasions remembered. A stale alarm is refused after minutes, and no
 /// instance has this many incidents in that time.

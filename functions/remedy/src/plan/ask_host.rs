@@ -14,6 +14,7 @@ use crate::model::incident::Incident;
 use crate::model::policy::Policy;
 use crate::model::preflight::Preflight;
 use crate::model::reason::Reason;
+use crate::model::testimony::{Testimony, Word};
 use crate::observe::facts::Fact;
 use crate::observe::facts::Facts;
 use crate::observe::host_report;
@@ -102,8 +103,14 @@ pub(crate) const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(2);
 /// seconds, and a command shows within seconds. To ask twice does no harm: it only reads.
 pub(crate) const ASKED_SHOWS: SignedDuration = SignedDuration::from_secs(60);
 
+/// What is known of a host that can speak and was not heard, because a call of ours failed:
+/// that is doubt, and not a host that cannot speak.
+fn unheard(why: &str, now: Timestamp) -> Testimony {
+    Testimony { at: now, word: Word::Unsure, why: format!("what it says is not known: {why}") }
+}
+
 /// How the question to the host goes. Whatever becomes of it, the rung that is
-/// due is tried then: evidence is never a condition.
+/// due is decided anew then: evidence is never a condition, and what the host says is.
 pub(crate) fn gathering(
     incident: &Incident,
     command_id: Option<&CommandId>,
@@ -121,7 +128,10 @@ pub(crate) fn gathering(
     let mut not_rebooted = false;
     let kept = match command {
         _ if asked.refused.is_some() => {
-            Location::Missing { why: asked.refused.unwrap_or_default() }
+            let why = asked.refused.unwrap_or_default();
+            // What it said before stands. Of one that was never heard nothing is known.
+            incident.testimony.get_or_insert_with(|| unheard(&why, now));
+            Location::Missing { why }
         }
         Fact::Known(Some(command)) if command.ended => {
             let said = host_report::parse(
@@ -142,7 +152,12 @@ pub(crate) fn gathering(
             gathered(&mut incident, said, now, policy)
         }
         _ if now.duration_since(asked.asked_at) >= policy.gathering_takes + ON_THE_WAY => {
-            Location::Missing { why: late("the host gave no answer in time", command) }
+            let why = late("the host gave no answer in time", command);
+            if let Fact::Unknown(_) = command {
+                // It may have answered, and nobody could read that.
+                incident.testimony = Some(unheard(&why, now));
+            }
+            Location::Missing { why }
         }
         Fact::Known(None)
             if command_id.is_none()

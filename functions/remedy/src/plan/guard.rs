@@ -144,7 +144,7 @@ const ALARM_GUARDS: [fn(&Alarm, &Case<'_>) -> Option<Reason>; 6] =
     [muted, suppressed, fresh, measured, not_a_duplicate, no_other_incident];
 
 /// The guards of every action, in the order their reasons are told.
-const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 14] = [
+const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 15] = [
     opted_in,
     running,
     in_service,
@@ -153,6 +153,7 @@ const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 14] = [
     rested,
     alarm_leaves_it_to_us,
     old_enough,
+    host_may_speak,
     nobody_in_session,
     nobody_present,
     fit_for_disruption,
@@ -463,6 +464,17 @@ fn old_enough(case: &Case<'_>) -> Option<Reason> {
         return None;
     }
     too_young(case.facts, case.policy)
+}
+
+/// Whether the host can speak must be known: only one that cannot is disrupted on the
+/// measurement alone.
+fn host_may_speak(case: &Case<'_>) -> Option<Reason> {
+    match &case.facts.agent {
+        Fact::Unknown(unknown) if case.is_disruptive() => {
+            Some(Reason::FactUnknown(unknown.clone()))
+        }
+        Fact::Known(_) | Fact::Unknown(_) => None,
+    }
 }
 
 /// What the ledger holds about the pool, or why nothing is known.

@@ -8,6 +8,7 @@ use remedy::model::incident::{Gathering, Incident, Rung, Stage};
 use remedy::model::platform::Platform;
 use remedy::model::policy::Policy;
 use remedy::model::preflight::Preflight;
+use remedy::model::testimony::{Testimony, Word};
 use remedy::observe::facts::{Fact, Facts};
 use remedy::observe::probe::Probe;
 use remedy::plan::ask_host::{comes_first, may_say_otherwise};
@@ -228,6 +229,50 @@ fn what_a_host_says_now_outranks_what_it_said_before() {
     };
     assert_eq!(persons(&ended("Success", &kept("\"uploaded\":true"))), Some(2));
     assert_eq!(persons(&ended("Failed", "")), Some(7), "silence takes nothing back");
+}
+
+/// That a call of ours fails is doubt, and no host that cannot speak.
+#[test]
+fn an_answer_that_nobody_could_read_is_no_consent() {
+    let failed = || seen(true, Fact::Unknown(crate::given::unknown("ssm:GetCommandInvocation")));
+    let word = |step| match step {
+        Step::Climb(incident, _) => incident.testimony.map(|testimony| testimony.word),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(word(step(3, true, &failed())), Some(Word::Unsure));
+    assert_eq!(word(step(3, true, &seen(false, Fact::Known(None)))), None, "it was never there");
+    assert_eq!(word(step(1, false, &ended("DeliveryTimedOut", ""))), None, "it cannot speak");
+    let refused = |before: Option<Word>| {
+        let why = "its words".to_owned();
+        let incident = Incident {
+            stage: Stage::Gathering,
+            gathering: Some(Gathering { refused: Some("throttled".to_owned()), ..asked(1, 2) }),
+            testimony: before.map(|word| Testimony { at: ago(9), word, why }),
+            ..incident(HighCpu)
+        };
+        word(next(&incident, &seen(false, Fact::Known(None)), now(), &policy()))
+    };
+    assert_eq!(refused(None), Some(Word::Unsure), "it was never asked");
+    assert_eq!(refused(Some(Word::InTrouble)), Some(Word::InTrouble), "it was heard before");
+}
+
+/// What a script found out before it failed is as true as if it had not.
+#[test]
+fn a_script_that_fails_has_told_who_works_on_the_host() {
+    let line = result("null").replace("\"report\"", "\"error\"");
+    let Probe::Command { command: Fact::Known(Some(mut failed)), .. } = ended("Failed", &line)
+    else {
+        panic!("a command");
+    };
+    failed.exit_code = Some(3);
+    let probe = || seen(true, Fact::Known(Some(failed.clone())));
+    let persons = |step| match step {
+        Step::Climb(incident, _) => incident.preflight.and_then(|found| found.persons),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(persons(step(1, false, &probe())), Some(2), "asked");
+    let cleaning = Incident { stage: Stage::Cleaning, ..incident(HighCpu) };
+    assert_eq!(persons(next(&cleaning, &probe(), now(), &policy())), Some(2), "cleaning");
 }
 
 #[test]

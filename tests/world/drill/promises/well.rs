@@ -94,7 +94,7 @@ fn wronged(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<Stri
     well.or_else(set)
         .or_else(|| by_its_preflight(moment, effect, incident, host))
         .or_else(|| by_its_tags(effect, before, incident, host))
-        .or_else(|| still_boots(moment, before, host))
+        .or_else(|| still_boots(moment, effect, before, host))
         .or_else(|| serves(effect, before))
 }
 
@@ -153,8 +153,13 @@ fn by_its_tags(
 }
 
 /// Who still boots is left to it.
-fn still_boots(moment: &Moment<'_>, before: &Before, host: &Host) -> Option<String> {
-    if moment.is_news(before.id.as_str()) {
+fn still_boots(
+    moment: &Moment<'_>,
+    effect: &Effect,
+    before: &Before,
+    host: &Host,
+) -> Option<String> {
+    if moment.is_news(before.id.as_str()) || !disrupts(effect) {
         return None;
     }
     let age = host.instance.launched_at.map(|at| moment.now.duration_since(at))?;
