@@ -61,20 +61,30 @@ fn every_story_is_told_as_before() {
     assert_eq!(demo(&[]).out, all.join("\n\n"), "without arguments all of them are told");
 }
 
-/// The accidents of others, each as a story with what comes of it beside it.
+/// The accidents of others, each as a plot with what comes of it beside it.
 #[test]
 fn every_accident_ends_as_it_did_before() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("accidents");
+    every_plot_ends_as_it_did_before("accidents", 14);
+}
+
+/// Ways in which a remediator wrongs a fleet, each with what comes of it here.
+#[test]
+fn nobody_is_wronged() {
+    every_plot_ends_as_it_did_before("no_harm", 29);
+}
+
+fn every_plot_ends_as_it_did_before(name: &str, count: usize) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut stories: Vec<PathBuf> =
         files.filter(|file| file.extension().is_some_and(|end| end == "txt")).collect();
     stories.sort();
-    assert_eq!(stories.len(), 14);
+    assert_eq!(stories.len(), count, "{name}");
     for story in stories {
         let said = demo(&["play", story.to_str().unwrap()]);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", story.display());
         assert!(said.out.ends_with("Every promise held.\n"), "{}", said.out);
-        golden("accidents", story.file_stem().unwrap().to_str().unwrap(), &said.out);
+        golden(name, story.file_stem().unwrap().to_str().unwrap(), &said.out);
     }
 }
 

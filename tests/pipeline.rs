@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
 use remedy::model::cleanup_opt_in::{CLEANUP_TAG, CleanupOptIn};
-use remedy::model::ids::{MountPoint, UnitName};
-use remedy::model::incident::{Incident, Stage};
+use remedy::model::ids::{MountPoint, TransitionId, UnitName};
+use remedy::model::incident::{Incident, Queued, Stage};
 use remedy::model::platform::Platform;
 use remedy::model::policy::{Mode, OPT_IN_TAG};
 use remedy::model::reason::Reason;
@@ -302,6 +302,17 @@ fn a_claim_that_loses_to_another_incident_acts_on_nothing() {
     assert_eq!(region.touches(), 0);
 }
 
+/// An alarm about other trouble of the same instance.
+fn queued(open: &Incident) -> Queued {
+    Queued {
+        id: open.id.clone(),
+        transition_id: TransitionId::derive(&["another"]),
+        symptom: MemoryPressure,
+        seen: open.seen.clone(),
+        mount: None,
+    }
+}
+
 #[test]
 fn an_incident_that_expired_holds_nothing() {
     let (region, names) = answering();
@@ -310,9 +321,12 @@ fn an_incident_that_expired_holds_nothing() {
 
     let (region, _) = answering();
     let expires_at = arrival() - SignedDuration::from_hours(1);
-    let expired = Incident { expires_at, ..left_open };
+    let waits = queued(&left_open);
+    let expired = Incident { expires_at, queued: vec![waits.clone()], ..left_open };
     region.with_book(|book| book.put(expired));
     assert_eq!(only(&run(&region, DiskFull, DISK_FULL)).outcome, Outcome::Acted);
+    let next = region.incident(&names.web).unwrap();
+    assert_eq!(next.queued, [waits], "what waited behind it waits on");
 }
 
 #[test]
@@ -545,6 +559,19 @@ fn an_ok_closes_nothing_and_has_the_follow_up_look_at_once() {
         assert_eq!(region.incident(&names.web).unwrap().version, version + 1);
         assert_eq!((region.topic().len(), region.touches()), (0, 0));
     }
+}
+
+#[test]
+fn an_ok_disturbs_no_beat_that_is_about_to_end_it() {
+    let (region, names) = open_incident();
+    let until = Some(region.now() + SignedDuration::from_mins(1));
+    region.with_book(|book| {
+        let open = book.latest(&names.web).unwrap().clone();
+        book.put(Incident { closing_until: until, ..open });
+    });
+    let before = region.incident(&names.web).unwrap();
+    run(&region, DiskFull, include_str!("../events/disk-full.ok.json"));
+    assert_eq!(region.incident(&names.web).unwrap(), before);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Alarms about other trouble, which wait for the end of the open incident.
 
 use jiff::SignedDuration;
+use remedy::alarm::{self, Invocation};
 use remedy::execute::claim;
+use remedy::model::alarm::Alarm;
 use remedy::model::alarm::Symptom::{DiskFull, HighCpu};
-use remedy::model::incident::{FailedCall, FailureKind, Incident, Rung, Stage};
+use remedy::model::incident::{FailedCall, FailureKind, Incident, Queued, Rung, Stage};
 use remedy::model::reason::Reason;
 use remedy::ports::ledger::Ledger as _;
 use remedy::report::outcome::Report;
@@ -107,6 +109,36 @@ fn what_became_of_a_call_is_kept_though_an_alarm_was_queued_meanwhile() {
     let late = finish(claim::record_outcome(&play.region, &outcome));
     assert!(!late.unwrap(), "it went on, and that stands");
     assert_eq!(play.incident().unwrap(), moved);
+}
+
+/// An OK, or an event of AWS, may come between a call and its record: the next look is then at
+/// once.
+#[test]
+fn a_hint_during_a_call_is_not_lost() {
+    let play = two_troubles().0;
+    let claimed = play.incident().unwrap();
+    let hinted = claimed.waiting_until(play.region.now());
+    assert!(finish(play.region.record(&hinted)).unwrap());
+    let outcome = claimed.waiting_until(play.region.now() + MINUTE);
+    assert!(finish(claim::record_outcome(&play.region, &outcome)).unwrap());
+    assert_eq!(play.incident().unwrap().due_at, play.region.now());
+}
+
+/// CloudWatch tells of a trouble again after it was gone for a while.
+#[test]
+fn the_same_trouble_waits_once() {
+    let (play, _) = two_troubles();
+    let open = play.incident().unwrap();
+    let events = play.region.transitions();
+    let event = events.iter().find(|event| event.contains("web-cpu-high"));
+    let queued = |second| {
+        let at = play.region.now() + SignedDuration::from_secs(second);
+        let invocation = Invocation { symptom: HighCpu, request_id: String::new(), at };
+        let alarms = alarm::read(event.unwrap(), &invocation).unwrap().alarms;
+        Queued::of(&Alarm { changed_at: at, ..alarms[0].clone() })
+    };
+    let waits = open.with_queued(queued(1)).with_queued(queued(2));
+    assert_eq!(waits.queued, [queued(2)], "the newer one tells more");
 }
 
 #[test]

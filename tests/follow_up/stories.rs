@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
 use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::model::policy::OPT_IN_TAG;
+use remedy::observe::host_report::Code;
 use remedy::ports::look::InstanceState;
 use remedy::report::outcome::Report;
 use world::calls::{Fault, Verb};
@@ -441,6 +443,34 @@ fn evidence_is_off_the_host_before_every_disruption() {
     play.region.break_call(Verb::Gather, Fault::Refused("AccessDeniedException: no"));
     assert_eq!(play.until_the_end(), Stage::HandedOver);
     assert!(told(&play).contains("AccessDeniedException"), "{}", told(&play));
+}
+
+/// A question whose answer was lost may have been asked: it is looked for, and its answer
+/// counts.
+#[test]
+fn a_question_whose_answer_was_lost_is_looked_for() {
+    let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1))
+        .with_host(|host| host.script = Script::Boasts);
+    play.until(Stage::Watching);
+    play.region.trip_call(Verb::Gather, Fault::AnswerLost);
+    play.until(Stage::Rebooting);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::Gather, Verb::Reboot]);
+    assert!(play.region.bucket().pop().unwrap().ends_with("/1-gathered.txt"));
+}
+
+/// Whom a person has taken the tag from is not even asked, though its word is in the way.
+#[test]
+fn who_has_opted_out_is_asked_nothing() {
+    let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1))
+        .with_host(|host| host.script = Script::Says(Code::NotItsFault));
+    play.until(Stage::Gathering);
+    play.until(Stage::Watching);
+    let asked = play.asked(Verb::Gather);
+    play = play.with_host(|host| {
+        host.instance.tags.remove(OPT_IN_TAG);
+    });
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.asked(Verb::Gather), asked);
 }
 
 #[test]

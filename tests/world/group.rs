@@ -186,8 +186,8 @@ impl Group {
             .iter()
             .all(|process| !self.suspended.contains(*process));
         // Who is in Standby does not count towards the desired capacity.
-        let present = self
-            .capacity(|it| matches!(it.lifecycle, Lifecycle::Pending | Lifecycle::InService));
+        let present =
+            self.capacity(|it| matches!(it.lifecycle, Lifecycle::Pending | Lifecycle::InService));
         let able = self.capacity(|member| {
             member.healthy && matches!(member.lifecycle, Lifecycle::Pending | Lifecycle::InService)
         });

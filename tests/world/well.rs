@@ -44,7 +44,8 @@ impl State {
 
     /// What the script said last in the course of the incident.
     pub(crate) fn last_word(&self, incident: &Incident) -> Option<(Timestamp, &Said)> {
-        let said = |command: &'_ &Command| command.ending.as_ref().is_some_and(|it| it.said.is_some());
+        let said =
+            |command: &'_ &Command| command.ending.as_ref().is_some_and(|it| it.said.is_some());
         let last = self.commands_of(incident).rev().find(said)?;
         Some((last.sent_at, last.ending.as_ref()?.said.as_ref()?))
     }

@@ -228,7 +228,8 @@ where
     }
     let is_down = is_down(incident, &reason, &facts);
     // A host that hangs while it boots shows no symptom either.
-    if symptom_state == SymptomState::Cleared && incident.stage != Stage::Watching && !is_down {
+    let over = matches!(symptom_state, SymptomState::Cleared { .. });
+    if over && incident.stage != Stage::Watching && !is_down {
         return watch(cx, incident, vec![reason, Reason::SymptomOver]).await;
     }
     facts.preflight.clone_from(&incident.preflight);
@@ -362,7 +363,7 @@ async fn look_beyond<W>(
             SymptomState::Present { .. } => {
                 claim::note_sick(cx.world, incident.symptom, &before).await
             }
-            SymptomState::Cleared
+            SymptomState::Cleared { .. }
             | SymptomState::Unknown(_)
             | SymptomState::Unobserved { .. }
             | SymptomState::Conflicting { .. } => Ok(Vec::new()),
@@ -412,7 +413,7 @@ fn led_here(reason: &Reason, symptom_state: &SymptomState) -> Vec<Reason> {
             vec![Reason::StillThere { what: what.clone() }, reason.clone()]
         }
         SymptomState::Present { .. }
-        | SymptomState::Cleared
+        | SymptomState::Cleared { .. }
         | SymptomState::Unknown(_)
         | SymptomState::Unobserved { .. }
         | SymptomState::Conflicting { .. } => vec![reason.clone()],

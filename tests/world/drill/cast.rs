@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::incident::Rung;
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::platform::Platform;
-use remedy::model::incident::Rung;
 use remedy::model::policy::{DATA_TAG, DISPOSABLE, MAX_RUNG_TAG, OPT_IN_TAG};
 use remedy::ports::look::ScheduledEvent;
 

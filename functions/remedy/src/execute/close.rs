@@ -28,8 +28,7 @@ const TELLS_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(10);
 const TOLD_LATE_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// Until it is told or given up its place is not free.
-const _: () =
-    assert!(TOLD_LATE_MAX.as_secs() + TELLS_AGAIN_MAX.as_secs() < UNENDED_MAX.as_secs());
+const _: () = assert!(TOLD_LATE_MAX.as_secs() + TELLS_AGAIN_MAX.as_secs() < UNENDED_MAX.as_secs());
 
 /// Why an incident stays due.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,7 +121,8 @@ async fn tell<W: Ledger + Tell>(report: &mut Report, world: &W) {
 
 /// An instance that did not come back from its reboot, or from Standby, is a person's. Its
 /// incident goes on while it is out, within its time, and keeps its slot: what did this to
-/// one would do it to the next.
+/// one would do it to the next. Only of instances without a pool's tag nothing says that they
+/// share anything: there it gives its slot back.
 pub async fn stay_out<W>(
     cx: Context<'_, W>,
     incident: &Incident,
@@ -136,6 +136,9 @@ where
         return Ok(None);
     };
     let mut out = Incident { closing_until: None, ..turn.waiting_until(until) };
+    if let Some(lease) = out.lease.take_if(|lease| lease.pool.is_of_the_untagged()) {
+        cx.world.release(&lease).await?;
+    }
     // Whoever is in Standby must not be forgotten there, however long it takes.
     if out.standby.is_some() {
         out.expires_at = out.expires_at.max(out.opened_at + IN_STANDBY_MAX);

@@ -38,6 +38,12 @@ impl Pool {
         Self::Standalone(value.cloned().unwrap_or_else(|| DEFAULT.to_owned()))
     }
 
+    /// Whether its members have nothing in common but that nobody said what they share: one
+    /// that is dead tells nothing about the others.
+    pub fn is_of_the_untagged(&self) -> bool {
+        matches!(self, Self::Standalone(name) if name == DEFAULT)
+    }
+
     /// How many members may be out of service through us at once, where a
     /// group wants `desired` of them: a share of the group and at least one,
     /// because a budget of none would freeze every small group for ever.
@@ -169,6 +175,10 @@ mod tests {
         let pool = |value| Pool::of(None, &tags(value)).to_string();
         assert_eq!(pool("db"), "standalone instances (db)");
         assert_eq!(pool(""), "standalone instances (default)");
+        for (value, untagged) in [("db", false), ("", true)] {
+            let pool = Pool::of(None, &tags(value));
+            assert_eq!(pool.is_of_the_untagged(), untagged, "{value}");
+        }
         let group = GroupName::new("web").unwrap();
         assert_eq!(Pool::of(Some(&group), &tags("db")), Pool::Group(group));
     }

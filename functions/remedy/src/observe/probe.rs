@@ -36,7 +36,7 @@ impl Probe {
         match self {
             Self::Symptom(SymptomState::Unobserved { .. } | SymptomState::Unknown(_)) => true,
             Self::Symptom(
-                SymptomState::Cleared
+                SymptomState::Cleared { .. }
                 | SymptomState::Present { .. }
                 | SymptomState::Conflicting { .. },
             )
@@ -51,7 +51,10 @@ impl Probe {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SymptomState {
     /// The newest period is within bounds, and the alarm does not object.
-    Cleared,
+    Cleared {
+        /// What is measured now, if anything is.
+        now: Option<String>,
+    },
     /// It is not.
     Present {
         /// What shows it.
@@ -105,9 +108,9 @@ impl SymptomState {
                 Some(Reason::Unverified { why: format!("{why}, and the alarm is OK") })
             }
             Self::Conflicting { what } => Some(Reason::Unverified { why: what.clone() }),
-            Self::Cleared | Self::Present { .. } | Self::Unobserved { alarm_stands: true, .. } => {
-                None
-            }
+            Self::Cleared { .. }
+            | Self::Present { .. }
+            | Self::Unobserved { alarm_stands: true, .. } => None,
         }
     }
 }
@@ -317,7 +320,9 @@ fn judge(
             what: "the alarm is still in ALARM".to_owned(),
             level: seen.level_measured(newest),
         },
-        (Some(false), _) | (None, Some(AlarmState::Ok)) => SymptomState::Cleared,
+        (Some(false), _) | (None, Some(AlarmState::Ok)) => SymptomState::Cleared {
+            now: Some(format!("{} is {}", seen.metric, seen.measure(newest))),
+        },
         (None, None) => {
             let why = "the alarm told no threshold of the metric".to_owned();
             SymptomState::Unobserved { why, alarm_stands: true }
@@ -400,7 +405,7 @@ mod tests {
     fn the_metric_and_the_alarm_are_heard_together() {
         let seen = seen(Statistic::Average, 60);
         let judged = |values: &[f64], alarm| match judge(&seen, Ok(minutes(values)), Ok(alarm)) {
-            SymptomState::Cleared => "gone".to_owned(),
+            SymptomState::Cleared { now } => format!("gone: {}", now.unwrap_or_default()),
             SymptomState::Present { what, .. } => format!("there: {what}"),
             SymptomState::Unknown(unknown) => format!("unknown: {unknown}"),
             SymptomState::Unobserved { why, alarm_stands } => {
@@ -416,8 +421,9 @@ mod tests {
         let still = "AWS/EC2 CPUUtilization is back at 20.0 %, the alarm (threshold 90.0 %) is \
                      still in ALARM";
         assert_eq!(judged(&[20.0], alarm), format!("disputed: {still}"));
-        assert_eq!(judged(&[20.0], None), "gone");
-        assert_eq!(judged(&[20.0], ok), "gone");
+        let gone = "gone: AWS/EC2 CPUUtilization is 20.0 %";
+        assert_eq!(judged(&[20.0], None), gone);
+        assert_eq!(judged(&[20.0], ok), gone);
         let nothing = "AWS/EC2 CPUUtilization has no new datapoint";
         assert_eq!(judged(&[], alarm), format!("unobserved, true: {nothing}"));
         assert_eq!(judged(&[], ok), format!("unobserved, false: {nothing}"));
@@ -433,7 +439,9 @@ mod tests {
         };
         let judged = judge(&of_band, Ok(minutes(&[88.0])), Ok(alarm));
         assert_eq!(level(judged), Some(88.0), "the metric has its level under a band, too");
-        assert_eq!(judge(&of_expression, Ok(minutes(&[99.0])), Ok(ok)), SymptomState::Cleared);
+        let now = Some("AWS/EC2 CPUUtilization is 99.0".to_owned());
+        let judged = judge(&of_expression, Ok(minutes(&[99.0])), Ok(ok));
+        assert_eq!(judged, SymptomState::Cleared { now });
         for (datapoints, alarm) in
             [(Err(call_failed()), Ok(ok)), (Ok(minutes(&[20.0])), Err(call_failed()))]
         {

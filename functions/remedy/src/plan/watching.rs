@@ -22,7 +22,7 @@ pub(crate) fn waiting(
     let fresh = incident.quiet_since.is_none()
         && now.duration_since(incident.seen.changed_at) <= policy.stale_after;
     let reason = match symptom_state {
-        SymptomState::Cleared => return watched(incident, symptom_state, now, policy),
+        SymptomState::Cleared { .. } => return watched(incident, symptom_state, now, policy),
         SymptomState::Present { what, .. } => Reason::StillThere { what: what.clone() },
         SymptomState::Unknown(unknown) if fresh => Reason::FactUnknown(unknown.clone()),
         SymptomState::Unobserved { why, .. } | SymptomState::Conflicting { what: why } if fresh => {
@@ -59,7 +59,7 @@ pub(crate) fn watching(
     if incident.seen.series.is_none() && host_says_so {
         // A request names no metric. The script looked again after it acted,
         // and its word is the second source there is.
-        return watched(incident, &SymptomState::Cleared, now, policy);
+        return watched(incident, &SymptomState::Cleared { now: None }, now, policy);
     }
     watched(incident, symptom_state, now, policy)
 }
@@ -72,11 +72,12 @@ pub(crate) fn watched(
 ) -> Step {
     let after = incident.in_stage_for(now);
     match symptom_state {
-        SymptomState::Cleared => {
+        SymptomState::Cleared { now: measured } => {
             let since = incident.quiet_since.unwrap_or(now);
             let for_the_last = now.duration_since(since);
             if for_the_last >= policy.quiet_for {
-                let reason = Reason::StayedGone { for_the_last };
+                let measured = measured.clone();
+                let reason = Reason::StayedGone { for_the_last, measured };
                 return end(incident, Stage::Resolved, now, vec![reason]);
             }
             let mut quiet = incident.waiting_until(now + BEAT);

@@ -93,7 +93,7 @@ pub fn confirmed(
     let for_good = |reason| {
         Err(Refusal { rung: Some(rung), because: vec![reason], handed_over: false, passes: false })
     };
-    if *symptom_state == SymptomState::Cleared {
+    if matches!(symptom_state, SymptomState::Cleared { .. }) {
         return for_good(Reason::SymptomOver);
     }
     if let Some(reason) = below_floor(symptom_state, seen, policy) {
@@ -115,7 +115,9 @@ fn below_floor(symptom_state: &SymptomState, seen: &Seen, policy: &Policy) -> Op
     let level = match symptom_state {
         SymptomState::Present { level, .. } => *level,
         SymptomState::Unobserved { .. } => seen.value.and_then(|value| seen.level(value)),
-        SymptomState::Cleared | SymptomState::Unknown(_) | SymptomState::Conflicting { .. } => None,
+        SymptomState::Cleared { .. }
+        | SymptomState::Unknown(_)
+        | SymptomState::Conflicting { .. } => None,
     };
     let level = level.filter(|level| *level < f64::from(policy.floor_percent))?;
     let floor = policy.floor_percent;
@@ -126,7 +128,7 @@ fn below_floor(symptom_state: &SymptomState, seen: &Seen, policy: &Policy) -> Op
 fn measured(symptom_state: &SymptomState, seen: &Seen) -> String {
     match symptom_state {
         SymptomState::Present { what, .. } | SymptomState::Conflicting { what } => what.clone(),
-        SymptomState::Cleared => "it is over".to_owned(),
+        SymptomState::Cleared { now } => now.clone().unwrap_or_else(|| "it is over".to_owned()),
         SymptomState::Unknown(unknown) => unknown.to_string(),
         SymptomState::Unobserved { why, .. } => match seen.value {
             Some(value) => format!("{} was {}; {why}", seen.metric, seen.measure(value)),

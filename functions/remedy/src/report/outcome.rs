@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::alarm::{Alarm, Symptom};
 use crate::model::diagnostics::Diagnostics;
 use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId};
-use crate::model::incident::{Attempt, Entry, HeldBy, Incident, Rung, Stage};
+use crate::model::incident::{Attempt, Entry, HeldBy, Incident, Past, Rung, Stage};
 use crate::model::preflight::Preflight;
 use crate::model::reason::{Reason, Severity};
 use crate::model::repeats::{Occurrence, Repeats};
@@ -63,6 +63,10 @@ pub struct Report {
     pub group: Option<GroupName>,
     /// The SSM command that was sent.
     pub command_id: Option<CommandId>,
+    /// When a person was last asked to look at the instance for the same symptom, where this
+    /// asks for nothing new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_before: Option<Timestamp>,
     /// What was done in all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<String>,
@@ -190,6 +194,7 @@ impl Report {
             handed_over: false,
             group: None,
             command_id: None,
+            asked_before: None,
             done: Vec::new(),
             still_set: None,
             dropped: None,
@@ -216,6 +221,7 @@ impl Report {
     /// A report about an incident as it now stands.
     pub fn of(incident: &Incident, outcome: Outcome, because: Vec<Reason>, at: Timestamp) -> Self {
         let last = incident.attempts.last();
+        let asked_before = asked_before(incident, &because, at);
         Self {
             incident_id: incident.id.clone(),
             instance_id: incident.instance_id.clone(),
@@ -227,6 +233,7 @@ impl Report {
             handed_over: incident.stage.is_taken_over(),
             group: incident.group.clone(),
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
+            asked_before,
             done: done(incident),
             still_set: still_set(incident).filter(|_| !incident.stage.is_open()),
             dropped: Some(incident.dropped).filter(|count| *count > 0),
@@ -252,6 +259,8 @@ impl Report {
     /// chosen.
     pub fn severity(&self) -> Severity {
         match self.outcome {
+            // Who was called for it a while ago has it.
+            Outcome::Held if self.asked_before.is_some() => Severity::Warning,
             Outcome::Held if self.handed_over => Severity::Critical,
             Outcome::Held if !self.observe => {
                 self.because.first().map_or(Severity::Info, |reason| reason.row().severity)
@@ -337,6 +346,30 @@ impl Report {
     pub fn is_news(&self) -> bool {
         self.because.iter().all(|reason| reason.row().is_news)
     }
+}
+
+/// For so long a person is not called again for what comes back: about a shift.
+const ASKED_LASTS: SignedDuration = SignedDuration::from_hours(6);
+
+/// When a person was last asked for the symptom that is handed over again. That the instance
+/// is down, in Standby or not substituted, or that a call is refused, is something new.
+fn asked_before(incident: &Incident, because: &[Reason], at: Timestamp) -> Option<Timestamp> {
+    let new = because.iter().any(|reason| {
+        matches!(
+            reason,
+            Reason::NotBack { .. }
+                | Reason::StaysInStandby { .. }
+                | Reason::NotSubstituted { .. }
+                | Reason::Refused { .. }
+                | Reason::TakenAway { .. }
+        )
+    });
+    if new || !incident.stage.is_taken_over() {
+        return None;
+    }
+    let asked = |past: &&Past| past.symptom == incident.symptom && past.stage.is_taken_over();
+    let last = incident.past.iter().rev().find(asked)?.ended_at;
+    (at.duration_since(last) < ASKED_LASTS).then_some(last)
 }
 
 /// What the host found is for whoever is hurt by it: before and after a disruption,

@@ -227,8 +227,8 @@ fn next(report: &Report) -> String {
             "The follow-up keeps asking the group to take it back, for a day."
         }
         Outcome::Held if report.handed_over && report.times.is_some() => {
-            "Every minute the follow-up looks whether it is back, and goes on when it is. Until \
-             then its place in the disruption budget stays taken."
+            "Every minute the follow-up looks whether it is back, and goes on when it is. If it \
+             has a pool's tag, its place in that budget stays taken until then."
         }
         Outcome::Held if report.handed_over => "Nothing more is done to this instance.",
         Outcome::Held if report.times.is_some() => {
@@ -240,6 +240,10 @@ fn next(report: &Report) -> String {
         Outcome::Held => "Nothing, until the alarm changes its state again.",
     };
     let mut next = next.to_owned();
+    if let Some(asked) = report.asked_before {
+        // Writing to a String cannot fail.
+        let _ = write!(next, " A person was asked to look at it at {}.", time(asked));
+    }
     if let Some(repeats) = &report.repeats {
         let (whose, until) = (whose(report), time(repeats.until));
         // Writing to a String cannot fail.

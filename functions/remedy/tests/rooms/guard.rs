@@ -2,18 +2,18 @@
 
 use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
 use remedy::model::alarm::{Alarm, Evidence, Muted};
-use remedy::model::incident::Stage;
+use remedy::model::incident::{Rung, Stage};
 use remedy::model::pause::Pause;
 use remedy::model::policy::{Mode, Policy};
 use remedy::model::reason::Reason;
 use remedy::model::unknown::Unknown;
 use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use remedy::plan::decide::decide;
-use remedy::plan::guard::{Refusal, clear};
-use remedy::ports::look::{AlarmSettings, CapacityUnit, InstanceState};
+use remedy::plan::guard::{Refusal, clear, clear_climb};
+use remedy::ports::look::{Agent, AlarmSettings, CapacityUnit, InstanceState};
 
 use crate::given::{
-    ago, alarm, alone, before, facts, group, history, incident, instance, its_own, lease,
+    ago, alarm, alone, attempt, before, facts, group, history, incident, instance, its_own, lease,
     membership, now, policy, pool, serving, sick, silence, tags, unknown,
 };
 
@@ -747,6 +747,24 @@ fn who_still_boots_is_left_to_it() {
         ("launched 10 minutes ago", |alarm, facts, _| to_be_rebooted(alarm, facts), &[]),
         ("a cleanup may look", |_, facts, _| instance(facts).launched_at = Some(ago(1)), &[]),
     ]);
+}
+
+/// Only a host that cannot speak is disrupted on the measurement alone, so that must be known.
+#[test]
+fn whether_a_host_can_speak_must_be_known() {
+    let refused = |agent: Fact<Option<Agent>>| {
+        let mut incident = incident(HighCpu);
+        incident.attempts = vec![attempt(Rung::Cleanup)];
+        let mut facts = facts();
+        facts.agent = agent;
+        let decision = decide(HighCpu, &incident.tried(), &facts, &policy());
+        clear_climb(decision, &incident, &facts, &policy())
+            .map_err(|refusal| (refusal.because[0].code(), refusal.passes))
+            .map(|cleared| cleared.rung())
+    };
+    let agent = not_known("ssm:DescribeInstanceInformation");
+    assert_eq!(refused(agent), Err(("fact-unknown", true)));
+    assert_eq!(refused(Fact::Known(None)), Ok(Rung::Reboot));
 }
 
 #[test]

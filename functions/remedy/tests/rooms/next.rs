@@ -184,6 +184,21 @@ fn each_code_of_the_host_has_its_step_and_its_word() {
     }
 }
 
+/// What only looked at a disk says no more than how full it is.
+#[test]
+fn a_disk_without_its_numbers_is_no_witness() {
+    let line = result("report").replace("cpu-relief", "disk-clean");
+    let full = line.replace("\"reason\"", "\"used_percent_before\":97,\"mount\":\"/\",\"reason\"");
+    for (line, word) in [(&line, Word::Unsure), (&full, Word::InTrouble)] {
+        let Step::Move(incident, _) =
+            next(&at(Stage::Cleaning, 1), &command("Success", 0, line), now(), &policy())
+        else {
+            panic!("{line}");
+        };
+        assert_eq!(incident.testimony.map(|testimony| testimony.word), Some(word), "{line}");
+    }
+}
+
 #[test]
 fn each_verdict_of_the_host_has_its_step() {
     let rows = [
@@ -678,7 +693,7 @@ fn a_substitute_is_watched_like_anybody_else() {
 }
 
 fn gone() -> SymptomState {
-    SymptomState::Cleared
+    SymptomState::Cleared { now: None }
 }
 
 fn there() -> SymptomState {

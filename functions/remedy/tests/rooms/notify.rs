@@ -8,7 +8,7 @@ use remedy::model::alarm::Symptom;
 use remedy::model::diagnostics::{Diagnostics, Location};
 use remedy::model::host_text::HostText;
 use remedy::model::ids::{GroupName, InstanceId, MountPoint};
-use remedy::model::incident::{HeldBack, Incident, QUEUED_MAX, Queued, Rung, Stage};
+use remedy::model::incident::{HeldBack, Incident, Past, QUEUED_MAX, Queued, Rung, Stage};
 use remedy::model::links::Deployment;
 use remedy::model::reason::Reason;
 use remedy::model::reason::Severity;
@@ -76,6 +76,36 @@ pub(crate) fn out_of_time(by: Option<&Reason>) -> Reason {
     Reason::OutOfTime { after, stage: Stage::Rebooting, held_by }
 }
 
+/// A person is called once for what comes back, and again for what is new.
+#[test]
+fn nobody_is_called_twice_for_the_same() {
+    let hours = jiff::SignedDuration::from_hours;
+    let severity = |symptom, stage, ago, reason| {
+        let ended_at = now() - hours(ago);
+        let past =
+            Past { symptom, opened_at: ended_at, ended_at, rung: None, disruptions: 0, stage };
+        let incident = Incident { past: vec![past], ..at(Rung::Reboot, Stage::HandedOver) };
+        let report = Report::of(&incident, Outcome::Held, vec![reason], now());
+        let text = told(&report).text;
+        let says = text.contains("A person was asked to look at it at ");
+        assert_eq!(says, report.asked_before.is_some(), "{text}");
+        report.severity()
+    };
+    let symptom = at(Rung::Reboot, Stage::HandedOver).symptom;
+    let other = Symptom::ALL.into_iter().find(|other| *other != symptom).unwrap();
+    let again = || Reason::NotInGroup;
+    let down = Reason::NotBack { after: hours(1), why: "its status checks fail" };
+    for (rule, severity, expected) in [
+        ("again", severity(symptom, Stage::HandedOver, 5, again()), Severity::Warning),
+        ("a shift later", severity(symptom, Stage::HandedOver, 6, again()), Severity::Critical),
+        ("other trouble", severity(other, Stage::HandedOver, 1, again()), Severity::Critical),
+        ("it was resolved", severity(symptom, Stage::Resolved, 1, again()), Severity::Critical),
+        ("it is down now", severity(symptom, Stage::HandedOver, 1, down), Severity::Critical),
+    ] {
+        assert_eq!(severity, expected, "{rule}");
+    }
+}
+
 #[test]
 fn every_situation_is_told_in_every_rendering() {
     let lowest = |rung| Reason::LowestRung { rung, symptom: Symptom::MemoryPressure };
@@ -118,7 +148,10 @@ fn every_situation_is_told_in_every_rendering() {
             step(
                 Rung::Cleanup,
                 Stage::Resolved,
-                vec![Reason::StayedGone { for_the_last: jiff::SignedDuration::from_mins(5) }],
+                vec![Reason::StayedGone {
+                    for_the_last: jiff::SignedDuration::from_mins(5),
+                    measured: Some("CWAgent mem_used_percent is 41.0 %".to_owned()),
+                }],
             ),
         ),
     ];
@@ -460,7 +493,8 @@ fn an_end_tells_what_was_done_and_what_is_left_on_the_host() {
     incident.attempts[0].said = Some(HostText::new("web.service is held at 75 % of a core"));
     incident.attempts[0].still_set = Some("the CPU quota of web.service stands".to_owned());
     let resolved = |incident: &Incident| {
-        let gone = Reason::StayedGone { for_the_last: jiff::SignedDuration::from_mins(5) };
+        let for_the_last = jiff::SignedDuration::from_mins(5);
+        let gone = Reason::StayedGone { for_the_last, measured: None };
         told(&Report::of(incident, Outcome::Resolved, vec![gone], now())).text
     };
     let text = resolved(&incident);

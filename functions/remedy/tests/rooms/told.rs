@@ -24,6 +24,12 @@ pub(crate) fn codes() -> BTreeSet<String> {
     table.split("row(\"").skip(1).map(code).collect()
 }
 
+/// The symptom is over, and stays so.
+fn stayed_gone() -> Reason {
+    let measured = Some("CWAgent cpu_usage_active is 41.0 %".to_owned());
+    Reason::StayedGone { for_the_last: SignedDuration::from_mins(5), measured }
+}
+
 /// A report about an alarm that opened nothing.
 pub(crate) fn held(reason: Reason) -> Report {
     let alarm = alarm(Symptom::MemoryPressure);
@@ -277,7 +283,7 @@ fn ends() -> Vec<Report> {
                 }],
             )
         },
-        step(Rung::Cleanup, Stage::Resolved, vec![Reason::StayedGone { for_the_last: minutes(5) }]),
+        step(Rung::Cleanup, Stage::Resolved, vec![stayed_gone()]),
         handed_over(
             Rung::Cleanup,
             Reason::Unverified { why: "CWAgent mem_used_percent has no new datapoint".to_owned() },

@@ -153,6 +153,20 @@ fn measured() -> Vec<Row> {
             fresh,
             "agreed",
         ),
+        (
+            "the metric and its alarm disagree",
+            heard(Some(Word::InTrouble), 1, 1),
+            SymptomState::Conflicting { what: "20 %, but the alarm rings".to_owned() },
+            speaks,
+            "hold unverified",
+        ),
+        (
+            "and the host cannot speak",
+            heard(None, 1, 1),
+            SymptomState::Conflicting { what: "20 %, but the alarm rings".to_owned() },
+            silent,
+            "hold unverified",
+        ),
         ("too soon for news", heard(None, 1, 1), unobserved(), at_once, "hold unverified"),
         (
             "no news of a host that speaks",

@@ -7,13 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use remedy::model::ids::{GroupName, IncidentId, InstanceId};
 use remedy::model::policy::Policy;
 
 use super::Moment;
-use crate::calls::{Before, Verb};
+use crate::calls::{Before, Effect, Verb};
 use crate::group::{Group, Lifecycle};
 use crate::region::State;
+
+/// A server that is not back after so long is not expected back.
+const BOOTS_WITHIN: SignedDuration = SignedDuration::from_mins(14);
 
 /// Who is out through us.
 #[derive(Default)]
@@ -25,6 +29,8 @@ pub(super) struct Budget {
 
 /// One who is out.
 struct Out {
+    /// Since when.
+    since: Timestamp,
     /// In which incident.
     incident: Option<IncidentId>,
     /// Its group, if it has one.
@@ -43,7 +49,7 @@ impl Budget {
             let Some(before) = effect.before.as_ref().filter(|_| takes_out && effect.done) else {
                 continue;
             };
-            self.out.insert(before.id.clone(), Out::of(before, effect.verb));
+            self.out.insert(before.id.clone(), Out::of(before, effect));
             let group = before.group.as_ref();
             let name = group.map(|(name, _)| name);
             let out = self.out.values().filter(|out| out.group.as_ref() == name).count();
@@ -87,19 +93,20 @@ fn budget(group: Option<&Group>, out: &BTreeMap<InstanceId, Out>) -> usize {
 }
 
 impl Out {
-    fn of(before: &Before, verb: Verb) -> Self {
+    fn of(before: &Before, effect: &Effect) -> Self {
         let in_service = |group: &Group| {
             let members = group.members.iter();
             let serving = members.filter(|(_, it)| it.lifecycle == Lifecycle::InService);
             serving.map(|(id, _)| id.clone()).collect()
         };
         Self {
+            since: effect.at,
             incident: before.incident.as_ref().map(|incident| incident.id.clone()),
             group: before.group.as_ref().map(|(name, _)| name.clone()),
             beside: before
                 .group
                 .as_ref()
-                .filter(|_| verb == Verb::Replace)
+                .filter(|_| effect.verb == Verb::Replace)
                 .map(|(_, group)| in_service(group)),
         }
     }
@@ -121,7 +128,12 @@ impl Out {
                 member.lifecycle != Lifecycle::InService
                     || host.is_some_and(crate::host::Host::is_down)
             }),
-            _ => host.is_some_and(crate::host::Host::is_down),
+            // Servers without a pool's tag share nothing: one that does not come back holds
+            // nobody back.
+            _ => {
+                let boots = state.now.duration_since(self.since) < BOOTS_WITHIN;
+                boots && host.is_some_and(crate::host::Host::is_down)
+            }
         }
     }
 }

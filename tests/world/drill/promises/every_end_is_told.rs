@@ -54,7 +54,10 @@ impl EveryEndIsTold {
             }
             let told = self.told.get(&incident.id);
             let late = |at: &Timestamp| moment.now.duration_since(*at) > TOLD_WITHIN;
-            if told.is_none_or(late) && !cannot_be_told && !self.told_with_another(incident, ended, moment.now) {
+            if told.is_none_or(late)
+                && !cannot_be_told
+                && !self.told_with_another(incident, ended, moment.now)
+            {
                 return Some(format!(
                     "incident {} ended as {:?}, and nobody was told",
                     incident.id, incident.stage

@@ -86,9 +86,11 @@ fn wronged(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<Stri
     let host = before.host.as_ref()?;
     let well = before.well.as_ref().filter(|_| disrupts(effect)).map(|well| well.how.clone());
     let set = || {
-        let watch = moment.state.watches.iter().find(|watch| {
-            watch.instance == before.id && watch.name == incident.seen.alarm
-        });
+        let watch = moment
+            .state
+            .watches
+            .iter()
+            .find(|watch| watch.instance == before.id && watch.name == incident.seen.alarm);
         watch.and_then(by_its_alarm)
     };
     well.or_else(set)

@@ -158,7 +158,7 @@ pub enum Reason {
     /// Nothing shows whether the symptom is over.
     Unverified { why: String },
     /// The symptom stayed gone.
-    StayedGone { for_the_last: SignedDuration },
+    StayedGone { for_the_last: SignedDuration, measured: Option<String> },
     /// The instance did not come up again in time.
     NotBack { after: SignedDuration, why: &'static str },
     /// The instance left the group, which has its healthy capacity again.
@@ -414,8 +414,9 @@ impl fmt::Display for Reason {
             Self::Unverified { why } => {
                 write!(f, "nothing shows whether the symptom is over: {why}")
             }
-            Self::StayedGone { for_the_last } => {
-                write!(f, "the symptom has been gone for {}", Age(*for_the_last))
+            Self::StayedGone { for_the_last, measured } => {
+                write!(f, "the symptom has been gone for {}", Age(*for_the_last))?;
+                measured.as_ref().map_or(Ok(()), |now| write!(f, ": {now}"))
             }
             Self::NotBack { after, why } => {
                 write!(f, "the instance was not back after {}: {why}", Age(*after))

@@ -60,7 +60,9 @@ pub(crate) fn substitute(
     policy: &Policy,
 ) -> Step {
     let symptom_state = match capacity(facts) {
-        Some(_) if has_healthy_capacity(facts) => SymptomState::Cleared,
+        Some(Capacity { healthy, desired, .. }) if has_healthy_capacity(facts) => {
+            SymptomState::Cleared { now: Some(format!("{healthy} of {desired} are healthy")) }
+        }
         Some(Capacity { healthy, desired, .. }) => {
             let what = format!("{healthy} of {desired} are healthy");
             SymptomState::Present { what, level: None }
