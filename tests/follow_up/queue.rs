@@ -124,7 +124,7 @@ fn a_hint_during_a_call_is_not_lost() {
     assert_eq!(play.incident().unwrap().due_at, play.region.now());
 }
 
-/// CloudWatch tells of a trouble again after it was gone for a while.
+/// An alarm tells of a trouble again after it was gone for a while.
 #[test]
 fn the_same_trouble_waits_once() {
     let (play, _) = two_troubles();

@@ -107,6 +107,7 @@ impl FileSystem {
 
 /// An instance and what runs on it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub struct Host {
     /// What EC2 says about it.
     pub instance: Instance,

@@ -246,20 +246,7 @@ where
     let cleared = match guard::clear_climb(decision, incident, &facts, cx.policy) {
         Ok(cleared) => cleared,
         Err(refusal) if refusal.handed_over => {
-            let forbidden = guard::forbids(incident, &facts, cx.policy);
-            if let Hearing::Hold(objection @ Reason::HostObjects { .. }) = hearing
-                && !forbidden
-            {
-                let because = [vec![objection], refusal.because].concat();
-                let refusal = Refusal { because, handed_over: false, passes: true, ..refusal };
-                return object(cx, incident, reason, refusal, &facts).await;
-            }
-            let mut because = vec![reason];
-            because.extend(refusal.because);
-            if is_down {
-                return Ok(close::stay_out(cx, incident, because).await?);
-            }
-            return give_up(cx, incident, Stage::HandedOver, because).await;
+            return no_rung_left(cx, incident, reason, refusal, hearing, &facts).await;
         }
         Err(refusal) if !refusal.passes && incident.attempts.is_empty() => {
             return give_up(cx, incident, Stage::Withdrawn, refusal.because).await;
@@ -276,6 +263,33 @@ where
     }
     let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
     take(cx, &cleared, incident, because, reason).await
+}
+
+/// No rung is left: it is a person's, unless the host may still say something else.
+async fn no_rung_left<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    reason: Reason,
+    refusal: Refusal,
+    hearing: Hearing,
+    facts: &Facts,
+) -> Result<Option<Report>, Stuck>
+where
+    W: Look + Ledger + Touch + Tell,
+{
+    if let Hearing::Hold(objection @ Reason::HostObjects { .. }) = hearing
+        && !guard::forbids(incident, facts, cx.policy)
+    {
+        let because = [vec![objection], refusal.because].concat();
+        let refusal = Refusal { because, handed_over: false, passes: true, ..refusal };
+        return object(cx, incident, reason, refusal, facts).await;
+    }
+    let is_down = is_down(incident, &reason, facts);
+    let because = [vec![reason], refusal.because].concat();
+    if is_down {
+        return Ok(close::stay_out(cx, incident, because).await?);
+    }
+    give_up(cx, incident, Stage::HandedOver, because).await
 }
 
 /// The state of an instance that is gone, unless we have had it replaced.

@@ -80,8 +80,9 @@ impl Cast {
         group.receives_traffic = traffic.into_iter().any(|so| line.is(so));
         if line.is(Trait::Weighted) {
             group.weight = Some(WEIGHT);
-            let sizes = [&mut group.min, &mut group.max, &mut group.desired];
-            sizes.into_iter().for_each(|size| *size *= WEIGHT);
+            for size in [&mut group.min, &mut group.max, &mut group.desired] {
+                *size *= WEIGHT;
+            }
         }
         if line.is(Trait::LaunchesFirst) {
             group.maintenance = Some((100, 120));

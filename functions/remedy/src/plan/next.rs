@@ -31,7 +31,10 @@ use crate::ports::look::Command;
 
 /// The next step of `incident`.
 pub fn next(incident: &Incident, probe: &Probe, now: Timestamp, policy: &Policy) -> Step {
-    if now >= incident.expires_at {
+    let step = within_its_time(incident, probe, now, policy);
+    // What had ended in time, and could not be told, is told as it ended.
+    let ended = incident.ended_since.is_some() && matches!(step, Step::End(..));
+    if now >= incident.expires_at && !ended {
         let out_of_time = Reason::OutOfTime {
             after: now.duration_since(incident.opened_at),
             stage: incident.stage,
@@ -46,6 +49,10 @@ pub fn next(incident: &Incident, probe: &Probe, now: Timestamp, policy: &Policy)
             return end(incident, Stage::Expired, now, vec![out_of_time]);
         }
     }
+    step
+}
+
+fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &Policy) -> Step {
     if let Some(step) = refused(incident, probe, now) {
         return step;
     }

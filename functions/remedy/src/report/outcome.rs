@@ -367,9 +367,20 @@ fn asked_before(incident: &Incident, because: &[Reason], at: Timestamp) -> Optio
     if new || !incident.stage.is_taken_over() {
         return None;
     }
+    if let Some(Reason::OutOfTime { .. }) = because.first()
+        && let Some(heard) = incident.timeline.iter().rev().find(|entry| is_out(entry))
+    {
+        return Some(heard.at);
+    }
     let asked = |past: &&Past| past.symptom == incident.symptom && past.stage.is_taken_over();
     let last = incident.past.iter().rev().find(asked)?.ended_at;
     (at.duration_since(last) < ASKED_LASTS).then_some(last)
+}
+
+/// Whether a person was told with this that the instance did not come back.
+fn is_out(entry: &Entry) -> bool {
+    let out = |code: &String| code == "not-back" || code == "stays-in-standby";
+    entry.outcome == Outcome::Held.name() && entry.because.first().is_some_and(out)
 }
 
 /// What the host found is for whoever is hurt by it: before and after a disruption,

@@ -243,7 +243,7 @@ fn a_transition_is_answered_once_and_an_instance_has_one_incident() {
         (
             "an incident that ran out of time is for the next beat to end",
             |_, facts, _| {
-                let expires_at = ago(9);
+                let expires_at = ago(29);
                 remember(
                     facts,
                     remedy::model::incident::Incident { expires_at, ..incident(DiskFull) },
@@ -254,7 +254,7 @@ fn a_transition_is_answered_once_and_an_instance_has_one_incident() {
         (
             "and if no beat comes it holds nothing",
             |_, facts, _| {
-                let expires_at = ago(16);
+                let expires_at = ago(31);
                 remember(
                     facts,
                     remedy::model::incident::Incident { expires_at, ..incident(DiskFull) },
