@@ -36,8 +36,15 @@ fn golden(folder: &str, name: &str, told: &str) {
     settings.bind(|| insta::assert_snapshot!(name, told));
 }
 
-const STORIES: [&str; 6] =
-    ["disk-full", "memory-pressure", "high-cpu", "replaced", "not-opted-in", "delivered-twice"];
+const STORIES: [&str; 7] = [
+    "disk-full",
+    "memory-pressure",
+    "high-cpu",
+    "unreachable",
+    "replaced",
+    "not-opted-in",
+    "delivered-twice",
+];
 
 /// A story longer than this is not read to its end.
 const STORY_LINES_MAX: usize = 100;

@@ -39,6 +39,7 @@ struct Document {
 fn documents() -> Vec<Document> {
     let document = |symptom| {
         let (description, needs): (_, &[_]) = match symptom {
+            Symptom::Unreachable => return None,
             Symptom::DiskFull => (
                 "Frees space on one file system, in the order of harm and down to a target, or \
                  says what fills it.",
@@ -53,9 +54,9 @@ fn documents() -> Vec<Document> {
                 &["groups.sh", "restart.sh"],
             ),
         };
-        Document { symptom, description, needs }
+        Some(Document { symptom, description, needs })
     };
-    Symptom::ALL.into_iter().map(document).collect()
+    Symptom::ALL.into_iter().filter_map(document).collect()
 }
 
 #[derive(Debug)]

@@ -390,9 +390,14 @@ fn every_symptom_has_the_same_name_everywhere() {
         if !manifest.contains(&format!("name = \"{symptom}\"")) {
             findings.push(format!("functions/{symptom}/Cargo.toml:1: no such crate"));
         }
-        for file in ["src/main.rs", "ssm/look.sh", "ssm/relieve.sh"] {
-            if !root().join(format!("functions/{symptom}/{file}")).is_file() {
+        let scripts = ["ssm/look.sh", "ssm/relieve.sh", "ssm/document.yaml"];
+        let wanted = scripts.map(|file| (file, symptom.has_scripts()));
+        for (file, wanted) in [("src/main.rs", true)].into_iter().chain(wanted) {
+            let there = root().join(format!("functions/{symptom}/{file}")).is_file();
+            if wanted && !there {
                 findings.push(format!("functions/{symptom}/{file}:1: no such file"));
+            } else if there && !wanted {
+                findings.push(format!("functions/{symptom}/{file}:1: nothing sends it"));
             }
         }
         for shape in ["state-change", "contributor", "lambda-action", "sns", "request", "ok"] {

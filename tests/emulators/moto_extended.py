@@ -25,6 +25,7 @@ What a test wants of an instance it says with EC2 tags, which survive the wire:
     test:system-status    ok | impaired | insufficient-data | initializing
     test:instance-status  the same, for the instance's own check
     test:application-status  the word of its application status checks (default: none)
+    test:auto-recovery    default | disabled (default: nothing is said of it)
 """
 
 import re
@@ -133,6 +134,15 @@ def application_status(self):
 
 
 Instance.application_status = property(application_status)
+
+
+def maintenance_options(self):
+    """Whether EC2 recovers it by itself (EC2 API reference, InstanceMaintenanceOptions)."""
+    wanted = tags_of(self).get("test:auto-recovery")
+    return {"AutoRecovery": wanted} if wanted else None
+
+
+Instance.maintenance_options = property(maintenance_options)
 
 
 _launch = Instance.__init__

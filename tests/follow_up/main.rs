@@ -7,3 +7,4 @@ mod guards;
 mod play;
 mod queue;
 mod stories;
+mod unreachable;

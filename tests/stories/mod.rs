@@ -40,6 +40,8 @@ pub(crate) enum Story {
     MemoryPressure,
     /// A busy host in a group whose agent is silent, rebooted out of service.
     HighCpu,
+    /// A host that answers nobody, rebooted on the word of two witnesses.
+    Unreachable,
     /// A full disk that no cleanup relieves, on a host that is replaced.
     Replaced,
     /// An instance whose owner has not opted in, left alone.
@@ -55,6 +57,7 @@ impl Story {
             Self::DiskFull => disk_full(),
             Self::MemoryPressure => memory_pressure(),
             Self::HighCpu => high_cpu(),
+            Self::Unreachable => unreachable(),
             Self::Replaced => replaced(),
             Self::NotOptedIn => not_opted_in(),
             Self::DeliveredTwice => delivered_twice(),
@@ -264,6 +267,25 @@ fn high_cpu() -> String {
     let events = stage.trouble(Trouble::slight(Symptom::HighCpu, 99.1));
     stage.deliver(&events);
     stage.follow(&[Incident::Rebooting]);
+    stage.told()
+}
+
+fn unreachable() -> String {
+    let mut stage = Stage::new(
+        Symptom::Unreachable,
+        fleet::standalone,
+        Narrator::new(
+            "unreachable: two witnesses, and a reboot",
+            "A server's kernel hangs at three in the morning. EC2's check of it fails, and so does \
+             the one that its owner has set up for the application: two witnesses. Nothing can be \
+             asked of the host, so it is rebooted, and not hours later by a person.",
+        ),
+    );
+    let web = stage.names.web.clone();
+    stage.region.with_host(&web, |host| host.status.application_impaired = Some(false));
+    let events = stage.trouble(Trouble::stubborn(Symptom::Unreachable, 100.0));
+    stage.deliver(&events);
+    stage.follow(&[]);
     stage.told()
 }
 

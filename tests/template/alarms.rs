@@ -159,7 +159,7 @@ fn the_agent_publishes_what_the_fleet_alarms_read_and_no_more() {
     let mut read = BTreeSet::new();
     for (symptom, query) in queries() {
         let metric = between(&query, "(", ")").to_owned();
-        if symptom == Symptom::HighCpu {
+        if matches!(symptom, Symptom::HighCpu | Symptom::Unreachable) {
             // EC2 publishes it itself, with these dimensions.
             assert!(query.contains("SCHEMA(\"AWS/EC2\", InstanceId)"), "{query}");
             continue;

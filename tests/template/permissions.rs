@@ -21,13 +21,16 @@ const FOLLOW_UP_ALONE: [&str; 4] = [
 /// A full disk is rebooted only for what a cleanup found, so it is never the first answer.
 const NOT_FIRST_FOR_A_FULL_DISK: [&str; 2] = ["autoscaling:EnterStandby", "ec2:RebootInstances"];
 
+/// A host that answers nobody is sent nothing.
+const NEVER_TO_THE_UNREACHABLE: [&str; 1] = ["ssm:SendCommand"];
+
 /// Permissions without a call of their own, and the call they belong to (SNS developer guide,
 /// "Key management": whoever publishes to an encrypted topic; S3 user guide, "Presigned URLs": a
-/// URL that goes out with a command may what its signer may).
+/// URL may what its signer may, be it for what a console showed or sent with a command).
 const TAKEN_ALONG: [(&str, &str); 3] = [
     ("kms:Decrypt", "sns:Publish"),
     ("kms:GenerateDataKey", "sns:Publish"),
-    ("s3:PutObject", "ssm:SendCommand"),
+    ("s3:PutObject", "ec2:GetConsoleOutput"),
 ];
 
 /// The source of `remedy-aws` without its tests, comments and white space.
@@ -155,7 +158,8 @@ fn every_statement(template: &Template) -> Vec<Statement<'_>> {
 /// What a function needs, by its logical id.
 fn needed_by(function: &str) -> BTreeSet<String> {
     let mut needed: BTreeSet<String> = needed().into_keys().collect();
-    for alone in FOLLOW_UP_ALONE.iter().chain(&NOT_FIRST_FOR_A_FULL_DISK) {
+    let not_all = FOLLOW_UP_ALONE.iter().chain(&NOT_FIRST_FOR_A_FULL_DISK);
+    for alone in not_all.chain(&NEVER_TO_THE_UNREACHABLE) {
         assert!(needed.contains(*alone), "{alone} is asked by nobody: take it off the list");
     }
     if function != "FollowUpFunction" {
@@ -163,6 +167,9 @@ fn needed_by(function: &str) -> BTreeSet<String> {
     }
     if function == "DiskFullFunction" {
         needed.retain(|call| !NOT_FIRST_FOR_A_FULL_DISK.contains(&call.as_str()));
+    }
+    if function == "UnreachableFunction" {
+        needed.retain(|call| !NEVER_TO_THE_UNREACHABLE.contains(&call.as_str()));
     }
     let along = TAKEN_ALONG.iter().filter(|(_, call)| needed.contains(*call));
     let along: Vec<String> = along.map(|(permission, _)| (*permission).to_owned()).collect();

@@ -15,6 +15,8 @@ from function import Function
 
 FOLLOW_UP = "follow-up"
 SYMPTOMS = tuple(name for name in template.functions() if name != FOLLOW_UP)
+# Those whose hosts can be asked.
+SCRIPTED = tuple(name for name in SYMPTOMS if template.has_document(name))
 ARRIVAL_SECONDS = 10
 
 
@@ -73,9 +75,10 @@ class Stack:
             "REMEDY_EVIDENCE_BUCKET": f"{self.name}-evidence",
         }
         if name == FOLLOW_UP:
-            names = {symptom: self.document(symptom) for symptom in SYMPTOMS}
+            names = {symptom: self.document(symptom) for symptom in SCRIPTED}
             return environment | {"REMEDY_DOCUMENTS": template.documents(names)}
-        return environment | {"REMEDY_DOCUMENT": self.document(name)}
+        own = {"REMEDY_DOCUMENT": self.document(name)} if name in SCRIPTED else {}
+        return environment | own
 
     def start(self, name, without=(), **changed):
         """Starts a function, by its symptom or as the follow-up; `changed` and

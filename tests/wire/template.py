@@ -87,6 +87,11 @@ def table():
     return {key: properties[key] for key in wanted if key in properties}
 
 
+def has_document(symptom):
+    """Whether a symptom's function sends a document at all."""
+    return "REMEDY_DOCUMENT" in _variables(symptom)
+
+
 def document_id(symptom):
     """The logical id of the SSM document that a symptom's function is given."""
     return _variables(symptom)["REMEDY_DOCUMENT"]["Ref"]
@@ -109,4 +114,4 @@ def documents(names):
 
 def _variables(name):
     function = of_type("AWS::Serverless::Function")[functions()[name]]
-    return function["Environment"]["Variables"]
+    return function.get("Environment", {}).get("Variables", {})

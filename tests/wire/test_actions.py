@@ -9,10 +9,10 @@ import pytest
 import alarms
 import fleet
 import later
-from stack import SYMPTOMS
+from stack import SCRIPTED
 
 
-@pytest.mark.parametrize("symptom", SYMPTOMS)
+@pytest.mark.parametrize("symptom", SCRIPTED)
 def test_an_agent_that_answers_is_sent_one_cleanup(region, stack, symptom):
     instance = fleet.standalone(region)
     answer = stack.start(symptom).invoke(alarms.alarm(f"{symptom}.state-change", instance))
@@ -31,7 +31,7 @@ def test_an_agent_that_answers_is_sent_one_cleanup(region, stack, symptom):
     assert report["incident_id"] in command["Comment"]
 
 
-@pytest.mark.parametrize("symptom", SYMPTOMS)
+@pytest.mark.parametrize("symptom", SCRIPTED)
 def test_the_command_reaches_the_instance(region, stack, symptom):
     instance = fleet.standalone(region)
     stack.start(symptom).invoke(alarms.alarm(f"{symptom}.state-change", instance))

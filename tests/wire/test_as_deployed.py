@@ -17,7 +17,7 @@ import fleet
 import later
 import template
 from deployment import Deployment, until
-from stack import SYMPTOMS
+from stack import SCRIPTED
 
 # One deployment serves all, so one worker runs them all.
 pytestmark = pytest.mark.xdist_group("deployment")
@@ -26,6 +26,7 @@ GOOD = 5.0
 SEND = "ssm:SendCommand"
 PARAMETERS = {"ChatTopic": "yes"}
 # Its place in the budget is its own, whatever other tests have out of service.
+HUNG = {"agent": "ConnectionLost", "instance_status": "impaired"}
 ALONE = fleet.OPTED_IN | {"auto-remediation-pool": "alone"}
 
 
@@ -133,7 +134,7 @@ def outcome_of(message):
 # --- the ways in ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("symptom", SYMPTOMS)
+@pytest.mark.parametrize("symptom", SCRIPTED)
 @pytest.mark.parametrize("shape", ["state-change", "contributor"])
 def test_an_alarm_on_the_bus_is_answered_by_its_function_alone(account, deployed, symptom, shape):
     # In a group of its own: the same on several standalone instances is told once.
@@ -145,7 +146,26 @@ def test_an_alarm_on_the_bus_is_answered_by_its_function_alone(account, deployed
     assert command["DocumentName"] == deployed.ids[template.document_id(symptom)]
 
 
-@pytest.mark.parametrize("symptom", SYMPTOMS)
+@pytest.mark.parametrize("shape", ["state-change", "contributor"])
+def test_an_alarm_about_a_host_that_answers_nobody_leads_to_its_reboot(account, deployed, shape):
+    # In a pool of its own; and of the two, one alone is answered for its zone.
+    tags = fleet.OPTED_IN | {"auto-remediation-pool": f"hung-{shape}"}
+    instance = fleet.standalone(account, tags=tags, **HUNG)
+    put(deployed, alarms.alarm(f"unreachable.{shape}", instance))
+    row = until(
+        lambda: deployed.row(f"instance#{instance}", "incident"), f"incident of {instance}"
+    )
+    incident = json.loads(row["incident"])
+    assert incident["symptom"] == "unreachable"
+    assert commands(deployed, instance) == []
+    if shape == "state-change":
+        (attempt,) = opened(deployed, instance)["attempts"]
+        assert (attempt["rung"], attempt.get("refused")) == ("reboot", None), incident
+    else:
+        assert incident["held_back"]["by"]["code"] == "zone-impaired", incident
+
+
+@pytest.mark.parametrize("symptom", SCRIPTED)
 def test_a_document_is_what_the_file_beside_the_scripts_says(account, deployed, symptom):
     name = deployed.ids[template.document_id(symptom)]
     answer = account.ssm.get_document(Name=name, DocumentFormat="JSON")
@@ -256,6 +276,16 @@ def test_iam_refuses_every_document_but_the_functions_own(account, deployed, att
         assert attempt("HighCpuFunctionRole", "ssm", "send_command", **call) == code, document
 
 
+def test_iam_lets_no_command_be_sent_for_who_answers_nobody(account, deployed, attempt):
+    instance = fleet.standalone(account)
+    for document in (deployed.ids["HighCpuDocument"], "AWS-RunShellScript"):
+        call = {"InstanceIds": [instance], "DocumentName": document}
+        code = attempt("UnreachableFunctionRole", "ssm", "send_command", **call)
+        assert code == "AccessDeniedException", document
+    reboot = {"InstanceIds": [instance]}
+    assert attempt("UnreachableFunctionRole", "ec2", "reboot_instances", **reboot) == "done"
+
+
 def test_iam_refuses_members_of_groups_that_are_not_opted_in(account, deployed, attempt):
     theirs = fleet.group(account, tags={})
     fleet.tag(account, theirs.members[0], fleet.OPTED_IN)
@@ -286,7 +316,7 @@ def test_iam_lets_a_member_come_back_whose_owner_wants_no_more(account, attempt,
 def test_the_roles_have_no_managed_policies_but_the_logs_and_our_own(account, deployed):
     ours = {deployed.ids["RoadPolicy"], deployed.ids["RebootPolicy"]}
     roles = [name for logical, name in deployed.ids.items() if logical.endswith("FunctionRole")]
-    assert len(roles) == 4
+    assert len(roles) == 5
     for role in roles:
         attached = account.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         foreign = {p["PolicyArn"].rsplit("/", 1)[-1] for p in attached if p["PolicyArn"] not in ours}
@@ -349,7 +379,7 @@ def held_for(answer, call):
     [
         *(
             ((template.functions()[symptom], sid), symptom, "Online", SEND)
-            for symptom in SYMPTOMS
+            for symptom in SCRIPTED
             for sid in ("CleanupDocument", "CleanupInstance")
         ),
         (("RebootPolicy", "Reboot"), "high-cpu", "none", "ec2:RebootInstances"),

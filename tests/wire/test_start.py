@@ -7,11 +7,18 @@ import pytest
 import alarms
 import fleet
 from function import InitFailed
-from stack import FOLLOW_UP, SYMPTOMS
+from stack import FOLLOW_UP, SCRIPTED, SYMPTOMS
+
+ALL_NEED = ("REMEDY_TABLE", "REMEDY_TOPIC_ARN")
 
 
-@pytest.mark.parametrize("symptom", SYMPTOMS)
-@pytest.mark.parametrize("variable", ["REMEDY_TABLE", "REMEDY_TOPIC_ARN", "REMEDY_DOCUMENT"])
+@pytest.mark.parametrize(
+    ("symptom", "variable"),
+    [
+        *((symptom, variable) for symptom in SYMPTOMS for variable in ALL_NEED),
+        *((symptom, "REMEDY_DOCUMENT") for symptom in SCRIPTED),
+    ],
+)
 def test_a_missing_variable_is_named(region, stack, symptom, variable):
     started = time.monotonic()
     with pytest.raises(InitFailed) as failure:

@@ -40,6 +40,9 @@ const TERMINATION_TAKES: SignedDuration = SignedDuration::from_secs(60);
 /// A target group drains for 5 minutes unless told otherwise.
 const DRAINING_TAKES: SignedDuration = SignedDuration::from_mins(5);
 
+/// So long a group waits for a member whose checks fail. AWS says "a few minutes".
+const GROUP_WAITS: SignedDuration = SignedDuration::from_mins(5);
+
 /// From the end of Standby until the load balancer takes the member for
 /// healthy.
 const RETURN_TAKES: SignedDuration = SignedDuration::from_secs(60);
@@ -220,6 +223,8 @@ impl State {
     pub(crate) fn happen(&mut self, due: Due) {
         match due {
             Due::Measured => {
+                self.hosts.values_mut().for_each(|host| host.show(self.now));
+                self.check_who_hangs();
                 for (id, host) in &self.hosts {
                     self.metrics.publish(id, host, self.now);
                 }
@@ -291,6 +296,28 @@ impl State {
         }
     }
 
+    /// A group waits a few minutes for a member whose checks fail, and then replaces it (Auto
+    /// Scaling user guide, "Health checks for instances in an Auto Scaling group").
+    fn check_who_hangs(&mut self) {
+        let now = self.now;
+        let long = |host: &Host| {
+            host.hung.is_some_and(|(since, _)| now.duration_since(since) >= GROUP_WAITS)
+        };
+        let hung = self.hosts.iter().filter(|(_, host)| long(host)).map(|(id, _)| id);
+        let judged: Vec<(GroupName, InstanceId)> = hung
+            .filter_map(|id| {
+                let (name, group) = self.group_of(id)?;
+                let member = group.members.get(id)?;
+                let in_service = member.healthy && member.lifecycle == Lifecycle::InService;
+                let checks = !group.suspended.contains("HealthCheck");
+                (in_service && checks).then(|| (name.clone(), id.clone()))
+            })
+            .collect();
+        for (name, id) in judged {
+            self.mark_unhealthy(&name, &id);
+        }
+    }
+
     fn command_ends(&mut self, number: usize) {
         let Some(command) = self.commands.get_mut(number) else { return };
         let id = command.order.instance.clone();
@@ -312,8 +339,9 @@ impl State {
     fn booted(&mut self, id: &InstanceId) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else { return };
-        host.status.instance_impaired = false;
+        host.fails_checks(false);
         host.down = false;
+        host.hung = None;
         host.boots += 1;
         host.booted_at = Some(now);
         if host.agent != AgentIs::Absent {

@@ -144,6 +144,8 @@ pub struct Host {
     pub boots: u32,
     /// Between a shutdown and the end of the boot: nothing on it answers.
     pub(crate) down: bool,
+    /// Since when it hangs, as far as that shows, and whether its agent answered before.
+    pub(crate) hung: Option<(Timestamp, bool)>,
     /// When it was booted last, if that was in this region's time.
     pub(crate) booted_at: Option<Timestamp>,
 }
@@ -163,6 +165,7 @@ impl Host {
                 image: "ami-0d1e2f3a4b5c6d7e8".to_owned(),
                 instance_type: "m7g.large".to_owned(),
                 root_is_ebs: true,
+                auto_recovers: true,
                 platform: Platform::Linux,
             },
             status: StatusChecks {
@@ -188,6 +191,7 @@ impl Host {
             boot_takes: Some(BOOT_TAKES),
             boots: 1,
             down: false,
+            hung: None,
             booted_at: None,
         }
     }
@@ -199,11 +203,40 @@ impl Host {
 
     /// It shuts down at `now`, and its agent with it.
     pub(crate) fn go_down(&mut self, now: Timestamp) {
-        self.status.instance_impaired = true;
+        self.fails_checks(true);
         self.down = true;
         if self.agent == AgentIs::Answering {
             self.agent = AgentIs::SilentSince(now);
         }
+    }
+
+    /// What shows of a host that hangs, as often as EC2 checks: a check fails, and the agent
+    /// pings no more. And what shows when it does not any more.
+    pub(crate) fn show(&mut self, now: Timestamp) {
+        let hangs = self.trouble.is_some_and(|trouble| trouble.symptom == Symptom::Unreachable);
+        match self.hung {
+            None if hangs && self.runs() && !self.down => {
+                self.hung = Some((now, self.agent == AgentIs::Answering));
+                self.fails_checks(true);
+                if self.agent == AgentIs::Answering {
+                    self.agent = AgentIs::SilentSince(now);
+                }
+            }
+            Some((_, answered)) if !hangs && !self.down => {
+                self.hung = None;
+                self.fails_checks(false);
+                if answered {
+                    self.agent = AgentIs::Answering;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The check of the instance itself, and those its owner has set up, if there are any.
+    pub(crate) fn fails_checks(&mut self, fails: bool) {
+        self.status.instance_impaired = fails;
+        self.status.application_impaired = self.status.application_impaired.map(|_| fails);
     }
 
     /// Whether nothing on it answers, since it shut down or has yet to boot.
@@ -213,12 +246,17 @@ impl Host {
 
     /// Whether an agent on it carries out commands now.
     pub(crate) fn obeys(&self) -> bool {
-        self.runs() && !self.down && self.agent == AgentIs::Answering
+        self.runs() && !self.down && self.hung.is_none() && self.agent == AgentIs::Answering
     }
 
-    /// What the metric of `symptom` says, in percent; `None` while nothing could
-    /// measure it.
+    /// What the metric of `symptom` says, in percent, or 1 for a check that fails; `None` while
+    /// nothing could measure it.
     pub fn percent(&self, symptom: Symptom) -> Option<f64> {
+        if symptom == Symptom::Unreachable {
+            let passes = self.status.pass() && !self.status.volume_impaired;
+            let value = if passes { 0.0 } else { 1.0 };
+            return (self.runs() && self.measured).then_some(value);
+        }
         let by_itself = self.is_measured();
         // Its processors the hypervisor measures, also while it hangs in its boot.
         let from_outside = symptom == Symptom::HighCpu && self.runs() && self.measured;
@@ -236,7 +274,7 @@ impl Host {
 
     /// Whether something on it runs that publishes its metrics.
     pub(crate) fn is_measured(&self) -> bool {
-        self.runs() && !self.down && self.measured
+        self.runs() && !self.down && self.hung.is_none() && self.measured
     }
 
     /// What SSM says about the agent at `now`. `None` if it never registered;

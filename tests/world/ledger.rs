@@ -82,7 +82,7 @@ impl Book {
     pub(crate) fn pool(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> PoolBook {
         let replaced = match pool {
             Pool::Group(group) => self.replaced(group, symptom),
-            Pool::Standalone(_) => Vec::new(),
+            Pool::Standalone(_) | Pool::Zone(_) => Vec::new(),
         };
         PoolBook { leases: self.leases(pool), sick: self.sick(pool, symptom, now), replaced }
     }

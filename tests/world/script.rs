@@ -285,6 +285,7 @@ fn action(symptom: Symptom) -> &'static str {
         Symptom::DiskFull => "disk-clean",
         Symptom::MemoryPressure => "memory-relief",
         Symptom::HighCpu => "cpu-relief",
+        Symptom::Unreachable => "none",
     }
 }
 

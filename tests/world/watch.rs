@@ -32,7 +32,7 @@ pub struct Watch {
     pub instance: InstanceId,
     /// What its metric is about.
     pub symptom: Symptom,
-    /// Above this it is in ALARM, in percent.
+    /// Above this it is in ALARM, in percent; for a check, above 0.
     pub threshold: f64,
     /// Below this it is in ALARM too, and the threshold is a model's: an alarm on
     /// what is unusual. `None` for an ordinary alarm.
@@ -115,6 +115,7 @@ impl Watch {
             Symptom::HighCpu => "web-cpu-high",
             Symptom::MemoryPressure => "web-mem-used-high",
             Symptom::DiskFull => "web-disk-used-high",
+            Symptom::Unreachable => "web-status-check-failed",
         };
         let name = name.to_owned();
         let (muted, fleet, state) = (false, false, Light::Ok);
@@ -122,7 +123,7 @@ impl Watch {
             name,
             instance,
             symptom,
-            threshold: 90.0,
+            threshold: if symptom == Symptom::Unreachable { 0.0 } else { 90.0 },
             unusual_below: None,
             file_system: FileSystem::Root,
             names_path: true,
@@ -348,6 +349,7 @@ impl Watch {
             Symptom::HighCpu => ("AWS/EC2", "CPUUtilization"),
             Symptom::MemoryPressure => ("CWAgent", "mem_used_percent"),
             Symptom::DiskFull => ("CWAgent", "disk_used_percent"),
+            Symptom::Unreachable => ("AWS/EC2", "StatusCheckFailed"),
         }
     }
 

@@ -72,7 +72,8 @@ impl State {
             .watches
             .iter()
             .find(|watch| watch.instance == *id && watch.name == incident.seen.alarm)?;
-        let bad = watch.threshold.max(FLOOR_PERCENT);
+        let is_check = symptom == Symptom::Unreachable;
+        let bad = if is_check { 0.0 } else { watch.threshold.max(FLOOR_PERCENT) };
         let newest = self.metrics.newest(id, symptom, (self.now, READ_BEFORE));
         let recent = newest.last().is_some_and(|it| self.now.duration_since(it.at) <= NEWS_MAX);
         let worst = newest.iter().map(|it| it.value).fold(f64::MIN, f64::max);

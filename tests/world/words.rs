@@ -65,7 +65,8 @@ impl Words for Option<StatusChecks> {
             let application = status
                 .application_impaired
                 .map_or(String::new(), |impaired| format!(", application {}", check(impaired)));
-            format!("system {system}, instance {instance}{application}")
+            let volume = if status.volume_impaired { ", attached EBS impaired" } else { "" };
+            format!("system {system}, instance {instance}{volume}{application}")
         })
     }
 }

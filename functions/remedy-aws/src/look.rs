@@ -504,6 +504,12 @@ fn instance(found: &ec2::Instance) -> Result<Instance, CallFailed> {
         image: found.image_id().unwrap_or_default().to_owned(),
         instance_type: found.instance_type().map_or("", |kind| kind.as_str()).to_owned(),
         root_is_ebs: found.root_device_type() == Some(&ec2::DeviceType::Ebs),
+        // `default` where the type allows it, and `disabled` (EC2 API reference,
+        // `InstanceMaintenanceOptions`).
+        auto_recovers: found
+            .maintenance_options()
+            .and_then(ec2::InstanceMaintenanceOptions::auto_recovery)
+            == Some(&ec2::InstanceAutoRecoveryState::Default),
         // `windows` or nothing; the SDK knows only `Windows` (EC2 API reference,
         // `Instance`).
         platform: match found.platform().map(ec2::PlatformValues::as_str) {

@@ -50,6 +50,7 @@ pub(crate) fn partition(pool: &Pool) -> String {
     match pool {
         Pool::Group(name) => format!("group#{name}"),
         Pool::Standalone(name) => format!("standalone#{name}"),
+        Pool::Zone(name) => format!("zone#{name}"),
     }
 }
 

@@ -20,7 +20,7 @@ use remedy::model::policy::{Mode, Policy};
 /// | `REMEDY_TOPIC_ARN` | yes | the SNS topic people subscribe to |
 /// | `REMEDY_CHAT_TOPIC_ARN` | no | the SNS topic that chat channels subscribe to |
 /// | `REMEDY_NAMESPACE` | no | the namespace of our own metrics (`Remedy`) |
-/// | `REMEDY_DOCUMENT` | yes | the SSM Command document of the function's symptom |
+/// | `REMEDY_DOCUMENT` | yes | the SSM Command document of the symptom, if it has scripts |
 /// | `REMEDY_DOCUMENTS` | yes | follow-up instead: `symptom=document` for each, by commas |
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
 /// | `REMEDY_UNITS` | no | systemd units a cleanup may restart, separated by commas |
@@ -121,6 +121,7 @@ impl Settings {
             chat_topic_arn,
             namespace: namespace(lookup("REMEDY_NAMESPACE"))?,
             documents: match symptom {
+                Some(symptom) if !symptom.has_scripts() => BTreeMap::new(),
                 Some(symptom) => {
                     let own = needed("REMEDY_DOCUMENT", "the function's own SSM document")?;
                     BTreeMap::from([(symptom, own)])
@@ -229,7 +230,8 @@ fn deployment(name: &'static str, topic_arn: &str) -> Result<Deployment, Setting
 fn documents(value: &str) -> Result<BTreeMap<Symptom, String>, SettingsError> {
     let named: BTreeMap<&str, &str> =
         value.split(',').filter_map(|pair| pair.trim().split_once('=')).collect();
-    let all = Symptom::ALL.into_iter().map(|symptom| {
+    let scripted = Symptom::ALL.into_iter().filter(|symptom| symptom.has_scripts());
+    let all = scripted.map(|symptom| {
         let name = named.get(symptom.name()).filter(|name| !name.is_empty());
         name.map(|name| (symptom, (*name).to_owned())).ok_or_else(|| SettingsError::Invalid {
             name: "REMEDY_DOCUMENTS",

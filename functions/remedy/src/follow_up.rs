@@ -13,6 +13,7 @@ use crate::execute::claim::{self, Claim, Climbed};
 use crate::execute::close::{self, Stuck};
 use crate::execute::console_capture;
 use crate::execute::hold::hold_back;
+use crate::model::alarm::Symptom;
 use crate::model::ids::{GroupName, IncidentId, InstanceId};
 use crate::model::incident::{Incident, Rung, Stage};
 use crate::model::policy::Policy;
@@ -257,7 +258,7 @@ where
         let refusal = Refusal::for_now(cleared.rung(), objection);
         return object(cx, incident, reason, refusal, &facts).await;
     }
-    if ask_host::comes_first(&cleared, Some(incident), &facts, cx.policy) {
+    if ask_host::comes_first(incident.symptom, &cleared, Some(incident), &facts, cx.policy) {
         let first = Reason::EvidenceFirst { rung: cleared.rung() };
         return ask_host(cx, incident, rung, vec![reason, first]).await;
     }
@@ -357,8 +358,10 @@ fn hear<W>(
         return Hearing::Agreed;
     }
     let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
-    let witness = Witness { host_speaks: cleanup::host_answers(facts, cx.policy), acted };
-    witnesses::hear(incident, symptom_state, witness, cx.now, cx.policy)
+    let host_speaks = cleanup::host_answers(incident.symptom, facts, cx.policy);
+    let witness = Witness { host_speaks, acted };
+    let lacking = witnesses::lacking(incident.symptom, facts, cx.policy);
+    witnesses::hear(incident, symptom_state, witness, lacking, (cx.now, cx.policy))
 }
 
 /// Asks what only a rung above a cleanup needs to know. Who is still sick counts
@@ -375,6 +378,12 @@ async fn look_beyond<W>(
     let note = async {
         match symptom_state {
             SymptomState::Present { .. } => {
+                claim::note_sick(cx.world, incident.symptom, &before).await
+            }
+            // Who else of its zone is unreachable is told by the noting alone.
+            SymptomState::Unobserved { alarm_stands: true, .. }
+                if incident.symptom == Symptom::Unreachable =>
+            {
                 claim::note_sick(cx.world, incident.symptom, &before).await
             }
             SymptomState::Cleared { .. }
@@ -454,6 +463,6 @@ where
 /// Whether a standalone instance did not come back from its reboot (a group counts its
 /// own members). An instance whose agent alone is silent is up.
 fn is_down(incident: &Incident, reason: &Reason, facts: &Facts) -> bool {
-    let passes = matches!(&facts.status, Fact::Known(Some(status)) if status.pass());
-    matches!(reason, Reason::NotBack { .. }) && incident.group.is_none() && !passes
+    let serves = matches!(&facts.status, Fact::Known(Some(status)) if status.serves());
+    matches!(reason, Reason::NotBack { .. }) && incident.group.is_none() && !serves
 }

@@ -22,7 +22,7 @@ use crate::plan::ask_host;
 use crate::plan::decide;
 use crate::plan::guard::{self, Cleared, Refusal};
 use crate::plan::rung::cleanup;
-use crate::plan::witnesses;
+use crate::plan::witnesses::{self, Others};
 use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
 use crate::ports::look::Look;
@@ -135,9 +135,12 @@ where
     let cleared = guard::clear(decision, alarm, &facts, cx.policy).and_then(|cleared| {
         // The alarm is minutes old and the metric may have come back since: nothing is
         // disrupted for what is over. A new alarm comes if it is not.
-        let host_speaks = cleanup::host_answers(&facts, cx.policy);
+        let others = Others {
+            host_speaks: cleanup::host_answers(alarm.symptom, &facts, cx.policy),
+            lacking: witnesses::lacking(alarm.symptom, &facts, cx.policy),
+        };
         let seen = Seen::of(alarm);
-        witnesses::confirmed(cleared, symptom_state.as_ref(), &seen, host_speaks, cx.policy)
+        witnesses::confirmed(cleared, symptom_state.as_ref(), &seen, others, cx.policy)
     });
     let cleared = match cleared {
         Ok(cleared) => cleared,
@@ -174,7 +177,7 @@ async fn claim<W>(
 where
     W: Look + Ledger,
 {
-    if ask_host::comes_first(cleared, None, facts, cx.policy) {
+    if ask_host::comes_first(alarm.symptom, cleared, None, facts, cx.policy) {
         return Ok((claim::ask_first(cx.world, cleared, alarm, facts, cx.policy).await?, None));
     }
     let (claim, captured) = future::join(

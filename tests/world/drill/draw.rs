@@ -166,9 +166,10 @@ impl Pen {
     fn trouble(&mut self) {
         let (on, mut trouble) = (self.host(), self.drawn_trouble());
         let at = self.seconds(0, BEGINS_WITHIN);
+        let graded = trouble.symptom != Symptom::Unreachable;
         match self.rng.u32(..100) {
-            0..10 => self.rings_early(&on, &mut trouble),
-            10..14 => self.rings_unusual(&on, &mut trouble),
+            0..10 if graded => self.rings_early(&on, &mut trouble),
+            10..14 if graded => self.rings_unusual(&on, &mut trouble),
             14..19 => return self.shared(trouble, at),
             19..21 => return self.flapping(&on, trouble, at),
             21 => return self.nightly(&on, trouble, at),

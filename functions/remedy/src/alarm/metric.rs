@@ -34,6 +34,10 @@ const SCRIPTS: &str = "System/Linux";
 /// a disk) and `cpu_usage_steal` (others have it): neither is want of processor.
 const METRICS: &[(&str, &str, Symptom, Bad, Unit)] = &[
     (EC2, "CPUUtilization", Symptom::HighCpu, Bad::Up, Unit::Percent),
+    (EC2, "StatusCheckFailed", Symptom::Unreachable, Bad::Up, Unit::Check),
+    (EC2, "StatusCheckFailed_Instance", Symptom::Unreachable, Bad::Up, Unit::Check),
+    (EC2, "StatusCheckFailed_System", Symptom::Unreachable, Bad::Up, Unit::Check),
+    (EC2, "StatusCheckFailed_AttachedEBS", Symptom::Unreachable, Bad::Up, Unit::Check),
     (AGENT, "cpu_usage_active", Symptom::HighCpu, Bad::Up, Unit::Percent),
     (AGENT, "cpu_usage_idle", Symptom::HighCpu, Bad::Down, Unit::Percent),
     (AGENT, "Processor % Processor Time", Symptom::HighCpu, Bad::Up, Unit::Percent),
@@ -261,7 +265,9 @@ mod tests {
             ("CWAgent", "cpu_usage_steal", None),
             ("AWS/RDS", "CPUUtilization", None),
             ("CWAgent", "CPUUtilization", None),
-            ("AWS/EC2", "StatusCheckFailed", None),
+            ("AWS/EC2", "StatusCheckFailed", Some((Symptom::Unreachable, Bad::Up))),
+            ("AWS/EC2", "StatusCheckFailed_AttachedEBS", Some((Symptom::Unreachable, Bad::Up))),
+            ("AWS/EC2", "NetworkIn", None),
             ("", "HighCPU", None),
         ] {
             let meaning = meaning(namespace, name).map(|m| (m.symptom, m.bad));

@@ -91,7 +91,8 @@ fn present<'a>(event: &Field<'a>, key: &str) -> Option<Field<'a>> {
 fn symptom(field: &Field<'_>) -> Result<Symptom, Unreadable> {
     let name = field.text()?;
     let symptom = Symptom::ALL.into_iter().find(|symptom| symptom.name() == name);
-    symptom.ok_or_else(|| field.unlike("high-cpu, memory-pressure or disk-full"))
+    let all = Symptom::ALL.map(Symptom::name).join(", ");
+    symptom.ok_or_else(|| field.unlike(&format!("one of {all}")))
 }
 
 fn checked<T>(
@@ -187,7 +188,10 @@ mod tests {
             ("\"observe\": \"true\"", "observe: expected true or false, found \"true\""),
             ("\"observe\": 1", "observe: expected true or false, found 1"),
             ("\"observe\": null", "observe: expected true or false, found null"),
-            ("\"symptom\": \"disk\"", "symptom: expected high-cpu, memory-pressure or disk-full"),
+            (
+                "\"symptom\": \"disk\"",
+                "symptom: expected one of high-cpu, memory-pressure, disk-full",
+            ),
             ("\"symptom\": [\"disk-full\"]", "symptom: expected a text, found [\"disk-full\"]"),
             ("\"symptom\": null", "symptom: expected a text, found null"),
             ("\"mount\": \"var\"", "mount: expected a mount point"),

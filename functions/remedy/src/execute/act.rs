@@ -19,9 +19,9 @@ fn opt_ins(incident: &Incident, policy: &Policy) -> BTreeSet<CleanupOptIn> {
 }
 
 impl Relief {
-    /// What the document of `incident`'s symptom is told.
-    fn of(incident: &Incident, policy: &Policy) -> Self {
-        match incident.symptom {
+    /// What the document of `incident`'s symptom is told, if it has one.
+    fn of(incident: &Incident, policy: &Policy) -> Option<Self> {
+        Some(match incident.symptom {
             Symptom::DiskFull => Self::Disk {
                 mount: incident.mount.clone(),
                 target_percent: target(incident, policy),
@@ -32,7 +32,8 @@ impl Relief {
                 Self::Memory { units: policy.units.clone(), opt_ins: opt_ins(incident, policy) }
             }
             Symptom::HighCpu => Self::Cpu { units: policy.units.clone() },
-        }
+            Symptom::Unreachable => return None,
+        })
     }
 }
 
@@ -120,9 +121,9 @@ async fn call(
 ) -> Result<Option<CommandId>, CallError> {
     let instance = &incident.instance_id;
     match (action, &incident.group) {
-        (Action::Clean, _) => touch.clean(&order(incident, policy)).await.map(Some),
+        (Action::Clean, _) => touch.clean(&order(incident, policy)?).await.map(Some),
         (Action::Gather, _) => {
-            touch.gather(&order(incident, policy), policy.gathering_takes).await.map(Some)
+            touch.gather(&order(incident, policy)?, policy.gathering_takes).await.map(Some)
         }
         (Action::Reboot, _) => touch.reboot(instance).await.map(|()| None),
         (Action::Replace, _) => touch.replace(instance).await.map(|()| None),
@@ -138,12 +139,17 @@ async fn call(
     }
 }
 
-fn order(incident: &Incident, policy: &Policy) -> CleanupOrder {
-    CleanupOrder {
+fn order(incident: &Incident, policy: &Policy) -> Result<CleanupOrder, CallError> {
+    let relief = Relief::of(incident, policy).ok_or_else(|| CallError {
+        call: "ssm:SendCommand",
+        why: format!("there is no document for {}", incident.symptom),
+        kind: Some(FailureKind::NotPermitted),
+    })?;
+    Ok(CleanupOrder {
         instance: incident.instance_id.clone(),
         comment: incident.comment(),
         symptom: incident.symptom,
-        relief: Relief::of(incident, policy),
+        relief,
         evidence: incident.destination(policy.evidence_bucket.as_ref()),
-    }
+    })
 }

@@ -2,6 +2,7 @@
 //! what is.* One conditional write decides which of many deliveries acts, and
 //! the intent stands in the ledger before the call is made.
 
+use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::action::Action;
@@ -9,7 +10,7 @@ use crate::model::alarm::{Alarm, Symptom};
 use crate::model::ids::TransitionId;
 use crate::model::incident::{Attempt, Gathering, HeldBack, Incident, Queued, Rung, Stage};
 use crate::model::policy::Policy;
-use crate::model::pool::{Lease, Sighting};
+use crate::model::pool::{Lease, Pool, Sighting};
 use crate::model::reason::Reason;
 use crate::model::seen::Seen;
 use crate::model::unknown::CallFailed;
@@ -241,16 +242,27 @@ pub async fn record_outcome(
     Ok(false)
 }
 
-/// Notes that the instance shows `symptom`, and gives who else of its pool does.
+/// Notes that the instance shows `symptom`, and gives who else of its pool does, and who else of
+/// its zone where one that fails shows so.
 pub async fn note_sick(
     ledger: &impl Ledger,
     symptom: Symptom,
     facts: &Facts,
 ) -> Result<Vec<Sighting>, CallFailed> {
-    match (facts.pool(), facts.sighting()) {
-        (Some(pool), Some(sighting)) => ledger.note_sick(&pool, symptom, &sighting).await,
-        _ => Ok(Vec::new()),
+    let (Some(pool), Some(sighting)) = (facts.pool(), facts.sighting()) else {
+        return Ok(Vec::new());
+    };
+    if symptom != Symptom::Unreachable || sighting.zone.is_empty() {
+        return ledger.note_sick(&pool, symptom, &sighting).await;
     }
+    // A zone that fails does so for the members of many pools.
+    let zone = Pool::Zone(sighting.zone.clone());
+    let (of_pool, of_zone) = future::join(
+        ledger.note_sick(&pool, symptom, &sighting),
+        ledger.note_sick(&zone, symptom, &sighting),
+    )
+    .await;
+    Ok([of_pool?, of_zone?].concat())
 }
 
 /// The alarm came between two states of the ledger. It is an error, so that Lambda

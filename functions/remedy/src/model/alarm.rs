@@ -17,11 +17,14 @@ pub enum Symptom {
     MemoryPressure,
     /// A file system is running out of bytes or inodes.
     DiskFull,
+    /// EC2's own checks fail, and nothing on the host answers.
+    Unreachable,
 }
 
 impl Symptom {
     /// Every symptom there is.
-    pub const ALL: [Self; 3] = [Self::HighCpu, Self::MemoryPressure, Self::DiskFull];
+    pub const ALL: [Self; 4] =
+        [Self::HighCpu, Self::MemoryPressure, Self::DiskFull, Self::Unreachable];
 
     /// The one name this symptom has in code, template, documents and messages.
     pub fn name(self) -> &'static str {
@@ -29,6 +32,16 @@ impl Symptom {
             Self::HighCpu => "high-cpu",
             Self::MemoryPressure => "memory-pressure",
             Self::DiskFull => "disk-full",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// Whether a host in this trouble can be asked and relieved by scripts of ours. Of one
+    /// that answers nobody there is nothing to ask.
+    pub fn has_scripts(self) -> bool {
+        match self {
+            Self::HighCpu | Self::MemoryPressure | Self::DiskFull => true,
+            Self::Unreachable => false,
         }
     }
 }

@@ -26,6 +26,9 @@ pub enum Pool {
     Group(GroupName),
     /// Standalone instances, by the value of their [`POOL_TAG`].
     Standalone(String),
+    /// Everybody in an Availability Zone. Nobody leases anything there: it only tells who is
+    /// sick, where the zone itself may be to blame.
+    Zone(String),
 }
 
 impl Pool {
@@ -54,6 +57,7 @@ impl Pool {
                 u32::try_from(share).unwrap_or(u32::MAX).max(1)
             }
             Self::Standalone(_) => policy.standalone_budget,
+            Self::Zone(_) => 0,
         }
     }
 }
@@ -63,6 +67,7 @@ impl fmt::Display for Pool {
         match self {
             Self::Group(name) => write!(f, "group {name}"),
             Self::Standalone(name) => write!(f, "standalone instances ({name})"),
+            Self::Zone(name) => write!(f, "zone {name}"),
         }
     }
 }

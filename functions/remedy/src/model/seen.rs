@@ -59,8 +59,8 @@ impl Seen {
         Some(device.as_str()).filter(|device| !device.starts_with("overlay"))
     }
 
-    /// How bad a value that the alarm told is, in percent of what there is; `None` if it
-    /// does not count in percent.
+    /// How bad a value that the alarm told is, in percent of what there is; `None` if the
+    /// metric does not tell.
     pub fn level(&self, value: f64) -> Option<f64> {
         self.percent(self.unit, value)
     }
@@ -74,10 +74,13 @@ impl Seen {
 
     fn percent(&self, unit: Option<Unit>, value: f64) -> Option<f64> {
         let bad = self.series.as_ref()?.bad;
-        (unit == Some(Unit::Percent)).then_some(match bad {
-            Bad::Up => value,
-            Bad::Down => 100.0 - value,
-        })
+        match (unit?, bad) {
+            (Unit::Percent, Bad::Up) => Some(value),
+            (Unit::Percent, Bad::Down) => Some(100.0 - value),
+            // It passes or it fails, and nothing between.
+            (unit @ Unit::Check, _) => Some(if unit.is_well_at(value) { 0.0 } else { 100.0 }),
+            (Unit::Bytes | Unit::Kibibytes | Unit::Mebibytes | Unit::Inodes, _) => None,
+        }
     }
 
     /// What `alarm` said.

@@ -128,14 +128,38 @@ pub enum Unit {
     Mebibytes,
     /// Inodes of a file system.
     Inodes,
+    /// A check of EC2's: 1 while it fails, 0 while it passes (EC2 user guide, "Status check
+    /// metrics").
+    Check,
+}
+
+/// A check's value, or a mean of several.
+fn checked(value: f64) -> String {
+    if value >= 1.0 {
+        format!("{value:.0} (failed)")
+    } else if value <= 0.0 {
+        "0 (passed)".to_owned()
+    } else {
+        format!("{value:.2}")
+    }
 }
 
 impl Unit {
+    /// Whether a healthy host shows `value`, whatever its alarm's threshold is: an alarm
+    /// that rings above 0 is no reason to take a check that passes for one that fails.
+    pub fn is_well_at(self, value: f64) -> bool {
+        match self {
+            Self::Check => value <= 0.0,
+            Self::Percent | Self::Bytes | Self::Kibibytes | Self::Mebibytes | Self::Inodes => false,
+        }
+    }
+
     /// `value` as people read it: `96.4 %`, `1.5 GiB`, `1200 inodes`.
     pub fn write(self, value: f64) -> String {
         let bytes = match self {
             Self::Percent => return format!("{value:.1} %"),
             Self::Inodes => return format!("{value:.0} inodes"),
+            Self::Check => return checked(value),
             Self::Bytes => value,
             Self::Kibibytes => value * 1024.0,
             Self::Mebibytes => value * 1024.0 * 1024.0,

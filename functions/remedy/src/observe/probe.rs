@@ -291,7 +291,8 @@ fn judge(
     // Without a unit the threshold is an expression's, and not the metric's.
     let beyond = match (&seen.series, seen.threshold) {
         (Some(series), Some(threshold)) if seen.unit.is_some() => {
-            Some(series.bad.beyond(newest, threshold))
+            let well = seen.unit.is_some_and(|unit| unit.is_well_at(newest));
+            Some(series.bad.beyond(newest, threshold) && !well)
         }
         _ => None,
     };

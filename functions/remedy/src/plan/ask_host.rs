@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::action::Action;
+use crate::model::alarm::Symptom;
 use crate::model::diagnostics::Diagnostics;
 use crate::model::diagnostics::Location;
 use crate::model::ids::CommandId;
@@ -44,6 +45,7 @@ const TIMES_MAX: u32 = 24;
 /// depends on the answer: a host that cannot answer is not asked, and one that did not
 /// answer is left alone for a while.
 pub fn comes_first(
+    symptom: Symptom,
     cleared: &Cleared,
     incident: Option<&Incident>,
     facts: &Facts,
@@ -52,7 +54,8 @@ pub fn comes_first(
     let asked_lately = incident.is_some_and(|incident| {
         is_recent(incident.evidence.as_ref(), FRESH, facts.observed_at) || !may_ask(incident)
     });
-    cleared.rung().is_disruptive() && cleanup::host_answers(facts, policy) && !asked_lately
+    let answers = cleanup::host_answers(symptom, facts, policy);
+    cleared.rung().is_disruptive() && answers && !asked_lately
 }
 
 /// Whether the host may say something else by now, where what it said before is
@@ -70,7 +73,7 @@ pub fn may_say_otherwise(
         && refusal.passes
         && in_the_way().count() > 0
         && in_the_way().all(of_the_host)
-        && cleanup::host_answers(facts, policy)
+        && cleanup::host_answers(incident.symptom, facts, policy)
         && !is_recent(incident.evidence.as_ref(), AGAIN_AFTER, facts.observed_at)
         && may_ask(incident)
 }

@@ -219,6 +219,19 @@ pub(crate) fn repeats(
 /// marks without replacing and fires whenever the process is resumed.
 const REPLACEMENT_PROCESSES: [&str; 3] = ["Launch", "Terminate", "ReplaceUnhealthy"];
 
+/// A group whose own health checks have found an unreachable member out replaces it by itself
+/// (Auto Scaling user guide, "Health checks for instances in an Auto Scaling group"), and is
+/// left to that, unless its owner keeps it from it.
+pub(crate) fn group_replaces(
+    symptom: Symptom,
+    group: &Group,
+    membership: &Membership,
+) -> Option<Reason> {
+    let able = REPLACEMENT_PROCESSES.iter().all(|process| !group.suspended.contains(*process));
+    (symptom == Symptom::Unreachable && !membership.healthy && able)
+        .then_some(Reason::GroupReplaces)
+}
+
 pub(crate) fn cannot_replace(group: &Group, membership: &Membership) -> Option<Availability> {
     if membership.protected {
         return Some(Unavailable(Reason::ScaleInProtected));

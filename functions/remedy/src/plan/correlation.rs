@@ -19,7 +19,7 @@ pub const SICK_COUNTED_MAX: usize = 30;
 /// trouble of its own. `size` is how many members the pool has, if that is known.
 pub fn judge(
     symptom: Symptom,
-    sick: &[Sighting],
+    (sick, zone): (&[Sighting], Option<&str>),
     size: Option<u32>,
     now: Timestamp,
     policy: &Policy,
@@ -28,6 +28,11 @@ pub fn judge(
         .iter()
         .filter(|sighting| now.duration_since(sighting.at) < policy.correlated_within)
         .collect();
+    if let Some(zone) = zone.filter(|_| symptom == Symptom::Unreachable)
+        && let Some(reason) = zone_of(&lately, zone)
+    {
+        return Some(reason);
+    }
     let who: BTreeSet<&InstanceId> = lately.iter().map(|sighting| &sighting.instance).collect();
     let count = who.len();
     // All of two is as much as all of three.
@@ -45,6 +50,14 @@ pub fn judge(
         return Some(Reason::LoadNotFault { count, of: size });
     }
     Some(Reason::CorrelatedFailure { symptom, count, of: size, shared: shared(&lately, size) })
+}
+
+/// Two that nothing answers from in one zone are the zone, whatever pools they are of: hosts do
+/// not hang in pairs.
+fn zone_of(sick: &[&Sighting], zone: &str) -> Option<Reason> {
+    let there = sick.iter().filter(|sighting| !zone.is_empty() && sighting.zone == zone);
+    let count = there.map(|sighting| &sighting.instance).collect::<BTreeSet<_>>().len();
+    (count > 1).then(|| Reason::ZoneImpaired { zone: zone.to_owned(), count })
 }
 
 /// What all of them have in common, for people.
@@ -93,7 +106,38 @@ mod tests {
     }
 
     fn code(symptom: Symptom, sick: &[Sighting], size: Option<u32>) -> Option<&'static str> {
-        judge(symptom, sick, size, now(), &Policy::default()).map(|reason| reason.code())
+        judged(symptom, sick, None, size)
+    }
+
+    fn judged(
+        symptom: Symptom,
+        sick: &[Sighting],
+        zone: Option<&str>,
+        size: Option<u32>,
+    ) -> Option<&'static str> {
+        judge(symptom, (sick, zone), size, now(), &Policy::default()).map(|reason| reason.code())
+    }
+
+    #[test]
+    fn two_unreachable_in_one_zone_are_the_zone() {
+        let (zone, correlated) = (Some("zone-impaired"), Some("correlated-failure"));
+        let of_a = |count: i64| -> Vec<Sighting> {
+            sick(count * 2).into_iter().filter(|sighting| sighting.zone == "a").collect()
+        };
+        for (what, symptom, sick, of, expected) in [
+            ("itself alone", Symptom::Unreachable, of_a(1), "a", None),
+            ("another beside it", Symptom::Unreachable, of_a(2), "a", zone),
+            ("two, in another zone", Symptom::Unreachable, of_a(2), "b", None),
+            ("one here and one there", Symptom::Unreachable, sick(2), "a", None),
+            ("three of ten, one of them here", Symptom::Unreachable, sick(3), "b", correlated),
+            ("a zone that nobody knows", Symptom::Unreachable, of_a(2), "", None),
+            ("another symptom", Symptom::DiskFull, of_a(2), "a", None),
+        ] {
+            assert_eq!(judged(symptom, &sick, Some(of), Some(10)), expected, "{what}");
+        }
+        let mut same = of_a(2);
+        same[1].instance = same[0].instance.clone();
+        assert_eq!(judged(Symptom::Unreachable, &same, Some("a"), Some(10)), None, "one twice");
     }
 
     #[test]

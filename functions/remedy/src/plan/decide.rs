@@ -56,11 +56,12 @@ impl Decision {
 ///
 /// For a full disk a replacement comes before a reboot, because most reboots leave the
 /// disk as full as it was. The other symptoms try a reboot first, because it loses less
-/// than a new instance does.
+/// than a new instance does. A host that answers nobody cannot be cleaned up.
 pub fn ladder(symptom: Symptom) -> &'static [Rung] {
     match symptom {
         Symptom::DiskFull => &[Rung::Cleanup, Rung::Replace, Rung::Reboot],
         Symptom::HighCpu | Symptom::MemoryPressure => &[Rung::Cleanup, Rung::Reboot, Rung::Replace],
+        Symptom::Unreachable => &[Rung::Reboot, Rung::Replace],
     }
 }
 
@@ -101,7 +102,8 @@ pub fn looks_beyond_cleanup(
     facts: &Facts,
     policy: &Policy,
 ) -> bool {
-    matches!(availability(Rung::Cleanup, symptom, tried, facts, policy), Unavailable(_))
+    !ladder(symptom).contains(&Rung::Cleanup)
+        || matches!(availability(Rung::Cleanup, symptom, tried, facts, policy), Unavailable(_))
 }
 
 fn availability(

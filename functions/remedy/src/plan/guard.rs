@@ -571,7 +571,10 @@ fn not_correlated(case: &Case<'_>) -> Option<Reason> {
         (Ok(book), Ok(size)) => (book, size),
         (Err(reason), _) | (_, Err(reason)) => return Some(reason),
     };
-    correlation::judge(case.symptom, &book.sick, size, case.facts.observed_at, case.policy)
+    let own = case.facts.sighting();
+    let zone = own.as_ref().map(|sighting| sighting.zone.as_str());
+    let now = case.facts.observed_at;
+    correlation::judge(case.symptom, (&book.sick, zone), size, now, case.policy)
 }
 
 /// No disruption while a Session Manager session is open.

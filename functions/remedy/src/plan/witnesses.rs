@@ -4,11 +4,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::alarm::Symptom;
 use crate::model::incident::{Incident, Stage};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::model::seen::Seen;
 use crate::model::testimony::Testimony;
+use crate::model::unknown::Unknown;
+use crate::observe::facts::{Fact, Facts};
 use crate::observe::probe::{SymptomState, Witness};
 use crate::plan::guard::{Cleared, Refusal};
 
@@ -40,13 +43,48 @@ impl Hearing {
     }
 }
 
+/// What is lacking of the two witnesses of a host that answers nobody: EC2's own check
+/// fails, and the SSM agent is silent or the application's check fails too. `None` if both
+/// say so, and for the symptoms of hosts that can speak for themselves.
+pub fn lacking(symptom: Symptom, facts: &Facts, policy: &Policy) -> Option<Reason> {
+    if symptom != Symptom::Unreachable {
+        return None;
+    }
+    let one = |why: String| Some(Reason::OneWitness { why });
+    let status = match &facts.status {
+        Fact::Unknown(unknown) => return Some(Reason::FactUnknown(unknown.clone())),
+        Fact::Known(None) => {
+            return Some(Reason::FactUnknown(Unknown::NotTold {
+                call: "ec2:DescribeInstanceStatus",
+                what: "the status of an instance that runs",
+            }));
+        }
+        Fact::Known(Some(status)) => status,
+    };
+    if status.pass() && !status.volume_impaired {
+        return one("EC2's status checks of it pass".to_owned());
+    }
+    if status.application_impaired == Some(true) {
+        return None;
+    }
+    let agent = match &facts.agent {
+        Fact::Unknown(unknown) => return Some(Reason::FactUnknown(unknown.clone())),
+        Fact::Known(None) => return one("no SSM agent on it ever registered".to_owned()),
+        Fact::Known(Some(agent)) => agent,
+    };
+    let silence = agent.last_ping.map(|ping| facts.observed_at.duration_since(ping));
+    let answers = agent.online && silence.is_some_and(|it| it <= policy.agent_silent_after);
+    let minutes = silence.map_or(0, |silence| silence.as_mins().max(0));
+    if answers { one(format!("its SSM agent answered {minutes} min ago")) } else { None }
+}
+
 /// Hears both about an open incident.
 pub fn hear(
     incident: &Incident,
     symptom_state: &SymptomState,
     witness: Witness,
-    now: Timestamp,
-    policy: &Policy,
+    lacking: Option<Reason>,
+    (now, policy): (Timestamp, &Policy),
 ) -> Hearing {
     if let Some(reason) = below_floor(symptom_state, &incident.seen, policy) {
         return Hearing::Withdraw(reason);
@@ -68,7 +106,24 @@ pub fn hear(
         let measured = measured(symptom_state, &incident.seen);
         return Hearing::HandOver(Reason::WitnessesDisagree { host: host.to_owned(), measured });
     }
-    symptom_state.doubt(witness).map_or(Hearing::Agreed, Hearing::Hold)
+    if let Some(doubt) = symptom_state.doubt(witness) {
+        return Hearing::Hold(doubt);
+    }
+    let Some(lacking) = lacking else { return Hearing::Agreed };
+    let since = incident.held_back.as_ref().map_or(now, |held| held.since);
+    match &lacking {
+        Reason::OneWitness { why } if now.duration_since(since) >= disagree_max(policy) => {
+            let measured = measured(symptom_state, &incident.seen);
+            Hearing::HandOver(Reason::WitnessesDisagree { host: why.clone(), measured })
+        }
+        _ => Hearing::Hold(lacking),
+    }
+}
+
+/// So long one witness may be alone: as long as others may disagree, and longer than an agent
+/// takes to count as silent.
+fn disagree_max(policy: &Policy) -> SignedDuration {
+    Stage::Watching.deadline().max(policy.agent_silent_after + SignedDuration::from_mins(15))
 }
 
 /// Whether the host can still confirm what is only a hint: it can speak, and has said
@@ -77,13 +132,22 @@ fn asks_first(incident: &Incident, witness: Witness) -> bool {
     witness.host_speaks && incident.testimony.is_none()
 }
 
+/// Who else than the measurement has something to say about a new alarm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Others {
+    /// Whether the host itself can be asked.
+    pub host_speaks: bool,
+    /// What is lacking of the two witnesses of a host that answers nobody.
+    pub lacking: Option<Reason>,
+}
+
 /// Lets what was cleared about a new alarm pass if the measurement bears it. A host that
 /// can speak is asked before it is disrupted, and heard then.
 pub fn confirmed(
     cleared: Cleared,
     symptom_state: Option<&SymptomState>,
     seen: &Seen,
-    host_speaks: bool,
+    others: Others,
     policy: &Policy,
 ) -> Result<Cleared, Refusal> {
     let rung = cleared.rung();
@@ -99,11 +163,11 @@ pub fn confirmed(
     if let Some(reason) = below_floor(symptom_state, seen, policy) {
         return for_good(reason);
     }
-    if let Some(hint) = seen.hint.filter(|_| !host_speaks) {
+    if let Some(hint) = seen.hint.filter(|_| !others.host_speaks) {
         return for_good(Reason::OnlyAHint { hint });
     }
     let witness = Witness { host_speaks: false, acted: None };
-    match symptom_state.doubt(witness) {
+    match symptom_state.doubt(witness).or(others.lacking) {
         Some(doubt) => Err(Refusal::for_now(rung, doubt)),
         None => Ok(cleared),
     }

@@ -31,6 +31,9 @@ pub struct Instance {
     /// Whether its root device is an EBS volume. An instance-store root is
     /// lost with the instance.
     pub root_is_ebs: bool,
+    /// Whether EC2 moves it by itself when the host under it fails ("simplified automatic
+    /// recovery").
+    pub auto_recovers: bool,
     /// The family of its operating system.
     pub platform: Platform,
 }
@@ -65,6 +68,12 @@ pub struct StatusChecks {
 }
 
 impl StatusChecks {
+    /// Whether the instance serves again, as far as any check knows: its host, itself, and the
+    /// application on it, where its owner has it checked.
+    pub fn serves(&self) -> bool {
+        self.pass() && self.application_impaired != Some(true)
+    }
+
     /// Whether the instance and its host pass.
     pub fn pass(&self) -> bool {
         !self.system_impaired && !self.instance_impaired

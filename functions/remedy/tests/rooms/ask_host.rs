@@ -38,7 +38,7 @@ fn is_asked(change: Change) -> bool {
     change(&mut incident, &mut facts);
     let decision = decide(HighCpu, &incident.tried(), &facts, &policy());
     match clear_climb(decision, &incident, &facts, &policy()) {
-        Ok(cleared) => comes_first(&cleared, Some(&incident), &facts, &policy()),
+        Ok(cleared) => comes_first(HighCpu, &cleared, Some(&incident), &facts, &policy()),
         Err(refusal) => may_say_otherwise(&refusal, &incident, &facts, &policy()),
     }
 }

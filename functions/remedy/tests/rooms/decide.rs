@@ -1,7 +1,7 @@
 //! Which rung: every rule by which one is available, unavailable or in doubt.
 
 use jiff::Timestamp;
-use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure, Unreachable};
 use remedy::model::ids::MountPoint;
 use remedy::model::incident::{Past, Rung, Stage, Standby};
 use remedy::model::platform::Platform;
@@ -1023,4 +1023,121 @@ fn a_reboot_mends_no_volume() {
     status.volume_impaired = true;
     let decision = said(&decide(HighCpu, &[], &facts, &policy()));
     assert_eq!(decision, "hand over: agent-silent volume-impaired not-in-group");
+}
+
+fn impaired(facts: &mut Facts, change: fn(&mut StatusChecks)) {
+    match &mut facts.status {
+        Fact::Known(Some(status)) => change(status),
+        other => panic!("no status: {other:?}"),
+    }
+}
+
+#[test]
+fn a_host_that_answers_nobody_begins_with_a_reboot() {
+    check(&[
+        ("whether its agent answers or not", Unreachable, alone, "reboot: lowest-rung"),
+        (
+            "a member leaves service first",
+            Unreachable,
+            nothing,
+            "standby with room below, reboot: lowest-rung",
+        ),
+        (
+            "one that its group replaces is left to it",
+            Unreachable,
+            |facts| membership(facts).healthy = false,
+            "watch: group-replaces",
+        ),
+        (
+            "unless somebody keeps the group from it",
+            Unreachable,
+            |facts| {
+                membership(facts).healthy = false;
+                group(facts).suspended.insert("ReplaceUnhealthy".to_owned());
+            },
+            "standby with room below, reboot: lowest-rung",
+        ),
+        (
+            "of other trouble the group's word on its health says nothing",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                membership(facts).healthy = false;
+            },
+            "standby with room below, reboot: lowest-rung agent-silent",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_not_the_hosts_fault_is_never_rebooted() {
+    check(&[
+        (
+            "an impaired host below a lone one is a person's",
+            Unreachable,
+            |facts| {
+                alone(facts);
+                impaired(facts, |status| status.system_impaired = true);
+            },
+            "hand over: system-impaired not-in-group",
+        ),
+        (
+            "unless EC2 moves the instance itself",
+            Unreachable,
+            |facts| {
+                alone(facts);
+                instance(facts).auto_recovers = true;
+                impaired(facts, |status| status.system_impaired = true);
+            },
+            "watch: ec2-recovers",
+        ),
+        (
+            "which is no reason to leave other trouble alone",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                instance(facts).auto_recovers = true;
+                impaired(facts, |status| status.system_impaired = true);
+            },
+            "hand over: agent-silent system-impaired not-in-group",
+        ),
+        (
+            "a member is replaced",
+            Unreachable,
+            |facts| {
+                instance(facts).auto_recovers = true;
+                impaired(facts, |status| status.system_impaired = true);
+            },
+            "replace: lowest-rung system-impaired",
+        ),
+        (
+            "nor is a volume its fault",
+            Unreachable,
+            |facts| impaired(facts, |status| status.volume_impaired = true),
+            "replace: lowest-rung volume-impaired",
+        ),
+    ]);
+}
+
+#[test]
+fn a_move_is_offered_only_where_it_moves_the_instance() {
+    let commands = |change: fn(&mut Facts)| {
+        let mut facts = facts();
+        impaired(&mut facts, |status| status.system_impaired = true);
+        alone(&mut facts);
+        change(&mut facts);
+        let decided = decide(Unreachable, &[], &facts, &policy());
+        let (Decision::HandOver { because } | Decision::Wait { because }) = decided else {
+            panic!("{decided:?}");
+        };
+        because.iter().flat_map(|why| why.commands(&facts.instance_id)).count()
+    };
+    assert_eq!(commands(nothing), 1);
+    assert_eq!(commands(|facts| instance(facts).auto_recovers = true), 1, "if EC2 does not");
+    assert_eq!(commands(|facts| instance(facts).root_is_ebs = false), 0, "its root would be lost");
+    let limited = |facts: &mut Facts| {
+        facts.membership = Fact::Unknown(unknown("autoscaling:DescribeAutoScalingInstances"));
+    };
+    assert_eq!(commands(limited), 0, "its group would take that for its death");
 }

@@ -80,6 +80,7 @@ pub(crate) fn facts() -> Facts {
             image: "ami-0d1e2f3a4b5c6d7e8".to_owned(),
             instance_type: "m7g.large".to_owned(),
             root_is_ebs: true,
+            auto_recovers: false,
             platform: Platform::Linux,
         })),
         status: Fact::Known(Some(StatusChecks {

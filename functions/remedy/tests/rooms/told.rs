@@ -115,7 +115,7 @@ fn chosen() -> Vec<Report> {
         acted(Rung::Reboot, Reason::AgentAbsent),
         acted(Rung::Reboot, Reason::AgentSilent { for_the_last: Some(minutes(33)) }),
         acted(Rung::Reboot, Reason::PlatformUnsupported { platform: Platform::Windows }),
-        acted(Rung::Replace, Reason::SystemImpaired),
+        acted(Rung::Replace, Reason::SystemImpaired { movable: false }),
         handed_over(Reason::RebootFreesNothing),
         acted(
             Rung::Replace,
@@ -152,7 +152,11 @@ fn chosen() -> Vec<Report> {
             of: "the instance",
         }),
         handed_over(Reason::ScaleInProtected),
-        handed_over(Reason::VolumeImpaired),
+        handed_over(Reason::VolumeImpaired { movable: true }),
+        waits(Reason::Ec2Recovers { movable: true }),
+        waits(Reason::GroupReplaces),
+        waits(Reason::OneWitness { why: "its SSM agent answered 4 min ago".to_owned() }),
+        waits(Reason::ZoneImpaired { zone: "eu-central-1a".to_owned(), count: 3 }),
         handed_over(Reason::DataLost { mount: MountPoint::new("/data").ok() }),
     ]
 }

@@ -2,13 +2,16 @@
 
 use jiff::SignedDuration;
 use remedy::model::alarm::Hint;
-use remedy::model::alarm::Symptom::HighCpu;
+use remedy::model::alarm::Symptom::{HighCpu, Unreachable};
 use remedy::model::incident::{HeldBack, Incident};
+use remedy::model::reason::Reason;
 use remedy::model::testimony::{Testimony, Word};
+use remedy::observe::facts::{Fact, Facts};
 use remedy::observe::probe::{SymptomState, Witness};
-use remedy::plan::witnesses::{Hearing, hear};
+use remedy::plan::witnesses::{Hearing, hear, lacking};
+use remedy::ports::look::StatusChecks;
 
-use crate::given::{ago, incident, now, policy};
+use crate::given::{agent, ago, facts, incident, now, policy, silence, unknown};
 
 fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -181,7 +184,8 @@ fn measured() -> Vec<Row> {
 #[test]
 fn an_instance_is_disrupted_only_when_both_agree() {
     for (rule, incident, symptom_state, witness, expected) in [rows(), measured()].concat() {
-        let said = match hear(&incident, &symptom_state, witness, now(), &policy()) {
+        let at = (now(), &policy());
+        let said = match hear(&incident, &symptom_state, witness, None, at) {
             Hearing::Agreed => "agreed".to_owned(),
             Hearing::Withdraw(reason) => format!("withdraw {}", reason.code()),
             Hearing::Hold(reason) => format!("hold {}", reason.code()),
@@ -191,6 +195,100 @@ fn an_instance_is_disrupted_only_when_both_agree() {
                 assert!(words.contains("97 %") && words.contains("its words"), "{rule}: {words}");
                 "hand over".to_owned()
             }
+        };
+        assert_eq!(said, expected, "{rule}");
+    }
+}
+
+fn status(facts: &mut Facts) -> &mut StatusChecks {
+    match &mut facts.status {
+        Fact::Known(Some(status)) => status,
+        other => panic!("no status: {other:?}"),
+    }
+}
+
+/// A rule, what is changed of a host whose own check fails and whose agent answers, and what
+/// is lacking.
+type Lacking = (&'static str, fn(&mut Facts), Option<&'static str>);
+
+#[test]
+fn a_host_that_answers_nobody_needs_two_to_say_so() {
+    let rows: [Lacking; 12] = [
+        ("its agent answers", |_| {}, Some("one-witness")),
+        ("its agent is silent", silence, None),
+        (
+            "silent for a quarter of an hour, and no longer",
+            |facts| agent(facts).last_ping = Some(ago(15)),
+            Some("one-witness"),
+        ),
+        ("a ping that is too old", |facts| agent(facts).last_ping = Some(ago(16)), None),
+        ("it never had an agent", |facts| facts.agent = Fact::Known(None), Some("one-witness")),
+        (
+            "its agent is not known",
+            |facts| facts.agent = Fact::Unknown(unknown("ssm:DescribeInstanceInformation")),
+            Some("fact-unknown"),
+        ),
+        (
+            "its application's own check fails too",
+            |facts| status(facts).application_impaired = Some(true),
+            None,
+        ),
+        (
+            "its application's own check passes",
+            |facts| status(facts).application_impaired = Some(false),
+            Some("one-witness"),
+        ),
+        (
+            "EC2's checks pass, whatever the metric said",
+            |facts| {
+                silence(facts);
+                status(facts).instance_impaired = false;
+            },
+            Some("one-witness"),
+        ),
+        (
+            "its volume's check fails",
+            |facts| {
+                silence(facts);
+                status(facts).instance_impaired = false;
+                status(facts).volume_impaired = true;
+            },
+            None,
+        ),
+        (
+            "its checks are not known",
+            |facts| facts.status = Fact::Unknown(unknown("ec2:DescribeInstanceStatus")),
+            Some("fact-unknown"),
+        ),
+        ("it has no checks", |facts| facts.status = Fact::Known(None), Some("fact-unknown")),
+    ];
+    for (rule, change, expected) in rows {
+        let mut facts = facts();
+        status(&mut facts).instance_impaired = true;
+        change(&mut facts);
+        let found = lacking(Unreachable, &facts, &policy());
+        assert_eq!(found.as_ref().map(Reason::code), expected, "{rule}");
+        assert_eq!(lacking(HighCpu, &facts, &policy()), None, "{rule}: it speaks for itself");
+    }
+}
+
+#[test]
+fn one_witness_alone_is_a_persons_after_half_an_hour() {
+    let lacks = || Some(Reason::OneWitness { why: "its agent answered".to_owned() });
+    let doubt = || Some(Reason::FactUnknown(unknown("ec2:DescribeInstanceStatus")));
+    let at = (now(), &policy());
+    for (rule, lacking, held, expected) in [
+        ("both", None, 29, "agreed"),
+        ("one", lacks(), 29, "hold one-witness"),
+        ("one for long", lacks(), 30, "hand over witnesses-disagree"),
+        ("doubt is no disagreement", doubt(), 90, "hold fact-unknown"),
+    ] {
+        let incident = Incident { symptom: Unreachable, ..heard(None, 1, held) };
+        let said = match hear(&incident, &present(100.0), witness(false, None), lacking, at) {
+            Hearing::Agreed => "agreed".to_owned(),
+            Hearing::Withdraw(reason) => format!("withdraw {}", reason.code()),
+            Hearing::Hold(reason) => format!("hold {}", reason.code()),
+            Hearing::HandOver(reason) => format!("hand over {}", reason.code()),
         };
         assert_eq!(said, expected, "{rule}");
     }

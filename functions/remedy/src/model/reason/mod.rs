@@ -38,7 +38,15 @@ pub enum Reason {
     /// Its owner protects the member from being terminated by its group.
     ScaleInProtected,
     /// A volume of the instance is impaired, and a reboot mends none.
-    VolumeImpaired,
+    VolumeImpaired { movable: bool },
+    /// EC2 itself may move the instance away from its impaired host.
+    Ec2Recovers { movable: bool },
+    /// Its group has found it out and replaces it.
+    GroupReplaces,
+    /// Of the two witnesses of a host that answers nobody there is one.
+    OneWitness { why: String },
+    /// Several hosts of one zone are unreachable: it is the zone.
+    ZoneImpaired { zone: String, count: usize },
     /// A replacement would lose what is on the full file system.
     DataLost { mount: Option<MountPoint> },
     /// The instance still boots.
@@ -48,7 +56,7 @@ pub enum Reason {
     /// The alarm itself reboots, stops or recovers the instance.
     AlarmActsItself { action: String },
     /// The host under the instance is impaired, and a reboot stays on it.
-    SystemImpaired,
+    SystemImpaired { movable: bool },
     /// A reboot frees no disk space unless `/tmp` is known to hold it.
     RebootFreesNothing,
     /// The rung ended earlier incidents of the symptom, and it came back.
@@ -232,9 +240,24 @@ impl fmt::Display for Reason {
             Self::ScaleInProtected => f.write_str(
                 "the instance is protected from scale-in, so its group is not asked to replace it",
             ),
-            Self::VolumeImpaired => {
+            Self::VolumeImpaired { .. } => {
                 f.write_str("an EBS volume of the instance is impaired, and a reboot mends none")
             }
+            Self::Ec2Recovers { .. } => f.write_str(
+                "the host under the instance is impaired, and EC2's automatic recovery may move \
+                 it to another one",
+            ),
+            Self::GroupReplaces => {
+                f.write_str("the group's own health checks have failed it, and it is replaced")
+            }
+            Self::OneWitness { why } => {
+                write!(f, "the alarm alone says that it is unreachable: {why}")
+            }
+            Self::ZoneImpaired { zone, count } => write!(
+                f,
+                "{count} instances in {zone} are unreachable at once: that is the zone, and \
+                 nothing is done to them"
+            ),
             Self::DataLost { mount: Some(mount) } => {
                 write!(f, "a replacement would lose what is on {mount}")
             }
@@ -253,7 +276,7 @@ impl fmt::Display for Reason {
             Self::AlarmActsItself { action } => {
                 write!(f, "the alarm acts on the instance itself ({action}), and is left to it")
             }
-            Self::SystemImpaired => {
+            Self::SystemImpaired { .. } => {
                 f.write_str("the host under the instance is impaired, and a reboot stays on it")
             }
             Self::RebootFreesNothing => {

@@ -115,15 +115,24 @@ impl Reason {
                 .warning("look at the instance, or raise the tag auto-remediation-max"),
             Self::ScaleInProtected => row("scale-in-protected")
                 .warning("replace the instance yourself, or end its protection"),
-            Self::VolumeImpaired => {
+            Self::VolumeImpaired { .. } => {
                 row("volume-impaired").warning("look at the instance's EBS volumes")
             }
+            Self::Ec2Recovers { .. } => row("ec2-recovers").passes().warning(
+                "wait for EC2; stop and start the instance if it is still impaired in half an hour",
+            ),
+            Self::GroupReplaces => row("group-replaces").passes(),
+            Self::OneWitness { .. } => row("one-witness").passes(),
+            Self::ZoneImpaired { .. } => row("zone-impaired")
+                .passes()
+                .shared_cause()
+                .warning("look at the zone in the AWS Health Dashboard, and serve from others"),
             Self::DataLost { .. } => row("data-lost")
                 .warning("free or grow the disk, or say by its tag that it holds nothing"),
             Self::TooYoung { .. } => row("too-young").passes(),
             Self::AlarmActionsDisabled => row("alarm-actions-disabled").is_no_news(),
             Self::AlarmActsItself { .. } => row("alarm-acts-itself").passes(),
-            Self::SystemImpaired => row("system-impaired")
+            Self::SystemImpaired { .. } => row("system-impaired")
                 .warning("stop and start the instance, which moves it to another host"),
             Self::RebootFreesNothing => {
                 row("reboot-frees-nothing").warning("free or grow the disk")
@@ -295,6 +304,13 @@ impl Reason {
                 );
                 widen.into_iter().chain([back]).collect()
             }
+            Self::SystemImpaired { movable: true }
+            | Self::VolumeImpaired { movable: true }
+            | Self::Ec2Recovers { movable: true } => vec![format!(
+                "aws ec2 stop-instances --instance-ids {instance} && \
+                 aws ec2 wait instance-stopped --instance-ids {instance} && \
+                 aws ec2 start-instances --instance-ids {instance}"
+            )],
             _ => Vec::new(),
         }
     }

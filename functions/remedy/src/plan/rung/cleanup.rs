@@ -1,6 +1,7 @@
 //! The cleanup: an SSM document of our own looks at the host and relieves it.
 
 use crate::model::action::Action;
+use crate::model::alarm::Symptom;
 use crate::model::diagnostics::Location;
 use crate::model::ids::CommandId;
 use crate::model::incident::Incident;
@@ -84,8 +85,8 @@ pub(crate) fn availability(facts: &Facts, policy: &Policy) -> Availability {
     Available(None)
 }
 
-/// Whether the host itself can be asked something: its agent answers, on a
-/// platform that our scripts are written for.
-pub fn host_answers(facts: &Facts, policy: &Policy) -> bool {
-    matches!(availability(facts, policy), Available(_))
+/// Whether the host itself can be asked about `symptom`: its agent answers, on a
+/// platform that our scripts are written for, and there are scripts for it.
+pub fn host_answers(symptom: Symptom, facts: &Facts, policy: &Policy) -> bool {
+    symptom.has_scripts() && matches!(availability(facts, policy), Available(_))
 }

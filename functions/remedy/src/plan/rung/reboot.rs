@@ -10,10 +10,11 @@ use crate::model::reason::Reason;
 use crate::model::unknown::Unknown;
 use crate::observe::facts::{Fact, Facts};
 use crate::observe::probe::Probe;
-use crate::plan::availability::Availability::{self, Available, InDoubt, Unavailable};
+use crate::plan::availability::Availability::{self, Available, InDoubt, NotNow, Unavailable};
 use crate::plan::availability::cannot_be_asked;
 use crate::plan::availability::cannot_come_back;
 use crate::plan::availability::group;
+use crate::plan::availability::group_replaces;
 use crate::plan::availability::lifecycle;
 use crate::plan::availability::not_ours_to_move;
 use crate::plan::capacity::own_units;
@@ -112,7 +113,7 @@ pub(crate) fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> S
         // A person has heard of it, and it keeps its slot for as long as it is out. An
         // agent that stays silent does not keep it out.
         Some(_) if incident.stays_out => match &facts.status {
-            Fact::Known(Some(status)) if status.pass() => {
+            Fact::Known(Some(status)) if status.serves() => {
                 Step::Move(incident.moved_to(Stage::Watching, now), Reason::UpAgain)
             }
             _ => wait(incident, now),
@@ -137,10 +138,9 @@ pub(crate) fn not_back(incident: &Incident, facts: &Facts) -> Option<&'static st
     }
     match &facts.status {
         Fact::Known(Some(status)) if !status.pass() => return Some("its status checks fail"),
-        // Its group would replace it the moment it is back in service.
-        Fact::Known(Some(status))
-            if status.application_impaired == Some(true) && incident.group.is_some() =>
-        {
+        // What its owner set up to be asked knows better than EC2 whether it serves. Its group
+        // would replace it for that the moment it is back in service.
+        Fact::Known(Some(status)) if status.application_impaired == Some(true) => {
             return Some("its application status check fails");
         }
         Fact::Known(Some(_)) => {}
@@ -226,8 +226,26 @@ pub(crate) fn may_be_leaving(probe: &Probe) -> bool {
 /// Events that AWS has scheduled later than this do not keep an instance from a reboot today.
 const SCHEDULED_SOON: SignedDuration = SignedDuration::from_hours(24);
 
+/// Whether a stop and a start would move the instance to another host: not a member, whose group
+/// would take the stop for its death, and not one whose root is lost when it stops.
+fn movable(facts: &Facts) -> bool {
+    let on_ebs = matches!(&facts.instance, Fact::Known(Some(instance)) if instance.root_is_ebs);
+    on_ebs && facts.membership == Fact::Known(None)
+}
+
+/// The host below is to blame. EC2 may move an unreachable instance away from it itself
+/// ("simplified automatic recovery", EC2 user guide), and is left to that.
+fn system_impaired(symptom: Symptom, facts: &Facts) -> Availability {
+    let recovers = matches!(&facts.instance, Fact::Known(Some(it)) if it.auto_recovers);
+    let movable = movable(facts);
+    if symptom == Symptom::Unreachable && recovers && facts.membership == Fact::Known(None) {
+        return NotNow(Reason::Ec2Recovers { movable });
+    }
+    Unavailable(Reason::SystemImpaired { movable })
+}
+
 /// Why the checks of the instance and of its host speak against a reboot, if they do.
-fn by_status(facts: &Facts) -> Option<Availability> {
+fn by_status(symptom: Symptom, facts: &Facts) -> Option<Availability> {
     let status = match &facts.status {
         Fact::Unknown(unknown) => return Some(InDoubt(unknown.clone())),
         Fact::Known(None) => {
@@ -239,10 +257,10 @@ fn by_status(facts: &Facts) -> Option<Availability> {
         Fact::Known(Some(status)) => status,
     };
     if status.system_impaired {
-        return Some(Unavailable(Reason::SystemImpaired));
+        return Some(system_impaired(symptom, facts));
     }
     if status.volume_impaired {
-        return Some(Unavailable(Reason::VolumeImpaired));
+        return Some(Unavailable(Reason::VolumeImpaired { movable: movable(facts) }));
     }
     // AWS moves or ends it itself: a reboot now would only add downtime.
     let event = status.scheduled.clone().filter(|event| {
@@ -264,7 +282,7 @@ pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
             }
         }
     }
-    if let Some(stop) = by_status(facts) {
+    if let Some(stop) = by_status(symptom, facts) {
         return stop;
     }
     if let Some(reason) = cannot_be_asked(facts) {
@@ -295,6 +313,9 @@ fn in_group(
     membership: &Membership,
     facts: &Facts,
 ) -> Availability {
+    if let Some(reason) = group_replaces(symptom, group, membership) {
+        return NotNow(reason);
+    }
     match standby(group, membership, facts) {
         Unavailable(Reason::StandbyImpossible { .. })
             if !group.receives_traffic && waits_for_reboots(group, facts) =>

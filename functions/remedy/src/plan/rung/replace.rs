@@ -9,10 +9,11 @@ use crate::model::reason::Reason;
 use crate::observe::facts::DisruptionFact;
 use crate::observe::facts::{Fact, Facts, GroupFact};
 use crate::observe::probe::SymptomState;
-use crate::plan::availability::Availability::{self, Available, InDoubt, Unavailable};
+use crate::plan::availability::Availability::{self, Available, InDoubt, NotNow, Unavailable};
 use crate::plan::availability::cannot_be_asked;
 use crate::plan::availability::cannot_replace;
 use crate::plan::availability::group;
+use crate::plan::availability::group_replaces;
 use crate::plan::availability::not_ours_to_move;
 use crate::plan::availability::pool_not_read;
 use crate::plan::capacity::Capacity;
@@ -97,6 +98,9 @@ pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
     };
     if let Some(stop) = not_ours_to_move(group, membership, facts) {
         return stop;
+    }
+    if let Some(reason) = group_replaces(symptom, group, membership) {
+        return NotNow(reason);
     }
     if let Some(stop) = cannot_replace(group, membership) {
         return stop;
