@@ -47,11 +47,11 @@ fn documents() -> Vec<Document> {
             ),
             Symptom::MemoryPressure => (
                 "Restarts the listed unit that holds the memory, or says what holds it.",
-                &["groups.sh", "restart.sh"],
+                &["groups.sh", "owner.sh", "restart.sh"],
             ),
             Symptom::HighCpu => (
                 "Calms or restarts the unit that is busy all the time, or says which it is.",
-                &["groups.sh", "restart.sh"],
+                &["groups.sh", "owner.sh", "restart.sh"],
             ),
         };
         Some(Document { symptom, description, needs })

@@ -256,7 +256,7 @@ fn memory_in_swap_is_its_unit_s() {
 
 /// What memory-pressure is made of, but for its start.
 fn memory_script() -> String {
-    let shared = ["base", "processes", "groups", "preflight", "evidence", "restart"]
+    let shared = ["base", "processes", "groups", "preflight", "evidence", "owner", "restart"]
         .map(|piece| format!("remedy-aws/ssm/{piece}"));
     let own = ["look", "relieve"].map(|piece| format!("memory-pressure/ssm/{piece}"));
     let pieces = shared.iter().chain(&own).map(|piece| source(&format!("{piece}.sh")));

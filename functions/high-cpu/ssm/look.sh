@@ -19,7 +19,7 @@ declare -A LAST=() NEWEST=() UNIT_OF=()
 # newest share, for how long something of it waited, and the newest share of that.
 declare -A USED=() SEEN=() LEAST=() SHARE=() WAITED=() WAIT=()
 TOP=() UNIT='' COMM='' PID=null OLD_NICE=null CPU_BEFORE=null CPU_AFTER=null QUOTA_PERCENT=null
-ACTED=() UNDONE=()
+ACTED=() UNDONE=() OWNER_UNITS=()
 
 details() { # full|short
   local line top='' entry count=5
@@ -31,7 +31,9 @@ details() { # full|short
   json_string "$UNIT" 120
   line+=",\"unit\":$REPLY,\"pid\":$PID,\"cpu_before\":$CPU_BEFORE,\"cpu_after\":$CPU_AFTER"
   line+=",\"old_nice\":$OLD_NICE,\"quota_percent\":$QUOTA_PERCENT"
-  json_strings 4 12 ${ACTED[@]+"${ACTED[@]}"}
+  json_strings 3 50 ${OWNER_UNITS[@]+"${OWNER_UNITS[@]}"}
+  line+=",\"owner_units\":$REPLY"
+  json_strings 6 40 ${ACTED[@]+"${ACTED[@]}"}
   line+=",\"acted\":$REPLY"
   json_strings 4 12 ${UNDONE[@]+"${UNDONE[@]}"}
   REPLY="$line,\"undone\":$REPLY,\"top\":[$top],"
@@ -194,6 +196,7 @@ take_samples() {
 # Names the five busiest units, each with its busiest process, and the first of them as the culprit.
 rank() {
   local best='' unit sustained entry listed=' ' count=0
+  TOP=()
   while [ "$count" -lt 5 ]; do
     best='' count=$((count + 1))
     for unit in "${!SHARE[@]}"; do

@@ -161,6 +161,14 @@ restart_and_verify() {
   finish ok 0 "$UNIT was restarted" relieved
 }
 
+# ---- the owner's own relief ---------------------------------------------------------------------
+
+look_after_owner() { # UNIT
+  look_again
+  still_busy || finish ok 0 "the owner's $1 was run; $BUSY_PERCENT % busy" relieved
+  rank
+}
+
 # ---- judgement --------------------------------------------------------------------------------
 
 # Ends the script unless the host is busy with work of its own.
@@ -198,9 +206,11 @@ main() {
   rank
   look_who_waits
   preflight
+  find_owner_units high-cpu
   collect_evidence
   # Who only looks is a witness, too: it says first whether there is trouble, and whose.
   judge_host
+  relieve_by_owner look_after_owner
   judge_unit
   [ "$SSM_Mode" = apply ] ||
     finish report 0 "$BUSY_PERCENT % busy; most: $UNIT ($COMM) $CPU_BEFORE %" looked

@@ -13,7 +13,7 @@ PSI_SOME=null PSI_SOME60=null PSI_FULL=null PSI_NOW=null PSI_TOTAL=null PSI_AT=0
 OOM_KILLS=null OOM_KILLS_NEW=null
 TOP=() KIND='' CULPRIT='' CULPRIT_KB=0 CULPRIT_SWAP_KB=0 PROCESS='' PROCESS_PID=null
 CULPRIT_KILLS=null GROWN_KB=null GROWN_SECONDS=null WAITING=() UNIT='' UNIT_KB=null UNIT_KB_BEFORE=null
-ACTED=() MEMORY_HIGH_KB=null RESTARTED=false
+ACTED=() OWNER_UNITS=() MEMORY_HIGH_KB=null RESTARTED=false
 declare -A HELD=() SWAPPED=() LARGEST=() TMPFS=() BEFORE=()
 
 entries() { # BYTES ENTRY...; sets REPLY to `[number,"text"],...` of entries `number text`
@@ -44,7 +44,9 @@ details() { # full|short
   line+=",\"grown_kb\":$GROWN_KB,\"grown_seconds\":$GROWN_SECONDS}"
   json_string "$UNIT" 120
   line+=",\"unit\":$REPLY,\"unit_kb_before\":$UNIT_KB_BEFORE,\"unit_kb_after\":$UNIT_KB"
-  json_strings 4 12 ${ACTED[@]+"${ACTED[@]}"}
+  json_strings 3 50 ${OWNER_UNITS[@]+"${OWNER_UNITS[@]}"}
+  line+=",\"owner_units\":$REPLY"
+  json_strings 6 40 ${ACTED[@]+"${ACTED[@]}"}
   line+=",\"acted\":$REPLY,\"memory_high_kb\":$MEMORY_HIGH_KB,\"restarted\":$RESTARTED"
   entries "$bytes" ${TOP[@]+"${TOP[@]}"}
   line+=",\"top_kb\":[$REPLY]"
@@ -206,7 +208,7 @@ suspect() { # KIND NAME KB
 name_culprit() {
   local point
   rank_units
-  KIND='' CULPRIT='' CULPRIT_KB=0
+  KIND='' CULPRIT='' CULPRIT_KB=0 CULPRIT_SWAP_KB=0 PROCESS='' PROCESS_PID=null
   [ "${#TOP[@]}" -eq 0 ] || suspect unit "${TOP[0]#* }" "${TOP[0]%% *}"
   for point in "${!TMPFS[@]}"; do suspect tmpfs "$point" "${TMPFS[$point]}"; done
   suspect huge-pages 'huge pages' "$HUGE_KB"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# memory-pressure, the changing half: restarts the one unit that holds the memory, if the operator
-# has listed it. Nothing is killed by score, no cache is dropped, no swap is switched off: those
+# memory-pressure, the changing half: starts the owner's own relief, and restarts the one unit that
+# holds the memory, if the operator has listed it. Nothing is killed by score, no cache is dropped, no swap is switched off: those
 # hide the trouble or move it.
 
 RECLAIM_SECONDS=20
@@ -26,6 +26,14 @@ still_in_trouble() {
 after_all() { # sets REPLY
   REPLY="$AVAILABLE_PERCENT % is available"
   [ "$PSI_NOW" = null ] || REPLY+=", something waits $PSI_NOW % of the time"
+}
+
+# ---- the owner's own relief ---------------------------------------------------------------------
+
+look_after_owner() { # UNIT
+  ended_if_relieved "the owner's $1 was run"
+  look_at_tmpfs
+  name_culprit
 }
 
 # ---- what the owner's tag allows --------------------------------------------------------------
@@ -93,6 +101,7 @@ relieve() {
   # Who only looks is a witness, too: it says first whether there is trouble, and whose.
   in_trouble || finish ok 0 "not in trouble: $REPLY" not-in-trouble
   local numbers=$REPLY
+  relieve_by_owner look_after_owner
   choose_unit
   describe_culprit
   [ "$SSM_Mode" = apply ] || finish report 0 "$numbers; most: $REPLY" looked
@@ -119,6 +128,7 @@ main() {
   look_at_tmpfs
   name_culprit
   compare_with_last_look
+  find_owner_units memory-pressure
   collect_evidence
   relieve
 }

@@ -38,6 +38,20 @@ unit_property() { # UNIT PROPERTY; sets REPLY. `--value` is younger than systemd
   REPLY=${REPLY#*=}
 }
 
+# Starts the owner's own units, one by one. The command looks after each, and ends the script if that
+# was enough.
+relieve_by_owner() { # COMMAND
+  local unit
+  [ "$SSM_Mode" = apply ] || return 0
+  for unit in ${OWNER_UNITS[@]+"${OWNER_UNITS[@]}"}; do
+    seconds_left
+    [ "$LEFT" -gt 0 ] || return 0
+    start_owner_unit "$unit" $((LEFT / 2 < OWNER_SECONDS ? LEFT / 2 : OWNER_SECONDS)) || continue
+    ACTED+=("owner:${unit%.service}")
+    "$1" "$unit"
+  done
+}
+
 # Says in REPLY and REFUSAL why this unit may not be restarted, or succeeds.
 may_restart() { # UNIT
   local last=''

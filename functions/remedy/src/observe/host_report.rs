@@ -370,7 +370,10 @@ pub struct Memory {
     /// What it held at the last look.
     #[serde(default)]
     pub unit_kb_after: Option<u64>,
-    /// What was done: `reclaim`, `memory-high`, `restart`.
+    /// The owner's own services for relief that were found.
+    #[serde(default, deserialize_with = "bounded")]
+    pub owner_units: Vec<HostText>,
+    /// What was done: `owner:NAME`, `reclaim`, `memory-high`, `restart`.
     #[serde(default, deserialize_with = "bounded")]
     pub acted: Vec<HostText>,
     /// The `MemoryHigh=` set on the unit; lasts until a reboot.
@@ -464,7 +467,10 @@ pub struct Cpu {
     /// The quota set on its unit, in percent of one core; lasts until a reboot.
     #[serde(default)]
     pub quota_percent: Option<u64>,
-    /// What was done: `renice`, `quota`, `restart`.
+    /// The owner's own services for relief that were found.
+    #[serde(default, deserialize_with = "bounded")]
+    pub owner_units: Vec<HostText>,
+    /// What was done: `owner:NAME`, `renice`, `quota`, `restart`.
     #[serde(default, deserialize_with = "bounded")]
     pub acted: Vec<HostText>,
     /// What of it was taken back, since it did not help.
