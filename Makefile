@@ -76,7 +76,8 @@ account-check: python
 	$(VENV)/python tests/account/check.py $(ARGS)
 
 # What the script makes of full disks as people reported them (tests/rig/fillings), on a
-# young and an old one. As root; some twenty minutes. Not part of `make test`.
+# young and an old one: docs/relief.md. As root; half an hour. A few of them are a part of
+# `make scripts`.
 relief:
 	tests/rig/install
 	cargo build --quiet --locked -p tests --example read-result
@@ -84,6 +85,7 @@ relief:
 	tests/rig/clone /var/tmp/remedy-rig/clone
 	CARGO_TARGET_DIR="$$(cd "$(CARGO_TARGET_DIR)" && pwd)" tests/rig/relief --all young
 	CARGO_TARGET_DIR="$$(cd "$(CARGO_TARGET_DIR)" && pwd)" tests/rig/relief --all old
+	tests/rig/relief --table >docs/relief.md
 
 # The emulators and the template's tools, pinned; quick when they are there.
 python:

@@ -31,7 +31,9 @@ fn awk(program: &str, environment: &[(&str, &str)], options: &[&str], lines: &[S
         .spawn()
         .expect("awk");
     let mut input = awk.stdin.take().unwrap();
-    input.write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+    for line in lines {
+        writeln!(input, "{line}").unwrap();
+    }
     drop(input);
     let output = awk.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -214,4 +216,46 @@ fn second_names_and_swap_do_not_count() {
         &lines,
     );
     assert_eq!(said, "dir 4096 1 ./a/one\nfile 2097152 - ./a/one/x\nsum 0 0 0\nend 124\n");
+}
+
+/// What of `/tmp` may go, of lines as find prints them.
+fn old_trees(short: bool, lines: &[&str]) -> Vec<String> {
+    let short = format!("short={}", u8::from(short));
+    let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    let options = ["-v", "small=128", "-v", &short];
+    let said = awk(&program("relieve.sh", "OLD_TREES"), &[], &options, &lines);
+    let mut trees: Vec<String> = said.lines().map(str::to_owned).collect();
+    trees.sort();
+    trees
+}
+
+#[test]
+fn what_lies_directly_in_tmp_is_one_thing() {
+    let lines = [
+        "d 100.5 1 0 old",
+        "f 90.5 2 4096 old/large",
+        "f 80.5 3 4096 mixed/old",
+        "k 0 4 0 mixed/young",
+        "d 70.5 5 0 made for later",
+        "f 60.5 6 8 a name",
+        "f 50.5 7 4096 a b/c d",
+    ];
+    // The youngest of each, and whether its small files go too.
+    assert_eq!(old_trees(false, &lines), ["100.5 0 old", "50.5 0 a b", "60.5 0 a name"]);
+    assert_eq!(old_trees(true, &lines), ["100.5 1 old", "50.5 1 a b", "60.5 1 a name"]);
+    let crumbs: Vec<String> = (0..256).map(|n| format!("f 9.5 {n} 8 crumbs/{n}")).collect();
+    let crumbs: Vec<&str> = crumbs.iter().map(String::as_str).collect();
+    assert_eq!(old_trees(false, &crumbs), ["9.5 1 crumbs"]);
+}
+
+#[test]
+fn every_awk_program_can_be_read() {
+    for (file, names) in [
+        ("look.sh", &["MOUNTS_SAY", "IN_USE_SAYS", "WEIGH"][..]),
+        ("relieve.sh", &["MAY_GO", "OLD_TREES", "OF_TREES", "LOGROTATE_KEEPS"]),
+    ] {
+        for name in names {
+            awk(&program(file, name), &[], &["-v", "deleted=/dev/null"], &[]);
+        }
+    }
 }

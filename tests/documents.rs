@@ -76,7 +76,7 @@ fn read(path: &str) -> String {
 }
 
 /// The script without what only its readers need: a document holds 64 KB. What tells shellcheck
-/// something stays.
+/// something stays. A line that goes on is one with the next, as it is for the shell.
 fn compact(body: &str) -> String {
     let mut script = String::new();
     for line in body.lines() {
@@ -90,7 +90,10 @@ fn compact(body: &str) -> String {
             Some((code, _)) if !code.contains(['\'', '"', '`', '#']) => code.trim_end(),
             _ => text,
         };
-        writeln!(script, "{code}").unwrap();
+        match code.strip_suffix('\\') {
+            Some(part) => script.push_str(part),
+            None => writeln!(script, "{code}").unwrap(),
+        }
     }
     script
 }

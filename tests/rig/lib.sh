@@ -114,7 +114,7 @@ boot() {
 
 rig_up() { # MEGABYTES
   truncate -s "$1M" "$RIG/disk.ext4"
-  mkfs.ext4 -q -F -m 2 "$RIG/disk.ext4"
+  mkfs.ext4 -q -F -m 2 ${RIG_INODES:+-N "$RIG_INODES"} "$RIG/disk.ext4"
   mount -o loop,errors=remount-ro "$RIG/disk.ext4" "$ROOT"
   tar -C "$RIG_CLONE" -cf - . | tar -C "$ROOT" -xpf -
   mkdir -p "$ROOT/var/log/journal"
@@ -166,7 +166,7 @@ no_groups() { # DIRECTORY
 leaks() { # prints each
   losetup -a | grep -F "$RIG_BASE/"
   grep -F "$RIG_BASE/" /proc/self/mountinfo
-  pgrep -a -f "$RIG_BASE/(disk|race|load|host|relief)|$RIG_KIND-" | sed 's/^/process /'
+  pgrep -a -f "$RIG_BASE/(disk|race|load|host|relief|heavy)|$RIG_KIND-" | sed 's/^/process /'
   rig_groups
 }
 

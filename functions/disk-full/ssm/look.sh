@@ -95,43 +95,12 @@ measure() {
 # ---- mounts -----------------------------------------------------------------------------------
 
 DEVICE='' NUMBER='' TYPE='' OWN_SPACE=''
-M_POINT=() M_DEVICE=() M_ROOT=() M_OPTIONS=()
-declare -A TYPES=()
-
-# In one go: between two reads of a line the kernel's list may move on.
-read_mount_table() {
-  local lines line fields point
-  mapfile -t lines </proc/self/mountinfo
-  for line in "${lines[@]}"; do
-    set -f
-    # shellcheck disable=SC2206
-    fields=($line)
-    set +f
-    printf -v point '%b' "${fields[4]}" # blanks and backslashes are written in octal
-    M_POINT+=("$point") M_DEVICE+=("${fields[2]}") M_OPTIONS+=(",${fields[5]},")
-    printf -v point '%b' "${fields[3]}"
-    M_ROOT+=("$point")
-    line=${line#* - }
-    TYPES[${fields[2]}]=${line%% *}
-  done
-}
-
-# A mount hides the earlier ones on the same point, so the last of the longest counts.
-mount_of() { # PATH; sets REPLY to the index of the mount that it lies on
-  local i best=-1
-  REPLY=''
-  for i in "${!M_POINT[@]}"; do
-    [[ $1/ != "${M_POINT[$i]%/}"/* || ${#M_POINT[$i]} -lt $best ]] ||
-      REPLY=$i best=${#M_POINT[$i]}
-  done
-  [ -n "$REPLY" ]
-}
 
 # For an alarm that does not say which file system it means.
 choose_fullest() {
   local i most=0 point=/
   for i in "${!M_POINT[@]}"; do
-    case ${TYPES[${M_DEVICE[$i]}]}${M_OPTIONS[$i]} in
+    case ${M_TYPE[$i]}${M_OPTIONS[$i]} in
       *,ro,*) continue ;;
       ext[234],* | xfs,* | btrfs,*) ;;
       *) continue ;;
@@ -146,12 +115,11 @@ choose_fullest() {
 
 first_look() {
   local number
-  read_mount_table
   [ "$SSM_MountPoint" != auto ] || choose_fullest
   if ! mount_of "$SSM_MountPoint" || [ "${M_POINT[$REPLY]}" != "$SSM_MountPoint" ]; then
     finish error 2 'parameter MountPoint is no mount point of this host' bad-parameter
   fi
-  DEVICE=${M_DEVICE[$REPLY]} TYPE=${TYPES[${M_DEVICE[$REPLY]}]}
+  DEVICE=${M_DEVICE[$REPLY]} TYPE=${M_TYPE[$REPLY]}
   case ${M_OPTIONS[$REPLY]} in *,ro,*) READ_ONLY=true ;; esac
   number=$(bounded 3 stat -c %d -- "$SSM_MountPoint")
   if [[ ! $number =~ ^[0-9]+$ ]] || ! measure; then
@@ -259,9 +227,10 @@ ask_spaces() {
   )
 }
 
-# What the owner's tmpfiles.d names has rules of its own, whatever they are: it is left to them.
+# What the owner's tmpfiles.d names has rules of its own, whatever they are: it is left to them. A line
+# that only makes a directory says nothing of what lies in it, but for where everything is temporary.
 read_tmpfiles() {
-  local directory file name kind path lines line
+  local directory file name kind path age lines line
   local -A files=() seen=()
   for directory in /usr/lib /run /etc; do
     for file in "$directory"/tmpfiles.d/*.conf; do [ ! -e "$file" ] || files[${file##*/}]=$file; done
@@ -270,13 +239,22 @@ read_tmpfiles() {
     [ -n "$name" ] || continue
     mapfile -t lines <"${files[$name]}"
     for line in ${lines[@]+"${lines[@]}"}; do
-      [[ $line =~ ^[[:blank:]]*([A-Za-z][^[:blank:]]*)[[:blank:]]+([^[:blank:]]+) ]] || continue
-      kind=${BASH_REMATCH[1]} path=${BASH_REMATCH[2]}
+      set -f
+      # shellcheck disable=SC2086
+      set -- $line
+      set +f
+      kind=${1-} path=${2-} age=${6--}
+      [[ $kind == [a-zA-Z]* && -n $path ]] || continue
+      [[ $path != [\"\']*[!\"\'] ]] || path+='*' # a blank in a name
       path=${path#[\"\']} path=${path%[\"\']} path=${path%/}
       path=${path//%[a-zA-Z]/*}
       [ -z "${seen[$path]-}" ] || continue
       seen[$path]=1
       case $kind in D*) BOOT+=("$path") ;; esac
+      case $kind,$age,$path in
+        *,/tmp/* | *,/var/tmp/*) ;;
+        [dDqQv]*,-,*) continue ;;
+      esac
       HELD+=("$path")
     done
   done < <(printf '%s\n' "${!files[@]}" | sort)

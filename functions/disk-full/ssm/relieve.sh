@@ -15,6 +15,7 @@ OUT_OF_TIME=false IN_USE_KNOWN=true FREED_ANYTHING=false
 
 FILES=0 BYTES=0 LIST=() NOTHING_FREED=false
 
+LINE_OF='%y %T@ %i %b %P\0'
 # Systemd's own files, sockets and locks that live in /tmp and look old, as find's tests in its view.
 TMP_HELD=(-regextype posix-extended -regex
   './(systemd-private-|snap-private-tmp|snap\.|\.[A-Za-z]+-|\.X|hsperfdata_|tmux-|ssh-).*')
@@ -122,14 +123,14 @@ END {
     $0 = record[i]
     if (rule == "logs") { if (!is_log(where[i])) continue }
     else if (rule != "any") {
-      p = program(where[i]); t = $2 + 0
-      if (t > first[p]) { second[p] = first[p]; first[p] = t } else if (t > second[p]) second[p] = t
+      p = program(where[i]); t = when[i] = $2 + 0
+      if (t > when[first[p]]) { second[p] = first[p]; first[p] = i } else if (t > when[second[p]]) second[p] = i
     }
     go[i]
   }
   for (i = 1; i <= all; i++) if (i in go) {
     $0 = record[i]; p = program(where[i])
-    if (rule ~ /^(dumps|heaps)$/ && $2 + 0 >= second[p] && now - $2 < oldest) continue
+    if (rule ~ /^(dumps|heaps)$/ && (i == first[p] || i == second[p]) && now - $2 < oldest) continue
     print $2, $3, $4
   }
 }'
@@ -154,9 +155,10 @@ list_files() { # RULE DIRECTORY TESTS...; sets LIST to `TIME INODE BLOCKS`, the 
   fi
 }
 
-# Deletes from the front of LIST, in slices no larger than what is needed, and looks after each.
+# Deletes from the front of LIST, in slices no larger than what is needed, and looks after each. Succeeds
+# if there may be more than the list had room for.
 delete_oldest() { # DIRECTORY TESTS...
-  local directory=$1 i=0 inode blocks inodes bytes files before freed
+  local directory=$1 i=0 inode blocks inodes bytes files before freed begun=$FILES
   shift
   while [ "$i" -lt "${#LIST[@]}" ] && ! enough; do
     reckon_need
@@ -168,7 +170,7 @@ delete_oldest() { # DIRECTORY TESTS...
       bytes=$((bytes + blocks * 512)) files=$((files + 1)) i=$((i + 1))
     done
     if [ "$SSM_Mode" = apply ]; then
-      delete "$STEP_SECONDS" "$directory" \( "${inodes[@]}" \) -type f -links 1 "$@"
+      delete "$STEP_SECONDS" "$directory" \( "${inodes[@]}" \) "$@"
       bytes=$REPLY
       measure
       freed=$((FREE_BYTES - before))
@@ -176,12 +178,13 @@ delete_oldest() { # DIRECTORY TESTS...
       if [ "$TYPE" = btrfs ] && [ "$bytes" -gt 67108864 ] && [ $((freed * 10)) -lt "$bytes" ]; then
         NOTHING_FREED=true
         warn "$NAME:frees_nothing"
-        return
+        return 1
       fi
     else
       FILES=$((FILES + files)) BYTES=$((BYTES + bytes))
     fi
   done
+  [ "${#LIST[@]}" -eq "$LIST_FILES_MAX" ] && [ "$FILES" -gt "$begun" ] && [ "$SSM_Mode" = apply ] && ! enough
 }
 
 # Adds to FILES and BYTES; sets REPLY to the bytes. Counts what really went: -printf is behind.
@@ -189,7 +192,7 @@ delete() { # SECONDS DIRECTORY TESTS...
   local seconds=$1 directory=$2 files bytes code
   shift 2
   IFS=' ' read -r files bytes code < <(
-    in_view "$seconds" "$directory" nice -n 10 find -P "${START:-.}" -xdev \
+    in_view "$seconds" "$directory" nice -n 10 find -P . -xdev \
       ! -path . ! \( "${KEEP[@]}" \) "$@" -delete -printf '%b\n' |
       awk '{ s += $1 } END { printf "%d %.0f ", NR, s * 512 }'
     printf '%s\n' "${PIPESTATUS[0]}"
@@ -214,8 +217,7 @@ clean() { # NAME RULE DIRECTORY... -- TESTS...
     held_below "$directory"
     while :; do
       list_files "$rule" "$directory" "$@"
-      delete_oldest "$directory" "$@"
-      [ "${#LIST[@]}" -eq "$LIST_FILES_MAX" ] && [ "$SSM_Mode" = apply ] && ! enough || break
+      delete_oldest "$directory" -type f -links 1 "$@" || break
     done
   done
   note_step "$NAME" "$FILES" "$BYTES"
@@ -268,26 +270,33 @@ count() { # DIRECTORY TESTS...; sets FILES and BYTES
 # ---- /tmp -------------------------------------------------------------------------------------
 
 # What lies directly in /tmp is one thing with all that is in it. If anything of it is young, in use,
-# a socket, or has a second name, all of it stays. Prints `NEWEST BYTES SMALL_BYTES FILES NAME`.
+# a socket, or has a second name, all of it stays. Prints `NEWEST SMALL_TOO NAME` of the others.
 OLD_TREES='
 FILENAME != "-" { used[$1]; next }
 {
   path = $0; sub(/^[a-z] [^ ]* [0-9]* [0-9]* /, "", path); top = path; sub(/\/.*/, "", top)
   if ($1 == "k" || $3 in used) keep[top]
   if ($2 > newest[top]) newest[top] = $2
-  if ($1 == "o") {
-    if ($4 < small) little[top] += $4 * 512; else bytes[top] += $4 * 512
-    files[top]++
-  } else if ($1 == "d") bare[top]++
+  if ($1 == "f" && $4 < small) little[top] += $4 * 512
+  if ($1 == "f") files[top]++
+  if ($1 == "d") bare[top]++
 }
 END {
   # A few empty directories are what a program made for later.
   for (top in newest) if (!(top in keep) && (files[top] || bare[top] > 1000))
-    printf "%s %.0f %.0f %d %s\n", newest[top], bytes[top], little[top], files[top] + bare[top], top
+    print newest[top], (short || little[top] >= 1048576), top
+}'
+# Of what find lists, prints what may go: of the oldest tree the oldest file first, its directories last.
+OF_TREES='
+FILENAME != "-" { top = $0; sub(/^[^ ]* [01] /, "", top); newest[top] = $1; all[top] = $2; next }
+{
+  top = $0; sub(/^[a-z] [^ ]* [0-9]* [0-9]* /, "", top); sub(/\/.*/, "", top)
+  if (top in newest && ($1 == "f" ? all[top] || $4 >= small : short))
+    print newest[top], ($1 == "d"), $2, $3, $4
 }'
 
 clean_tmp() { # NAME DIRECTORY MINUTES
-  local NAME=$1 directory=$2 age=$3 trees tree bytes little files name tests directories=()
+  local NAME=$1 directory=$2 age=$3 tests trees=$RUN_DIR/trees short=0
   ! enough && on_target "$directory" || return 0
   case ${M_OPTIONS[$REPLY]} in
     *,noatime,*)
@@ -298,31 +307,25 @@ clean_tmp() { # NAME DIRECTORY MINUTES
   held_below "$directory"
   FILES=0 BYTES=0
   # What was unpacked, copied or moved here keeps its old times but for the last.
-  mapfile -t trees < <(in_view "$STEP_SECONDS" "$directory" nice -n 10 find -P . -xdev -mindepth 1 \
+  tests=(-type f -links 1 -mmin "+$age" -amin "+$age" -cmin "+$age")
+  reckon_need
+  [ "$NEED_FILES" -le 0 ] || short=1
+  in_view "$STEP_SECONDS" "$directory" nice -n 10 find -P . -xdev -mindepth 1 \
     \( "${KEEP[@]}" -o "${TMP_HELD[@]}" \) -printf 'k 0 %i 0 %P\0' \
-    -o -type f -links 1 -mmin "+$age" -amin "+$age" -cmin "+$age" -printf 'o %T@ %i %b %P\0' \
-    -o -type d -mmin "+$age" -printf 'd %T@ %i 0 %P\0' -o -type l -printf 'l 0 %i 0 %P\0' \
-    -o -printf 'k 0 %i 0 %P\0' | tr '\n\0' '?\n' |
-    awk -v small="$SMALL_BLOCKS" "$OLD_TREES" "$IN_USE" - | sort -n)
-  for tree in ${trees[@]+"${trees[@]}"}; do
-    ! enough || break
-    reckon_need
-    IFS=' ' read -r _ bytes little files _ < <(printf '%s\n' "$tree")
-    name=${tree#* * * * }
-    [ -e "$directory/$name" ] || continue # a line break in a name shows as a question mark
-    tests=(-type f)
-    if [ "$NEED_FILES" -le 0 ] && [ "$little" -lt 1048576 ]; then
-      [ "$bytes" -gt 0 ] || continue
-      tests+=(-size "+$((SMALL_BLOCKS - 1))")
-    fi
-    if [ "$SSM_Mode" = report ]; then
-      FILES=$((FILES + files)) BYTES=$((BYTES + bytes + little))
-      continue
-    fi
+    -o "${tests[@]}" -printf "$LINE_OF" -o -type d -mmin "+$age" -printf "$LINE_OF" \
+    -o -type l -printf 'l 0 %i 0 %P\0' -o -printf 'k 0 %i 0 %P\0' | tr '\n\0' '?\n' |
+    awk -v small="$SMALL_BLOCKS" -v short="$short" "$OLD_TREES" "$IN_USE" - >"$trees"
+  if cut_off "${PIPESTATUS[0]}"; then # what was not looked at may be young
+    warn "$NAME:timed_out"
+    return
+  fi
+  while :; do
+    mapfile -t LIST < <(in_view "$STEP_SECONDS" "$directory" nice -n 10 find -P . -xdev -mindepth 1 \
+      \( "${tests[@]}" -o -type d -mmin "+$age" \) -printf "$LINE_OF" | tr '\n\0' '?\n' |
+      awk -v small="$SMALL_BLOCKS" -v short="$short" "$OF_TREES" "$trees" - |
+      sort -n -k1,1 -k2,2 -k3,3 | awk '{ print $1, $4, $5 }' | head -n "$LIST_FILES_MAX")
     # An emptied directory still shows find the age it had before its files went.
-    [ "$NEED_FILES" -le 0 ] || directories=(-o -type d -empty -mmin "+$age")
-    START=./$name delete "$STEP_SECONDS" "$directory" \( "${tests[@]}" -links 1 -mmin "+$age" \
-      -amin "+$age" -cmin "+$age" ${directories[@]+"${directories[@]}"} \)
+    delete_oldest "$directory" \( "${tests[@]}" -o -type d -empty \) || break
   done
   note_step "$NAME" "$FILES" "$BYTES"
 }
@@ -335,7 +338,7 @@ tool_step() { # NAME FILES SECONDS COMMAND...
   shift 3
   measure
   before=$FREE_BYTES
-  bounded "$seconds" "$@" >/dev/null </dev/null
+  bounded "$seconds" "$@" </dev/null
   code=$?
   case $code in
     0) ;;
@@ -406,7 +409,11 @@ clean_journal() {
     note_step journal "$FILES" "$BYTES"
     return
   fi
-  bounded 5 journalctl --rotate >/dev/null
+  bounded 5 journalctl --rotate
+  KEEP=(-false)
+  count "$journal" -type f -name '*@*.journal*'
+  reckon_need
+  [ $((BYTES - NEED_BYTES)) -le "$keep" ] || keep=$((BYTES - NEED_BYTES))
   if [ "$since" -eq 0 ]; then
     tool_step journal 0 "$STEP_SECONDS" journalctl --vacuum-size="$keep"
     return
@@ -498,7 +505,7 @@ clean_opted_in() {
       '(' -path '*/.cache/*' -o -path '*/.npm/_cacache/*' -o -path './var/cache/man/*' ')'
   ! opted_in sessions ||
     sweep sessions /var/lib/php 7 1 -- -type f -links 1 -name 'sess_*'
-  ! opted_in docker || prune_docker
+  ! opted_in docker && ! opted_in docker-images || prune_docker
   ! opted_in kernels || remove_old_kernels
   ! opted_in truncate-logs || truncate_logs
 }
@@ -563,16 +570,18 @@ is_text() { # DESCRIPTOR
   [ "$(head -c 4096 "/proc/$$/fd/$1" | tr -d '\11\12\15\33\40-\176\200-\377' | wc -c)" -eq 0 ]
 }
 
-# Dangling images and build cache, which docker can make again; never containers, volumes or tags.
+# Dangling images and build cache, which docker can make again, and by a word of its own images that no
+# container uses, which it can pull again; never containers or volumes.
 prune_docker() {
   [ "$SSM_Mode" = apply ] && ! enough || return 0
   if ! command -v docker >/dev/null; then
     warn docker:absent
     return
   fi
-  tool_step docker_images 0 "$STEP_SECONDS" docker image prune --force
-  ! enough || return 0
-  tool_step docker_build_cache 0 "$STEP_SECONDS" docker builder prune --force
+  tool_step docker_dangling 0 "$STEP_SECONDS" docker image prune --force
+  enough || tool_step docker_build_cache 0 "$STEP_SECONDS" docker builder prune --force
+  enough || ! opted_in docker-images || tool_step docker_images 0 "$STEP_SECONDS" \
+    docker image prune --all --force --filter "until=$((SSM_MinAgeDays * 24))h"
 }
 
 # By the package manager, which keeps the running kernel and the newest; never by hand in /boot. It

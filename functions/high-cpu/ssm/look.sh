@@ -53,9 +53,9 @@ check_parameters() {
 
 look_at_host() {
   local number product=''
-  number=$(bounded 2 nproc --all 2>/dev/null)
+  number=$(bounded 2 nproc --all)
   [[ ! $number =~ ^[1-9][0-9]{0,3}$ ]] || CORES=$number
-  number=$(bounded 2 getconf CLK_TCK 2>/dev/null)
+  number=$(bounded 2 getconf CLK_TCK)
   [[ ! $number =~ ^[1-9][0-9]{0,4}$ ]] || TICKS=$number
   IFS=' ' read -r number _ </proc/loadavg
   [[ ! $number =~ ^[0-9]{1,6}\.[0-9]{2}$ ]] || LOAD=$number

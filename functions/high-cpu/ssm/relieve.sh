@@ -54,7 +54,7 @@ lower_priority() {
   [ "${#THREAD_NICE[@]}" -gt 0 ] || return 1
   OLD_NICE=${THREAD_NICE[${PROCESSES[0]}]-0}
   # It also fails for a thread that has ended meanwhile.
-  bounded 5 renice -n "$POLITE_NICE" -p "${!THREAD_NICE[@]}" >/dev/null 2>&1
+  bounded 5 renice -n "$POLITE_NICE" -p "${!THREAD_NICE[@]}"
   for pid in "${PROCESSES[@]}"; do
     { IFS= read -r session <"/proc/$pid/autogroup"; } 2>/dev/null || break
     [[ $session =~ ^/autogroup-[0-9]+\ nice\ (-?[0-9]+)$ ]] || continue
@@ -85,7 +85,7 @@ restore_priority() {
   for nice in "${!back[@]}"; do
     # Numbers: splitting is what is wanted.
     # shellcheck disable=SC2086
-    look_bounded renice -n "$nice" -p ${back[$nice]} >/dev/null 2>&1
+    look_bounded renice -n "$nice" -p ${back[$nice]}
   done
   set_session_nice ''
   UNDONE+=(renice)
@@ -124,8 +124,7 @@ set_quota() {
   [ "$REPLY" = infinity ] || return 1
   QUOTA_PERCENT=$((CPU_BEFORE / 2))
   [ "$QUOTA_PERCENT" -ge 5 ] || QUOTA_PERCENT=5
-  if ! bounded 10 systemctl set-property --runtime -- "$UNIT" "CPUQuota=$QUOTA_PERCENT%" \
-    >/dev/null 2>&1; then
+  if ! bounded 10 systemctl set-property --runtime -- "$UNIT" "CPUQuota=$QUOTA_PERCENT%"; then
     drop_quota # It may still take effect.
     return 1
   fi
@@ -134,7 +133,7 @@ set_quota() {
 
 drop_quota() {
   [ "$QUOTA_PERCENT" != null ] || return 0
-  bounded 10 systemctl set-property --runtime -- "$UNIT" CPUQuota= >/dev/null 2>&1
+  bounded 10 systemctl set-property --runtime -- "$UNIT" CPUQuota=
   QUOTA_PERCENT=null
   UNDONE+=(quota)
 }

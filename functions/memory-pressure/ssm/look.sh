@@ -161,7 +161,7 @@ look_at_units_memory() {
       *) HELD[$unit]=$((${HELD[$unit]-0} + value)) ;;
     esac
     [ "$key" != VmSwap ] || SWAPPED[$unit]=$((${SWAPPED[$unit]-0} + value))
-  done < <(bounded 10 grep -sE '^(Rss(Anon|Shmem)|VmSwap):' /proc/[0-9]*/status 2>/dev/null)
+  done < <(bounded 10 grep -sE '^(Rss(Anon|Shmem)|VmSwap):' /proc/[0-9]*/status)
   [ -n "$pid" ] || warn units:not_read
   for unit in "${!shared[@]}"; do
     HELD[$unit]=$((${HELD[$unit]-0} + ${shared[$unit]}))
@@ -173,15 +173,15 @@ look_at_units_memory() {
 look_at_tmpfs() {
   local i points=() size used free point
   TMPFS=()
-  for i in "${!MOUNT_POINTS[@]}"; do
-    [ "${MOUNT_TYPES[$i]}" != tmpfs ] || [ "${#points[@]}" -ge "$TMPFS_MAX" ] ||
-      points+=("${MOUNT_POINTS[$i]}")
+  for i in "${!M_POINT[@]}"; do
+    [ "${M_TYPE[$i]}" != tmpfs ] || [ "${#points[@]}" -ge "$TMPFS_MAX" ] ||
+      points+=("${M_POINT[$i]}")
   done
   [ "${#points[@]}" -gt 0 ] || return 0
   while IFS=' ' read -r used free size point; do
     [[ $used =~ ^[0-9]{1,15}$ && $free =~ ^[0-9]{1,15}$ && $size =~ ^[0-9]{1,9}$ ]] || continue
     TMPFS[$point]=$(((used - free) * size / 1024))
-  done < <(bounded 3 stat -f -c '%b %f %S %n' -- "${points[@]}" 2>/dev/null)
+  done < <(bounded 3 stat -f -c '%b %f %S %n' -- "${points[@]}")
 }
 
 rank_units() { # sets TOP to the five that hold most

@@ -47,7 +47,7 @@ reclaim() {
     # It says that it took less than asked for as an error.
     # shellcheck disable=SC2016
     bounded "$RECLAIM_SECONDS" sh -c 'printf %s "$1" >"$2"' - "$((quarter * 1024))" \
-      "$directory/memory.reclaim" 2>/dev/null
+      "$directory/memory.reclaim"
     ACTED+=(reclaim)
     ended_if_relieved "the kernel took memory back from $UNIT"
   fi
@@ -63,7 +63,7 @@ reclaim() {
 }
 
 set_memory_high() { # LIMIT
-  bounded 10 systemctl set-property --runtime -- "$UNIT" "MemoryHigh=$1" >/dev/null 2>&1
+  bounded 10 systemctl set-property --runtime -- "$UNIT" "MemoryHigh=$1"
 }
 
 ended_if_relieved() { # WHAT

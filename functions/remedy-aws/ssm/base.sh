@@ -40,7 +40,8 @@ seconds_left() { # sets LEFT: seconds for work before the last look must begin
   LEFT=$((DEADLINE_AT - LOOK_AGAIN_SECONDS - NOW))
 }
 
-# Runs a command or a function and passes on what it says, but waits no longer than that: a process
+# Runs a command or a function and passes on its output, and nothing of its errors, but waits no longer
+# than that: a process
 # that waits for a hung file system cannot be killed, and `timeout` would wait for it for ever. What
 # the caller reads comes from `cat`, which can. Code 137 is that of one who was given up.
 abandoned_after() { # SECONDS COMMAND...

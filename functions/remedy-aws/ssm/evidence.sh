@@ -29,7 +29,7 @@ probe_waiting() {
     [ "${state%% *}" = D ] && [ "$shown" -lt 20 ] || continue
     shown=$((shown + 1))
     printf '%s\n' "${line%%) *})"
-    bounded 1 head -c 2000 -- "$directory/wchan" "$directory/stack" 2>/dev/null
+    bounded 1 head -c 2000 -- "$directory/wchan" "$directory/stack"
   done | head -c 65536
 }
 
@@ -84,7 +84,7 @@ gather() { # TIME
 
 room_for_evidence() { # DIRECTORY; twice the largest file must fit
   local free size
-  IFS=' ' read -r free size < <(bounded 2 stat -f -c '%a %S' -- "$1" 2>/dev/null)
+  IFS=' ' read -r free size < <(bounded 2 stat -f -c '%a %S' -- "$1")
   [[ ${free:-x} =~ ^[0-9]{1,15}$ && ${size:-x} =~ ^[0-9]{1,9}$ ]] || return 1
   [ $((free * size)) -ge $((2 * EVIDENCE_BYTES_MAX)) ]
 }
@@ -117,7 +117,7 @@ upload_evidence() { # FILE BYTES; sets REPLY to true or false
   # The URL is a key to the bucket: it goes in by standard input, since anybody may list arguments.
   if pad_evidence "$1" "$2" "$copy" && printf 'url = "%s"\n' "$SSM_EvidenceUrl" |
     bounded 20 curl --disable --silent --fail --proto '=https' --max-time 18 \
-      --output /dev/null --upload-file "$copy" --config - 2>/dev/null; then
+      --output /dev/null --upload-file "$copy" --config -; then
     REPLY=true
   else
     warn evidence_upload:failed

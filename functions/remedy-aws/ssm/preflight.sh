@@ -11,52 +11,49 @@ SESSIONS_MAX=20 # Beyond that every login counts, asked or not.
 
 # In one go: the kernel walks its list anew for each line that is read alone, and a mount that ends
 # meanwhile makes it miss another.
-MOUNT_POINTS=() MOUNT_TYPES=() MOUNT_OPTIONS=()
+M_POINT=() M_DEVICE=() M_ROOT=() M_TYPE=() M_OPTIONS=()
 read_mounts() {
-  local lines=() line point options rest
+  local lines=() line fields name
   mapfile -t lines </proc/self/mountinfo
   for line in ${lines[@]+"${lines[@]}"}; do
-    options=${line#* * * * } rest=${line#* - }
-    point=${options%% *} options=${options#* }
-    options=${options%% *}
-    printf -v point '%b' "$point" # blanks and backslashes are written in octal
-    MOUNT_POINTS+=("$point")
-    MOUNT_TYPES+=("${rest%% *}")
-    MOUNT_OPTIONS+=(",$options,${rest##* },")
+    set -f
+    # shellcheck disable=SC2206
+    fields=(${line%% - *})
+    set +f
+    printf -v name '%b' "${fields[4]}" # blanks and backslashes are written in octal
+    M_POINT+=("$name") M_DEVICE+=("${fields[2]}")
+    printf -v name '%b' "${fields[3]}"
+    line=${line#* - }
+    M_ROOT+=("$name") M_TYPE+=("${line%% *}") M_OPTIONS+=(",${fields[5]},${line##* },")
   done
 }
 
-# A mount hides the earlier ones on the same point, so the last one counts.
-mount_index() { # POINT; sets REPLY to an index, or fails
-  local i
+# A mount hides the earlier ones on the same point, so the last of the longest counts.
+mount_of() { # PATH; sets REPLY to the index of the mount that it lies on, or fails
+  local i best=-1
   REPLY=''
-  for i in "${!MOUNT_POINTS[@]}"; do
-    [ "${MOUNT_POINTS[$i]}" != "$1" ] || REPLY=$i
+  for i in ${M_POINT[@]+"${!M_POINT[@]}"}; do
+    [[ $1/ != "${M_POINT[$i]%/}"/* || ${#M_POINT[$i]} -lt $best ]] ||
+      REPLY=$i best=${#M_POINT[$i]}
   done
   [ -n "$REPLY" ]
 }
 
 # Whether a path can be looked at: what lies on a file system of another machine, or of a program, may
-# hang for ever. The deepest mount above the path counts.
+# hang for ever.
 is_local() { # PATH
-  local i point deepest='' type=''
-  for i in "${!MOUNT_POINTS[@]}"; do
-    point=${MOUNT_POINTS[$i]%/}
-    case $1/ in
-      "$point"/*) [ "${#point}" -lt "${#deepest}" ] || deepest=$point type=${MOUNT_TYPES[$i]} ;;
-    esac
-  done
-  case $type in
+  mount_of "$1" || return 1
+  case ${M_TYPE[$REPLY]} in
     ext[234] | xfs | btrfs | zfs | f2fs | overlay | tmpfs | devtmpfs | squashfs | vfat) ;;
     *) return 1 ;;
   esac
 }
 
 look_at_mounts() {
-  if mount_index /; then
-    case ${MOUNT_OPTIONS[$REPLY]} in *,ro,*) READ_ONLY_ROOT=true ;; esac
+  if mount_of /; then
+    case ${M_OPTIONS[$REPLY]} in *,ro,*) READ_ONLY_ROOT=true ;; esac
   fi
-  if mount_index /tmp && [ "${MOUNT_TYPES[$REPLY]}" = tmpfs ]; then TMP_ON_TMPFS=true; fi
+  if mount_of /tmp && [ "${M_TYPE[$REPLY]}" = tmpfs ]; then TMP_ON_TMPFS=true; fi
   [ ! -d /var/log/journal ] || VOLATILE_JOURNAL=false
   local link
   for link in /dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_*; do
@@ -67,19 +64,19 @@ look_at_mounts() {
 # Persons: logins that have not ended, and Session Manager sessions, which no login record shows.
 count_persons() {
   local ids id asked=0 shown
-  if ids=$(bounded 3 loginctl list-sessions --no-legend --no-pager 2>/dev/null); then
+  if ids=$(bounded 3 loginctl list-sessions --no-legend --no-pager); then
     PERSONS=0
     while read -r id _; do
       [[ $id =~ ^[A-Za-z0-9]+$ ]] || continue
       asked=$((asked + 1)) shown=''
       [ "$asked" -gt "$SESSIONS_MAX" ] ||
-        shown=$(bounded 2 loginctl show-session "$id" -p Class -p State 2>/dev/null)
+        shown=$(bounded 2 loginctl show-session "$id" -p Class -p State)
       case $shown in
         *State=closing*) ;;
         *Class=user* | '') PERSONS=$((PERSONS + 1)) ;;
       esac
     done < <(printf '%s\n' "$ids")
-  elif ids=$(bounded 3 who 2>/dev/null); then
+  elif ids=$(bounded 3 who); then
     PERSONS=0
     while read -r id _; do
       [ -z "$id" ] || PERSONS=$((PERSONS + 1))
@@ -124,7 +121,7 @@ look_at_package_locks() {
   for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/cache/apt/archives/lock \
     /var/lib/rpm/.rpm.lock /var/lib/zypp/zypp.lock; do
     if ! is_local "$file" || [ ! -e "$file" ]; then continue; fi
-    inode=$(bounded 2 stat -c %i -- "$file" 2>/dev/null) || continue
+    inode=$(bounded 2 stat -c %i -- "$file") || continue
     case $held in *" $inode "*) PACKAGES=true ;; esac
   done
 }
@@ -141,8 +138,7 @@ look_at_fstab() {
     [ ! -x "$generator/systemd-fstab-generator" ] || break
   done
   if ! mkdir -p "$directory" 2>/dev/null || ! empty_fstab_units; then return; fi
-  bounded 5 "$generator/systemd-fstab-generator" "$directory" "$directory" "$directory" \
-    >/dev/null 2>&1
+  bounded 5 "$generator/systemd-fstab-generator" "$directory" "$directory" "$directory"
   case $? in
     0 | 1) ;; # 1 is a line that it ignores, at boot as well
     *) return ;;
@@ -155,7 +151,7 @@ look_at_fstab() {
 }
 
 empty_fstab_units() {
-  bounded 5 find -P "$RUN_DIR/fstab" -mindepth 1 -delete >/dev/null 2>&1
+  bounded 5 find -P "$RUN_DIR/fstab" -mindepth 1 -delete
 }
 
 # Sets FSTAB to false and FSTAB_UNFIT to the line if this mount will fail, to null if nobody can say.
@@ -195,7 +191,7 @@ judge_device() { # DEVICE TYPE
   local found
   REPLY='is not there'
   [ -e "$1" ] || return 1
-  found=$(bounded 2 lsblk -ndo FSTYPE -- "$1" 2>/dev/null)
+  found=$(bounded 2 lsblk -ndo FSTYPE -- "$1")
   # Drivers read each other's: ext4 mounts ext2, msdos is vfat.
   case $2,$found in *, | ,* | auto,* | ext[234],ext[234] | msdos,vfat) return 0 ;; esac
   REPLY="holds ${found:0:20}, not ${2:0:20}"
@@ -219,7 +215,7 @@ fstab_line() { # MOUNT_POINT; sets REPLY to the number of its line, or to nothin
 
 look_at_units() {
   local list unit
-  if list=$(bounded 5 systemctl list-units --state=failed --no-legend --plain --no-pager 2>/dev/null)
+  if list=$(bounded 5 systemctl list-units --state=failed --no-legend --plain --no-pager)
   then
     FAILED_COUNT=0
     while read -r unit _; do
@@ -228,7 +224,7 @@ look_at_units() {
       FAILED_UNITS+=("$unit")
     done < <(printf '%s\n' "$list")
   fi
-  if list=$(bounded 5 systemctl list-jobs --no-legend --plain --no-pager 2>/dev/null); then
+  if list=$(bounded 5 systemctl list-jobs --no-legend --plain --no-pager); then
     JOBS=0
     while read -r unit _; do
       [[ ! $unit =~ ^[0-9]+$ ]] || JOBS=$((JOBS + 1))
@@ -248,8 +244,7 @@ look_at_tmp_logs() {
     seen+="$REPLY "
     TMP_LOGS+=("$REPLY")
   done < <(bounded 5 find /proc/[0-9]*/fd -maxdepth 1 -type l \
-    \( -lname '/tmp/*log*' -o -lname '/var/tmp/*log*' \) ! -lname '* (deleted)' -print0 \
-    2>/dev/null)
+    \( -lname '/tmp/*log*' -o -lname '/var/tmp/*log*' \) ! -lname '* (deleted)' -print0)
 }
 
 # A credentials file makes the agent, or what runs as root, speak as somebody else. Names are told;
@@ -266,7 +261,7 @@ look_at_credentials() {
     fi
   done < <(
     printf '/root\0'
-    ! is_local /home || bounded 3 find -P /home -mindepth 1 -maxdepth 1 -print0 2>/dev/null
+    ! is_local /home || bounded 3 find -P /home -mindepth 1 -maxdepth 1 -print0
   )
   while IFS= read -r -d '' path; do CREDENTIALS+=("$path"); done < <(
     bounded 3 grep -slZ AWS_ACCESS_KEY_ID /etc/environment \

@@ -34,7 +34,7 @@ listed() { # UNIT
 }
 
 unit_property() { # UNIT PROPERTY; sets REPLY. `--value` is younger than systemd 219.
-  REPLY=$(bounded 5 systemctl show -p "$2" -- "$1" 2>/dev/null)
+  REPLY=$(bounded 5 systemctl show -p "$2" -- "$1")
   REPLY=${REPLY#*=}
 }
 
@@ -84,7 +84,7 @@ restart_unit() { # UNIT
     REPLY='cannot write the restart marker'
     return 1
   }
-  if ! bounded 90 systemctl restart -- "$1" >/dev/null 2>&1; then
+  if ! bounded 90 systemctl restart -- "$1"; then
     REPLY="the restart of $1 failed"
     return 1
   fi

@@ -20,6 +20,8 @@ pub enum CleanupOptIn {
     Caches,
     /// Dangling images and the build cache of docker may go.
     Docker,
+    /// Those, and old images that no container uses.
+    DockerImages,
     /// Heap and core dumps anywhere may go, but for the newest two.
     Dumps,
     /// Old kernels may be removed.
@@ -38,10 +40,11 @@ pub enum CleanupOptIn {
 
 impl CleanupOptIn {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AppLogs,
         Self::Caches,
         Self::Docker,
+        Self::DockerImages,
         Self::Dumps,
         Self::Kernels,
         Self::MemoryReclaim,
@@ -57,6 +60,7 @@ impl CleanupOptIn {
             Self::AppLogs => "app-logs",
             Self::Caches => "caches",
             Self::Docker => "docker",
+            Self::DockerImages => "docker-images",
             Self::Dumps => "dumps",
             Self::Kernels => "kernels",
             Self::MemoryReclaim => "memory-reclaim",
