@@ -78,6 +78,7 @@ impl CleanupOptIn {
             Self::AppLogs
             | Self::Caches
             | Self::Docker
+            | Self::DockerImages
             | Self::Dumps
             | Self::Kernels
             | Self::RotatedLogs
