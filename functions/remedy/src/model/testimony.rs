@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Testimony {
     /// When it was read.
     pub at: Timestamp,
+    /// Since when it has spoken against a disruption each time, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// What it comes to.
     pub word: Word,
     /// The script's own words, with its numbers.
@@ -42,6 +45,14 @@ impl Word {
 }
 
 impl Testimony {
+    /// This word, after what the host said `before`: who objects again has objected since then.
+    #[must_use]
+    pub fn after(self, before: Option<&Self>) -> Self {
+        let objected = before.filter(|before| before.objection().is_some());
+        let since = objected.and_then(|before| before.since).unwrap_or(self.at);
+        Self { since: self.objection().is_some().then_some(since), ..self }
+    }
+
     /// The objection to a disruption, if it is one.
     pub fn objection(&self) -> Option<&str> {
         (!self.word.confirms()).then_some(self.why.as_str())

@@ -109,7 +109,8 @@ pub(crate) const ASKED_SHOWS: SignedDuration = SignedDuration::from_secs(60);
 /// What is known of a host that can speak and was not heard, because a call of ours failed:
 /// that is doubt, and not a host that cannot speak.
 fn unheard(why: &str, now: Timestamp) -> Testimony {
-    Testimony { at: now, word: Word::Unsure, why: format!("what it says is not known: {why}") }
+    let why = format!("what it says is not known: {why}");
+    Testimony { at: now, since: None, word: Word::Unsure, why }
 }
 
 /// How the question to the host goes. Whatever becomes of it, the rung that is
@@ -133,7 +134,7 @@ pub(crate) fn gathering(
         _ if asked.refused.is_some() => {
             let why = asked.refused.unwrap_or_default();
             // What it said before stands. Of one that was never heard nothing is known.
-            incident.testimony.get_or_insert_with(|| unheard(&why, now));
+            incident.testimony.get_or_insert_with(|| unheard(&why, now).after(None));
             Location::Missing { why }
         }
         Fact::Known(Some(command)) if command.ended => {
@@ -158,7 +159,8 @@ pub(crate) fn gathering(
             let why = late("the host gave no answer in time", command);
             if let Fact::Unknown(_) = command {
                 // It may have answered, and nobody could read that.
-                incident.testimony = Some(unheard(&why, now));
+                let unheard = unheard(&why, now).after(incident.testimony.as_ref());
+                incident.testimony = Some(unheard);
             }
             Location::Missing { why }
         }

@@ -60,7 +60,8 @@ pub(crate) fn cleaned(
     if let Some(kept) = kept(&incident, command_id, &said, policy) {
         note_diagnostics(&mut incident, kept);
     }
-    incident.testimony = Some(testimony(&said, &incident.seen, now, policy));
+    let said_now = testimony(&said, &incident.seen, now, policy);
+    incident.testimony = Some(said_now.after(incident.testimony.as_ref()));
     if let Some(attempt) = incident.attempts.last_mut() {
         attempt.changed_host = changed(&said);
         attempt.said = Some(said.reason.clone());
@@ -155,7 +156,7 @@ pub(crate) fn testimony(
         | Code::CannotWork
         | Code::Crashed => Word::InTrouble,
     };
-    Testimony { at: now, word, why: said.reason.to_string() }
+    Testimony { at: now, since: None, word, why: said.reason.to_string() }
 }
 
 /// What a host that only looked saw. The scripts for memory and processors look whether
@@ -227,7 +228,8 @@ pub(crate) fn gathered(
         }
     };
     incident.preflight = preflight(&said, &incident.seen, policy).or(incident.preflight.take());
-    incident.testimony = Some(testimony(&said, &incident.seen, now, policy));
+    let said_now = testimony(&said, &incident.seen, now, policy);
+    incident.testimony = Some(said_now.after(incident.testimony.as_ref()));
     let command_id = incident.gathering.as_ref().and_then(|asked| asked.command_id.clone());
     kept(incident, command_id, &said, policy).unwrap_or_else(|| Location::Missing {
         why: format!("the host kept none: {}", said.reason),

@@ -99,7 +99,9 @@ pub fn hear(
         witness.host_speaks || now.duration_since(testimony.at) < WORD_LASTS
     };
     if let Some(host) = testimony.filter(speaks).and_then(Testimony::objection) {
-        let since = incident.held_back.as_ref().map_or(now, |held| held.since);
+        // Whatever held it back before is no part of their dispute.
+        let held = incident.held_back.as_ref().map_or(now, |held| held.since);
+        let since = testimony.and_then(|testimony| testimony.since).map_or(held, |at| at.max(held));
         if now.duration_since(since) < Stage::Watching.deadline() {
             return Hearing::Hold(Reason::HostObjects { why: host.to_owned() });
         }

@@ -247,7 +247,7 @@ fn an_answer_that_nobody_could_read_is_no_consent() {
         let incident = Incident {
             stage: Stage::Gathering,
             gathering: Some(Gathering { refused: Some("throttled".to_owned()), ..asked(1, 2) }),
-            testimony: before.map(|word| Testimony { at: ago(9), word, why }),
+            testimony: before.map(|word| Testimony { at: ago(9), since: None, word, why }),
             ..incident(HighCpu)
         };
         word(next(&incident, &seen(false, Fact::Known(None)), now(), &policy()))

@@ -29,10 +29,18 @@ fn unobserved() -> SymptomState {
 fn heard(word: Option<Word>, said: i64, held: i64) -> Incident {
     let why = "its words".to_owned();
     Incident {
-        testimony: word.map(|word| Testimony { at: ago(said), word, why }),
+        testimony: word.map(|word| Testimony { at: ago(said), since: None, word, why }),
         held_back: Some(HeldBack { since: ago(held), told: false, by: None }),
         ..incident(HighCpu)
     }
+}
+
+/// The same, of a host that has objected for so long.
+fn objecting(since: i64, held: i64) -> Incident {
+    let mut incident = heard(Some(Word::Well), 1, held);
+    let testimony = incident.testimony.as_mut().unwrap();
+    testimony.since = Some(ago(since));
+    incident
 }
 
 /// The same, of an alarm that says "unusual" and not "bad".
@@ -104,6 +112,15 @@ fn rows() -> Vec<Row> {
             silent,
             "hold host-objects",
         ),
+        (
+            "something else held it before",
+            objecting(29, 60),
+            bad.clone(),
+            speaks,
+            "hold host-objects",
+        ),
+        ("it was held for less", objecting(60, 29), bad.clone(), speaks, "hold host-objects"),
+        ("both last", objecting(30, 30), bad.clone(), speaks, "hand over"),
         (
             "they disagree for long",
             heard(Some(Word::Well), 1, 30),
@@ -179,6 +196,23 @@ fn measured() -> Vec<Row> {
             "hold unverified",
         ),
     ]
+}
+
+#[test]
+fn who_objects_again_has_objected_since_then() {
+    let says = |minutes, word| Testimony {
+        at: ago(minutes),
+        since: None,
+        word,
+        why: "its words".to_owned(),
+    };
+    let first = says(40, Word::Well).after(None);
+    assert_eq!(first.since, Some(ago(40)));
+    let again = says(30, Word::Protected).after(Some(&first));
+    assert_eq!(again.since, Some(ago(40)));
+    let confirms = says(20, Word::InTrouble).after(Some(&again));
+    assert_eq!(confirms.since, None);
+    assert_eq!(says(10, Word::Well).after(Some(&confirms)).since, Some(ago(10)), "a new dispute");
 }
 
 #[test]
