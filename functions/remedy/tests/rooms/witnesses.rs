@@ -113,6 +113,20 @@ fn rows() -> Vec<Row> {
             "hold host-objects",
         ),
         (
+            "they disagree for long",
+            heard(Some(Word::Well), 1, 30),
+            bad.clone(),
+            speaks,
+            "hand over",
+        ),
+    ]
+}
+
+/// How long a host has objected counts, and how long its rung has been held.
+fn disputes() -> Vec<Row> {
+    let (speaks, bad) = (witness(true, Some(20)), present(97.0));
+    vec![
+        (
             "something else held it before",
             objecting(29, 60),
             bad.clone(),
@@ -121,13 +135,6 @@ fn rows() -> Vec<Row> {
         ),
         ("it was held for less", objecting(60, 29), bad.clone(), speaks, "hold host-objects"),
         ("both last", objecting(30, 30), bad.clone(), speaks, "hand over"),
-        (
-            "they disagree for long",
-            heard(Some(Word::Well), 1, 30),
-            bad.clone(),
-            speaks,
-            "hand over",
-        ),
     ]
 }
 
@@ -217,7 +224,9 @@ fn who_objects_again_has_objected_since_then() {
 
 #[test]
 fn an_instance_is_disrupted_only_when_both_agree() {
-    for (rule, incident, symptom_state, witness, expected) in [rows(), measured()].concat() {
+    for (rule, incident, symptom_state, witness, expected) in
+        [rows(), disputes(), measured()].concat()
+    {
         let at = (now(), &policy());
         let said = match hear(&incident, &symptom_state, witness, None, at) {
             Hearing::Agreed => "agreed".to_owned(),
