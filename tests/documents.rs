@@ -26,8 +26,16 @@ const FOUNDATION: [&str; 4] = ["base.sh", "processes.sh", "preflight.sh", "evide
 /// Systems Manager's limit for a document, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
 
-/// The agent kills the script after so many seconds; every script ends by itself before.
+/// The agent kills the script after so many seconds unless whoever sends it says otherwise;
+/// every script ends by itself before.
 const AGENT_SECONDS: &str = "360";
+
+/// The parameter that says otherwise, so that nobody waits longer than a short `Deadline`
+/// takes. It belongs to the document and not to the script: `timeoutSeconds` takes it as those
+/// of AWS's own `AWS-RunShellScript` does, by replacing text, which is why only digits pass.
+const AGENT_PARAMETER: &str = "ExecutionTimeout";
+
+const AGENT_PATTERN: &str = "^([3-9][0-9]|[1-3][0-9][0-9])$";
 
 struct Document {
     symptom: Symptom,
@@ -41,8 +49,7 @@ fn documents() -> Vec<Document> {
         let (description, needs): (_, &[_]) = match symptom {
             Symptom::Unreachable => return None,
             Symptom::DiskFull => (
-                "Frees space on one file system, in the order of harm and down to a target, or \
-                 says what fills it.",
+                "Frees space on one file system, down to a target, or says what fills it.",
                 &["owner.sh"],
             ),
             Symptom::MemoryPressure => (
@@ -181,13 +188,18 @@ impl Document {
             line(4, &format!("allowedPattern: {}", quoted(&parameter.pattern)));
             line(4, "interpolationType: ENV_VAR");
         }
+        line(2, &format!("{AGENT_PARAMETER}:"));
+        line(4, "type: String");
+        line(4, "description: 'Seconds after which the agent kills it.'");
+        line(4, &format!("default: '{AGENT_SECONDS}'"));
+        line(4, &format!("allowedPattern: '{AGENT_PATTERN}'"));
         line(0, "mainSteps:");
         line(2, "- action: aws:runShellScript");
         line(4, &format!("name: {}", self.symptom.name().replace('-', "_")));
         line(4, "precondition:");
         line(6, "StringEquals: [platformType, Linux]");
         line(4, "inputs:");
-        line(6, &format!("timeoutSeconds: '{AGENT_SECONDS}'"));
+        line(6, &format!("timeoutSeconds: '{{{{ {AGENT_PARAMETER} }}}}'"));
         line(6, "runCommand:");
         line(8, "- |");
         for text in self.script().lines() {
@@ -243,7 +255,7 @@ fn a_document_read_back_says_what_the_scripts_say() {
         assert!(script == document.script(), "{}", document.symptom);
         let declared = document.parameters();
         let parameters = content["parameters"].as_object().unwrap();
-        assert_eq!(parameters.len(), declared.len(), "{}: named twice", document.symptom);
+        assert_eq!(parameters.len(), declared.len() + 1, "{}: named twice", document.symptom);
         for Parameter { name, default, pattern, description } in declared {
             assert_eq!(parameters[&name]["default"], default);
             assert_eq!(parameters[&name]["allowedPattern"], pattern);
@@ -263,24 +275,36 @@ fn documents_keep_the_rules_of_schema_2_2() {
         assert_eq!(steps.len(), 1, "the output of a command with two steps needs a step's name");
         assert_eq!(steps[0]["action"], "aws:runShellScript");
         assert_eq!(steps[0]["precondition"]["StringEquals"], json!(["platformType", "Linux"]));
-        let seconds: u32 = steps[0]["inputs"]["timeoutSeconds"]
-            .as_str()
-            .expect("a string, or the agent refuses it")
-            .parse()
-            .unwrap();
-        assert!((5..=172_800).contains(&seconds));
-        assert!(seconds > 300 + 30, "the longest Deadline must end before the agent kills");
+        assert_eq!(steps[0]["inputs"]["timeoutSeconds"], format!("{{{{ {AGENT_PARAMETER} }}}}"));
         for (name, parameter) in content["parameters"].as_object().expect("parameters") {
+            if name == AGENT_PARAMETER {
+                check_timeout(parameter);
+            } else {
+                assert_eq!(parameter["interpolationType"], "ENV_VAR", "{name}");
+            }
             check_parameter(name, parameter);
         }
         assert_eq!(content["parameters"]["Mode"]["default"], "report");
     }
 }
 
+/// A string, or the agent refuses it; and what it may be is what the agent takes.
+fn check_timeout(parameter: &Value) {
+    assert!(parameter.get("interpolationType").is_none(), "no script reads it");
+    let longest: u32 = parameter["default"].as_str().expect("a default").parse().unwrap();
+    assert!(longest > 300 + 30, "the longest Deadline must end before the agent kills");
+    let pattern = parameter["allowedPattern"].as_str().expect("a pattern");
+    for seconds in [0, 29, 400, 999, 1000, 172_800] {
+        assert!(!matches(pattern, &seconds.to_string()), "{seconds}");
+    }
+    for seconds in [30, 80, 120, 180, 300, 359, 360] {
+        assert!(matches(pattern, &seconds.to_string()), "{seconds}");
+    }
+}
+
 fn check_parameter(name: &str, parameter: &Value) {
     assert!(name.chars().all(|c| c.is_ascii_alphanumeric()), "{name} makes no shell variable");
     assert_eq!(parameter["type"], "String", "{name}");
-    assert_eq!(parameter["interpolationType"], "ENV_VAR", "{name}");
     let pattern = parameter["allowedPattern"].as_str().expect("a pattern");
     assert!(pattern.starts_with('^') && pattern.ends_with('$'), "{name}: {pattern}");
     // What Java, Go and POSIX read alike: no look-around, no classes by name, no lazy or possessive

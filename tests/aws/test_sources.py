@@ -68,6 +68,49 @@ def test_the_rules_are_found():
     assert len(RULES) > 25
 
 
+# --- The simulated region --------------------------------------------------------
+
+WORLD = ROOT / "tests/world"
+FILES = "command group happen host metrics region replica watch".split()
+
+# What of the region stands for AWS: its times, and what changes it. Its own choices say so.
+RULE = re.compile(
+    r"(?P<doc>(?:^ *///.*\n)*)(?:^ *#\[.*\n)*"
+    r"^ *(?:pub(?:\(crate\))? )?(?:"
+    r"const (?P<const>[A-Z_]+): (?!&str)|fn (?P<fn>\w+)\(\s*&(?P<mut>mut )?self)",
+    re.MULTILINE,
+)
+OURS = re.compile(r"\(ours\b|\bis ours\b|amazon-ssm-agent|Elastic Load Balancing\s+user\s+guide")
+# `next_step` only says what a group does; the others are how a play is set up.
+SAYING, PLAY = {"next_step"}, {"pass", "note", "arrange"}
+
+
+def rules_of_the_region():
+    found = {}
+    for file in FILES:
+        code = (WORLD / f"{file}.rs").read_text().split("#[cfg(test)]")[0]
+        for rule in RULE.finditer(code):
+            name = rule["const"] or rule["fn"]
+            stands = rule["const"] or rule["mut"] or name in SAYING
+            if stands and name not in PLAY:
+                found[file, name] = re.sub(r"\n *///", "", "\n" + rule["doc"])
+    return found
+
+
+OF_THE_REGION = rules_of_the_region()
+
+
+@pytest.mark.parametrize(("file", "name"), OF_THE_REGION)
+def test_a_rule_of_the_simulated_region_names_its_source(file, name):
+    said = OF_THE_REGION[file, name]
+    assert SOURCE.search(said) or OURS.search(said), f"{file}.rs: who says so of {name}? {said}"
+    assert set(QUESTION.findall(said)) <= set(asked()), "a question that nobody asks"
+
+
+def test_the_rules_of_the_region_are_found():
+    assert len(OF_THE_REGION) > 35, sorted(OF_THE_REGION)
+
+
 def asked():
     """The questions of the guide, with what we assume."""
     return dict(re.findall(r"^\| `([a-z-]+)` \| `([^`]+)` \|", GUIDE, re.MULTILINE))

@@ -334,6 +334,29 @@ def test_a_poisoned_event_ends_in_the_dead_letters(deployed):
     assert letter["requestPayload"]["detail"]["alarmName"] == "web-cpu-high"
 
 
+def test_a_second_stack_of_the_region_cannot_act_and_may_observe(account, deployed):
+    """Its functions are never told to act: CloudFormation makes the parameter first."""
+    with pytest.raises(AssertionError) as refused:
+        Deployment(account)
+    said = str(refused.value)
+    assert "Acting" in said and "ParameterAlreadyExists" in said, said
+    summaries = account.stacks.describe_stacks()["Stacks"]
+    (failed,) = (s for s in summaries if s["StackStatus"].startswith("ROLLBACK"))
+    events = account.stacks.describe_stack_events(StackName=failed["StackName"])["StackEvents"]
+    assert not [e for e in events if e["LogicalResourceId"].endswith("Function")]
+    beside = Deployment(account, Mode="observe")
+    try:
+        assert mode_of(beside) == "observe" and mode_of(deployed) == "act"
+    finally:
+        beside.remove()
+
+
+def mode_of(deployment):
+    name = deployment.ids["HighCpuFunction"]
+    found = deployment.account.functions.get_function_configuration(FunctionName=name)
+    return found["Environment"]["Variables"]["REMEDY_MODE"]
+
+
 def remove(owner, sid, action=None):
     """A change of the template: a statement is not there any more, or one action
     is not in it."""
@@ -359,7 +382,14 @@ def without(account):
     made = []
 
     def deploy(*removed):
-        made.append(Deployment(account, remove(*removed)))
+        changed = remove(*removed)
+
+        def change(resources):
+            changed(resources)
+            # As in a region of its own: the one that all tests use acts, too.
+            resources["Acting"]["Properties"]["Name"] += "/elsewhere"
+
+        made.append(Deployment(account, change))
         return made[0]
 
     yield deploy

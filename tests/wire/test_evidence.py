@@ -15,6 +15,7 @@ import evidence
 import fleet
 import later
 import proxy as wire
+import template
 from region import REGION
 from stack import FOLLOW_UP
 from test_follow_up import BAD, asked, beat, opened
@@ -55,15 +56,25 @@ def test_a_host_without_credentials_puts_its_evidence_into_the_bucket(bucket, si
     assert bucket.get(f"s3://{bucket.name}/{key}") == CONTENT
 
 
-def test_the_document_takes_the_url_and_lives_minutes(region, signed):
-    """moto refused the command if the URL did not match the document's own pattern."""
+def test_the_document_takes_the_url_which_outlives_its_command_and_no_more(region, signed):
+    """moto refused the command if the URL did not match the document's own pattern. A command
+    may be delivered in the last second of its `TimeoutSeconds` and run for all of the
+    document's `timeoutSeconds` (Systems Manager user guide, "Understanding command
+    statuses"); then the host still has to send."""
     answer, url, _ = signed
     (sent,) = region.ssm.list_commands(InstanceId=answer.report["instance_id"])["Commands"]
     assert sent["Parameters"]["EvidenceUrl"] == [url]
     query = parse_qs(urlsplit(url).query)
     at = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
     assert abs(datetime.now(timezone.utc) - at) < timedelta(minutes=2)
-    assert query["X-Amz-Expires"] == ["300"]
+    (call,) = answer.actions
+    asked = json.loads(call.body)
+    (deadline,), (timeout,) = (asked["Parameters"][n] for n in ("Deadline", "ExecutionTimeout"))
+    (inputs,) = (s["inputs"] for s in template.document("disk-full")["mainSteps"])
+    assert inputs["timeoutSeconds"] == "{{ ExecutionTimeout }}"
+    assert int(timeout) == int(deadline) + 60
+    lives = asked["TimeoutSeconds"] + int(timeout)
+    assert lives < int(query["X-Amz-Expires"][0]) <= lives + 60
     assert query["X-Amz-SignedHeaders"] == ["content-length;host"]
 
 

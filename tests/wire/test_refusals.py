@@ -132,7 +132,7 @@ def test_a_member_in_standby_is_left_alone(region, stack, agent):
         ShouldDecrementDesiredCapacity=True,
     )
     event = alarms.alarm("disk-full.state-change", group.members[0])
-    held(stack.start("disk-full").invoke(event), "not-in-service")
+    held(stack.start("disk-full").invoke(event), "not-yet-in-service")
 
 
 @pytest.mark.parametrize("process", ["Launch", "Terminate", "ReplaceUnhealthy"])

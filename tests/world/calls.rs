@@ -251,9 +251,12 @@ impl Fault {
 pub(crate) fn failure_kind(why: &str) -> FailureKind {
     match why.split(':').next() {
         Some("ThrottlingException") => FailureKind::Throttled,
-        Some("InvalidInstanceId" | "InvalidInstanceID.NotFound" | "ValidationError") => {
-            FailureKind::InstanceState
-        }
+        Some(
+            "InvalidInstanceId"
+            | "InvalidInstanceID.NotFound"
+            | "IncorrectState"
+            | "ValidationError",
+        ) => FailureKind::InstanceState,
         _ => FailureKind::NotPermitted,
     }
 }

@@ -9,7 +9,8 @@ use remedy::ports::touch::CleanupOrder;
 use crate::script::Ending;
 
 /// From the call until the service shows the command: it is not told at once
-/// what it has itself just accepted.
+/// what it has itself just accepted (SSM API reference, `GetCommandInvocation`:
+/// `InvocationDoesNotExist`; recorded). How long that takes is ours.
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
 /// How a command stands, as SSM names it.
@@ -21,7 +22,7 @@ pub enum CommandIs {
     Success,
     /// Carried out, or not even that, and it went wrong.
     Failed,
-    /// No agent fetched it in time, so it never runs.
+    /// Nobody answered for it in time.
     DeliveryTimedOut,
 }
 

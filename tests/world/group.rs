@@ -44,12 +44,14 @@ pub struct Member {
     pub healthy: bool,
     /// Whether it is protected from scale-in.
     pub protected: bool,
+    /// Whether its group got another one for it when it left service.
+    pub(crate) stood_in_for: bool,
 }
 
 impl Member {
     /// A healthy member that stands there.
     pub fn new(lifecycle: Lifecycle) -> Self {
-        Self { lifecycle, healthy: true, protected: false }
+        Self { lifecycle, healthy: true, protected: false, stood_in_for: false }
     }
 }
 
@@ -109,7 +111,7 @@ impl Group {
         }
     }
 
-    /// Takes `id` in as a healthy member in service.
+    /// Takes `id` in as a healthy member in service (ours: that is how a play begins).
     pub fn admit(&mut self, id: InstanceId) {
         self.members.insert(id, Member::new(Lifecycle::InService));
     }
@@ -119,7 +121,9 @@ impl Group {
         self.health_checks.iter().any(|check| check != "EC2" && check != "EBS")
     }
 
-    /// Takes `id` out of service, as `EnterStandby` does.
+    /// Takes `id` out of service, as `EnterStandby` does: only from `InService`, and with a
+    /// decrement not below the minimum (Auto Scaling API reference, `EnterStandby`; Auto Scaling
+    /// user guide, "Temporarily remove instances").
     pub(crate) fn enter_standby(
         &mut self,
         id: &InstanceId,
@@ -135,14 +139,22 @@ impl Group {
             return Err("ValidationError: the instance is not in InService");
         };
         member.lifecycle = Lifecycle::EnteringStandby;
+        member.stood_in_for = !decrement;
         if decrement {
             self.desired -= own;
         }
         Ok(())
     }
 
-    /// Brings `id` back, as `ExitStandby` does: always with room of its own.
-    pub(crate) fn exit_standby(&mut self, id: &InstanceId) -> Result<(), &'static str> {
+    /// Brings `id` back, as `ExitStandby` does: not above the maximum, and not while `Launch` is
+    /// suspended (Auto Scaling user guide, "Temporarily remove instances"). The capacity that
+    /// is wanted rises (Auto Scaling API reference, `ExitStandby`), or, where another one
+    /// stands in for it, `stays` (question standby-return).
+    pub(crate) fn exit_standby(
+        &mut self,
+        id: &InstanceId,
+        stays: bool,
+    ) -> Result<(), &'static str> {
         if self.suspended.contains("Launch") {
             return Err("ValidationError: the Launch process is suspended");
         }
@@ -156,7 +168,10 @@ impl Group {
             return Err("ValidationError: the instance is not in Standby");
         };
         member.lifecycle = Lifecycle::Pending;
-        self.desired += own;
+        let stood_in_for = std::mem::take(&mut member.stood_in_for);
+        if !(stays && stood_in_for) {
+            self.desired += own;
+        }
         Ok(())
     }
 
@@ -179,12 +194,14 @@ impl Group {
     }
 
     /// The next thing to do, if the group may do anything. Called until it
-    /// says `None`: every step changes what the next one finds.
+    /// says `None`: every step changes what the next one finds. Who is unhealthy is replaced,
+    /// unless a process that this takes is suspended (Auto Scaling user guide, "Suspend and
+    /// resume Amazon EC2 Auto Scaling processes"); who is too many is ended, and which one that
+    /// is the termination policy says (Auto Scaling user guide, "Configure termination policies").
     pub(crate) fn next_step(&self) -> Option<Step> {
         let launches = !self.suspended.contains("Launch");
-        let replaces = ["ReplaceUnhealthy", "Terminate"]
-            .iter()
-            .all(|process| !self.suspended.contains(*process));
+        let terminates = !self.suspended.contains("Terminate");
+        let replaces = terminates && !self.suspended.contains("ReplaceUnhealthy");
         // Who is in Standby does not count towards the desired capacity.
         let present =
             self.capacity(|it| matches!(it.lifecycle, Lifecycle::Pending | Lifecycle::InService));
@@ -205,8 +222,20 @@ impl Group {
             }
             Some(_) if replaces && launches && able < self.desired => Some(Step::Launch),
             _ if launches && present < self.desired.min(self.max) => Some(Step::Launch),
+            _ if terminates && serving >= self.desired + self.own() => {
+                self.last_to_serve().map(Step::Terminate)
+            }
             _ => None,
         }
+    }
+
+    /// Who is ended when there are too many: of all that may be, the one with the last id.
+    fn last_to_serve(&self) -> Option<InstanceId> {
+        let may_end = |member: &Member| {
+            member.healthy && member.lifecycle == Lifecycle::InService && !member.protected
+        };
+        let mut last_first = self.members.iter().rev();
+        last_first.find(|(_, member)| may_end(member)).map(|(id, _)| id.clone())
     }
 
     /// What Auto Scaling says about the group.

@@ -13,38 +13,43 @@ use remedy::ports::touch::CleanupOrder;
 use crate::command::Command;
 use crate::group::{Group, Lifecycle, Member, Step};
 use crate::host::{AgentIs, Host, Trouble};
+use crate::otherwise::Otherwise;
 use crate::region::{GROUP_LOOKS_AFTER, State, TICK};
 use crate::script::{self, Ending};
 use crate::watch::Watch;
 
-/// From the command's delivery until the document has run.
+/// From the command's delivery until the document has run (ours: our scripts take less).
 const CLEANUP_TAKES: SignedDuration = SignedDuration::from_secs(45);
 
-/// A command that no agent fetched in this time never runs: the delivery
-/// timeout the functions ask for.
-const DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+/// For so long a command is waited for that no agent answers for: until it is delivered, and
+/// then for all of its document's own time (Systems Manager user guide, "Understanding command
+/// statuses"; question command-lifetime). Both are what the functions send.
+const UNHEARD_AFTER: SignedDuration = SignedDuration::from_secs(60 + 180);
 
-/// From a launch until the new instance is in service.
+/// From a launch until the new instance is in service (ours: AWS names no time).
 const LAUNCH_TAKES: SignedDuration = SignedDuration::from_secs(90);
 
-/// From a launch until the checks have a verdict and the agent is registered.
+/// From a launch until the checks have a verdict and the agent is registered (ours: AWS names no
+/// time).
 const REGISTERS_AFTER: SignedDuration = SignedDuration::from_mins(4);
 
-/// From the end of a launch until what is wrong with the image shows.
+/// From the end of a launch until what is wrong with the image shows (ours).
 const SICKENS_AFTER: SignedDuration = SignedDuration::from_mins(3);
 
 /// From a termination until the old instance is terminated and out of its
-/// group.
+/// group (ours: AWS names no time).
 const TERMINATION_TAKES: SignedDuration = SignedDuration::from_secs(60);
 
-/// A target group drains for 5 minutes unless told otherwise.
+/// A target group drains for 5 minutes unless told otherwise (Elastic Load Balancing user
+/// guide for Application Load Balancers, "Deregistration delay").
 const DRAINING_TAKES: SignedDuration = SignedDuration::from_mins(5);
 
-/// So long a group waits for a member whose checks fail. AWS says "a few minutes".
+/// So long a group waits for a member whose checks fail: "a few minutes" (Auto Scaling user
+/// guide, "Health checks for instances in an Auto Scaling group").
 const GROUP_WAITS: SignedDuration = SignedDuration::from_mins(5);
 
 /// From the end of Standby until the load balancer takes the member for
-/// healthy.
+/// healthy (ours: what its health check takes, which its owner sets).
 const RETURN_TAKES: SignedDuration = SignedDuration::from_secs(60);
 
 /// Something that happens by itself once its time has come.
@@ -63,17 +68,19 @@ pub(crate) enum Due {
 
 /// What is asked of it.
 impl State {
-    /// Has the agent of the order's host carry it out, some time from now.
+    /// Has the agent of the order's host carry it out, some time from now. Without an agent
+    /// that ever registered it is refused at once (recorded: ssm.SendCommand.InvalidInstanceId;
+    /// question unknown-agent); a silent one is waited for.
     pub(crate) fn send(
         &mut self,
         order: &CleanupOrder,
         mode: Mode,
     ) -> Result<CommandId, &'static str> {
         let host = self.hosts.get(&order.instance);
-        if host.is_none_or(|host| host.agent_at(self.now).is_none()) {
+        if host.is_none_or(|host| host.agent_at(self.now, false).is_none()) {
             return Err("InvalidInstanceId: no managed instance by that id");
         }
-        let takes = if host.is_some_and(Host::obeys) { CLEANUP_TAKES } else { DELIVERY_TIMEOUT };
+        let takes = if host.is_some_and(Host::obeys) { CLEANUP_TAKES } else { UNHEARD_AFTER };
         let number = self.commands.len();
         let id = CommandId::new(format!("00000000-0000-4000-a000-{number:012x}"))
             .map_err(|_| "InternalServerError")?;
@@ -88,13 +95,20 @@ impl State {
         Ok(id)
     }
 
-    /// Reboots a host. EC2 calls it `running` throughout, and its group takes
-    /// it for dead if it checks more than EC2's word.
+    /// Reboots a host. EC2 calls it `running` throughout (EC2 user guide, "Reboot your
+    /// instance"), and its group takes it for dead if it checks more than EC2's word. What is
+    /// there and does not run is refused, or the call is taken and does nothing (question
+    /// reboot-stopped); what is terminated is ignored (EC2 API reference, `RebootInstances`).
     pub(crate) fn reboot(&mut self, id: &InstanceId) -> Result<(), &'static str> {
         let now = self.now;
-        let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else {
-            return Err("InvalidInstanceID.NotFound: there is no running instance by that id");
+        let accepted = self.otherwise.contains(&Otherwise::RebootStopped);
+        let Some(host) = self.hosts.get_mut(id) else {
+            return Err("InvalidInstanceID.NotFound: there is no instance by that id");
         };
+        if let InstanceState::Not(state) = &host.instance.state {
+            let ignored = accepted || state == "terminated";
+            return if ignored { Ok(()) } else { Err("IncorrectState: it does not run") };
+        }
         let takes = host.boot_takes;
         host.go_down(now);
         if let Some(takes) = takes {
@@ -105,7 +119,8 @@ impl State {
     }
 
     /// Stops or terminates an instance, as its owner may. Its group takes any
-    /// state but `running` for a death.
+    /// state but `running` for a death (Auto Scaling user guide, "Health checks for instances
+    /// in an Auto Scaling group").
     pub(crate) fn stop(&mut self, id: &InstanceId, becomes: &str) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else { return };
@@ -135,8 +150,8 @@ impl State {
         }
     }
 
-    /// An instance has just been launched: its checks have no verdict yet, and its agent
-    /// registers some minutes later.
+    /// An instance has just been launched: its checks have no verdict yet (EC2 user guide,
+    /// "Types of status checks"), and its agent registers some minutes later.
     pub(crate) fn is_launched(&mut self, id: &InstanceId) {
         let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else { return };
         host.instance.launched_at = Some(self.now);
@@ -145,14 +160,15 @@ impl State {
         self.arrange(REGISTERS_AFTER, Due::Registers(id.clone()));
     }
 
-    /// The group wants all that it may have.
+    /// The group wants all that it may have, as a scaling policy may (ours).
     pub(crate) fn grow(&mut self, name: &GroupName) {
         let Some(group) = self.groups.get_mut(name) else { return };
         group.desired = group.max.max(group.desired);
         self.arrange(GROUP_LOOKS_AFTER, Due::GroupLooks(name.clone()));
     }
 
-    /// An alarm that has gone into ALARM does what it is set to do.
+    /// An alarm that has gone into ALARM does what it is set to do (`CloudWatch` user guide, "Create
+    /// alarms to stop, terminate, reboot, or recover an EC2 instance").
     pub(crate) fn alarm_acts(&mut self, id: &InstanceId, action: &str) {
         match action {
             "reboot" | "recover" => drop(self.reboot(id)),
@@ -162,7 +178,8 @@ impl State {
         }
     }
 
-    /// Starts a stopped instance, which is a boot.
+    /// Starts a stopped instance, which is a boot, and a new launch time (EC2 user guide,
+    /// "Stop and start Amazon EC2 instances").
     pub(crate) fn start(&mut self, id: &InstanceId) {
         let stopped = InstanceState::Not("stopped".to_owned());
         let Some(host) = self.hosts.get_mut(id).filter(|host| host.instance.state == stopped)
@@ -176,17 +193,23 @@ impl State {
         }
     }
 
-    /// Marks a member unhealthy, so that its group replaces it.
+    /// Marks a member unhealthy, so that its group replaces it (Auto Scaling API reference,
+    /// `SetInstanceHealth`). Who is in no group is refused (question unknown-member).
     pub(crate) fn replace(&mut self, id: &InstanceId) -> Result<(), &'static str> {
         let Some((name, _)) = self.group_of(id) else {
-            return Err("ValidationError: the instance is not part of Auto Scaling group");
+            return Err(if self.otherwise.contains(&Otherwise::UnknownMember) {
+                "InvalidParameterValue: it is in no group"
+            } else {
+                "ValidationError: the instance is not part of Auto Scaling group"
+            });
         };
         let name = name.clone();
         self.mark_unhealthy(&name, id);
         Ok(())
     }
 
-    /// Takes a member out of service, into Standby.
+    /// Takes a member out of service, into Standby, after its connections have drained (Auto
+    /// Scaling user guide, "Temporarily remove instances").
     pub(crate) fn leave_service(
         &mut self,
         id: &InstanceId,
@@ -203,7 +226,8 @@ impl State {
         Ok(())
     }
 
-    /// Brings a member back from Standby.
+    /// Brings a member back from Standby, by way of `Pending` (Auto Scaling user guide, "Amazon
+    /// EC2 Auto Scaling instance lifecycle").
     pub(crate) fn come_back(
         &mut self,
         id: &InstanceId,
@@ -212,7 +236,7 @@ impl State {
         let Some(group) = self.groups.get_mut(name) else {
             return Err("ValidationError: no group by that name");
         };
-        group.exit_standby(id)?;
+        group.exit_standby(id, self.otherwise.contains(&Otherwise::StandbyReturn))?;
         self.arrange(RETURN_TAKES, Due::InService(name.clone(), id.clone()));
         Ok(())
     }
@@ -220,6 +244,7 @@ impl State {
 
 /// What happens by itself.
 impl State {
+    /// What was arranged comes to pass (ours: each arm names its own rule).
     pub(crate) fn happen(&mut self, due: Due) {
         match due {
             Due::Measured => {
@@ -265,6 +290,8 @@ impl State {
         }
     }
 
+    /// A member goes on to its next state, unless it has left that way meanwhile (Auto Scaling
+    /// user guide, "Amazon EC2 Auto Scaling instance lifecycle").
     fn turn(&mut self, name: &GroupName, id: &InstanceId, from: Lifecycle, to: Lifecycle) {
         let member = self.groups.get_mut(name).and_then(|group| group.members.get_mut(id));
         if let Some(member) = member.filter(|member| member.lifecycle == from) {
@@ -272,6 +299,8 @@ impl State {
         }
     }
 
+    /// Unhealthy stays unhealthy until the member is replaced (Auto Scaling user guide, "Health
+    /// checks for instances in an Auto Scaling group").
     fn mark_unhealthy(&mut self, name: &GroupName, id: &InstanceId) {
         let member = self.groups.get_mut(name).and_then(|group| group.members.get_mut(id));
         if let Some(member) = member {
@@ -281,7 +310,8 @@ impl State {
     }
 
     /// The health checks, which nobody makes in Standby: every group's that the
-    /// instance runs, and the load balancer's that it answers.
+    /// instance runs, and the load balancer's that it answers (Auto Scaling user guide, "Health
+    /// checks for instances in an Auto Scaling group", "Temporarily remove instances").
     fn check_health(&mut self, id: &InstanceId) {
         let host = self.hosts.get(id);
         let (down, gone) = (host.is_some_and(|host| host.down), host.is_some_and(|h| !h.runs()));
@@ -318,6 +348,8 @@ impl State {
         }
     }
 
+    /// The command has a final status, and an event tells of it (Systems Manager user guide,
+    /// "Systems Manager event examples").
     fn command_ends(&mut self, number: usize) {
         let Some(command) = self.commands.get_mut(number) else { return };
         let id = command.order.instance.clone();
@@ -336,6 +368,8 @@ impl State {
         }
     }
 
+    /// Status checks pass again and the agent pings when it starts (EC2 user guide, "Reboot
+    /// your instance"; amazon-ssm-agent).
     fn booted(&mut self, id: &InstanceId) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else { return };
@@ -351,7 +385,7 @@ impl State {
     }
 
     /// Ends the host's trouble, for good or for a while, if `rung` is what
-    /// helps against it.
+    /// helps against it (ours).
     fn cure(&mut self, id: &InstanceId, rung: Rung) {
         let Some(host) = self.hosts.get_mut(id) else { return };
         let helps = |trouble: &Trouble| match rung {
@@ -367,7 +401,7 @@ impl State {
     }
 
     /// Takes every step the group may take now. Each one changes what the next
-    /// one finds, so this ends.
+    /// one finds, so this ends (ours: `Group::next_step` has what AWS says).
     fn group_looks(&mut self, name: &GroupName) {
         while let Some(step) = self.groups.get(name).and_then(Group::next_step) {
             match step {
@@ -377,6 +411,8 @@ impl State {
         }
     }
 
+    /// `Terminating`, then gone (Auto Scaling user guide, "Amazon EC2 Auto Scaling instance
+    /// lifecycle").
     fn terminate(&mut self, name: &GroupName, id: InstanceId) {
         let member = self.groups.get_mut(name).and_then(|group| group.members.get_mut(&id));
         if let Some(member) = member {
@@ -388,6 +424,8 @@ impl State {
         self.arrange(TERMINATION_TAKES, Due::Terminated(name.clone(), id));
     }
 
+    /// `Pending`, then in service, and EC2 has a new id for it (Auto Scaling user guide, "Amazon
+    /// EC2 Auto Scaling instance lifecycle").
     fn launch(&mut self, name: &GroupName) {
         self.launched += 1;
         let digits = format!("i-0e{:015x}", self.launched);

@@ -15,13 +15,17 @@ use crate::script::Script;
 const PING_EVERY_SECONDS: i64 = 300;
 
 /// The service takes an agent for connected until it missed two pings. AWS
-/// documents no number; what counts is that it is not at once.
+/// documents no number; what counts is that it is not at once (question silent-agents).
 const CONNECTION_LOST_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
-/// What a boot takes, as a rule.
+/// From an agent's last ping until it does not count as online any more, if that is longer
+/// than a deployment waits for it (question silent-agents).
+const CONNECTION_LOST_LATE: SignedDuration = SignedDuration::from_mins(30);
+
+/// What a boot takes, as a rule (ours).
 const BOOT_TAKES: SignedDuration = SignedDuration::from_secs(150);
 
-/// What a metric says when nothing is wrong, in percent.
+/// What a metric says when nothing is wrong, in percent (ours).
 const AT_REST: f64 = 41.0;
 
 /// An SSM agent, as it really is.
@@ -88,6 +92,16 @@ impl FileSystem {
     /// Where it is mounted.
     pub fn mount(self) -> &'static str {
         self.labels().0
+    }
+
+    /// Where the disk is mounted that is full when it is: a container's overlay lies on the
+    /// root. `None` for what lies on no disk that can be cleaned.
+    pub(crate) fn disk(self) -> Option<&'static str> {
+        match self {
+            Self::Root | Self::Data => Some(self.mount()),
+            Self::Overlay => Some(Self::Root.mount()),
+            Self::Image | Self::Memory | Self::Network => None,
+        }
     }
 
     /// Its mount point, type and device, as the `CloudWatch` agent names them in
@@ -172,6 +186,7 @@ impl Host {
                 system_impaired: false,
                 instance_impaired: false,
                 volume_impaired: false,
+                performance: None,
                 initializing: false,
                 application_impaired: None,
                 scheduled: None,
@@ -201,7 +216,8 @@ impl Host {
         self.instance.state == InstanceState::Running
     }
 
-    /// It shuts down at `now`, and its agent with it.
+    /// It shuts down at `now`, and its agent with it. Its own status check fails until it is
+    /// up again (EC2 user guide, "Types of status checks").
     pub(crate) fn go_down(&mut self, now: Timestamp) {
         self.fails_checks(true);
         self.down = true;
@@ -211,7 +227,8 @@ impl Host {
     }
 
     /// What shows of a host that hangs, as often as EC2 checks: a check fails, and the agent
-    /// pings no more. And what shows when it does not any more.
+    /// pings no more (EC2 user guide, "Types of status checks"). And what shows when it does not
+    /// any more.
     pub(crate) fn show(&mut self, now: Timestamp) {
         let hangs = self.trouble.is_some_and(|trouble| trouble.symptom == Symptom::Unreachable);
         match self.hung {
@@ -233,7 +250,8 @@ impl Host {
         }
     }
 
-    /// The check of the instance itself, and those its owner has set up, if there are any.
+    /// The check of the instance itself, and those its owner has set up, if there are any (EC2
+    /// user guide, "Types of status checks").
     pub(crate) fn fails_checks(&mut self, fails: bool) {
         self.status.instance_impaired = fails;
         self.status.application_impaired = self.status.application_impaired.map(|_| fails);
@@ -277,9 +295,10 @@ impl Host {
         self.runs() && !self.down && self.hung.is_none() && self.measured
     }
 
-    /// What SSM says about the agent at `now`. `None` if it never registered;
-    /// SSM forgets instances that are gone, too.
-    pub(crate) fn agent_at(&self, now: Timestamp) -> Option<Agent> {
+    /// What SSM says about the agent at `now`, where one that is silent counts as online for
+    /// long if it `stays_online`. `None` if it never registered; SSM forgets instances that
+    /// are gone, too.
+    pub(crate) fn agent_at(&self, now: Timestamp, stays_online: bool) -> Option<Agent> {
         let last_ping = match self.agent {
             AgentIs::Absent => return None,
             AgentIs::SilentSince(since) => since,
@@ -290,8 +309,9 @@ impl Host {
                 self.booted_at.map_or(ping, |booted_at| ping.max(booted_at))
             }
         };
+        let lost_after = if stays_online { CONNECTION_LOST_LATE } else { CONNECTION_LOST_AFTER };
         self.runs().then(|| Agent {
-            online: now.duration_since(last_ping) < CONNECTION_LOST_AFTER,
+            online: now.duration_since(last_ping) < lost_after,
             last_ping: Some(last_ping),
             platform: Some(self.instance.platform),
         })

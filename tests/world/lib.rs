@@ -20,6 +20,7 @@ pub mod fleet;
 pub mod group;
 pub mod host;
 pub mod ledger;
+pub mod otherwise;
 pub mod region;
 pub mod script;
 pub mod watch;

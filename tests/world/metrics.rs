@@ -10,11 +10,11 @@ use remedy::ports::look::Datapoint;
 
 use crate::host::Host;
 
-/// From the end of a period until its value can be read.
+/// From the end of a period until its value can be read (ours: AWS names no time).
 const DELAY: SignedDuration = SignedDuration::from_secs(30);
 
-/// Values kept of each series. `CloudWatch` keeps them for weeks; nobody here
-/// reads further back than these.
+/// Values kept of each series. `CloudWatch` keeps them for weeks (`CloudWatch` user guide,
+/// "Metrics concepts"); nobody here reads further back than these.
 const KEPT: usize = 120;
 
 /// The newest values that were published.
@@ -27,7 +27,8 @@ pub(crate) struct Metrics {
 type Values = VecDeque<(Timestamp, Datapoint)>;
 
 impl Metrics {
-    /// Publishes what `host` measures at `now`, if one of its periods ends now.
+    /// Publishes what `host` measures at `now`, if one of its periods ends now (EC2 user guide,
+    /// "Monitor your instances using `CloudWatch`": every five minutes, or every one).
     pub(crate) fn publish(&mut self, id: &InstanceId, host: &Host, now: Timestamp) {
         let period = host.period.as_secs().max(1);
         if now.as_second().rem_euclid(period) != 0 {

@@ -27,6 +27,7 @@ use crate::Region;
 use crate::calls::{self, Effect, Fault, Nature, Verb};
 use crate::drive::give_way;
 use crate::host::Host;
+use crate::otherwise::Otherwise;
 use crate::region::State;
 use crate::watch::Watch;
 use crate::words::{self, Words};
@@ -140,7 +141,8 @@ impl Look for Region {
 
     async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, CallFailed> {
         self.look(Verb::Agent, id.as_str(), |state| {
-            state.hosts.get(id).and_then(|host: &Host| host.agent_at(state.now))
+            let stays_online = state.otherwise.contains(&Otherwise::SilentAgents);
+            state.hosts.get(id).and_then(|host: &Host| host.agent_at(state.now, stays_online))
         })
         .await
     }

@@ -18,13 +18,15 @@ use crate::happen::Due;
 use crate::host::{Host, Trouble};
 use crate::ledger::Book;
 use crate::metrics::Metrics;
+use crate::otherwise::{Otherwise, Otherwises};
 use crate::replica::Replica;
 use crate::watch::{Change, Watch};
 
-/// The time between two values of a metric is a multiple of this.
+/// The time between two values of a metric is a multiple of this (`CloudWatch` user guide,
+/// "Metrics concepts": one minute and more).
 pub(crate) const TICK: SignedDuration = SignedDuration::from_secs(60);
 
-/// From a change of a group until it looks at itself.
+/// From a change of a group until it looks at itself (ours: AWS names no time).
 pub(crate) const GROUP_LOOKS_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// A small honest AWS region. See the [crate].
@@ -58,6 +60,8 @@ pub(crate) struct State {
     pub(crate) commands: Vec<Command>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) metrics: Metrics,
+    /// Where AWS does otherwise than we assume.
+    pub(crate) otherwise: Otherwises,
     /// What is wrong with every instance that is launched from now on.
     pub(crate) launched_with: Option<Trouble>,
     pub(crate) launched: u64,
@@ -91,6 +95,7 @@ impl Region {
             commands: Vec::new(),
             watches: Vec::new(),
             metrics: Metrics::default(),
+            otherwise: Otherwises::default(),
             launched_with: None,
             launched: 0,
             death: None,
@@ -158,6 +163,11 @@ impl Region {
     /// From now on every instance is launched with this trouble, or with none.
     pub fn launch_with(&self, trouble: Option<Trouble>) {
         self.state.borrow_mut().launched_with = trouble;
+    }
+
+    /// From now on the region answers a question otherwise than we assume.
+    pub fn answers_otherwise(&self, answer: Otherwise) {
+        self.state.borrow_mut().otherwise.insert(answer);
     }
 
     /// Has the function that makes this call die at it.

@@ -43,7 +43,8 @@ impl Replica {
 
 impl State {
     /// What describe calls see now: the copy, if there is one, and otherwise
-    /// how things are.
+    /// how things are (EC2 developer guide, "Ensuring idempotency", and EC2 API reference,
+    /// "Eventual consistency").
     pub(crate) fn described(&mut self) -> Described<'_> {
         let old = self.replica.take_if(|copy| self.now.duration_since(copy.since) >= copy.every);
         if let Some(old) = old {

@@ -12,7 +12,7 @@ use crate::command::Command;
 use crate::host::{FileSystem, Host};
 
 /// A host with no more of its processors in use is not busy: `BusyPercent` of the
-/// script, which is the same for memory that is in use.
+/// script, which is the same for memory that is in use (ours).
 const BUSY_PERCENT: f64 = 80.0;
 
 /// How full a disk is that nothing fills, in percent.
@@ -168,10 +168,15 @@ fn whole(percent: f64) -> u8 {
 
 /// How full the file system at `mount` is, or the fullest of those that can fill up.
 fn level_of(host: &Host, mount: Option<&str>) -> f64 {
-    let (which, image) = (host.file_system.mount(), host.file_system == FileSystem::Image);
-    let is_it = mount.map_or(!image, |mount| mount == which);
+    let (which, disk) = (host.file_system.mount(), host.file_system.disk());
+    let is_it = mount.map_or(disk.is_some(), |mount| mount == which || Some(mount) == disk);
     let trouble = host.trouble.filter(|trouble| trouble.symptom == Symptom::DiskFull);
     trouble.filter(|_| is_it).map_or(AT_REST, |trouble| trouble.percent)
+}
+
+/// Where the fullest of those that can fill up is mounted: the root, if none of them is full.
+fn fullest(host: &Host) -> &'static str {
+    host.file_system.disk().unwrap_or(FileSystem::Root.mount())
 }
 
 /// In which way an honest script ends, and whether it was a cure.
@@ -179,12 +184,13 @@ fn does_its_duty(host: &Host, command: &Command) -> (Code, bool) {
     let order = &command.order;
     if let Relief::Disk { mount, .. } = &order.relief {
         // Asked for the fullest, it looks at those that can fill up.
-        let image = host.file_system == FileSystem::Image;
-        let other = mount.as_ref().map_or(image, |it| it.as_str() != host.file_system.mount());
-        match (other, image) {
-            (true, _) => return (Code::NotInTrouble, false),
-            (false, true) => return (Code::CannotWork, false),
-            (false, false) => {}
+        match (mount, host.file_system.disk()) {
+            (None, Some(_)) => {}
+            (Some(mount), Some(disk)) if mount.as_str() == disk => {}
+            (Some(mount), None) if mount.as_str() == host.file_system.mount() => {
+                return (Code::CannotWork, false);
+            }
+            _ => return (Code::NotInTrouble, false),
         }
     }
     let trouble = host.trouble.filter(|trouble| trouble.symptom == order.symptom);
@@ -248,7 +254,7 @@ pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
     if let (Relief::Disk { mount, target_percent, alarm_percent, .. }, Some(line)) =
         (&order.relief, line.as_object_mut())
     {
-        let mount = mount.as_ref().map_or(host.file_system.mount(), MountPoint::as_str);
+        let mount = mount.as_ref().map_or(fullest(host), MountPoint::as_str);
         line.insert("mount".to_owned(), json!(mount));
         line.insert("target_percent".to_owned(), json!(target_percent));
         line.insert("alarm_percent".to_owned(), json!(alarm_percent));

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::fleet::{ACCOUNT, REGION};
 use crate::host::FileSystem;
 
-/// An alarm's metric is evaluated over datapoints of this length.
+/// An alarm's metric is evaluated over datapoints of this length (ours: its owner's choice).
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
 
-/// A mute rule's window begins so long before now and ends so long after.
+/// A mute rule's window begins so long before now and ends so long after (ours).
 const MUTED_AROUND: SignedDuration = SignedDuration::from_hours(1);
 
 /// A time as alarms write it.
@@ -151,7 +151,9 @@ impl Watch {
     }
 
     /// Evaluates the alarm with what its metric says at `now`. Gives the change
-    /// of its state, if there was one. A contributor that vanishes is OK.
+    /// of its state, if there was one: one event for each (`CloudWatch` user guide, "Alarm events
+    /// and `EventBridge`"). A contributor that vanishes is OK (`CloudWatch` user guide, "Create a
+    /// Metrics Insights alarm").
     pub(crate) fn evaluate(&mut self, percent: Option<f64>, now: Timestamp) -> Option<Change> {
         let state = match percent {
             None if self.fleet => Light::Ok,

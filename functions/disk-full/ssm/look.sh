@@ -58,15 +58,15 @@ check_parameters() {
   parameter Deadline 120 '^([2-9][0-9]|[12][0-9][0-9]|300)$' \
     'Seconds after which the script ends by itself.'
   parameter MountPoint / '^(auto|/[A-Za-z0-9._/-]{0,199})$' \
-    'Where the file system of the alarm is mounted; auto for the fullest of the local ones.'
+    'Where the file system is mounted; auto for the fullest.'
   parameter TargetPercent 80 '^[1-9][0-9]?$' \
-    'Cleaning stops when no more of the bytes and of the inodes is in use.'
+    'Cleaning stops at this share of bytes and inodes in use.'
   parameter AlarmPercent '' '^([1-9][0-9]?)?$' \
     'Where the alarm rings; empty if that is not known.'
   parameter MinAgeDays 10 '^([1-9]|[1-9][0-9]|[12][0-9][0-9])$' \
-    'Old logs and files in /tmp must be older; files in /var/tmp three times.'
+    'Logs and files in /tmp must be older; those in /var/tmp three times.'
   parameter OptIns '' '^([a-z]+(-[a-z]+)*(,[a-z]+(-[a-z]+)*)*)?$' \
-    'What the owner allows besides, separated by commas; docs/host-scripts.md has the list.'
+    'What the owner allows besides (docs/host-scripts.md), separated by commas.'
   case $SSM_MountPoint/ in
     */../* | */./*) finish error 2 'parameter MountPoint is not acceptable' bad-parameter ;;
   esac
@@ -98,7 +98,7 @@ DEVICE='' NUMBER='' TYPE='' OWN_SPACE=''
 
 # For an alarm that does not say which file system it means.
 choose_fullest() {
-  local i most=0 point=/
+  local i most=0 point=''
   for i in "${!M_POINT[@]}"; do
     case ${M_TYPE[$i]}${M_OPTIONS[$i]} in
       *,ro,*) continue ;;
@@ -111,13 +111,17 @@ choose_fullest() {
     [ "$USED_PERCENT" -le "$most" ] || most=$USED_PERCENT point=$SSM_MountPoint
   done
   SSM_MountPoint=$point
+  [ -n "$point" ] || finish error 3 'no local file system' cannot-work
+  # One below the alarm is none that it could mean.
+  [ "$SSM_Mode" = report ] || [ "${SSM_AlarmPercent:-0}" -le "$most" ] ||
+    finish ok 0 "the fullest, $point, is below the alarm" not-in-trouble
 }
 
 first_look() {
   local number
   [ "$SSM_MountPoint" != auto ] || choose_fullest
   if ! mount_of "$SSM_MountPoint" || [ "${M_POINT[$REPLY]}" != "$SSM_MountPoint" ]; then
-    finish error 2 'parameter MountPoint is no mount point of this host' bad-parameter
+    finish error 2 'parameter MountPoint is no mount point' bad-parameter
   fi
   DEVICE=${M_DEVICE[$REPLY]} TYPE=${M_TYPE[$REPLY]}
   case ${M_OPTIONS[$REPLY]} in *,ro,*) READ_ONLY=true ;; esac

@@ -18,9 +18,8 @@ use aws_smithy_types::body::SdkBody;
 use remedy::model::diagnostics::{Destination, HOST_BYTES};
 use remedy::model::unknown::CallFailed;
 
-/// A signed URL is worth nothing after this: a command has a minute to be
-/// delivered and ends by itself after two at most.
-const LASTS: Duration = Duration::from_mins(5);
+/// What the function itself uploads is sent at once.
+const SENT_AT_ONCE: Duration = Duration::from_secs(30);
 
 /// Evidence is uploaded while the action is asked for. It gets no more time than the
 /// action takes, so that nothing waits for it.
@@ -78,10 +77,14 @@ impl Bucket {
         }
     }
 
-    /// The URL to which a host sends its evidence with PUT: to this key, within
-    /// minutes, and of exactly [`HOST_BYTES`], since the length is signed too.
-    pub(crate) async fn url_for_host(&self, destination: &Destination) -> Result<String, Unsigned> {
-        self.signed(&self.address(destination), HOST_BYTES).await
+    /// The URL to which a host sends its evidence with PUT: to this key, for as long as it
+    /// `lasts`, and of exactly [`HOST_BYTES`], since the length is signed too.
+    pub(crate) async fn url_for_host(
+        &self,
+        destination: &Destination,
+        lasts: Duration,
+    ) -> Result<String, Unsigned> {
+        self.signed(&self.address(destination), HOST_BYTES, lasts).await
     }
 
     /// Puts a text there, with a URL of the same kind.
@@ -98,8 +101,8 @@ impl Bucket {
             }
             None => self.address(destination),
         };
-        let url =
-            self.signed(&address, text.len()).await.map_err(|no| call_failed(no.to_string()))?;
+        let url = self.signed(&address, text.len(), SENT_AT_ONCE).await;
+        let url = url.map_err(|no| call_failed(no.to_string()))?;
         let mut request = HttpRequest::new(SdkBody::from(text.to_owned()));
         request.set_method("PUT").map_err(|no| call_failed(no.to_string()))?;
         request.set_uri(url).map_err(|no| call_failed(no.to_string()))?;
@@ -119,8 +122,8 @@ impl Bucket {
         format!("https://{bucket}.s3.{}.{}/{key}", self.region, domain(&self.region))
     }
 
-    /// `url` with a signature for a PUT of `bytes` bytes.
-    async fn signed(&self, url: &str, bytes: usize) -> Result<String, Unsigned> {
+    /// `url` with a signature for a PUT of `bytes` bytes that is worth nothing after it `lasts`.
+    async fn signed(&self, url: &str, bytes: usize, lasts: Duration) -> Result<String, Unsigned> {
         let provider = self.credentials.as_ref().ok_or(Unsigned("no credentials".to_owned()))?;
         let credentials = provider.provide_credentials().await.map_err(Unsigned::because)?;
         // S3 takes paths as they are (Amazon S3 API reference, "Authenticating
@@ -129,7 +132,7 @@ impl Bucket {
         settings.signature_location = SignatureLocation::QueryParams;
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        settings.expires_in = Some(LASTS);
+        settings.expires_in = Some(lasts);
         let identity = credentials.into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)

@@ -18,7 +18,7 @@ use remedy::model::series::{Series, Statistic};
 use remedy::model::unknown::CallFailed;
 use remedy::ports::look::{
     Agent, AlarmSettings, CapacityUnit, Command, Datapoint, Group, History, Instance,
-    InstanceState, Look, Member, Membership, ScheduledEvent, StatusChecks,
+    InstanceState, Look, Member, Membership, Performance, ScheduledEvent, StatusChecks,
 };
 
 use crate::clients::Aws;
@@ -70,6 +70,7 @@ impl Look for Aws {
                 .flatten()
                 .any(|summary| summary.status() == Some(&ec2::SummaryStatus::Initializing)),
             application_impaired: status.application_status().and_then(application_impaired),
+            performance: status.performance_status().and_then(performance),
             scheduled: status.events().iter().find_map(scheduled),
         }))
     }
@@ -532,6 +533,13 @@ fn application_impaired(summary: &ec2::ApplicationStatusSummary) -> Option<bool>
         None | Some(ec2::SummaryStatus::NotApplicable) => None,
         Some(status) => Some(*status == ec2::SummaryStatus::Impaired),
     }
+}
+
+/// The performance status checks, where they are enabled and failed (EC2 API reference,
+/// `PerformanceStatusSummary`).
+fn performance(summary: &ec2::PerformanceStatusSummary) -> Option<Performance> {
+    let impaired = summary.status() == Some(&ec2::SummaryStatus::Impaired);
+    impaired.then(|| Performance { remediation: summary.remediation().map(str::to_owned) })
 }
 
 /// What is scheduled and not over: an event that is stays listed for up to a

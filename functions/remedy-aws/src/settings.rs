@@ -28,6 +28,7 @@ use remedy::model::policy::{Mode, Policy};
 /// | `REMEDY_EVIDENCE_BUCKET` | no | the S3 bucket for what hosts know before they are touched |
 /// | `REMEDY_EVIDENCE_SECONDS` | no | a host has so long to say what it knows (60; 20 to 120) |
 /// | `REMEDY_STALE_MINUTES` | no | an older alarm is not acted on (15; 1 to 360) |
+/// | `REMEDY_YOUNG_MINUTES` | no | an instance is left to boot for so long (10; 0 to 120) |
 /// | `REMEDY_AGENT_SILENT_MINUTES` | no | a longer silence means no answer (15; 5 to 120) |
 /// | `REMEDY_CLAIM_MINUTES` | no | the longest an incident may take (180; 180 to 1440) |
 /// | `REMEDY_COOLDOWN_MINUTES` | no | an instance rests after an incident (15; 0 to 1440) |
@@ -163,6 +164,12 @@ fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsEr
             lookup("REMEDY_AGENT_SILENT_MINUTES"),
             5..=120,
             default.agent_silent_after,
+        )?,
+        young_for: minutes(
+            "REMEDY_YOUNG_MINUTES",
+            lookup("REMEDY_YOUNG_MINUTES"),
+            0..=120,
+            default.young_for,
         )?,
         claim_lasts: minutes(
             "REMEDY_CLAIM_MINUTES",
@@ -358,6 +365,7 @@ mod tests {
             ("REMEDY_STALE_MINUTES", "0"),
             ("REMEDY_STALE_MINUTES", "soon"),
             ("REMEDY_AGENT_SILENT_MINUTES", "121"),
+            ("REMEDY_YOUNG_MINUTES", "121"),
             ("REMEDY_CLAIM_MINUTES", "-5"),
             ("REMEDY_DISK_TARGET_PERCENT", "100"),
             ("REMEDY_CLEANUP_OPT_INS", "docker,everything"),
@@ -397,6 +405,7 @@ mod tests {
             ("REMEDY_EVIDENCE_BUCKET", "remedy-evidence-1x2y"),
             ("REMEDY_EVIDENCE_SECONDS", "20"),
             ("REMEDY_STALE_MINUTES", "30"),
+            ("REMEDY_YOUNG_MINUTES", "25"),
             ("REMEDY_DISK_TARGET_PERCENT", "70"),
             ("REMEDY_FLOOR_PERCENT", "95"),
             ("REMEDY_CLEANUP_OPT_INS", "docker,truncate-logs"),
@@ -407,6 +416,7 @@ mod tests {
         assert_eq!(policy.gathering_takes, SignedDuration::from_secs(20));
         assert_eq!(policy.evidence_bucket.as_ref().unwrap().as_str(), "remedy-evidence-1x2y");
         assert_eq!(policy.stale_after, SignedDuration::from_mins(30));
+        assert_eq!(policy.young_for, SignedDuration::from_mins(25));
         assert_eq!(policy.disk_target_percent, 70);
         assert_eq!(policy.floor_percent, 95);
         assert_eq!(

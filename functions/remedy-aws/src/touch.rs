@@ -1,6 +1,7 @@
 //! Changes the world: one call for each verb.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use jiff::SignedDuration;
@@ -17,11 +18,36 @@ use crate::failure::{is_throttle, refused};
 
 /// The command never runs if the agent has not taken it within this time. An
 /// agent that answers takes it in seconds; a later start would be a surprise.
-const DELIVERY_SECONDS: i32 = 60;
+const DELIVERY_SECONDS: u32 = 60;
+
+/// So long a script runs before it ends by itself, unless it is told otherwise: what the
+/// documents have for `Deadline`.
+const DEADLINE_SECONDS: u32 = 120;
+
+/// Besides its `Deadline`: after that the agent kills a script that did not end by itself.
+/// What Systems Manager waits for is the sum of this, of the `Deadline` and of the time to be
+/// delivered (Systems Manager user guide, "Understanding command statuses").
+const MARGIN_SECONDS: u32 = 60;
+
+/// What a host needs to send its evidence, besides the time of its command.
+const UPLOAD_SECONDS: u32 = 60;
+
+/// The longest that a command with this `Deadline` may run.
+fn execution_seconds(deadline: u32) -> u32 {
+    deadline.saturating_add(MARGIN_SECONDS)
+}
+
+/// How long the URL for the evidence of such a command has to be good: it may be used in the
+/// last moment of a command that was delivered in the last moment.
+fn url_lasts(deadline: u32) -> Duration {
+    let seconds = DELIVERY_SECONDS + UPLOAD_SECONDS;
+    Duration::from_secs(execution_seconds(deadline).saturating_add(seconds).into())
+}
 
 impl Touch for Aws {
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, CallError> {
-        self.send(order, vec![("Mode", "apply".to_owned())]).await
+        let deadline = deadline(&order.relief);
+        self.send(order, deadline, vec![("Mode", "apply".to_owned())]).await
     }
 
     async fn gather(
@@ -29,12 +55,9 @@ impl Touch for Aws {
         order: &CleanupOrder,
         within: SignedDuration,
     ) -> Result<CommandId, CallError> {
-        let parameters = vec![
-            ("Mode", "report".to_owned()),
-            ("Deadline", within.as_secs().to_string()),
-            ("EvidenceOutput", "yes".to_owned()),
-        ];
-        self.send(order, parameters).await
+        let deadline = u32::try_from(within.as_secs()).unwrap_or(DEADLINE_SECONDS);
+        let parameters = vec![("Mode", "report".to_owned()), ("EvidenceOutput", "yes".to_owned())];
+        self.send(order, deadline, parameters).await
     }
 
     async fn keep(&self, destination: &Destination, text: &str) -> Result<(), CallError> {
@@ -116,10 +139,11 @@ impl Touch for Aws {
 }
 
 impl Aws {
-    /// Sends the document of the order's symptom to its host.
+    /// Sends the document of the order's symptom to its host, to end within `deadline` seconds.
     async fn send(
         &self,
         order: &CleanupOrder,
+        deadline: u32,
         mut parameters: Vec<(&'static str, String)>,
     ) -> Result<CommandId, CallError> {
         const CALL: &str = "ssm:SendCommand";
@@ -136,14 +160,16 @@ impl Aws {
             // version the default.
             .document_version("$LATEST")
             .instance_ids(order.instance.as_str())
-            .timeout_seconds(DELIVERY_SECONDS)
+            .timeout_seconds(DELIVERY_SECONDS.cast_signed())
             .comment(&order.comment);
+        parameters.push(("Deadline", deadline.to_string()));
+        parameters.push(("ExecutionTimeout", execution_seconds(deadline).to_string()));
         parameters.extend(relief(&order.relief));
         for (name, value) in parameters {
             send = send.parameters(name, vec![value]);
         }
         if let Some(destination) = &order.evidence {
-            match self.bucket.url_for_host(destination).await {
+            match self.bucket.url_for_host(destination, url_lasts(deadline)).await {
                 Ok(url) => send = send.parameters("EvidenceUrl", vec![url]),
                 // The host keeps the evidence itself then.
                 Err(unsigned) => tracing::warn!("{unsigned}"),
@@ -176,21 +202,24 @@ fn unretried() -> aws_sdk_autoscaling::config::Builder {
 /// local file systems.
 const FULLEST: &str = "auto";
 
+/// In how many seconds the relief has to end: apt must not be cut off while it removes kernels.
+fn deadline(relief: &Relief) -> u32 {
+    match relief {
+        Relief::Disk { opt_ins, .. } if opt_ins.contains(&CleanupOptIn::Kernels) => 240,
+        Relief::Disk { .. } | Relief::Memory { .. } | Relief::Cpu { .. } => DEADLINE_SECONDS,
+    }
+}
+
 fn relief(relief: &Relief) -> Vec<(&'static str, String)> {
     match relief {
         Relief::Disk { mount, target_percent, alarm_percent, opt_ins } => {
             let mount = mount.as_ref().map_or(FULLEST, MountPoint::as_str);
-            let mut parameters = vec![
+            vec![
                 ("MountPoint", mount.to_owned()),
                 ("TargetPercent", target_percent.to_string()),
                 ("AlarmPercent", alarm_percent.map(|at| at.to_string()).unwrap_or_default()),
                 ("OptIns", listed(opt_ins)),
-            ];
-            // apt must not be cut off while it removes kernels.
-            if opt_ins.contains(&CleanupOptIn::Kernels) {
-                parameters.push(("Deadline", "240".to_owned()));
-            }
-            parameters
+            ]
         }
         Relief::Memory { units, opt_ins } => {
             vec![("Units", named(units)), ("OptIns", listed(opt_ins))]

@@ -194,9 +194,9 @@ common_parameters() {
     'report looks and changes nothing; apply relieves the host.'
   parameter EvidenceUrl '' \
     '^(https://[a-z0-9.-]*s3[a-z0-9.-]*\.(amazonaws\.(com(\.cn)?|eu)|s?c2s\.(ic|sgov)\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)/[A-Za-z0-9/._~%?=&+-]+)?$' \
-    'A pre-signed URL of Amazon S3 to which the evidence is sent with PUT; empty for none.'
+    'A pre-signed URL of Amazon S3 to PUT the evidence to; empty for none.'
   parameter EvidenceOutput no '^(no|yes)$' \
-    'Evidence that was not sent to a URL is printed, cut short, after the result.'
+    'Prints evidence that went to no URL, cut short, after the result.'
 }
 
 begin() { # ACTION

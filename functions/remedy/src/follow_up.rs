@@ -222,7 +222,7 @@ where
     let facts = Facts::read(cx.world, &incident.instance_id, cx.now);
     let (Observed { state: symptom_state, alarm }, mut facts) = future::join(observed, facts).await;
     facts.alarm = alarm;
-    facts.mount.clone_from(&incident.mount);
+    facts.mount = incident.file_system();
     if let Some(state) = gone(incident, &facts) {
         let incident = &Incident { standby: None, ..incident.clone() };
         return give_up(cx, incident, Stage::Withdrawn, vec![Reason::Gone { state }]).await;

@@ -44,6 +44,7 @@ impl Cast {
                     fleets.extend(group.is(Trait::FleetAlarm).then(|| format!("{}/", group.name)));
                 }
                 Line::Server(name) => cast.host_enters(name, (place, 0), region),
+                Line::Otherwise(answer) => region.answers_otherwise(*answer),
                 Line::Alarm(..) | Line::Setting(..) | Line::Disk(..) | Line::Happens(..) => {}
             }
         }

@@ -13,6 +13,7 @@ use super::plot::{
 };
 use crate::calls::{Fault, Verb};
 use crate::host::{FileSystem, Trouble};
+use crate::otherwise::Otherwise;
 use crate::script::Script as Cleanup;
 
 /// Everything begins within this time.
@@ -58,6 +59,11 @@ pub(crate) fn draw(seed: u64) -> Plot {
     }
     for _ in 0..pen.rng.u32(0..=8) {
         pen.fault();
+    }
+    for answer in Otherwise::ALL {
+        if pen.chance(25) {
+            pen.plot.lines.push(Line::Otherwise(answer));
+        }
     }
     pen.plot
 }

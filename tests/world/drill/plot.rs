@@ -10,6 +10,7 @@ use remedy::observe::host_report::Code;
 
 use crate::calls::{Fault, Verb};
 use crate::host::{FileSystem, Trouble};
+use crate::otherwise::Otherwise;
 use crate::script::Script as Cleanup;
 use crate::watch::Comes;
 
@@ -50,6 +51,8 @@ pub(crate) enum Line {
     /// Which file system of the host fills up, if not its root, and whether its
     /// alarm names it.
     Disk(String, FileSystem, bool),
+    /// AWS does otherwise than we assume.
+    Otherwise(Otherwise),
     /// Something happens, so long after the beginning.
     Happens(SignedDuration, What),
 }
@@ -103,6 +106,9 @@ pub(crate) const FILE_SYSTEMS: [(FileSystem, &str); 5] = [
     (FileSystem::Memory, "in memory"),
     (FileSystem::Network, "on another machine"),
 ];
+
+/// What stands before the name of a question of docs/aws-questions.md.
+pub(crate) const OTHERWISE: &str = "AWS answers otherwise than we assume: ";
 
 /// What stands behind the file system if the alarm does not name it.
 pub(crate) const UNNAMED: &str = ", which its alarm does not say";
@@ -436,7 +442,8 @@ impl Line {
             | Self::Server(_)
             | Self::Alarm(..)
             | Self::Setting(..)
-            | Self::Disk(..) => SignedDuration::MIN,
+            | Self::Disk(..)
+            | Self::Otherwise(_) => SignedDuration::MIN,
             Self::Happens(at, _) => *at,
         }
     }
@@ -461,6 +468,7 @@ impl fmt::Display for Line {
                 let unnamed = if *named { "" } else { UNNAMED };
                 write!(f, "the disk of {of} that fills up is {words}{unnamed}")
             }
+            Self::Otherwise(answer) => write!(f, "{OTHERWISE}{}", answer.question()),
             Self::Happens(at, what) => write!(f, "{}  {what}", Clock(*at)),
         }
     }

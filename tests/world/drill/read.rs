@@ -6,11 +6,12 @@ use remedy::model::alarm::Symptom;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
 use super::plot::{
-    CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, PROCESSES, PauseOf,
-    Plot, Rings, SETTINGS, Trait, UNNAMED, What, fails, fares,
+    CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, OTHERWISE, PROCESSES,
+    PauseOf, Plot, Rings, SETTINGS, Trait, UNNAMED, What, fails, fares,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
+use crate::otherwise::Otherwise;
 use crate::script::Script as Cleanup;
 
 /// A line that says nothing a plot can say.
@@ -48,6 +49,10 @@ fn read(line: &str) -> Option<Line> {
     }
     if let Some(disk) = line.strip_prefix("the disk of ") {
         return disk_line(disk);
+    }
+    if let Some(question) = line.strip_prefix(OTHERWISE) {
+        let mut answers = Otherwise::ALL.into_iter();
+        return answers.find(|answer| answer.question() == question).map(Line::Otherwise);
     }
     let (clock, what) = line.split_once("  ")?;
     Some(Line::Happens(clock_time(clock)?, what_happens(what.trim())?))

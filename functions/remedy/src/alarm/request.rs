@@ -4,7 +4,8 @@
 //! {"instance_id": "i-0123456789abcdef0", "symptom": "disk-full", "mount": "/var", "observe": true}
 //! ```
 //!
-//! Remedy's own shape, documented here. Only `instance_id` is needed. It is read
+//! Remedy's own shape, documented here. Only `instance_id` is needed: a host that is asked
+//! about a disk without its mount point says itself which one is full. It is read
 //! strictly where alarms are read tolerantly: a person waits for the answer, and
 //! a misspelt `observe` must not act.
 
@@ -51,7 +52,6 @@ pub(super) fn read(
         let expected = "no mount in a request that is not about disk-full";
         return Err(Unreadable::new("mount", expected, mount.as_str()).into());
     }
-    let unnamed = symptom == Symptom::DiskFull && mount.is_none();
     let alarm = Alarm {
         envelope: Envelope::Request,
         name: "request".to_owned(),
@@ -67,11 +67,7 @@ pub(super) fn read(
         unit: None,
         series: None,
         mount,
-        evidence: if unnamed {
-            Evidence::Unclear { why: "the request does not say which mount".to_owned() }
-        } else {
-            Evidence::Asked
-        },
+        evidence: Evidence::Asked,
         hint: None,
         reason: "a person asked".to_owned(),
         muted: None,
@@ -221,17 +217,6 @@ mod tests {
             told(Symptom::HighCpu, event),
             "mount: expected no mount in a request that is not about disk-full, found /var"
         );
-    }
-
-    #[test]
-    fn a_request_about_a_disk_means_none_that_it_does_not_name() {
-        for (event, clear) in [
-            (r#"{"instance_id": "i-0123abcd"}"#, false),
-            (r#"{"instance_id": "i-0123abcd", "mount": "/"}"#, true),
-        ] {
-            let received = crate::alarm::read(event, &invocation(Symptom::DiskFull)).unwrap();
-            assert_eq!(received.alarms[0].evidence == Evidence::Asked, clear, "{event}");
-        }
     }
 
     #[test]

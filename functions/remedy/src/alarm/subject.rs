@@ -19,7 +19,7 @@ pub(super) struct Part<'t> {
 /// What an alarm is about, of one host.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The file system.
+    /// The file system, if the alarm names one.
     pub(super) mount: Option<MountPoint>,
     /// Why it cannot be told what is in trouble.
     pub(super) doubt: Option<String>,
@@ -57,10 +57,8 @@ fn disk(parts: &[Part<'_>]) -> Result<Found, NotOurs> {
         FileSystem::Fixed => Err(NotOurs::CannotFillUp { what: what() }),
         FileSystem::Memory => Err(NotOurs::InMemory { what: what() }),
         FileSystem::Network => Err(NotOurs::OnNetwork { what: what() }),
-        // Its path is one container's, and is gone with it.
-        FileSystem::Overlay => {
-            Ok(Found::unclear("a container's overlay names no disk; the one below it is full"))
-        }
+        // Its path is one container's, and the disk below it is full: the host knows which.
+        FileSystem::Overlay => Ok(Found::default()),
         FileSystem::Local => Ok(mount(parts)),
     }
 }
@@ -81,8 +79,8 @@ fn mount(parts: &[Part<'_>]) -> Found {
     }
     match found {
         Mount::At(mount) => Found { mount: Some(mount), ..Found::default() },
-        Mount::Drive => Found::default(),
-        Mount::Unnamed => Found::unclear("the alarm does not say which file system it is"),
+        // The host itself says which of its file systems is full.
+        Mount::Drive | Mount::Unnamed => Found::default(),
         Mount::Unspeakable(path) => {
             let path = quoted(&path);
             Found::unclear(&format!("the mount point {path} has a name that cannot be passed on"))

@@ -210,12 +210,9 @@ fn a_file_system_that_is_no_disk_of_the_host_is_told_for_what_it_is() {
         (json!({"MountPath": "/mnt/x", "Filesystem": "10.0.0.5:/x"}), "network-file-system"),
         (
             json!({"path": "/var/lib/docker/overlay2/f0/merged", "fstype": "overlay"}),
-            "i-0123abcd unclear: a container's overlay names no disk; the one below it is full",
+            "i-0123abcd 95",
         ),
-        (
-            json!({"path": "/var/lib/docker/overlay2/f0/merged"}),
-            "i-0123abcd unclear: a container's overlay names no disk; the one below it is full",
-        ),
+        (json!({"path": "/var/lib/docker/overlay2/f0/merged"}), "i-0123abcd 95"),
         (json!({"path": "/data", "fstype": "xfs", "device": "nvme1n1"}), "i-0123abcd /data 95"),
         (json!({"path": "/", "fstype": "btrfs"}), "i-0123abcd / 95"),
     ] {
@@ -230,8 +227,8 @@ fn a_file_system_that_is_no_disk_of_the_host_is_told_for_what_it_is() {
 }
 
 #[test]
-fn a_disk_alarm_that_names_no_file_system_means_none() {
-    let unnamed = "i-0123abcd unclear: the alarm does not say which file system it is";
+fn a_disk_alarm_that_names_no_file_system_leaves_it_to_the_host_which() {
+    let unnamed = "i-0123abcd 95";
     let named = |path: &str| format!("i-0123abcd {path} 95");
     let rolled_up = json!({"InstanceId": "i-0123abcd"});
     let event = state_change("CWAgent", "disk_used_percent", &rolled_up);

@@ -482,7 +482,7 @@ mod tests {
         };
         let drive = json!({"InstanceId": "i-0123abcd", "instance": "C:"});
         let math = json!({"expression": "MAX(METRICS())"});
-        let unnamed = "i-0123abcd unclear: the alarm does not say which file system it is";
+        let unnamed = "i-0123abcd 95";
         for (metrics, expected) in [
             (vec![disk("/var")], "i-0123abcd /var 95"),
             (vec![math.clone(), disk("/var"), disk("/var")], "i-0123abcd /var 95"),

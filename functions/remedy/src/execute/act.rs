@@ -23,7 +23,7 @@ impl Relief {
     fn of(incident: &Incident, policy: &Policy) -> Option<Self> {
         Some(match incident.symptom {
             Symptom::DiskFull => Self::Disk {
-                mount: incident.mount.clone(),
+                mount: incident.file_system(),
                 target_percent: target(incident, policy),
                 alarm_percent: alarm(incident),
                 opt_ins: opt_ins(incident, policy),

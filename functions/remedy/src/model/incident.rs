@@ -363,7 +363,7 @@ pub struct Incident {
     /// The group the instance belonged to, where that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupName>,
-    /// The file system, for disk alarms that name one.
+    /// The file system, for disk alarms that name one. See [`file_system`](Self::file_system).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount: Option<MountPoint>,
     /// What the instance's owner allowed a cleanup besides, when it was opened.
@@ -571,6 +571,13 @@ impl Incident {
 
     fn trouble(&self) -> Trouble<'_> {
         Trouble { symptom: self.symptom, mount: self.mount.as_ref(), device: self.seen.device() }
+    }
+
+    /// The file system that is full: the alarm's, or the one that the host named where the
+    /// alarm does not; `None` as long as nobody has said.
+    pub fn file_system(&self) -> Option<MountPoint> {
+        let told = || MountPoint::new(self.seen.mount.clone()?).ok();
+        self.mount.clone().or_else(told)
     }
 
     /// The next state of this incident: with an alarm that waits for its end. A

@@ -19,7 +19,8 @@ pub struct Seen {
     /// The unit of `value` and `threshold`, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
-    /// The file system, for disk alarms that name one.
+    /// The file system: the alarm's, or the one that the host found full where the alarm
+    /// names none.
     pub mount: Option<String>,
     /// The newest datapoint, in the metric's own unit.
     pub value: Option<f64>,

@@ -42,6 +42,11 @@ pub enum Failure {
         /// Systems Manager's own status detail.
         why: HostText,
     },
+    /// No answer came, although Systems Manager waited for as long as the script could run. It
+    /// says "Delivery Timed Out" whether the agent never took the command or never told how it
+    /// ended (Systems Manager user guide, "Understanding command statuses").
+    #[error("gave no answer in time; it may have run")]
+    NoAnswer,
     /// Somebody cancelled the command.
     #[error("was cancelled")]
     Cancelled,
@@ -558,8 +563,8 @@ fn classify_silence(
         .collect::<String>()
         .to_ascii_lowercase();
     match details.as_str() {
-        "deliverytimedout" | "undeliverable" | "accessdenied" | "invalidplatform"
-        | "terminated" => {
+        "deliverytimedout" => return Failure::NoAnswer,
+        "undeliverable" | "accessdenied" | "invalidplatform" | "terminated" => {
             return Failure::NotDelivered { why: HostText::new(status_details) };
         }
         "cancelled" | "canceled" => return Failure::Cancelled,
@@ -685,12 +690,13 @@ mod tests {
             ("", "write: no space left on device", Some(1), "Failed", Failure::CannotStart),
             ("", "", Some(137), "Failed", Failure::RanTooLong),
             ("", "", Some(-1), "Execution Timed Out", Failure::RanTooLong),
+            ("", "", Some(-1), "Delivery Timed Out", Failure::NoAnswer),
             (
                 "",
                 "",
                 Some(-1),
-                "Delivery Timed Out",
-                Failure::NotDelivered { why: HostText::new("Delivery Timed Out") },
+                "Undeliverable",
+                Failure::NotDelivered { why: HostText::new("Undeliverable") },
             ),
             ("", "", Some(-1), "Cancelled", Failure::Cancelled),
             (

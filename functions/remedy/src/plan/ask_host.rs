@@ -156,7 +156,8 @@ pub(crate) fn gathering(
             gathered(&mut incident, said, now, policy)
         }
         _ if now.duration_since(asked.asked_at) >= policy.gathering_takes + ON_THE_WAY => {
-            let why = late("the host gave no answer in time", command);
+            let what = "the host gave no answer in time; its script may have run";
+            let why = late(what, command);
             if let Fact::Unknown(_) = command {
                 // It may have answered, and nobody could read that.
                 let unheard = unheard(&why, now).after(incident.testimony.as_ref());

@@ -76,6 +76,9 @@ pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) 
         match availability(rung, symptom, tried, facts, policy) {
             Available(standby) => {
                 because.insert(0, Reason::LowestRung { rung, symptom });
+                if standby.is_some_and(|standby| reboot::leaves_zone_behind(standby, facts)) {
+                    because.push(Reason::LeavesZoneBehind);
+                }
                 return Decision::Act { rung, standby, because };
             }
             Unavailable(reason) => because.push(reason),

@@ -2,7 +2,7 @@
 
 use crate::model::diagnostics::{Diagnostics, Location};
 use crate::model::host_text::HostText;
-use crate::model::ids::CommandId;
+use crate::model::ids::{CommandId, MountPoint};
 use crate::model::incident::{Incident, Rung, Stage};
 use crate::model::policy::Policy;
 use crate::model::preflight::Preflight;
@@ -48,6 +48,7 @@ pub(crate) fn cleaned(
                 }
                 Failure::CannotStart
                 | Failure::NotDelivered { .. }
+                | Failure::NoAnswer
                 | Failure::RanTooLong
                 | Failure::CannotWork { .. }
                 | Failure::Crashed { .. }
@@ -61,6 +62,7 @@ pub(crate) fn cleaned(
         note_diagnostics(&mut incident, kept);
     }
     let said_now = testimony(&said, &incident.seen, now, policy);
+    note_file_system(&mut incident, &said, &said_now);
     incident.testimony = Some(said_now.after(incident.testimony.as_ref()));
     if let Some(attempt) = incident.attempts.last_mut() {
         attempt.changed_host = changed(&said);
@@ -201,6 +203,16 @@ fn changed(said: &HostResult) -> Option<bool> {
     }
 }
 
+/// Where the alarm names no file system, the one that the host found full is meant from now
+/// on. What the alarm is about stays as it is: another alarm without one is the same trouble.
+fn note_file_system(incident: &mut Incident, said: &HostResult, testimony: &Testimony) {
+    let told = said.disk.as_ref().and_then(|disk| MountPoint::new(disk.mount.as_str()).ok());
+    let full = testimony.word != Word::Well || changed(said) == Some(true);
+    if full && incident.seen.mount.is_none() {
+        incident.seen.mount = told.map(|mount| mount.as_str().to_owned());
+    }
+}
+
 /// Where the evidence is that was asked for with the last attempt.
 pub(crate) fn note_diagnostics(incident: &mut Incident, kept: Location) {
     let at = incident.attempts.last().map_or(incident.stage_since, |last| last.claimed_at);
@@ -229,6 +241,7 @@ pub(crate) fn gathered(
     };
     incident.preflight = preflight(&said, &incident.seen, policy).or(incident.preflight.take());
     let said_now = testimony(&said, &incident.seen, now, policy);
+    note_file_system(incident, &said, &said_now);
     incident.testimony = Some(said_now.after(incident.testimony.as_ref()));
     let command_id = incident.gathering.as_ref().and_then(|asked| asked.command_id.clone());
     kept(incident, command_id, &said, policy).unwrap_or_else(|| Location::Missing {

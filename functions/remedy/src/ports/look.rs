@@ -63,8 +63,18 @@ pub struct StatusChecks {
     /// `None` where no such check counts (EC2 user guide, "Application status
     /// checks").
     pub application_impaired: Option<bool>,
+    /// What AWS says of its performance, if that is impaired: a fault of AWS's that its own
+    /// recommendation mends, where such checks are enabled.
+    pub performance: Option<Performance>,
     /// What AWS is going to do to the instance, if it is not done.
     pub scheduled: Option<ScheduledEvent>,
+}
+
+/// An impaired performance, as AWS tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Performance {
+    /// What AWS recommends, if it does.
+    pub remediation: Option<String>,
 }
 
 impl StatusChecks {

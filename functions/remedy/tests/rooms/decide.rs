@@ -10,7 +10,7 @@ use remedy::model::preflight::Preflight;
 use remedy::model::reason::Reason;
 use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use remedy::plan::decide::{Decision, decide, ladder, looks_beyond_cleanup};
-use remedy::ports::look::{Group, InstanceState, ScheduledEvent, StatusChecks};
+use remedy::ports::look::{Group, InstanceState, Performance, ScheduledEvent, StatusChecks};
 
 use crate::given::{
     agent, ago, alone, attempt, facts, group, history, incident, instance, membership, now, policy,
@@ -245,6 +245,7 @@ fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
         instance_impaired,
         application_impaired: None,
         volume_impaired: false,
+        performance: None,
         initializing: false,
         scheduled: None,
     }));
@@ -501,6 +502,15 @@ fn standby_counts_in_the_unit_of_the_group_and_minds_the_zones() {
             HighCpu,
             zones,
             "standby with room above, reboot: lowest-rung agent-silent",
+        ),
+        (
+            "where there is no room for that it is told",
+            HighCpu,
+            |facts| {
+                zones(facts);
+                group(facts).max = group(facts).desired;
+            },
+            "standby with room below, reboot: lowest-rung agent-silent leaves-zone-behind",
         ),
         (
             "if the group minds its zones",
@@ -774,6 +784,7 @@ fn what_aws_is_going_to_move_is_not_rebooted() {
         instance_impaired: false,
         application_impaired: None,
         volume_impaired: false,
+        performance: None,
         initializing: false,
         scheduled: Some(ScheduledEvent {
             code: "instance-retirement".to_owned(),
@@ -866,11 +877,12 @@ fn what_lies_on_a_data_volume_is_not_lost_for_its_being_full() {
             "hand over: agent-silent data-lost reboot-frees-nothing",
         ),
         (
-            "so does one that is not known",
+            "so does one that is not known, whatever its owner says of it",
             DiskFull,
             |facts| {
                 silence(facts);
                 facts.mount = None;
+                tagged(facts, "auto-remediation-data", "disposable");
             },
             "hand over: agent-silent data-lost reboot-frees-nothing",
         ),
@@ -1012,6 +1024,17 @@ fn only_what_aws_does_soon_keeps_an_instance_from_a_reboot() {
             Some(ScheduledEvent { code: "system-maintenance".to_owned(), not_before });
         assert_eq!(said(&decide(HighCpu, &[], &facts, &policy())), expected, "in {hours} h");
     }
+}
+
+#[test]
+fn a_reboot_does_not_mend_what_aws_has_another_remedy_for() {
+    let mut facts = facts();
+    silence(&mut facts);
+    alone(&mut facts);
+    let Fact::Known(Some(status)) = &mut facts.status else { panic!("no status") };
+    status.performance = Some(Performance { remediation: None });
+    let decision = said(&decide(HighCpu, &[], &facts, &policy()));
+    assert_eq!(decision, "hand over: agent-silent performance-impaired not-in-group");
 }
 
 #[test]

@@ -87,6 +87,7 @@ pub(crate) fn facts() -> Facts {
             system_impaired: false,
             instance_impaired: false,
             volume_impaired: false,
+            performance: None,
             initializing: false,
             application_impaired: None,
             scheduled: None,

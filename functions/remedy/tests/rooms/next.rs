@@ -6,7 +6,7 @@ use remedy::model::action::Action;
 use remedy::model::alarm::Symptom::HighCpu;
 use remedy::model::diagnostics::Location;
 use remedy::model::host_text::HostText;
-use remedy::model::ids::{BucketName, CommandId, GroupName};
+use remedy::model::ids::{BucketName, CommandId, GroupName, MountPoint};
 use remedy::model::incident::{FailedCall, FailureKind, HeldBack, Incident, Rung, Stage, Standby};
 use remedy::model::policy::Policy;
 use remedy::model::reason::Reason;
@@ -97,6 +97,7 @@ fn status(facts: &mut Facts, system_impaired: bool, instance_impaired: bool) {
     facts.status = Fact::Known(Some(StatusChecks {
         system_impaired,
         volume_impaired: false,
+        performance: None,
         initializing: false,
         instance_impaired,
         application_impaired: None,
@@ -296,6 +297,29 @@ fn a_reboot_frees_a_disk_only_if_the_host_has_reckoned_so() {
             panic!("{rule}: it climbs");
         };
         assert_eq!(it.preflight.unwrap().reboot_frees, frees, "{rule}");
+    }
+}
+
+#[test]
+fn where_the_alarm_names_no_file_system_the_host_says_which_is_full() {
+    for (rule, named, code, expected) in [
+        ("the one that the host found full", None, "insufficient", Some("/data")),
+        ("also where it was relieved", None, "relieved", Some("/data")),
+        ("none where none is in trouble", None, "not-in-trouble", None),
+        ("the alarm's own stays", Some("/"), "insufficient", Some("/")),
+    ] {
+        let mut cleaning = at(Stage::Cleaning, 1);
+        cleaning.mount = named.and_then(|path| MountPoint::new(path).ok());
+        cleaning.seen.mount = named.map(str::to_owned);
+        let line = format!(
+            "REMEDIATION_RESULT {{\"v\":1,\"action\":\"disk-clean\",\"status\":\"ok\",\
+             \"code\":\"{code}\",\"reason\":\"r\",\"mode\":\"apply\",\"mount\":\"/data\"}}"
+        );
+        let step = next(&cleaning, &command("Success", 0, &line), now(), &policy());
+        let (Step::Climb(it, _) | Step::Move(it, _)) = step else { panic!("{rule}: {step:?}") };
+        let found = it.file_system();
+        assert_eq!(found.as_ref().map(MountPoint::as_str), expected, "{rule}");
+        assert_eq!(it.mount, cleaning.mount, "{rule}: what the alarm is about stays");
     }
 }
 

@@ -151,12 +151,16 @@ fn chosen() -> Vec<Report> {
             limit: "cleanup".to_owned(),
             of: "the instance",
         }),
+        acted(Rung::Reboot, Reason::LeavesZoneBehind),
         handed_over(Reason::ScaleInProtected),
         handed_over(Reason::VolumeImpaired { movable: true }),
         waits(Reason::Ec2Recovers { movable: true }),
         waits(Reason::GroupReplaces),
         waits(Reason::OneWitness { why: "its SSM agent answered 4 min ago".to_owned() }),
         waits(Reason::ZoneImpaired { zone: "eu-central-1a".to_owned(), count: 3 }),
+        handed_over(Reason::PerformanceImpaired {
+            remediation: Some("Stop and start the instance.".to_owned()),
+        }),
         handed_over(Reason::DataLost { mount: MountPoint::new("/data").ok() }),
     ]
 }
@@ -230,14 +234,16 @@ fn timeline() -> Vec<Report> {
         asked(Reason::EvidenceFirst { rung: Rung::Reboot }),
         reboot(Reason::EvidenceKept { uri: uri.to_owned() }),
         reboot(Reason::EvidenceInOutput { command_id }),
-        reboot(Reason::EvidenceMissing { why: "the host gave no answer in time".to_owned() }),
+        reboot(Reason::EvidenceMissing {
+            why: "the host gave no answer in time; its script may have run".to_owned(),
+        }),
         watching(Rung::Cleanup, Reason::CleanupOk { why: why() }),
         reboot(Reason::CleanupInsufficient {
             why:
                 "91 % in use, target 80 %; the largest file is /var/lib/app/heap.hprof with 7321 MB"
                     .to_owned(),
         }),
-        reboot(Reason::CleanupFailed { why: "gave no result in time".to_owned() }),
+        reboot(Reason::CleanupFailed { why: "gave no answer in time; it may have run".to_owned() }),
         reboot(Reason::StillThere {
             what: "CWAgent mem_used_percent is 97.1 %, the threshold 90.0 %".to_owned(),
         }),

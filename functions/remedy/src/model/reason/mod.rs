@@ -35,6 +35,9 @@ pub enum Reason {
     PlatformNotAsked { platform: Platform },
     /// The owner of the instance or of its group wants no more than a lower rung.
     RungLimited { rung: Rung, limit: String, of: &'static str },
+    /// Out of service the member leaves its zone two behind another, so that its group may end
+    /// a healthy one there.
+    LeavesZoneBehind,
     /// Its owner protects the member from being terminated by its group.
     ScaleInProtected,
     /// A volume of the instance is impaired, and a reboot mends none.
@@ -47,6 +50,8 @@ pub enum Reason {
     OneWitness { why: String },
     /// Several hosts of one zone are unreachable: it is the zone.
     ZoneImpaired { zone: String, count: usize },
+    /// AWS's own checks find its performance impaired, and a reboot mends none.
+    PerformanceImpaired { remediation: Option<String> },
     /// A replacement would lose what is on the full file system.
     DataLost { mount: Option<MountPoint> },
     /// The instance still boots.
@@ -237,6 +242,10 @@ impl fmt::Display for Reason {
             Self::RungLimited { rung, limit, of } => {
                 write!(f, "the tag {MAX_RUNG_TAG} of {of} is {limit:?}, which allows no {rung}")
             }
+            Self::LeavesZoneBehind => f.write_str(
+                "while it is out of service its zone has two members fewer than another, and the \
+                 group has no room for one more: AZRebalance may end a healthy member there",
+            ),
             Self::ScaleInProtected => f.write_str(
                 "the instance is protected from scale-in, so its group is not asked to replace it",
             ),
@@ -257,6 +266,12 @@ impl fmt::Display for Reason {
                 f,
                 "{count} instances in {zone} are unreachable at once: that is the zone, and \
                  nothing is done to them"
+            ),
+            Self::PerformanceImpaired { remediation: Some(what) } => {
+                write!(f, "AWS finds the instance's performance impaired, and recommends: {what}")
+            }
+            Self::PerformanceImpaired { remediation: None } => f.write_str(
+                "AWS finds the instance's performance impaired, which a reboot does not mend",
             ),
             Self::DataLost { mount: Some(mount) } => {
                 write!(f, "a replacement would lose what is on {mount}")

@@ -113,6 +113,8 @@ impl Reason {
             }
             Self::RungLimited { .. } => row("rung-limited")
                 .warning("look at the instance, or raise the tag auto-remediation-max"),
+            Self::LeavesZoneBehind => row("leaves-zone-behind")
+                .warning("raise the group's maximum by one, or suspend AZRebalance meanwhile"),
             Self::ScaleInProtected => row("scale-in-protected")
                 .warning("replace the instance yourself, or end its protection"),
             Self::VolumeImpaired { .. } => {
@@ -127,6 +129,9 @@ impl Reason {
                 .passes()
                 .shared_cause()
                 .warning("look at the zone in the AWS Health Dashboard, and serve from others"),
+            Self::PerformanceImpaired { .. } => {
+                row("performance-impaired").warning("do what AWS recommends")
+            }
             Self::DataLost { .. } => row("data-lost")
                 .warning("free or grow the disk, or say by its tag that it holds nothing"),
             Self::TooYoung { .. } => row("too-young").passes(),
@@ -176,9 +181,7 @@ impl Reason {
             Self::Suppressed { .. } => row("suppressed").is_no_news(),
             Self::Unmeasured { .. } => row("unmeasured").warning("find out why the metric stopped"),
             Self::Unclear { .. } => {
-                let how =
-                    "simplify the alarm; give a disk alarm its `path`, and a request its `mount`";
-                row("unclear").warning(how)
+                row("unclear").warning("simplify the alarm, so that it watches one metric")
             }
             Self::WhichInstance { .. } => row("which-instance").warning(
                 "use an alarm for each instance, or one fleet alarm that groups by InstanceId",

@@ -46,7 +46,7 @@ pub(crate) fn cleaning(
             cleaned(incident, said, now, policy)
         }
         _ if overdue(&incident, now) => {
-            let why = late("gave no result in time", command);
+            let why = late("gave no answer in time; it may have run", command);
             note_diagnostics(
                 &mut incident,
                 Location::Missing { why: format!("the host's script {why}") },

@@ -262,6 +262,10 @@ fn by_status(symptom: Symptom, facts: &Facts) -> Option<Availability> {
     if status.volume_impaired {
         return Some(Unavailable(Reason::VolumeImpaired { movable: movable(facts) }));
     }
+    if let Some(performance) = &status.performance {
+        let remediation = performance.remediation.clone();
+        return Some(Unavailable(Reason::PerformanceImpaired { remediation }));
+    }
     // AWS moves or ends it itself: a reboot now would only add downtime.
     let event = status.scheduled.clone().filter(|event| {
         event.not_before.is_none_or(|at| at < facts.observed_at + SCHEDULED_SOON)
@@ -354,7 +358,7 @@ pub(crate) fn standby(group: &Group, membership: &Membership, facts: &Facts) -> 
     let room_above = group.desired.saturating_add(own) <= group.max;
     match (room_below, room_above) {
         // One more is started in the zone that this one leaves behind.
-        (true, true) if leaves_zone_behind(group, &facts.instance_id) => {
+        (true, true) if unbalances(group, &facts.instance_id) => {
             Available(Some(Standby { decremented: false }))
         }
         (true, _) => Available(Some(Standby { decremented: true })),
@@ -366,10 +370,15 @@ pub(crate) fn standby(group: &Group, membership: &Membership, facts: &Facts) -> 
     }
 }
 
+/// Whether this Standby leaves a zone behind, which nobody could avoid and people have to hear.
+pub(crate) fn leaves_zone_behind(standby: Standby, facts: &Facts) -> bool {
+    standby.decremented && group(facts).is_ok_and(|it| unbalances(it, &facts.instance_id))
+}
+
 /// Whether the group without the instance would have two members fewer in its zone than in
 /// another: then its `AZRebalance` process may end a healthy one elsewhere (Auto Scaling user
 /// guide, "Availability Zone distribution").
-fn leaves_zone_behind(group: &Group, instance: &InstanceId) -> bool {
+fn unbalances(group: &Group, instance: &InstanceId) -> bool {
     let mut zones: BTreeMap<&str, i64> = BTreeMap::new();
     for member in group.members.iter().filter(|member| member.lifecycle == "InService") {
         *zones.entry(&member.zone).or_default() += i64::from(member.instance != *instance);

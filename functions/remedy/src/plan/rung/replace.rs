@@ -129,10 +129,14 @@ pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
 }
 
 /// A full disk is replaced with its instance only if it is the root's, which an image makes
-/// anew, or if its owner says that nothing is lost with it.
+/// anew, or if its owner says that nothing is lost with it. What nobody has named may be no
+/// disk at all, such as an image that is always full.
 fn data_lost(symptom: Symptom, facts: &Facts) -> Option<Reason> {
-    let root = facts.mount.as_ref().is_some_and(|mount| mount.as_str() == "/");
-    let lost = symptom == Symptom::DiskFull && !root && !is_disposable(DATA_TAG, facts);
+    let may_go = facts
+        .mount
+        .as_ref()
+        .is_some_and(|mount| mount.as_str() == "/" || is_disposable(DATA_TAG, facts));
+    let lost = symptom == Symptom::DiskFull && !may_go;
     lost.then(|| Reason::DataLost { mount: facts.mount.clone() })
 }
 
