@@ -97,18 +97,21 @@ impl State {
 
     /// Reboots a host. EC2 calls it `running` throughout (EC2 user guide, "Reboot your
     /// instance"), and its group takes it for dead if it checks more than EC2's word. What is
-    /// there and does not run is refused, or the call is taken and does nothing (question
-    /// reboot-stopped); what is terminated is ignored (EC2 API reference, `RebootInstances`).
+    /// stopped is refused, or the call is taken and does nothing (question reboot-stopped); what
+    /// is gone is unknown (recorded: ec2.RebootInstances).
     pub(crate) fn reboot(&mut self, id: &InstanceId) -> Result<(), &'static str> {
         let now = self.now;
         let accepted = self.otherwise.contains(&Otherwise::RebootStopped);
-        let Some(host) = self.hosts.get_mut(id) else {
-            return Err("InvalidInstanceID.NotFound: there is no instance by that id");
+        let stops = |host: &&mut Host| match &host.instance.state {
+            InstanceState::Running => false,
+            InstanceState::Not(state) => state.starts_with("stop"),
         };
-        if let InstanceState::Not(state) = &host.instance.state {
-            let ignored = accepted || state == "terminated";
-            return if ignored { Ok(()) } else { Err("IncorrectState: it does not run") };
+        if self.hosts.get_mut(id).as_ref().is_some_and(stops) {
+            return if accepted { Ok(()) } else { Err("IncorrectState: it does not run") };
         }
+        let Some(host) = self.hosts.get_mut(id).filter(|host| host.runs()) else {
+            return Err("InvalidInstanceID.NotFound: there is no running instance by that id");
+        };
         let takes = host.boot_takes;
         host.go_down(now);
         if let Some(takes) = takes {

@@ -117,7 +117,10 @@ fn happen<T>(
     }
     let before = if nature == Nature::Touch { state.before(about) } else { None };
     let answer = effect(state);
-    let (at, about, done) = (state.now, about.to_owned(), answer.is_ok());
+    // A reboot of what does not run may be taken, and does nothing (question reboot-stopped).
+    let runs = |before: &calls::Before| before.host.as_ref().is_none_or(Host::runs);
+    let idle = verb == Verb::Reboot && !before.as_deref().is_none_or(runs);
+    let (at, about, done) = (state.now, about.to_owned(), answer.is_ok() && !idle);
     let by = state.at_work;
     state.effects.push(Effect { at, verb, about, done, by, before });
     answer
