@@ -36,11 +36,12 @@ fn golden(folder: &str, name: &str, told: &str) {
     settings.bind(|| insta::assert_snapshot!(name, told));
 }
 
-const STORIES: [&str; 7] = [
+const STORIES: [&str; 8] = [
     "disk-full",
     "memory-pressure",
     "high-cpu",
     "unreachable",
+    "service-down",
     "replaced",
     "not-opted-in",
     "delivered-twice",

@@ -48,6 +48,11 @@ fn documents() -> Vec<Document> {
     let document = |symptom| {
         let (description, needs): (_, &[_]) = match symptom {
             Symptom::Unreachable => return None,
+            Symptom::ServiceDown => (
+                "Starts the listed units that have failed and sees that they stay up, or says \
+                 which are down.",
+                &["restart.sh"],
+            ),
             Symptom::DiskFull => (
                 "Frees space on one file system, down to a target, or says what fills it.",
                 &["owner.sh"],

@@ -95,7 +95,7 @@ def test_no_payload_goes_to_two_functions_and_each_rule_gets_some(engine):
     found = [line.split()[1:] for line in delivered(engine)]
     assert all(len(rules) == 1 for rules in found)
     alarming = {rule for rule in patterns() if rule.endswith(".Alarm")}
-    assert len(alarming) == 4 and alarming <= {rules[0] for rules in found}
+    assert len(alarming) == 5 and alarming <= {rules[0] for rules in found}
 
 
 # The samples of the guides ("Monitoring Systems Manager events with EventBridge", "EC2 Auto

@@ -67,6 +67,17 @@ _MEMORY = {
 }
 
 
+_SERVICE = {
+    "listed": 2,
+    "stopped": [],
+    "looping": [],
+    "unit": "nginx.service",
+    "result": "signal",
+    "pid_before": None,
+    "systemd_restarts": 0,
+}
+
+
 def _line(action, status, reason, preflight=None, **more):
     said = {"v": 1, "action": action, "status": status, "reason": reason, "mode": "apply"}
     said |= more | {"preflight": _PREFLIGHT | (preflight or {}), "evidence": _EVIDENCE}
@@ -96,6 +107,14 @@ OUTPUTS = {
     ),
     "memory-insufficient": _line(
         "memory-relief", "insufficient", "app.service is not listed", **_MEMORY
+    ),
+    "service-ok": _line(
+        "service-restart", "ok", "nginx.service runs again, with a new main process",
+        **_SERVICE, running=2, down=[], pid_after=4711, restarted=["nginx.service"],
+    ),
+    "service-insufficient": _line(
+        "service-restart", "insufficient", "nginx.service did not stay up (exit-code before)",
+        **_SERVICE, running=1, down=["nginx.service"], pid_after=None, restarted=[],
     ),
     "rubbish": "Last login: Fri Nov 20 03:01:12 2026\n",
 }

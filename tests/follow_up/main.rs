@@ -6,5 +6,6 @@ mod crash;
 mod guards;
 mod play;
 mod queue;
+mod service_down;
 mod stories;
 mod unreachable;

@@ -42,6 +42,8 @@ pub(crate) enum Story {
     HighCpu,
     /// A host that answers nobody, rebooted on the word of two witnesses.
     Unreachable,
+    /// A service that failed, started again on its host.
+    ServiceDown,
     /// A full disk that no cleanup relieves, on a host that is replaced.
     Replaced,
     /// An instance whose owner has not opted in, left alone.
@@ -58,6 +60,7 @@ impl Story {
             Self::MemoryPressure => memory_pressure(),
             Self::HighCpu => high_cpu(),
             Self::Unreachable => unreachable(),
+            Self::ServiceDown => service_down(),
             Self::Replaced => replaced(),
             Self::NotOptedIn => not_opted_in(),
             Self::DeliveredTwice => delivered_twice(),
@@ -284,6 +287,23 @@ fn unreachable() -> String {
     let web = stage.names.web.clone();
     stage.region.with_host(&web, |host| host.status.application_impaired = Some(false));
     let events = stage.trouble(Trouble::stubborn(Symptom::Unreachable, 100.0));
+    stage.deliver(&events);
+    stage.follow(&[]);
+    stage.told()
+}
+
+fn service_down() -> String {
+    let mut stage = Stage::new(
+        Symptom::ServiceDown,
+        fleet::grouped,
+        Narrator::new(
+            "service-down: started again, and watched",
+            "No process of a web server's service is left. The host itself is well, so nothing is \
+             done to it: the service is on its owner's list, it has failed and was not stopped, \
+             and it is started once. That it stays up the host says, and then the metric.",
+        ),
+    );
+    let events = stage.trouble(Trouble::slight(Symptom::ServiceDown, 100.0));
     stage.deliver(&events);
     stage.follow(&[]);
     stage.told()

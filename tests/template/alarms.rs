@@ -138,13 +138,31 @@ fn a_functions_rule_takes_every_metric_that_it_understands() {
 fn published() -> (String, BTreeSet<String>, impl Fn(&str) -> BTreeSet<String>) {
     let config: Value = serde_json::from_str(&read("docs/cloudwatch-agent.json")).unwrap();
     let metrics = config["metrics"].clone();
-    let names = metrics["metrics_collected"].as_object().unwrap().values();
-    let names = names.flat_map(|plugin| all(&plugin["measurement"]).into_iter().cloned());
-    let names = names.map(|name| name.as_str().unwrap().to_owned()).collect();
+    let plugins = metrics["metrics_collected"].as_object().unwrap().iter();
+    let names = plugins.flat_map(|(plugin, sections)| {
+        // Of processes there is a section for each service.
+        let measured = all(sections).into_iter().flat_map(|it| all(&it["measurement"]));
+        let name = |name: &Value| match (plugin.as_str(), name.as_str().unwrap()) {
+            // Its full name on Linux (CloudWatch user guide, "Collect process metrics with the
+            // procstat plugin").
+            ("procstat", "pid_count") => "procstat_lookup_pid_count".to_owned(),
+            (_, name) => name.to_owned(),
+        };
+        measured.map(name).collect::<Vec<_>>()
+    });
+    let names = names.collect();
     let dimensions = move |metric: &str| {
         let appended = metrics["append_dimensions"].as_object().unwrap();
         // CloudWatch user guide, "Metrics collected by the CloudWatch agent".
-        let own: &[&str] = if metric.starts_with("disk_") { &["path", "fstype"] } else { &[] };
+        // Of a process lookup: how it is found, and by which pattern of it (telegraf, the
+        // `procstat` input, whose tags they are).
+        let own: &[&str] = if metric.starts_with("disk_") {
+            &["path", "fstype"]
+        } else if metric.starts_with("procstat_lookup") {
+            &["exe", "pid_finder"]
+        } else {
+            &[]
+        };
         let device = metric.starts_with("disk_")
             && metrics["metrics_collected"]["disk"]["drop_device"] != true;
         let own = own.iter().chain(device.then_some(&"device")).map(|name| (*name).to_owned());

@@ -316,7 +316,7 @@ def test_iam_lets_a_member_come_back_whose_owner_wants_no_more(account, attempt,
 def test_the_roles_have_no_managed_policies_but_the_logs_and_our_own(account, deployed):
     ours = {deployed.ids["RoadPolicy"], deployed.ids["RebootPolicy"]}
     roles = [name for logical, name in deployed.ids.items() if logical.endswith("FunctionRole")]
-    assert len(roles) == 5
+    assert len(roles) == 6
     for role in roles:
         attached = account.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         foreign = {p["PolicyArn"].rsplit("/", 1)[-1] for p in attached if p["PolicyArn"] not in ours}

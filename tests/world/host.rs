@@ -25,6 +25,9 @@ const CONNECTION_LOST_LATE: SignedDuration = SignedDuration::from_mins(30);
 /// What a boot takes, as a rule (ours).
 const BOOT_TAKES: SignedDuration = SignedDuration::from_secs(150);
 
+/// Processes of a service that runs (ours).
+const PROCESSES: f64 = 3.0;
+
 /// What a metric says when nothing is wrong, in percent (ours).
 const AT_REST: f64 = 41.0;
 
@@ -267,8 +270,8 @@ impl Host {
         self.runs() && !self.down && self.hung.is_none() && self.agent == AgentIs::Answering
     }
 
-    /// What the metric of `symptom` says, in percent, or 1 for a check that fails; `None` while
-    /// nothing could measure it.
+    /// What the metric of `symptom` says: in percent, 1 for a check that fails, or how many
+    /// processes there are; `None` while nothing could measure it.
     pub fn percent(&self, symptom: Symptom) -> Option<f64> {
         if symptom == Symptom::Unreachable {
             let passes = self.status.pass() && !self.status.volume_impaired;
@@ -279,7 +282,13 @@ impl Host {
         // Its processors the hypervisor measures, also while it hangs in its boot.
         let from_outside = symptom == Symptom::HighCpu && self.runs() && self.measured;
         (by_itself || from_outside).then(|| match self.trouble {
-            _ if self.down => AT_REST,
+            _ if self.down => AT_REST, // Only what is measured from outside comes here.
+            Some(Trouble { symptom: Symptom::ServiceDown, .. })
+                if symptom == Symptom::ServiceDown =>
+            {
+                0.0
+            }
+            _ if symptom == Symptom::ServiceDown => PROCESSES,
             Some(trouble) if trouble.symptom == symptom => trouble.percent,
             _ => AT_REST,
         })

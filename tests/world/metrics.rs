@@ -81,6 +81,7 @@ impl Metrics {
         let symptom = match (series.namespace.as_str(), series.name.as_str()) {
             ("AWS/EC2", "CPUUtilization") => Symptom::HighCpu,
             ("AWS/EC2", "StatusCheckFailed") => Symptom::Unreachable,
+            ("CWAgent", "procstat_lookup_pid_count") => Symptom::ServiceDown,
             ("CWAgent", "mem_used_percent") => Symptom::MemoryPressure,
             ("CWAgent", "disk_used_percent") => Symptom::DiskFull,
             _ => return Vec::new(),

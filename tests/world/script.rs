@@ -114,7 +114,7 @@ fn ends(code: Code) -> (&'static str, i32) {
 fn enough(order: &Relief) -> f64 {
     match order {
         Relief::Disk { target_percent, .. } => f64::from(*target_percent),
-        Relief::Memory { .. } | Relief::Cpu { .. } => BUSY_PERCENT,
+        Relief::Memory { .. } | Relief::Cpu { .. } | Relief::Service { .. } => BUSY_PERCENT,
     }
 }
 
@@ -272,7 +272,7 @@ impl Said {
         let order = &command.order;
         let alarm = match order.relief {
             Relief::Disk { alarm_percent, .. } => alarm_percent,
-            Relief::Memory { .. } | Relief::Cpu { .. } => None,
+            Relief::Memory { .. } | Relief::Cpu { .. } | Relief::Service { .. } => None,
         };
         // Of a disk that it only looked at the script says how full it is.
         let of_a_disk = order.symptom == Symptom::DiskFull && code == Code::Looked;
@@ -291,6 +291,7 @@ fn action(symptom: Symptom) -> &'static str {
         Symptom::DiskFull => "disk-clean",
         Symptom::MemoryPressure => "memory-relief",
         Symptom::HighCpu => "cpu-relief",
+        Symptom::ServiceDown => "service-restart",
         Symptom::Unreachable => "none",
     }
 }

@@ -32,7 +32,7 @@ pub struct Watch {
     pub instance: InstanceId,
     /// What its metric is about.
     pub symptom: Symptom,
-    /// Above this it is in ALARM, in percent; for a check, above 0.
+    /// Above this it is in ALARM, in percent; for a check, above 0; for a service, below 1.
     pub threshold: f64,
     /// Below this it is in ALARM too, and the threshold is a model's: an alarm on
     /// what is unusual. `None` for an ordinary alarm.
@@ -116,6 +116,7 @@ impl Watch {
             Symptom::MemoryPressure => "web-mem-used-high",
             Symptom::DiskFull => "web-disk-used-high",
             Symptom::Unreachable => "web-status-check-failed",
+            Symptom::ServiceDown => "web-service-down",
         };
         let name = name.to_owned();
         let (muted, fleet, state) = (false, false, Light::Ok);
@@ -123,7 +124,11 @@ impl Watch {
             name,
             instance,
             symptom,
-            threshold: if symptom == Symptom::Unreachable { 0.0 } else { 90.0 },
+            threshold: match symptom {
+                Symptom::Unreachable => 0.0,
+                Symptom::ServiceDown => 1.0,
+                Symptom::HighCpu | Symptom::MemoryPressure | Symptom::DiskFull => 90.0,
+            },
             unusual_below: None,
             file_system: FileSystem::Root,
             names_path: true,
@@ -214,6 +219,9 @@ impl Watch {
     }
 
     fn rings_at(&self, percent: f64) -> bool {
+        if self.symptom == Symptom::ServiceDown {
+            return percent < self.threshold;
+        }
         percent > self.threshold || self.unusual_below.is_some_and(|lower| percent < lower)
     }
 
@@ -225,14 +233,19 @@ impl Watch {
             Some(percent) => {
                 let was = if state == Light::Alarm { "was" } else { "was not" };
                 format!(
-                    "Threshold Crossed: 1 datapoint {was} greater than the threshold ({:?}). The \
+                    "Threshold Crossed: 1 datapoint {was} {} than the threshold ({:?}). The \
                      most recent datapoint which crossed the threshold: [{percent:?} ({})].",
+                    self.side(),
                     self.threshold,
                     (now - PERIOD).strftime("%d/%m/%y %H:%M:00"),
                 )
             }
         };
         let (namespace, name) = self.metric_name();
+        let (all, order) = match self.symptom {
+            Symptom::ServiceDown => ("MIN", "MIN() ASC"),
+            _ => ("MAX", "MAX() DESC"),
+        };
         let labels = match self.symptom {
             Symptom::DiskFull if self.names_path && self.file_system == FileSystem::Root => {
                 "InstanceId, path"
@@ -251,8 +264,8 @@ impl Watch {
                 "metrics": [{
                     "id": "q1",
                     "expression": format!(
-                        "SELECT MAX({name}) FROM \"{namespace}\" GROUP BY {labels} \
-                         ORDER BY MAX() DESC"
+                        "SELECT {all}({name}) FROM \"{namespace}\" GROUP BY {labels} \
+                         ORDER BY {order}"
                     ),
                     "returnData": true,
                     "period": PERIOD.as_secs(),
@@ -352,7 +365,13 @@ impl Watch {
             Symptom::MemoryPressure => ("CWAgent", "mem_used_percent"),
             Symptom::DiskFull => ("CWAgent", "disk_used_percent"),
             Symptom::Unreachable => ("AWS/EC2", "StatusCheckFailed"),
+            Symptom::ServiceDown => ("CWAgent", "procstat_lookup_pid_count"),
         }
+    }
+
+    /// On which side of its threshold it rings.
+    fn side(&self) -> &'static str {
+        if self.symptom == Symptom::ServiceDown { "less" } else { "greater" }
     }
 
     fn metric(&self) -> Value {
@@ -362,6 +381,9 @@ impl Watch {
         let dimensions = match self.symptom {
             Symptom::DiskFull if self.names_path => json!({
                 "path": path, "InstanceId": instance, "device": device, "fstype": fstype,
+            }),
+            Symptom::ServiceDown => json!({
+                "InstanceId": instance, "exe": "nginx", "pid_finder": "native",
             }),
             _ => json!({ "InstanceId": instance }),
         };
@@ -414,8 +436,9 @@ impl Watch {
         let (threshold, seen) = (self.threshold, "1 out of the last 1 datapoints");
         match self.unusual_below {
             None => format!(
-                "Threshold Crossed: {seen} [{percent:?} ({at})] {was} greater than the threshold \
-                 ({threshold:?})"
+                "Threshold Crossed: {seen} [{percent:?} ({at})] {was} {} than the threshold \
+                 ({threshold:?})",
+                self.side()
             ),
             Some(lower) => format!(
                 "Thresholds Crossed: {seen} [{percent:?} ({at})] {was} less than the lower \

@@ -72,13 +72,17 @@ impl State {
             .watches
             .iter()
             .find(|watch| watch.instance == *id && watch.name == incident.seen.alarm)?;
-        let is_check = symptom == Symptom::Unreachable;
-        let bad = if is_check { 0.0 } else { watch.threshold.max(FLOOR_PERCENT) };
         let newest = self.metrics.newest(id, symptom, (self.now, READ_BEFORE));
         let recent = newest.last().is_some_and(|it| self.now.duration_since(it.at) <= NEWS_MAX);
-        let worst = newest.iter().map(|it| it.value).fold(f64::MIN, f64::max);
-        let how = format!("though its newest datapoint was {worst:.1} %");
-        (recent && worst <= bad).then_some(Well { by: WellBy::ItsMetric, how })
+        let most = newest.iter().map(|it| it.value).fold(f64::MIN, f64::max);
+        let least = newest.iter().map(|it| it.value).fold(f64::MAX, f64::min);
+        let (within, worst) = match symptom {
+            Symptom::Unreachable => (most <= 0.0, most),
+            Symptom::ServiceDown => (least >= 1.0, least),
+            _ => (most <= watch.threshold.max(FLOOR_PERCENT), most),
+        };
+        let how = format!("though its newest datapoint was {worst:.1}");
+        (recent && within).then_some(Well { by: WellBy::ItsMetric, how })
     }
 
     /// Since something was done to the host nothing was measured, and it can speak or the

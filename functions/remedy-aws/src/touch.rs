@@ -224,7 +224,7 @@ fn relief(relief: &Relief) -> Vec<(&'static str, String)> {
         Relief::Memory { units, opt_ins } => {
             vec![("Units", named(units)), ("OptIns", listed(opt_ins))]
         }
-        Relief::Cpu { units } => vec![("Units", named(units))],
+        Relief::Cpu { units } | Relief::Service { units } => vec![("Units", named(units))],
     }
 }
 

@@ -72,9 +72,10 @@ may_restart() { # UNIT
   [ -z "$REPLY" ]
 }
 
-# Succeeds when the unit runs with a new main process that stays. Says in REPLY what went wrong.
+# Succeeds when the unit runs with a new main process that stays, and systemd has not restarted it
+# meanwhile. Says in REPLY what went wrong.
 restart_unit() { # UNIT
-  local old new again
+  local old new again restarts
   unit_property "$1" MainPID
   old=$REPLY
   uptime_seconds
@@ -90,12 +91,20 @@ restart_unit() { # UNIT
   fi
   unit_property "$1" MainPID
   new=$REPLY
-  bounded 10 sleep "$SETTLE_SECONDS"
+  unit_property "$1" NRestarts # empty before systemd 235
+  restarts=$REPLY
+  bounded $((SETTLE_SECONDS + 5)) sleep "$SETTLE_SECONDS"
   unit_property "$1" MainPID
   again=$REPLY
   unit_property "$1" ActiveState
-  if [ "$REPLY" != active ] || [ "$new" = "$old" ] || [ "$new" != "$again" ]; then
+  if [ "$REPLY" != active ] || [ "$new" = "$old" ] || [ "$new" != "$again" ] ||
+    [ ! -d "/proc/$again" ]; then
     REPLY="$1 did not stay up after its restart"
+    return 1
+  fi
+  unit_property "$1" NRestarts
+  if [ "$REPLY" != "$restarts" ]; then
+    REPLY="systemd restarts $1 again and again"
     return 1
   fi
 }

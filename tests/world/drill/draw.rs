@@ -172,7 +172,7 @@ impl Pen {
     fn trouble(&mut self) {
         let (on, mut trouble) = (self.host(), self.drawn_trouble());
         let at = self.seconds(0, BEGINS_WITHIN);
-        let graded = trouble.symptom != Symptom::Unreachable;
+        let graded = !matches!(trouble.symptom, Symptom::Unreachable | Symptom::ServiceDown);
         match self.rng.u32(..100) {
             0..10 if graded => self.rings_early(&on, &mut trouble),
             10..14 if graded => self.rings_unusual(&on, &mut trouble),

@@ -561,7 +561,8 @@ fn broken(region: &Region, symptom: Symptom, damage: Damage) -> String {
     let state = region.state.borrow();
     let Some(id) = state.hosts.keys().next() else { return String::new() };
     let mut watch = Watch::new(symptom, id.clone(), state.now);
-    let whole = watch.evaluate(Some(99.0), state.now).map(|change| change.event);
+    let bad = if symptom == Symptom::ServiceDown { 0.0 } else { 99.0 };
+    let whole = watch.evaluate(Some(bad), state.now).map(|change| change.event);
     let whole = whole.unwrap_or_default();
     let mut value: serde_json::Value = serde_json::from_str(&whole).unwrap_or_default();
     match damage {

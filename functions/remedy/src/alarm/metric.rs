@@ -31,7 +31,9 @@ const SCRIPTS: &str = "System/Linux";
 /// `CloudWatch` agent user guides ("metrics collected by the `CloudWatch`
 /// agent"); on Windows they are the performance counter's object and name. Absent on
 /// purpose: what a processor does meanwhile, such as `cpu_usage_iowait` (it waits for
-/// a disk) and `cpu_usage_steal` (others have it): neither is want of processor.
+/// a disk) and `cpu_usage_steal` (others have it): neither is want of processor. And what
+/// `procstat` tells of single processes: when they are gone it tells nothing, and that is no
+/// measurement; only how many there are goes to 0.
 const METRICS: &[(&str, &str, Symptom, Bad, Unit)] = &[
     (EC2, "CPUUtilization", Symptom::HighCpu, Bad::Up, Unit::Percent),
     (EC2, "StatusCheckFailed", Symptom::Unreachable, Bad::Up, Unit::Check),
@@ -59,6 +61,8 @@ const METRICS: &[(&str, &str, Symptom, Bad, Unit)] = &[
     (AGENT, "disk_inodes_free", Symptom::DiskFull, Bad::Down, Unit::Inodes),
     (AGENT, "LogicalDisk % Free Space", Symptom::DiskFull, Bad::Down, Unit::Percent),
     (AGENT, "LogicalDisk Free Megabytes", Symptom::DiskFull, Bad::Down, Unit::Mebibytes),
+    (AGENT, "procstat_lookup_pid_count", Symptom::ServiceDown, Bad::Down, Unit::Processes),
+    (AGENT, "procstat_lookup pid_count", Symptom::ServiceDown, Bad::Down, Unit::Processes),
     (SCRIPTS, "MemoryUtilization", Symptom::MemoryPressure, Bad::Up, Unit::Percent),
     (SCRIPTS, "SwapUtilization", Symptom::MemoryPressure, Bad::Up, Unit::Percent),
     (SCRIPTS, "DiskSpaceUtilization", Symptom::DiskFull, Bad::Up, Unit::Percent),
@@ -268,6 +272,8 @@ mod tests {
             ("AWS/EC2", "StatusCheckFailed", Some((Symptom::Unreachable, Bad::Up))),
             ("AWS/EC2", "StatusCheckFailed_AttachedEBS", Some((Symptom::Unreachable, Bad::Up))),
             ("AWS/EC2", "NetworkIn", None),
+            ("CWAgent", "procstat_lookup_pid_count", Some((Symptom::ServiceDown, Bad::Down))),
+            ("CWAgent", "procstat_cpu_usage", None),
             ("", "HighCPU", None),
         ] {
             let meaning = meaning(namespace, name).map(|m| (m.symptom, m.bad));

@@ -33,7 +33,7 @@ impl Found {
         match symptom {
             Symptom::DiskFull => disk(parts),
             Symptom::HighCpu => processors(parts),
-            Symptom::Unreachable => Ok(Self::default()),
+            Symptom::Unreachable | Symptom::ServiceDown => Ok(Self::default()),
             Symptom::MemoryPressure => {
                 let swap = parts.iter().any(|part| metric::SWAP.contains(&part.name));
                 Ok(Self { hint: swap.then_some(Hint::Swap), ..Self::default() })

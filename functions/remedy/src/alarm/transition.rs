@@ -184,6 +184,13 @@ impl Transition<'_> {
         let mixed = mixed.map(|_| "the alarm mixes an instance's metric with another's");
         let doubt = subject.doubt.or(mixed).map(str::to_owned).or_else(|| self.doubt.clone());
         match (doubt, weigh(&self.told, subject.bad)) {
+            // Fewer processes than somebody wants are not a service that is down.
+            (_, Some(Evidence::Measured { value: Some(value), .. }))
+                if self.told.state == AlarmState::Alarm
+                    && subject.unit.is_some_and(|unit| unit.is_well_at(value)) =>
+            {
+                Ok(unclear("what it measured last is what a healthy host shows"))
+            }
             (_, Some(evidence @ Evidence::Nothing { .. })) | (None, Some(evidence)) => Ok(evidence),
             (Some(why), _) => Ok(unclear(&why)),
             (None, None) => Err(NotOurs::HarmlessDirection { metric: subject.metric.clone() }),

@@ -32,6 +32,7 @@ impl Relief {
                 Self::Memory { units: policy.units.clone(), opt_ins: opt_ins(incident, policy) }
             }
             Symptom::HighCpu => Self::Cpu { units: policy.units.clone() },
+            Symptom::ServiceDown => Self::Service { units: policy.units.clone() },
             Symptom::Unreachable => return None,
         })
     }

@@ -19,12 +19,14 @@ pub enum Symptom {
     DiskFull,
     /// EC2's own checks fail, and nothing on the host answers.
     Unreachable,
+    /// No process of a service is left.
+    ServiceDown,
 }
 
 impl Symptom {
     /// Every symptom there is.
-    pub const ALL: [Self; 4] =
-        [Self::HighCpu, Self::MemoryPressure, Self::DiskFull, Self::Unreachable];
+    pub const ALL: [Self; 5] =
+        [Self::HighCpu, Self::MemoryPressure, Self::DiskFull, Self::Unreachable, Self::ServiceDown];
 
     /// The one name this symptom has in code, template, documents and messages.
     pub fn name(self) -> &'static str {
@@ -33,6 +35,7 @@ impl Symptom {
             Self::MemoryPressure => "memory-pressure",
             Self::DiskFull => "disk-full",
             Self::Unreachable => "unreachable",
+            Self::ServiceDown => "service-down",
         }
     }
 
@@ -40,7 +43,7 @@ impl Symptom {
     /// that answers nobody there is nothing to ask.
     pub fn has_scripts(self) -> bool {
         match self {
-            Self::HighCpu | Self::MemoryPressure | Self::DiskFull => true,
+            Self::HighCpu | Self::MemoryPressure | Self::DiskFull | Self::ServiceDown => true,
             Self::Unreachable => false,
         }
     }

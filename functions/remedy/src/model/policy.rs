@@ -31,6 +31,12 @@ pub const DISPOSABLE: &str = "disposable";
 /// `cleanup`, `reboot` or `replace`. Without it all may.
 pub const MAX_RUNG_TAG: &str = "auto-remediation-max";
 
+/// The instance tag by which an owner says what a service that stays down may cost.
+pub const SERVICE_TAG: &str = "auto-remediation-service";
+
+/// The value of [`SERVICE_TAG`] that allows a reboot for it.
+pub const SERVICE_REBOOT: &str = "reboot";
+
 /// Whether this deployment touches anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {

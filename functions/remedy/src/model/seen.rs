@@ -78,8 +78,10 @@ impl Seen {
         match (unit?, bad) {
             (Unit::Percent, Bad::Up) => Some(value),
             (Unit::Percent, Bad::Down) => Some(100.0 - value),
-            // It passes or it fails, and nothing between.
-            (unit @ Unit::Check, _) => Some(if unit.is_well_at(value) { 0.0 } else { 100.0 }),
+            // It passes or it fails, runs or does not, and nothing between.
+            (unit @ (Unit::Check | Unit::Processes), _) => {
+                Some(if unit.is_well_at(value) { 0.0 } else { 100.0 })
+            }
             (Unit::Bytes | Unit::Kibibytes | Unit::Mebibytes | Unit::Inodes, _) => None,
         }
     }

@@ -131,6 +131,8 @@ pub enum Unit {
     /// A check of EC2's: 1 while it fails, 0 while it passes (EC2 user guide, "Status check
     /// metrics").
     Check,
+    /// Processes of a service.
+    Processes,
 }
 
 /// A check's value, or a mean of several.
@@ -146,10 +148,12 @@ fn checked(value: f64) -> String {
 
 impl Unit {
     /// Whether a healthy host shows `value`, whatever its alarm's threshold is: an alarm
-    /// that rings above 0 is no reason to take a check that passes for one that fails.
+    /// that rings above 0 is no reason to take a check that passes for one that fails, and one
+    /// that rings below 1 none to take a service that runs for one that is down.
     pub fn is_well_at(self, value: f64) -> bool {
         match self {
             Self::Check => value <= 0.0,
+            Self::Processes => value >= 1.0,
             Self::Percent | Self::Bytes | Self::Kibibytes | Self::Mebibytes | Self::Inodes => false,
         }
     }
@@ -160,6 +164,8 @@ impl Unit {
             Self::Percent => return format!("{value:.1} %"),
             Self::Inodes => return format!("{value:.0} inodes"),
             Self::Check => return checked(value),
+            Self::Processes if value.total_cmp(&1.0).is_eq() => return "1 process".to_owned(),
+            Self::Processes => return format!("{value:.0} processes"),
             Self::Bytes => value,
             Self::Kibibytes => value * 1024.0,
             Self::Mebibytes => value * 1024.0 * 1024.0,

@@ -115,9 +115,12 @@ pub struct HostResult {
     /// What was found about processors, if the action is [`HostScript::CpuRelief`].
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Cpu>,
+    /// What was found about services, if the action is [`HostScript::ServiceRestart`].
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
 }
 
-/// The three scripts.
+/// The scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostScript {
@@ -127,6 +130,8 @@ pub enum HostScript {
     MemoryRelief,
     /// Calms the process that is busy all the time.
     CpuRelief,
+    /// Starts the listed units that have failed.
+    ServiceRestart,
 }
 
 /// How a script ended.
@@ -504,6 +509,41 @@ pub struct Busy {
     pub sustained: bool,
 }
 
+/// The units on the owner's list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Service {
+    /// How many are on the list.
+    #[serde(default)]
+    pub listed: u64,
+    /// How many of them run.
+    #[serde(default)]
+    pub running: u64,
+    /// Those that have failed.
+    #[serde(default, deserialize_with = "bounded")]
+    pub down: Vec<HostText>,
+    /// Those that are meant to run, and that somebody stopped or that ended by themselves.
+    #[serde(default, deserialize_with = "bounded")]
+    pub stopped: Vec<HostText>,
+    /// Those that systemd itself restarts again and again.
+    #[serde(default, deserialize_with = "bounded")]
+    pub looping: Vec<HostText>,
+    /// The unit that was treated or looked at for treatment; empty if none.
+    #[serde(default)]
+    pub unit: HostText,
+    /// How it ended, in systemd's words, such as `exit-code` or `oom-kill`.
+    #[serde(default)]
+    pub result: HostText,
+    /// Its new main process, if it was started and stayed up.
+    #[serde(default)]
+    pub pid_after: Option<u64>,
+    /// How often systemd itself had restarted it; `None` where systemd does not count.
+    #[serde(default)]
+    pub systemd_restarts: Option<u64>,
+    /// Those that were started and stayed up.
+    #[serde(default, deserialize_with = "bounded")]
+    pub restarted: Vec<HostText>,
+}
+
 /// Reads the outcome of a finished command.
 ///
 /// `exit_code` is the response code, if there is one; `status_details` is Systems Manager's, with
@@ -543,6 +583,7 @@ fn read_line(line: &str) -> Option<HostResult> {
         HostScript::DiskClean => result.disk = Disk::deserialize(&value).ok(),
         HostScript::MemoryRelief => result.memory = Memory::deserialize(&value).ok(),
         HostScript::CpuRelief => result.cpu = Cpu::deserialize(&value).ok(),
+        HostScript::ServiceRestart => result.service = Service::deserialize(&value).ok(),
     }
     Some(result)
 }
@@ -629,6 +670,19 @@ mod tests {
         assert_eq!(disk.used_percent_reboot, None, "what was not said is not known");
         assert_eq!(disk.steps.get(&HostText::new("tmp")), Some(&(3, 12288)));
         assert_eq!(result.memory, None);
+    }
+
+    #[test]
+    fn a_line_about_services_becomes_typed_too() {
+        let line = r#"REMEDIATION_RESULT {"v":1,"action":"service-restart","status":"ok",
+"code":"relieved","reason":"web.service runs again","mode":"apply","listed":2,"running":2,
+"down":[],"stopped":[],"looping":[],"unit":"web.service","result":"signal","pid_before":null,
+"pid_after":4711,"systemd_restarts":0,"restarted":["web.service"],"seconds":17}"#;
+        let service = said(line).service.expect("services");
+        assert_eq!((service.listed, service.running), (2, 2));
+        assert_eq!(service.pid_after, Some(4711));
+        assert_eq!(service.restarted, [HostText::new("web.service")]);
+        assert_eq!(service.result.as_str(), "signal");
     }
 
     #[test]

@@ -56,12 +56,14 @@ impl Decision {
 ///
 /// For a full disk a replacement comes before a reboot, because most reboots leave the
 /// disk as full as it was. The other symptoms try a reboot first, because it loses less
-/// than a new instance does. A host that answers nobody cannot be cleaned up.
+/// than a new instance does. A host that answers nobody cannot be cleaned up. For a service no
+/// host is replaced, and none is rebooted unless its owner says that this may help.
 pub fn ladder(symptom: Symptom) -> &'static [Rung] {
     match symptom {
         Symptom::DiskFull => &[Rung::Cleanup, Rung::Replace, Rung::Reboot],
         Symptom::HighCpu | Symptom::MemoryPressure => &[Rung::Cleanup, Rung::Reboot, Rung::Replace],
         Symptom::Unreachable => &[Rung::Reboot, Rung::Replace],
+        Symptom::ServiceDown => &[Rung::Cleanup, Rung::Reboot],
     }
 }
 

@@ -162,11 +162,16 @@ pub(crate) fn testimony(
 }
 
 /// What a host that only looked saw. The scripts for memory and processors look whether
-/// there is trouble before they look for its cause; the one for disks tells the level.
+/// there is trouble before they look for its cause; the one for disks tells the level, and
+/// the one for services what has failed.
 fn looked(said: &HostResult, seen: &Seen, policy: &Policy) -> Word {
+    if let Some(service) = &said.service {
+        let well = service.down.is_empty() && service.looping.is_empty();
+        return if well { Word::Well } else { Word::InTrouble };
+    }
     let Some(disk) = &said.disk else {
-        let of_a_disk = said.action == HostScript::DiskClean;
-        return if of_a_disk { Word::Unsure } else { Word::InTrouble };
+        let tells = matches!(said.action, HostScript::DiskClean | HostScript::ServiceRestart);
+        return if tells { Word::Unsure } else { Word::InTrouble };
     };
     let levels = [disk.used_percent_before, disk.inode_percent_before];
     let Some(level) = levels.into_iter().flatten().max() else { return Word::Unsure };

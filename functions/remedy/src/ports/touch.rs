@@ -75,6 +75,11 @@ pub enum Relief {
         /// What may be done besides.
         opt_ins: BTreeSet<CleanupOptIn>,
     },
+    /// Start what has failed, if it is one of these.
+    Service {
+        /// Units that may be started.
+        units: Vec<UnitName>,
+    },
     /// Calm the process that burns the processor; restart it if it is one of
     /// these.
     Cpu {

@@ -1,7 +1,9 @@
 //! Which rung: every rule by which one is available, unavailable or in doubt.
 
 use jiff::Timestamp;
-use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure, Unreachable};
+use remedy::model::alarm::Symptom::{
+    self, DiskFull, HighCpu, MemoryPressure, ServiceDown, Unreachable,
+};
 use remedy::model::ids::MountPoint;
 use remedy::model::incident::{Past, Rung, Stage, Standby};
 use remedy::model::platform::Platform;
@@ -1163,4 +1165,42 @@ fn a_move_is_offered_only_where_it_moves_the_instance() {
         facts.membership = Fact::Unknown(unknown("autoscaling:DescribeAutoScalingInstances"));
     };
     assert_eq!(commands(limited), 0, "its group would take that for its death");
+}
+
+#[test]
+fn for_a_service_no_host_is_rebooted_unless_its_owner_says_so() {
+    check(&[
+        ("its agent answers", ServiceDown, nothing, "cleanup: lowest-rung"),
+        ("nobody can be asked", ServiceDown, silence, "hand over: agent-silent service-only"),
+        (
+            "its owner allows it",
+            ServiceDown,
+            |facts| {
+                silence(facts);
+                alone(facts);
+                let tags = &mut instance(facts).tags;
+                tags.insert("auto-remediation-service".to_owned(), "reboot".to_owned());
+            },
+            "reboot: lowest-rung agent-silent",
+        ),
+        (
+            "its owner says something else",
+            ServiceDown,
+            |facts| {
+                silence(facts);
+                let tags = &mut instance(facts).tags;
+                tags.insert("auto-remediation-service".to_owned(), "Reboot".to_owned());
+            },
+            "hand over: agent-silent service-only",
+        ),
+        (
+            "another symptom needs no such word",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                alone(facts);
+            },
+            "reboot: lowest-rung agent-silent",
+        ),
+    ]);
 }

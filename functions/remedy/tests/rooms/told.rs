@@ -154,6 +154,7 @@ fn chosen() -> Vec<Report> {
         acted(Rung::Reboot, Reason::LeavesZoneBehind),
         handed_over(Reason::ScaleInProtected),
         handed_over(Reason::VolumeImpaired { movable: true }),
+        handed_over(Reason::ServiceOnly),
         waits(Reason::Ec2Recovers { movable: true }),
         waits(Reason::GroupReplaces),
         waits(Reason::OneWitness { why: "its SSM agent answered 4 min ago".to_owned() }),

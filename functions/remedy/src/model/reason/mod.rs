@@ -44,6 +44,8 @@ pub enum Reason {
     VolumeImpaired { movable: bool },
     /// EC2 itself may move the instance away from its impaired host.
     Ec2Recovers { movable: bool },
+    /// For a service no host is rebooted unless its owner says so.
+    ServiceOnly,
     /// Its group has found it out and replaces it.
     GroupReplaces,
     /// Of the two witnesses of a host that answers nobody there is one.
@@ -255,6 +257,9 @@ impl fmt::Display for Reason {
             Self::Ec2Recovers { .. } => f.write_str(
                 "the host under the instance is impaired, and EC2's automatic recovery may move \
                  it to another one",
+            ),
+            Self::ServiceOnly => f.write_str(
+                "a service is down, not the host, and the owner's tag allows no reboot for it",
             ),
             Self::GroupReplaces => {
                 f.write_str("the group's own health checks have failed it, and it is replaced")

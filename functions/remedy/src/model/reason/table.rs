@@ -123,6 +123,9 @@ impl Reason {
             Self::Ec2Recovers { .. } => row("ec2-recovers").passes().warning(
                 "wait for EC2; stop and start the instance if it is still impaired in half an hour",
             ),
+            Self::ServiceOnly => row("service-only").warning(
+                "look at the service, or tag the instance auto-remediation-service = reboot",
+            ),
             Self::GroupReplaces => row("group-replaces").passes(),
             Self::OneWitness { .. } => row("one-witness").passes(),
             Self::ZoneImpaired { .. } => row("zone-impaired")

@@ -6,6 +6,7 @@ use crate::model::alarm::Symptom;
 use crate::model::ids::InstanceId;
 use crate::model::incident::Standby;
 use crate::model::incident::{FailedCall, FailureKind, Incident, Stage};
+use crate::model::policy::{SERVICE_REBOOT, SERVICE_TAG};
 use crate::model::reason::Reason;
 use crate::model::unknown::Unknown;
 use crate::observe::facts::{Fact, Facts};
@@ -274,6 +275,12 @@ fn by_status(symptom: Symptom, facts: &Facts) -> Option<Availability> {
     Some(Unavailable(Reason::ScheduledEvent { code, not_before }))
 }
 
+/// Whether the instance's owner says by its tag that a reboot may be tried for a service.
+fn may_reboot_for_a_service(facts: &Facts) -> bool {
+    let Fact::Known(Some(instance)) = &facts.instance else { return false };
+    instance.tags.get(SERVICE_TAG).map(String::as_str) == Some(SERVICE_REBOOT)
+}
+
 /// A reboot needs a running instance on a sound host, out of service in any group that could
 /// take the reboot for a death.
 pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
@@ -285,6 +292,9 @@ pub(crate) fn availability(symptom: Symptom, facts: &Facts) -> Availability {
                 return Unavailable(Reason::NotRunning { state: state.clone() });
             }
         }
+    }
+    if symptom == Symptom::ServiceDown && !may_reboot_for_a_service(facts) {
+        return Unavailable(Reason::ServiceOnly);
     }
     if let Some(stop) = by_status(symptom, facts) {
         return stop;
