@@ -200,6 +200,15 @@ fn the_deepest_directory_that_explains_it_is_named_first() {
 }
 
 #[test]
+fn half_a_record_ends_nothing_and_counts_for_nothing() {
+    let lines = ["200000 5 1 9 ./var/log", "900000 7", "900000 7 1 9 /elsewhere", "", "end 124"];
+    let environment = [("SWAPS", " 7 "), ("BOOTS", ""), ("POINTS", "")];
+    let said = awk(&program("look.sh", "WEIGH"), &environment, &[], &lines.map(str::to_owned));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines, ["dir 102400000 5 ./var/log", "sum 0 0 0", "end 124"]);
+}
+
+#[test]
 fn second_names_and_swap_do_not_count() {
     let lines = [
         "8 1 2 5 ./a/one".to_owned(),

@@ -390,7 +390,8 @@ walk() { # SECONDS FIND_OPTION...
     for flood in ${floods[@]+"${floods[@]}"}; do
       count_flood "$flood"
     done
-    printf 'end %s\0' "$code"
+    # A find that is cut off leaves half a record, which must not swallow this one.
+    printf '\0end %s\0' "$code"
   } | tr '\n\0' '?\n' | awk "$WEIGH"
 }
 
@@ -405,7 +406,7 @@ count_flood() { # DIRECTORY
 # Adds each file to its directories, and goes down from the top as long as one directory holds at
 # least half of what the one above it holds. What it ends at is named and taken off; then again.
 WEIGH='
-function up(p) { sub(/\/[^\/]*$/, "", p); return p }
+function up(p) { return sub(/\/[^\/]*$/, "", p) && p != "" ? p : "." }
 function left(p) { return all[p] - gone[p] }
 function below(list, path, n, i, a) {
   n = split(list, a, "\n")
@@ -447,7 +448,8 @@ $1 == "f" {
   size[i + 1] = $2; name[i + 1] = path; large[$4]; next
 }
 {
-  path = $0; sub(/^[0-9]* [0-9]* [0-9]* [0-9]* /, "", path)
+  path = $0
+  if (!sub(/^[0-9]+ [0-9]+ [0-9]+ [0-9]+ \./, ".", path)) next
   if ($3 > 1 && $4 in seen) next
   if ($3 > 1) seen[$4]
   own[path] += $1 * 512; files[path] += $2
