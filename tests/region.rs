@@ -175,7 +175,9 @@ fn a_command_to_a_silent_agent_times_out_and_never_runs() {
     let now = region.now();
     region.with_host(&names.web, |host| host.agent = AgentIs::SilentSince(now));
     finish(region.clean(&order(&names))).unwrap();
-    pass(&region, 60);
+    pass(&region, 239);
+    assert_eq!(status(&region), CommandIs::Pending, "the script could still be running");
+    pass(&region, 1);
     assert_eq!(status(&region), CommandIs::DeliveryTimedOut);
 
     region.with_host(&names.web, |host| host.agent = AgentIs::Absent);

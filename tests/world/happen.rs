@@ -170,8 +170,8 @@ impl State {
         self.arrange(GROUP_LOOKS_AFTER, Due::GroupLooks(name.clone()));
     }
 
-    /// An alarm that has gone into ALARM does what it is set to do (`CloudWatch` user guide, "Create
-    /// alarms to stop, terminate, reboot, or recover an EC2 instance").
+    /// An alarm that has gone into ALARM does what it is set to do (`CloudWatch` user guide,
+    /// "Create alarms to stop, terminate, reboot, or recover an EC2 instance").
     pub(crate) fn alarm_acts(&mut self, id: &InstanceId, action: &str) {
         match action {
             "reboot" | "recover" => drop(self.reboot(id)),

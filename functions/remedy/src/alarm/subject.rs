@@ -57,8 +57,11 @@ fn disk(parts: &[Part<'_>]) -> Result<Found, NotOurs> {
         FileSystem::Fixed => Err(NotOurs::CannotFillUp { what: what() }),
         FileSystem::Memory => Err(NotOurs::InMemory { what: what() }),
         FileSystem::Network => Err(NotOurs::OnNetwork { what: what() }),
-        // Its path is one container's, and the disk below it is full: the host knows which.
-        FileSystem::Overlay => Ok(Found::default()),
+        // Its path is one container's, and is gone with it. A hundred of them are one full disk,
+        // whose own alarm says so.
+        FileSystem::Overlay => {
+            Ok(Found::unclear("a container's overlay names no disk; the one below it is full"))
+        }
         FileSystem::Local => Ok(mount(parts)),
     }
 }

@@ -210,9 +210,12 @@ fn a_file_system_that_is_no_disk_of_the_host_is_told_for_what_it_is() {
         (json!({"MountPath": "/mnt/x", "Filesystem": "10.0.0.5:/x"}), "network-file-system"),
         (
             json!({"path": "/var/lib/docker/overlay2/f0/merged", "fstype": "overlay"}),
-            "i-0123abcd 95",
+            "i-0123abcd unclear: a container's overlay names no disk; the one below it is full",
         ),
-        (json!({"path": "/var/lib/docker/overlay2/f0/merged"}), "i-0123abcd 95"),
+        (
+            json!({"path": "/var/lib/docker/overlay2/f0/merged"}),
+            "i-0123abcd unclear: a container's overlay names no disk; the one below it is full",
+        ),
         (json!({"path": "/data", "fstype": "xfs", "device": "nvme1n1"}), "i-0123abcd /data 95"),
         (json!({"path": "/", "fstype": "btrfs"}), "i-0123abcd / 95"),
     ] {
