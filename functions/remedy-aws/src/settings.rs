@@ -390,9 +390,10 @@ mod tests {
                 _ => None,
             })
         };
-        let all = "high-cpu=a, memory-pressure=b,disk-full=c";
-        assert_eq!(read(all).unwrap().documents.len(), 3);
-        for missing in ["", "high-cpu=a", "high-cpu=a,memory-pressure=b,disk-full="] {
+        let all = "high-cpu=a, memory-pressure=b,disk-full=c,service-down=d";
+        assert_eq!(read(all).unwrap().documents.len(), 4);
+        let empty = "high-cpu=a,memory-pressure=b,disk-full=,service-down=d";
+        for missing in ["", "high-cpu=a", empty, "high-cpu=a,memory-pressure=b,disk-full=c"] {
             let error = read(missing).unwrap_err().to_string();
             assert!(error.contains("REMEDY_DOCUMENTS"), "{error}");
         }

@@ -206,7 +206,10 @@ const FULLEST: &str = "auto";
 fn deadline(relief: &Relief) -> u32 {
     match relief {
         Relief::Disk { opt_ins, .. } if opt_ins.contains(&CleanupOptIn::Kernels) => 240,
-        Relief::Disk { .. } | Relief::Memory { .. } | Relief::Cpu { .. } => DEADLINE_SECONDS,
+        Relief::Disk { .. }
+        | Relief::Memory { .. }
+        | Relief::Cpu { .. }
+        | Relief::Service { .. } => DEADLINE_SECONDS,
     }
 }
 
