@@ -103,8 +103,11 @@ impl State {
 
 /// What is full is no disk of the host's own, so that nothing done to the host could help.
 fn not_its_disk(incident: &Incident, host: &Host) -> Option<Well> {
+    let named = incident.seen.mount.as_deref();
     let what = match host.file_system {
         FileSystem::Root | FileSystem::Data => return None,
+        // The host has named the disk below it, which is as full.
+        FileSystem::Overlay if named.is_some() && named == host.file_system.disk() => return None,
         FileSystem::Image => "an image, which is always full",
         FileSystem::Overlay => "a container's view of another file system",
         FileSystem::Memory => "in memory",

@@ -150,7 +150,8 @@ fn by_its_tags(
         return Some("though it is protected from scale-in".to_owned());
     }
     let disposable = tags.get(DATA_TAG).is_some_and(|value| value == DISPOSABLE);
-    let data = incident.symptom == Symptom::DiskFull && host.file_system != FileSystem::Root;
+    let on_root = host.file_system.disk() == Some(FileSystem::Root.mount());
+    let data = incident.symptom == Symptom::DiskFull && !on_root;
     (data && !disposable).then(|| "though what is full holds its data".to_owned())
 }
 
