@@ -27,6 +27,12 @@ pub fn symptoms() -> Result<Vec<String>, Error> {
     Ok(symptoms)
 }
 
+/// Whether a cleanup answers the symptom first: the folder of its function has scripts for hosts.
+pub fn has_scripts(symptom: &str) -> bool {
+    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
+    functions.join(symptom).join("ssm").is_dir()
+}
+
 /// The compiled function of that name in `folder`.
 pub fn binary(folder: &Path, name: &str) -> Result<PathBuf, Error> {
     let path = folder.join(name);
