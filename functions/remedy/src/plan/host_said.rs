@@ -62,7 +62,7 @@ pub(crate) fn cleaned(
         note_diagnostics(&mut incident, kept);
     }
     let said_now = testimony(&said, &incident.seen, now, policy);
-    note_file_system(&mut incident, &said, &said_now);
+    note_file_system(&mut incident, &said, policy);
     incident.testimony = Some(said_now.after(incident.testimony.as_ref()));
     if let Some(attempt) = incident.attempts.last_mut() {
         attempt.changed_host = changed(&said);
@@ -144,19 +144,22 @@ pub(crate) fn testimony(
         Code::Protected | Code::NeedsAPerson => Word::Protected,
         Code::Looked => looked(said, seen, policy),
         Code::Incomplete | Code::LockHeld | Code::Unknown => Word::Unsure,
-        // What went wrong on a host that answers says nothing for it.
         Code::Insufficient
         | Code::NotListed
         | Code::PersonPresent
         | Code::PackagesBusy
         | Code::DoneAlready
-        | Code::NothingToDo
-        | Code::OutOfTime
+        | Code::NothingToDo => Word::InTrouble,
+        // What went wrong on a host that answers says nothing for it, but its numbers may.
+        Code::OutOfTime
         | Code::Failed
         | Code::Stopped
         | Code::BadParameter
         | Code::CannotWork
-        | Code::Crashed => Word::InTrouble,
+        | Code::Crashed => match looked(said, seen, policy) {
+            Word::Well => Word::Well,
+            Word::InTrouble | Word::NotItsOwn | Word::Protected | Word::Unsure => Word::InTrouble,
+        },
     };
     Testimony { at: now, since: None, word, why: said.reason.to_string() }
 }
@@ -210,9 +213,10 @@ fn changed(said: &HostResult) -> Option<bool> {
 
 /// Where the alarm names no file system, the one that the host found full is meant from now
 /// on. What the alarm is about stays as it is: another alarm without one is the same trouble.
-fn note_file_system(incident: &mut Incident, said: &HostResult, testimony: &Testimony) {
+fn note_file_system(incident: &mut Incident, said: &HostResult, policy: &Policy) {
     let told = said.disk.as_ref().and_then(|disk| MountPoint::new(disk.mount.as_str()).ok());
-    let full = testimony.word != Word::Well || changed(said) == Some(true);
+    let is_full = looked(said, &incident.seen, policy) == Word::InTrouble;
+    let full = is_full || changed(said) == Some(true);
     if full && incident.seen.mount.is_none() {
         incident.seen.mount = told.map(|mount| mount.as_str().to_owned());
     }
@@ -246,7 +250,7 @@ pub(crate) fn gathered(
     };
     incident.preflight = preflight(&said, &incident.seen, policy).or(incident.preflight.take());
     let said_now = testimony(&said, &incident.seen, now, policy);
-    note_file_system(incident, &said, &said_now);
+    note_file_system(incident, &said, policy);
     incident.testimony = Some(said_now.after(incident.testimony.as_ref()));
     let command_id = incident.gathering.as_ref().and_then(|asked| asked.command_id.clone());
     kept(incident, command_id, &said, policy).unwrap_or_else(|| Location::Missing {

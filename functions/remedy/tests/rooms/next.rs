@@ -200,6 +200,25 @@ fn a_disk_without_its_numbers_is_no_witness() {
     }
 }
 
+/// A script that went wrong may have said before how full the disk is, and which: what is not
+/// full is neither a reason for a disruption nor what the alarm means.
+#[test]
+fn a_script_that_went_wrong_is_believed_its_numbers() {
+    let failed = result("failed").replace("cpu-relief", "disk-clean");
+    let level = |percent: u8| {
+        let told = format!("\"used_percent_before\":{percent},\"mount\":\"/\",\"reason\"");
+        failed.replace("\"reason\"", &told)
+    };
+    for (percent, word, mount) in [(41, Word::Well, None), (97, Word::InTrouble, Some("/"))] {
+        let mut unnamed = at(Stage::Cleaning, 1);
+        unnamed.seen.mount = None;
+        let next = next(&unnamed, &command("Failed", 1, &level(percent)), now(), &policy());
+        let Step::Climb(incident, _) = next else { panic!("{percent}: {next:?}") };
+        assert_eq!(incident.testimony.map(|testimony| testimony.word), Some(word), "{percent} %");
+        assert_eq!(incident.seen.mount.as_deref(), mount, "{percent} %");
+    }
+}
+
 #[test]
 fn each_verdict_of_the_host_has_its_step() {
     let rows = [
