@@ -27,7 +27,7 @@ def test_the_host_gets_the_owners_list_and_nothing_of_the_alarm(region, stack):
     assert command["Parameters"]["Units"] == ["nginx.service,app.service"]
     given = {name: value for name, value in command["Parameters"].items() if name != "EvidenceUrl"}
     assert "web-service-down" not in json.dumps(given), "the alarm's name"
-    assert set(given) == {"Mode", "Units"}, given
+    assert set(given) == {"Mode", "Units", "Deadline", "ExecutionTimeout"}, given
 
 
 def test_a_hostile_process_name_reaches_no_host(region, stack):
