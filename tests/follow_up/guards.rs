@@ -5,6 +5,7 @@ use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::pause::Pause;
+use remedy::model::policy::MAX_RUNG_TAG;
 use remedy::model::pool::Pool;
 use remedy::model::reason::Reason;
 use world::Region;
@@ -260,4 +261,18 @@ fn what_an_alarm_asks_does_not_grow_with_the_group() {
     for size in [1_000, 10_000] {
         assert_eq!(asked(size), ten, "{size} members");
     }
+}
+
+#[test]
+fn an_alarms_own_tag_limits_the_rungs_for_what_it_says() {
+    let play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.region.with_watches(&play.names.web, |watch| {
+        watch.tags.insert(MAX_RUNG_TAG.to_owned(), "cleanup".to_owned());
+    });
+    let mut play = play;
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.touches(), [Verb::Clean]);
+    assert_eq!(play.told().last().unwrap(), "needs a person, cleanup-insufficient");
+    let limited = play.reports.last().unwrap().because.iter().map(Reason::code);
+    assert_eq!(limited.filter(|code| *code == "rung-limited").count(), 2, "reboot and replace");
 }

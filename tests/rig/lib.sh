@@ -241,6 +241,8 @@ run_command() { # CASE SYMPTOM|FILE [NAME=VALUE...]
     ${RIG_VIEW:+unshare -m sh -c "$RIG_VIEW"$'\n''exec "$@"' -} sh -c "$folder/_script.sh" \
     >"$case/stdout.full" 2>"$case/stderr.full" || code=$?
   head -c 24000 "$case/stdout.full" >"$case/stdout"
+  # What the parser is tried with was really said: functions/remedy/tests/hostile/said.
+  [ -z "${RIG_SAID-}" ] || cp "$case/stdout" "$RIG_SAID/$(basename "$RIG")-$(basename "$case").txt"
   head -c 8000 "$case/stderr.full" >"$case/stderr"
   printf '%s\n' "$code" >"$case/rc"
   case $code in

@@ -2,6 +2,8 @@
 //! events their transitions send. The events have the shape of the recorded
 //! ones in `events/`, which a test compares.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::ids::InstanceId;
@@ -50,6 +52,8 @@ pub struct Watch {
     pub actions_enabled: bool,
     /// What it does when it goes into ALARM.
     pub actions: Vec<String>,
+    /// Its own tags, which it sends along.
+    pub tags: BTreeMap<String, String>,
     /// On which way its events come.
     pub comes: Comes,
     state: Light,
@@ -136,6 +140,7 @@ impl Watch {
             fleet,
             actions_enabled: true,
             actions: Vec::new(),
+            tags: BTreeMap::new(),
             comes: Comes::AsAnEvent,
             state,
             since,
@@ -290,8 +295,13 @@ impl Watch {
         }
     }
 
-    /// An event of `EventBridge`, which says too whether a mute rule is active.
+    /// An event of `EventBridge`, which says too whether a mute rule is active, and how the
+    /// alarm is tagged (`CloudWatch` user guide, "Alarm tags in action payloads").
     fn envelope(&self, detail_type: &str, mut detail: Value, now: Timestamp) -> Value {
+        if let Some(detail) = detail.as_object_mut().filter(|_| !self.tags.is_empty()) {
+            detail.insert("alarmTags".to_owned(), json!(self.tags));
+            detail.insert("alarmTagsStatus".to_owned(), json!("SUCCESS"));
+        }
         if let Some(detail) = detail.as_object_mut().filter(|_| self.muted) {
             let rule = "alarm-mute-rule:nightly-batch";
             let mute = json!({

@@ -121,6 +121,7 @@ where
 {
     let mut facts = Facts::read(cx.world, &alarm.instance_id, cx.now).await;
     facts.mount.clone_from(&alarm.mount);
+    facts.limit.clone_from(&alarm.limit);
     let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, cx.policy);
     if beyond && !guard::is_ours(alarm, &facts, cx.policy) {
         // Nothing more is asked about what is refused whatever the answers.

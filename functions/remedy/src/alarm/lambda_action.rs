@@ -7,7 +7,8 @@
 
 use super::field::{Doubts, Field, quoted};
 use super::state_change::{SOURCE, of_detail};
-use super::{Envelope, NoAlarm, NotOurs, Received, Symptom, tags};
+use super::tags::AlarmTags;
+use super::{Envelope, NoAlarm, NotOurs, Received, Symptom};
 
 /// Whether `event` is in the envelope of an alarm's Lambda action.
 pub(super) fn recognises(event: &Field<'_>) -> bool {
@@ -31,7 +32,7 @@ pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Received, NoAl
     let mut transition = of_detail(&data, Envelope::LambdaAction, contributor, doubts)?;
     (transition.arn, transition.account, transition.region) = (arn, account, region);
     // Where the tags stand is not documented either.
-    transition.observe |= tags::observe(event);
+    transition.tags.add(AlarmTags::of(event));
     transition.alarms(symptom)
 }
 
@@ -96,8 +97,8 @@ mod tests {
                  text, found 1",
             ),
             (
-                with(&event, "/alarmTags", json!({"auto-remediation": "observe"})),
-                "i-0123abcd 95 observe",
+                with(&event, "/alarmTags", json!({"auto-remediation-max": "cleanup"})),
+                "i-0123abcd 95 at most cleanup",
             ),
             (
                 with(&event, "/alarmData/alarmTags", json!({"auto-remediation": "observe"})),

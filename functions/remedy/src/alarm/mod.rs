@@ -23,9 +23,9 @@ mod metric;
 
 mod subject;
 
-mod transition;
-
 mod tags;
+
+mod transition;
 
 mod state_change;
 

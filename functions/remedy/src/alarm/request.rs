@@ -73,6 +73,7 @@ pub(super) fn read(
         muted: None,
         suppressed_by: None,
         observe,
+        limit: None,
         request_id: Some(invocation.request_id.clone()),
     };
     Ok(Received { alarms: vec![alarm], ignored: Vec::new() })

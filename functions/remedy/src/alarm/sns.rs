@@ -11,7 +11,7 @@ use super::direction::Told;
 use super::field::{Doubts, Field};
 use super::metric::Dimension;
 use super::state_change::{period, watched};
-use super::tags;
+use super::tags::AlarmTags;
 use super::transition::{Transition, Watched, state};
 use super::{Envelope, NoAlarm, NotOurs, Received, Symptom, Unreadable};
 
@@ -70,7 +70,7 @@ fn transition<'a>(message: &Field<'a>) -> Result<Transition<'a>, NoAlarm> {
         muted: None,
         suppressed_by: None,
         by_the_clock: window.is_some_and(|window| window.get("WallClockWindow").is_some()),
-        observe: tags::observe(message),
+        tags: AlarmTags::of(message),
         doubt: doubts.first(),
     })
 }

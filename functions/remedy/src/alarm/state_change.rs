@@ -10,7 +10,7 @@
 use super::direction::{Told, reason_data};
 use super::field::{Doubts, Field, quoted};
 use super::metric::Dimension;
-use super::tags;
+use super::tags::AlarmTags;
 use super::transition::{Transition, Watched, state};
 use super::{Envelope, Muted, NoAlarm, NotOurs, Received, Symptom, Unreadable};
 
@@ -94,7 +94,7 @@ pub(super) fn of_detail<'a>(
         muted: detail.get("muteDetail").map(|mute| muted(&mute)),
         suppressed_by: now.get("actionsSuppressedBy").map(|by| open_text(&by)),
         by_the_clock: window.is_some_and(|window| window.get("wallClockWindow").is_some()),
-        observe: tags::observe(detail),
+        tags: AlarmTags::of(detail),
         doubt: doubts.first(),
     })
 }

@@ -2,6 +2,8 @@
 //! (`AlarmTagsPropagation` in botocore's model of `cloudwatch`; `CloudWatch` user guide,
 //! "Alarm tags in action payloads").
 //!
+//! They only ever allow less: who may tag an alarm is not always who owns the instance.
+//!
 //! `EventBridge` has an object of keys and values, and all have a status that is
 //! `SUCCESS` if the tags could be read. How SNS and Lambda write the tags is shown in no
 //! page we found: an object and a list of keys and values are read, in either case.
@@ -9,33 +11,63 @@
 use serde_json::Value;
 
 use super::field::Field;
-use crate::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
+use crate::model::policy::{MAX_RUNG_TAG, OPT_IN_ENABLED, OPT_IN_TAG};
 
-/// Whether the tags in `container` ask for observation. The tag of an alarm works as
-/// that of an instance does, but that an alarm without one is as good as enabled. Tags
-/// that could not be read may be just the ones that ask for it.
-pub(super) fn observe(container: &Field<'_>) -> bool {
-    let either = |keys: [&str; 2]| keys.iter().find_map(|key| container.get(key));
-    let status = either(["alarmTagsStatus", "AlarmTagsStatus"]);
-    let unread = status.is_some_and(|status| status.value().as_str() != Some("SUCCESS"));
-    let tags = either(["alarmTags", "AlarmTags"]);
-    unread || tags.is_some_and(|tags| !enabled(tags.value()))
+/// The longest value of a tag (`TagValue` in botocore's model of `cloudwatch`).
+const VALUE_CHARS_MAX: usize = 256;
+
+/// What an alarm's tags ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct AlarmTags {
+    /// To think and tell only. The tag works as that of an instance does, but that an alarm
+    /// without one is as good as enabled. Tags that could not be read may be just the ones
+    /// that ask for it.
+    pub(super) observe: bool,
+    /// The highest rung, as the owner wrote it.
+    pub(super) limit: Option<String>,
 }
 
-fn enabled(tags: &Value) -> bool {
-    match tags {
-        Value::Object(tags) => {
-            tags.get(OPT_IN_TAG).is_none_or(|value| value.as_str() == Some(OPT_IN_ENABLED))
-        }
-        Value::Array(tags) => tags.iter().all(|tag| {
-            let of = |keys: [&str; 2]| keys.iter().find_map(|key| tag.get(key)?.as_str());
-            match of(["key", "Key"]) {
-                Some(OPT_IN_TAG) => of(["value", "Value"]) == Some(OPT_IN_ENABLED),
-                Some(_) => true,
-                None => false,
+impl AlarmTags {
+    /// What the tags in `container` ask for.
+    pub(super) fn of(container: &Field<'_>) -> Self {
+        let either = |keys: [&str; 2]| keys.iter().find_map(|key| container.get(key));
+        let status = either(["alarmTagsStatus", "AlarmTagsStatus"]);
+        let unread = status.is_some_and(|status| status.value().as_str() != Some("SUCCESS"));
+        let mut asked = Self { observe: unread, limit: None };
+        let tags = either(["alarmTags", "AlarmTags"]);
+        match tags.as_ref().map(Field::value) {
+            None => {}
+            Some(Value::Object(tags)) => {
+                tags.iter().for_each(|(key, value)| asked.hear(Some(key), Some(value)));
             }
-        }),
-        _ => false,
+            Some(Value::Array(tags)) => {
+                for tag in tags {
+                    let of = |keys: [&str; 2]| keys.iter().find_map(|key| tag.get(key));
+                    let key = of(["key", "Key"]).and_then(Value::as_str);
+                    asked.hear(key, of(["value", "Value"]));
+                }
+            }
+            Some(_) => asked.observe = true,
+        }
+        asked
+    }
+
+    fn hear(&mut self, key: Option<&str>, value: Option<&Value>) {
+        let text = value.and_then(Value::as_str);
+        match key {
+            Some(OPT_IN_TAG) => self.observe |= text != Some(OPT_IN_ENABLED),
+            Some(MAX_RUNG_TAG) => {
+                self.limit = Some(text.unwrap_or_default().chars().take(VALUE_CHARS_MAX).collect());
+            }
+            Some(_) => {}
+            None => self.observe = true,
+        }
+    }
+
+    /// Asks for what `others` ask for, too.
+    pub(super) fn add(&mut self, others: Self) {
+        self.observe |= others.observe;
+        self.limit = self.limit.take().or(others.limit);
     }
 }
 
@@ -64,7 +96,25 @@ mod tests {
             (json!({"AlarmTagsStatus": 1}), true),
             (json!({"alarmTags": null, "alarmTagsStatus": null}), false),
         ] {
-            assert_eq!(observe(&Field::at("", &tags)), expected, "{tags}");
+            assert_eq!(AlarmTags::of(&Field::at("", &tags)).observe, expected, "{tags}");
+        }
+    }
+
+    #[test]
+    fn an_alarms_tag_names_the_highest_rung() {
+        for (tags, expected) in [
+            (json!({"alarmTags": {"auto-remediation": "enabled"}}), None),
+            (json!({"alarmTags": {"auto-remediation-max": "reboot"}}), Some("reboot")),
+            (
+                json!({"AlarmTags": [{"Key": "auto-remediation-max", "Value": "cleanup"}]}),
+                Some("cleanup"),
+            ),
+            // What is no text is no rung that is known, and allows a cleanup only.
+            (json!({"alarmTags": {"auto-remediation-max": 2}}), Some("")),
+            (json!({"AlarmTags": [{"key": "auto-remediation-max"}]}), Some("")),
+        ] {
+            let asked = AlarmTags::of(&Field::at("", &tags));
+            assert_eq!(asked.limit.as_deref(), expected, "{tags}");
         }
     }
 }

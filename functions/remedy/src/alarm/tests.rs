@@ -41,10 +41,11 @@ fn alarm(alarm: &Alarm) -> String {
     let suppressed = if alarm.suppressed_by.is_some() { " suppressed" } else { "" };
     let hint = alarm.hint.map(|hint| format!(" {hint:?}")).unwrap_or_default();
     let observe = if alarm.observe { " observe" } else { "" };
+    let limit = alarm.limit.as_ref().map(|limit| format!(" at most {limit}")).unwrap_or_default();
     let state = if alarm.state == AlarmState::Ok { " ok" } else { "" };
     let id = &alarm.instance_id;
     let mount = mount.unwrap_or_default();
-    format!("{id}{of}{mount}{state} {evidence}{hint}{muted}{suppressed}{observe}")
+    format!("{id}{of}{mount}{state} {evidence}{hint}{muted}{suppressed}{observe}{limit}")
 }
 
 /// An event of `EventBridge`: a metric is above 90, at 95.

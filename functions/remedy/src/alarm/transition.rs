@@ -11,6 +11,7 @@ use super::expression::{self, Sense};
 use super::field::Field;
 use super::metric::{self, Dimension, Whose};
 use super::subject::{Found, Part};
+use super::tags::AlarmTags;
 use super::{
     Alarm, AlarmState, Bad, Envelope, Evidence, INSTANCES_PER_EVENT_MAX, Muted, NoAlarm, NotOurs,
     Received, Scope, Series, Statistic, Symptom, Unit, Unreadable,
@@ -59,8 +60,8 @@ pub(super) struct Transition<'a> {
     pub(super) suppressed_by: Option<String>,
     /// Whether it judges whole hours or days by the clock.
     pub(super) by_the_clock: bool,
-    /// Whether its own tags ask for observation.
-    pub(super) observe: bool,
+    /// What its own tags ask for.
+    pub(super) tags: AlarmTags,
     /// What of the event could not be read, if anything.
     pub(super) doubt: Option<String>,
 }
@@ -171,7 +172,8 @@ impl Transition<'_> {
                 reason: self.told.reason.chars().take(REASON_CHARS_MAX).collect(),
                 muted: self.muted.clone(),
                 suppressed_by: self.suppressed_by.clone(),
-                observe: self.observe,
+                observe: self.tags.observe,
+                limit: self.tags.limit.clone(),
                 request_id: None,
             });
         }

@@ -100,6 +100,8 @@ pub struct Alarm {
     pub suppressed_by: Option<String>,
     /// Asked to think and tell, and not to touch.
     pub observe: bool,
+    /// The highest rung that the alarm's own tag allows, as its owner wrote it.
+    pub limit: Option<String>,
     /// For a request a person typed, the invocation that carried it.
     pub request_id: Option<String>,
 }

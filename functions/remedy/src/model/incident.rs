@@ -157,11 +157,12 @@ impl Stage {
     /// The longest an incident stays in this stage.
     pub fn deadline(self) -> SignedDuration {
         SignedDuration::from_mins(match self {
-            // 1 minute to be delivered, 2 for the script, which ends itself then,
-            // and the answer is visible seconds later.
-            Self::Cleaning => 10,
-            // 1 minute to be delivered, 2 for the script at most, and the
-            // answer is visible seconds later.
+            // The longest command removes kernels. It may begin up to 6 minutes after it was
+            // sent (1 to be delivered and the 5 that it may run: Systems Manager user guide,
+            // "Understanding command statuses") and runs for up to 5.
+            Self::Cleaning => 12,
+            // An agent that answers takes a command in seconds, and the script ends within 2
+            // minutes. What comes later is not waited for: no answer holds nothing up.
             Self::Gathering => 4,
             // A target group drains for 5 minutes unless told otherwise. A
             // clean shutdown may take 4 minutes before EC2 forces it, and a

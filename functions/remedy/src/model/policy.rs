@@ -27,7 +27,7 @@ pub const DATA_TAG: &str = "auto-remediation-data";
 /// The value of [`INSTANCE_STORE_TAG`] and [`DATA_TAG`] that lets a replacement lose it.
 pub const DISPOSABLE: &str = "disposable";
 
-/// The instance or group tag by which an owner names the highest rung that may be taken:
+/// The tag of an instance, a group or an alarm that names the highest rung that may be taken:
 /// `cleanup`, `reboot` or `replace`. Without it all may.
 pub const MAX_RUNG_TAG: &str = "auto-remediation-max";
 
@@ -68,7 +68,7 @@ pub struct Policy {
     pub young_for: SignedDuration,
     /// The longest an incident may take, and so the longest a claim holds its
     /// instance if nobody closes it. Every rung taken to its deadline, Standby
-    /// included, takes 2 h 45 min: 180 minutes. A reboot in Standby that begins
+    /// included, takes 2 h 47 min: 180 minutes. A reboot in Standby that begins
     /// late, or whose load balancer takes an hour to drain, has its own time.
     pub claim_lasts: SignedDuration,
     /// When the follow-up first looks at what was done. 60 seconds: a command

@@ -40,6 +40,9 @@ pub struct Seen {
     pub watched: usize,
     /// The instance's own series, to be read again.
     pub series: Option<Series>,
+    /// The highest rung that the alarm's own tag allows, as its owner wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
 }
 
 impl Seen {
@@ -105,6 +108,7 @@ impl Seen {
             region: alarm.region.clone(),
             watched: alarm.watched,
             series: alarm.series.clone(),
+            limit: alarm.limit.clone(),
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct Facts {
     pub sessions: Fact<usize>,
     /// The file system that is full, where that is the symptom and it is told.
     pub mount: Option<MountPoint>,
+    /// The highest rung that the alarm's own tag allows, as its owner wrote it.
+    pub limit: Option<String>,
     /// What the ledger holds about the instance.
     pub history: Fact<History>,
     /// What the host's own script found last, in the incident that is open.
@@ -125,6 +127,7 @@ impl Facts {
             alarm: not_asked("cloudwatch:DescribeAlarms", "the alarm"),
             sessions: not_asked("ssm:DescribeSessions", "open sessions"),
             mount: None,
+            limit: None,
             history: history.into(),
             preflight: None,
         }

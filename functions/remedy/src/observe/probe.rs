@@ -352,6 +352,7 @@ mod tests {
             reason: String::new(),
             region: None,
             watched: 1,
+            limit: None,
             series: Some(Series {
                 namespace: "AWS/EC2".to_owned(),
                 name: "CPUUtilization".to_owned(),

@@ -110,8 +110,8 @@ pub(crate) fn not_in_service(membership: &Membership) -> Option<Reason> {
     }
 }
 
-/// Why the owner of the instance or of its group does not want `rung`, if one of them does not.
-/// A limit that we do not know allows a cleanup only.
+/// Why the owner of the instance, its group or the alarm does not want `rung`, if one of them
+/// does not. A limit that we do not know allows a cleanup only.
 pub(crate) fn beyond_limit(rung: Rung, facts: &Facts) -> Option<Reason> {
     let of_instance = match &facts.instance {
         Fact::Known(Some(instance)) => instance.tags.get(MAX_RUNG_TAG),
@@ -126,7 +126,8 @@ pub(crate) fn beyond_limit(rung: Rung, facts: &Facts) -> Option<Reason> {
         "reboot" => rung != Rung::Replace,
         _ => rung == Rung::Cleanup,
     };
-    let limits = [(of_instance, "the instance"), (of_group, "its group")];
+    let of_alarm = facts.limit.as_ref();
+    let limits = [(of_instance, "the instance"), (of_group, "its group"), (of_alarm, "the alarm")];
     let (limit, of) = limits
         .into_iter()
         .filter_map(|(limit, of)| Some((limit?, of)))

@@ -1,11 +1,12 @@
 //! What a host says: whoever is root there writes it, and every user of it names files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use remedy::observe::host_report::{MARKER, Verdict, parse};
+use remedy::observe::host_report::{Code, Failure, MARKER, Verdict, parse};
 use serde_json::Value;
 
 use crate::change::{change, changed};
@@ -17,7 +18,8 @@ const TEXT_CHARS_MAX: usize = 200;
 /// The longest list that is taken from a host.
 const LIST_ITEMS_MAX: usize = 16;
 
-/// What the scripts print, and what a host prints that never ran them.
+/// What the scripts printed when `tests/rig/run` tried them with `RIG_SAID`, by host and case, and
+/// what a host prints that never ran them.
 static SAID: LazyLock<Vec<String>> = LazyLock::new(|| {
     crate::texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/said"), "txt")
 });
@@ -35,6 +37,23 @@ fn hold(stdout: &str, stderr: &str, code: Option<i32>) -> Result<(), TestCaseErr
         }
     }
     Ok(())
+}
+
+#[test]
+fn whatever_the_scripts_said_is_understood() {
+    let mut codes = BTreeSet::new();
+    for said in SAID.iter().filter(|said| said.starts_with(MARKER)) {
+        match parse(said, "", Some(0), "Success") {
+            Verdict::Said(result) => {
+                assert_ne!(result.code, Code::Unknown, "{said}");
+                codes.insert(format!("{:?}", result.code));
+            }
+            Verdict::Failed(failure) => {
+                assert!(!matches!(failure, Failure::Unreadable { .. }), "{failure}");
+            }
+        }
+    }
+    assert!(codes.len() > 10, "all say the same: {codes:?}");
 }
 
 fn printable(text: &str) -> bool {

@@ -966,6 +966,15 @@ fn an_owner_may_limit_the_rungs() {
             },
             "hand over: agent-silent rung-limited rung-limited",
         ),
+        (
+            "the alarm's owner too",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                facts.limit = Some("cleanup".to_owned());
+            },
+            "hand over: agent-silent rung-limited rung-limited",
+        ),
     ]);
 }
 

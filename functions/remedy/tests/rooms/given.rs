@@ -62,6 +62,7 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
         muted: None,
         suppressed_by: None,
         observe: false,
+        limit: None,
         request_id: None,
     }
 }
@@ -129,6 +130,7 @@ pub(crate) fn facts() -> Facts {
             actions: Vec::new(),
         })),
         sessions: Fact::Known(0),
+        limit: None,
         mount: MountPoint::new("/").ok(),
         history: Fact::Known(History::default()),
         preflight: None,

@@ -354,10 +354,10 @@ fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
         ("it was never sent", 3, unobserved(false, Fact::Known(None)), "clean: never-asked"),
         ("it was sent, and is not shown", 3, unobserved(true, Fact::Known(None)), "wait"),
         ("nobody can say", 9, unobserved(false, unknown()), "wait"),
-        ("its time is up", 10, unobserved(false, Fact::Known(None)), "climb: cleanup-failed"),
-        ("its time is up", 10, unobserved(true, Fact::Known(None)), "climb: cleanup-failed"),
-        ("its time is up", 10, unobserved(true, unknown()), "climb: cleanup-failed"),
-        ("its time is up", 10, command("InProgress", -1, ""), "climb: cleanup-failed"),
+        ("its time is up", 12, unobserved(false, Fact::Known(None)), "climb: cleanup-failed"),
+        ("its time is up", 12, unobserved(true, Fact::Known(None)), "climb: cleanup-failed"),
+        ("its time is up", 12, unobserved(true, unknown()), "climb: cleanup-failed"),
+        ("its time is up", 12, command("InProgress", -1, ""), "climb: cleanup-failed"),
         (
             "late is not too late",
             30,
@@ -819,7 +819,7 @@ fn a_call_that_was_turned_away_leads_on() {
     use FailureKind::{InstanceState, NotPermitted, Throttled};
     let rows = [
         (Stage::Cleaning, 1, Throttled, "clean: never-asked"),
-        (Stage::Cleaning, 10, Throttled, "climb: refused"),
+        (Stage::Cleaning, 12, Throttled, "climb: refused"),
         (Stage::Cleaning, 1, InstanceState, "climb: refused"),
         (Stage::Cleaning, 1, NotPermitted, "end HandedOver: refused"),
         (Stage::Draining, 1, Throttled, "leave: never-asked"),
