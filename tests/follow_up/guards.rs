@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::model::busy::BUSY_TAG;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::pause::Pause;
@@ -105,6 +106,33 @@ fn a_person_with_a_session_is_waited_for() {
     let mut play = play.with_host(|host| host.sessions = 0);
     assert_eq!(play.until_the_end(), Stage::Resolved);
     assert_eq!(play.touches(), [Verb::Reboot]);
+}
+
+#[test]
+fn a_pipeline_that_begins_while_a_member_drains_is_waited_for() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Draining);
+    let until = (play.region.now() + minutes(12)).to_string();
+    let mut play = play.with_host(|host| {
+        host.instance.tags.insert(BUSY_TAG.to_owned(), until);
+    });
+    play.minutes(11);
+    assert_eq!(play.incident().unwrap().stage, Stage::Draining);
+    assert_eq!(play.asked(Verb::Reboot), 0);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.asked(Verb::Reboot), 1);
+}
+
+#[test]
+fn a_pipeline_that_never_ends_has_a_member_come_back_as_it_is() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Draining);
+    let mut play = play.with_host(|host| {
+        host.instance.tags.insert(BUSY_TAG.to_owned(), "for ever".to_owned());
+    });
+    play.until(Stage::Returning);
+    play.until_the_end();
+    assert_eq!(play.asked(Verb::Reboot), 0);
 }
 
 #[test]

@@ -77,6 +77,8 @@ pub struct Group {
     /// Its instance maintenance policy: least and most healthy capacity during
     /// a replacement, in percent of desired.
     pub maintenance: Option<(u32, u32)>,
+    /// Whether it protects each new member from scale-in.
+    pub protects_new: bool,
     /// The status of an instance refresh that is not finished.
     pub refresh: Option<String>,
     /// Its members.
@@ -106,6 +108,7 @@ impl Group {
             health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
             suspended: BTreeSet::new(),
             maintenance: None,
+            protects_new: false,
             refresh: None,
             members: BTreeMap::new(),
         }
@@ -261,6 +264,7 @@ impl Group {
             health_checks: self.health_checks.clone(),
             suspended: self.suspended.clone(),
             maintenance: self.maintenance,
+            protects_new: self.protects_new,
         }
     }
 }

@@ -296,6 +296,13 @@ impl Region {
         self.state.borrow_mut().scale_in(id);
     }
 
+    /// The owner of a member protects it from scale-in by itself, or no longer does.
+    pub fn protect(&self, id: &InstanceId, protected: bool) {
+        let mut state = self.state.borrow_mut();
+        let members = state.groups.values_mut().filter_map(|group| group.members.get_mut(id));
+        members.for_each(|member| member.protected = protected);
+    }
+
     /// An instance has just been launched, and still boots.
     pub fn is_launched(&self, id: &InstanceId) {
         self.state.borrow_mut().is_launched(id);

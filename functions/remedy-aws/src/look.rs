@@ -640,6 +640,7 @@ fn group(found: &autoscaling::AutoScalingGroup) -> Group {
             .iter()
             .filter_map(|process| process.process_name().map(str::to_owned))
             .collect(),
+        protects_new: found.new_instances_protected_from_scale_in() == Some(true),
         maintenance: found.instance_maintenance_policy().and_then(|policy| {
             let percent = |p: Option<i32>| u32::try_from(p?).ok();
             Some((

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
+use remedy::model::busy::BUSY_TAG;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::Rung;
+use remedy::model::managed_node::{MANAGED_TAG, ManagedBy};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::platform::Platform;
 use remedy::model::policy::{DATA_TAG, DISPOSABLE, MAX_RUNG_TAG, OPT_IN_TAG};
@@ -21,6 +23,9 @@ use crate::watch::Watch;
 
 /// What a member weighs where weights count.
 const WEIGHT: u32 = 4;
+
+/// What a node of a cluster is known by (EKS user guide, "Self-managed nodes").
+pub(crate) const NODE_TAG: &str = "kubernetes.io/cluster/shop";
 
 /// The zones that members are spread over.
 const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
@@ -99,6 +104,7 @@ impl Cast {
                 let tags = [
                     (DATA_TAG, DISPOSABLE, Trait::Disposable),
                     (MAX_RUNG_TAG, Rung::Reboot.name(), Trait::OnlyReboots),
+                    (NODE_TAG, "owned", Trait::Nodes),
                 ];
                 for (tag, value, _) in tags.into_iter().filter(|(.., so)| line.is(*so)) {
                     region.with_host(id, |host| {
@@ -107,7 +113,12 @@ impl Cast {
                 }
             }
         }
+        if line.is(Trait::NodesLetBe) {
+            let kind = ManagedBy::Kubernetes.name();
+            group.tags.insert(MANAGED_TAG.to_owned(), kind.to_owned());
+        }
         let protected = line.is(Trait::Protected);
+        group.protects_new = protected;
         group.members.values_mut().for_each(|member| member.protected = protected);
         region.add_group(name.clone(), group);
         self.groups.insert(line.name.clone(), name);
@@ -160,6 +171,9 @@ impl Cast {
                     host.sessions += 1;
                 });
             }),
+            What::Busy(..) | What::GroupBusy(..) | What::BusyUnclear(..) | What::AtWork(..) => {
+                self.work(region, what, true)
+            }
             What::Stops(it, _) => self.host(it, |id| region.stop(id)),
             What::Terminates(it) => self.host(it, |id| region.terminate(id)),
             What::ScalesIn(it) => self.host(it, |id| region.scale_in(id)),
@@ -219,6 +233,7 @@ impl Cast {
                     host.sessions = host.sessions.saturating_sub(1);
                 });
             }),
+            What::BusyUnclear(..) | What::AtWork(..) => self.work(region, what, false),
             What::Stops(it, _) => self.host(it, |id| region.start(id)),
             What::Mutes(of, _) => self.host(of, |id| {
                 region.with_watches(id, |watch| watch.muted = false);
@@ -273,6 +288,32 @@ impl Cast {
                 host.status.scheduled = Some(ScheduledEvent { code: code.clone(), not_before });
             }),
             _ => {}
+        }
+    }
+
+    /// Somebody's work begins, or is over. A tag with a time ends by itself.
+    fn work(&self, region: &Region, what: &What, begins: bool) -> Vec<String> {
+        let now = region.now();
+        let until = |lasts: &SignedDuration| Some((now + *lasts).to_string());
+        let says = |tags: &mut BTreeMap<String, String>, value: Option<String>| {
+            match value {
+                Some(value) => tags.insert(BUSY_TAG.to_owned(), value),
+                None => tags.remove(BUSY_TAG),
+            };
+        };
+        match what {
+            What::Busy(on, lasts) => self.host(on, |id| {
+                region.with_host(id, |host| says(&mut host.instance.tags, until(lasts)));
+            }),
+            What::BusyUnclear(on, _) => self.host(on, |id| {
+                let value = begins.then(|| "when we are done".to_owned());
+                region.with_host(id, |host| says(&mut host.instance.tags, value));
+            }),
+            What::GroupBusy(on, lasts) => self.group(on, |name| {
+                region.with_group(name, |group| says(&mut group.tags, until(lasts)));
+            }),
+            What::AtWork(on, _) => self.host(on, |id| region.protect(id, begins)),
+            _ => Vec::new(),
         }
     }
 

@@ -57,6 +57,9 @@ pub(crate) fn draw(seed: u64) -> Plot {
     for _ in 0..pen.rng.u32(0..=3) {
         pen.operator();
     }
+    for _ in 0..pen.rng.u32(0..=2) {
+        pen.at_work();
+    }
     for _ in 0..pen.rng.u32(0..=8) {
         pen.fault();
     }
@@ -147,6 +150,8 @@ impl Pen {
             (20, Trait::Disposable),
             (5, Trait::OnlyReboots),
             (10, Trait::NotOptedIn),
+            (8, Trait::Nodes),
+            (8, Trait::NodesLetBe),
         ];
         let traits = traits.into_iter().filter(|(percent, _)| self.chance(*percent));
         let traits = traffic.into_iter().chain(traits.map(|(_, one)| one)).collect();
@@ -358,6 +363,18 @@ impl Pen {
             }
             (13, Some(group)) => What::GroupTag(group, None),
             _ => What::Mutes(it, lasts),
+        };
+        self.happens(what);
+    }
+
+    /// Somebody's pipeline, backup or task has a host or a group.
+    fn at_work(&mut self) {
+        let (on, lasts) = (self.host(), self.minutes(1, 90));
+        let what = match (self.rng.u32(..6), self.group()) {
+            (0, _) => What::BusyUnclear(on, lasts),
+            (1, _) => What::AtWork(on, lasts),
+            (2, Some(group)) => What::GroupBusy(group, lasts),
+            _ => What::Busy(on, lasts),
         };
         self.happens(what);
     }

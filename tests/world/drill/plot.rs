@@ -130,7 +130,7 @@ pub(crate) struct GroupLine {
 
 impl Trait {
     /// Everything there is to say about a group.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::LoadBalancer,
         Self::Unasked,
         Self::Lattice,
@@ -142,6 +142,8 @@ impl Trait {
         Self::Disposable,
         Self::OnlyReboots,
         Self::NotOptedIn,
+        Self::Nodes,
+        Self::NodesLetBe,
     ];
 
     /// In words.
@@ -158,6 +160,8 @@ impl Trait {
             Self::LaunchesFirst => "which launches before it terminates",
             Self::FleetAlarm => "watched by a fleet alarm",
             Self::NotOptedIn => "not opted in",
+            Self::Nodes => "whose members are nodes of a cluster",
+            Self::NodesLetBe => "whose owner lets nodes be disrupted",
         }
     }
 }
@@ -194,6 +198,10 @@ pub(crate) enum Trait {
     FleetAlarm,
     /// Its owner has not opted in.
     NotOptedIn,
+    /// Its members carry the tag of a cluster's nodes.
+    Nodes,
+    /// Its owner's tag allows more than a cleanup for nodes.
+    NodesLetBe,
 }
 
 /// Something that happens.
@@ -239,6 +247,14 @@ pub(crate) enum What {
     Grows(String),
     /// An operator works on the host.
     LogsIn(String, SignedDuration),
+    /// A pipeline works on the host, and its tag says until when.
+    Busy(String, SignedDuration),
+    /// A pipeline works on a group, and its tag says until when.
+    GroupBusy(String, SignedDuration),
+    /// A pipeline works on the host, and nobody can read its tag.
+    BusyUnclear(String, SignedDuration),
+    /// The host has a long task, and is protected from scale-in meanwhile.
+    AtWork(String, SignedDuration),
     /// An operator has the group's members refreshed.
     Refreshes(String, SignedDuration),
     /// An operator suspends one of the group's processes.
@@ -343,6 +359,10 @@ impl What {
             | Self::Installs(_, lasts)
             | Self::Stops(_, lasts)
             | Self::LogsIn(_, lasts)
+            | Self::Busy(_, lasts)
+            | Self::GroupBusy(_, lasts)
+            | Self::BusyUnclear(_, lasts)
+            | Self::AtWork(_, lasts)
             | Self::Refreshes(_, lasts)
             | Self::Suspends(_, _, lasts)
             | Self::Mutes(_, lasts)
@@ -383,6 +403,9 @@ impl What {
             Self::Terminates(_) => "operator terminates",
             Self::ScalesIn(_) => "group scales in",
             Self::LogsIn(..) => "operator logs in",
+            Self::Busy(..) | Self::GroupBusy(..) => "pipeline at work",
+            Self::BusyUnclear(..) => "pipeline's tag unclear",
+            Self::AtWork(..) => "member protected by itself",
             Self::Refreshes(..) => "operator refreshes a group",
             Self::Suspends(..) => "operator suspends a process",
             Self::Mutes(..) => "operator mutes alarms",
@@ -539,6 +562,16 @@ impl fmt::Display for What {
             Self::ScalesIn(it) => write!(f, "the group of {it} scales it in"),
             Self::LogsIn(to, lasts) => {
                 write!(f, "an operator works on {to} for {}", Length(*lasts))
+            }
+            Self::Busy(on, lasts) => write!(f, "a pipeline works on {on} for {}", Length(*lasts)),
+            Self::GroupBusy(on, lasts) => {
+                write!(f, "a pipeline works on group {on} for {}", Length(*lasts))
+            }
+            Self::BusyUnclear(on, lasts) => {
+                write!(f, "a pipeline's tag on {on} is unclear for {}", Length(*lasts))
+            }
+            Self::AtWork(on, lasts) => {
+                write!(f, "{on} alone is protected from scale-in for {}", Length(*lasts))
             }
             Self::Refreshes(it, lasts) => {
                 write!(f, "an operator refreshes group {it} for {}", Length(*lasts))

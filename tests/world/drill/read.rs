@@ -126,8 +126,15 @@ fn symptom(name: &str) -> Option<Symptom> {
 }
 
 fn what_happens(text: &str) -> Option<What> {
-    let readers =
-        [of_the_weather, of_an_operator, of_an_owner, of_a_call, of_a_function, of_a_host];
+    let readers = [
+        of_the_weather,
+        of_an_operator,
+        of_a_pipeline,
+        of_an_owner,
+        of_a_call,
+        of_a_function,
+        of_a_host,
+    ];
     readers.into_iter().find_map(|reader| reader(text))
 }
 
@@ -200,6 +207,22 @@ fn of_an_operator(text: &str) -> Option<What> {
         let process = PROCESSES.into_iter().find(|one| *one == process)?;
         Some(What::Suspends(of.to_owned(), process, lasts))
     }
+}
+
+fn of_a_pipeline(text: &str) -> Option<What> {
+    let (what, lasts) = lasting(text)?;
+    if let Some(on) = what.strip_suffix(" alone is protected from scale-in") {
+        return Some(What::AtWork(on.to_owned(), lasts));
+    }
+    if let Some(on) = what.strip_prefix("a pipeline's tag on ") {
+        let on = on.strip_suffix(" is unclear")?;
+        return Some(What::BusyUnclear(on.to_owned(), lasts));
+    }
+    let on = what.strip_prefix("a pipeline works on ")?;
+    Some(match on.strip_prefix("group ") {
+        Some(group) => What::GroupBusy(group.to_owned(), lasts),
+        None => What::Busy(on.to_owned(), lasts),
+    })
 }
 
 fn pause_of(text: &str) -> PauseOf {

@@ -10,6 +10,10 @@ pub mod alarm;
 
 pub mod cleanup_opt_in;
 
+pub mod busy;
+
+pub mod managed_node;
+
 pub mod policy;
 
 pub mod links;

@@ -1,7 +1,9 @@
 //! Whether a rung can be carried out, for all that is known.
 
 use crate::model::alarm::Symptom;
+use crate::model::busy::Busy;
 use crate::model::incident::{Past, Rung, Stage, Standby};
+use crate::model::managed_node::ManagedBy;
 use crate::model::platform::Platform;
 use crate::model::policy::MAX_RUNG_TAG;
 use crate::model::policy::OptIn;
@@ -11,6 +13,7 @@ use crate::model::unknown::Unknown;
 use crate::observe::facts::{Fact, Facts, GroupFact};
 use crate::ports::look::{Group, Membership};
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 
 /// Whether a rung can be carried out.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +45,7 @@ pub fn still_movable(rung: Rung, facts: &Facts) -> Result<Option<Reason>, Reason
             }),
     };
     match stop {
-        None | Some(Available(_)) => Ok(None),
+        None | Some(Available(_)) => Ok(busy(facts)),
         Some(NotNow(reason)) => Ok(Some(reason)),
         Some(InDoubt(unknown)) => Ok(Some(Reason::FactUnknown(unknown))),
         Some(Unavailable(reason)) => Err(reason),
@@ -133,6 +136,41 @@ pub(crate) fn beyond_limit(rung: Rung, facts: &Facts) -> Option<Reason> {
         .filter_map(|(limit, of)| Some((limit?, of)))
         .find(|(limit, _)| !allows(limit))?;
     Some(Reason::RungLimited { rung, limit: limit.clone(), of })
+}
+
+/// The tags of the instance and of its group, as far as they are known, and whose they are.
+fn owners_tags(facts: &Facts) -> Vec<(&'static str, &BTreeMap<String, String>)> {
+    let of_instance = match &facts.instance {
+        Fact::Known(Some(instance)) => Some(("the instance", &instance.tags)),
+        _ => None,
+    };
+    let of_group = match &facts.group {
+        GroupFact::Read { group: Fact::Known(Some(group)), .. } => Some(("its group", &group.tags)),
+        _ => None,
+    };
+    [of_instance, of_group].into_iter().flatten().collect()
+}
+
+/// Why somebody else's work keeps the instance from a disruption for a while, by the tag of the
+/// instance or of its group. Of two times the later counts, and what cannot be read first.
+pub(crate) fn busy(facts: &Facts) -> Option<Reason> {
+    let mut latest = None;
+    for (of, tags) in owners_tags(facts) {
+        match Busy::of(tags, facts.observed_at) {
+            Some(Busy::Unclear(value)) => return Some(Reason::BusyUnclear { of, value }),
+            Some(Busy::Until(until)) => latest = latest.max(Some((until, of))),
+            None => {}
+        }
+    }
+    latest.map(|(until, of)| Reason::Busy { of, until })
+}
+
+/// Why a scheduler's node gets no more than a cleanup, unless its owner lets nodes of its kind
+/// be disrupted: what runs there has to be moved first, and only its scheduler does that.
+pub(crate) fn managed(facts: &Facts) -> Option<Reason> {
+    let tags: Vec<_> = owners_tags(facts).into_iter().map(|(_, tags)| tags).collect();
+    let by = ManagedBy::of_tags(&tags)?;
+    Some(Reason::ManagedNode { by })
 }
 
 /// Why nobody can ask the host itself before it is disrupted, if our scripts are not written for

@@ -14,6 +14,7 @@ use crate::plan::availability::Availability::{self, Available, InDoubt, NotNow, 
 use crate::plan::availability::beyond_limit;
 use crate::plan::availability::did_not_last;
 use crate::plan::availability::disrupted_today;
+use crate::plan::availability::managed;
 use crate::plan::availability::repeats;
 use crate::plan::rung::{cleanup, reboot, replace};
 
@@ -122,6 +123,11 @@ fn availability(
         return Unavailable(Reason::RungTried { rung });
     }
     if let Some(reason) = beyond_limit(rung, facts) {
+        return Unavailable(reason);
+    }
+    if rung.is_disruptive()
+        && let Some(reason) = managed(facts)
+    {
         return Unavailable(reason);
     }
     if let Some(count) = did_not_last(rung, symptom, facts, policy) {

@@ -16,6 +16,7 @@ use crate::model::preflight::Preflight;
 use crate::model::reason::Reason;
 use crate::model::unknown::Unknown;
 use crate::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
+use crate::plan::availability::busy;
 use crate::plan::availability::not_in_service;
 use crate::plan::availability::pool_not_read;
 use crate::plan::availability::too_young;
@@ -144,12 +145,14 @@ const ALARM_GUARDS: [fn(&Alarm, &Case<'_>) -> Option<Reason>; 6] =
     [muted, suppressed, fresh, measured, not_a_duplicate, no_other_incident];
 
 /// The guards of every action, in the order their reasons are told.
-const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 15] = [
+const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 17] = [
     opted_in,
     running,
     in_service,
     one_instance,
     not_paused,
+    not_busy,
+    not_at_work,
     rested,
     alarm_leaves_it_to_us,
     old_enough,
@@ -421,6 +424,24 @@ fn not_paused(case: &Case<'_>) -> Option<Reason> {
     // Of several pauses the last to end says when things go on.
     let pause = in_force.filter(covers).max_by_key(|pause| pause.until)?;
     Some(Reason::Paused { pause: pause.clone() })
+}
+
+/// What somebody's pipeline or backup works on is left to it. A cleanup looks first and may
+/// pass, but for one that starts services: a pipeline has stopped them on purpose.
+fn not_busy(case: &Case<'_>) -> Option<Reason> {
+    let starts = case.rung == Some(Rung::Cleanup) && case.symptom == Symptom::ServiceDown;
+    if starts || case.is_disruptive() { busy(case.facts) } else { None }
+}
+
+/// A member that is protected from scale-in by itself, in a group that does not protect all of
+/// them, has a long task of which only its owner knows the end (Auto Scaling user guide, "Use
+/// instance scale-in protection").
+fn not_at_work(case: &Case<'_>) -> Option<Reason> {
+    let Fact::Known(Some(membership)) = &case.facts.membership else { return None };
+    let GroupFact::Read { group: Fact::Known(Some(group)), .. } = &case.facts.group else {
+        return None; // `not_correlated` refuses where it matters.
+    };
+    (case.is_disruptive() && membership.protected && !group.protects_new).then_some(Reason::AtWork)
 }
 
 /// An action gets time to show its effect, so that no loop of repairs hides the cause.

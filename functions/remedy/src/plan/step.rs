@@ -7,6 +7,7 @@ use crate::model::policy::OptIn;
 use crate::model::reason::Reason;
 use crate::observe::facts::{Fact, Facts};
 use crate::observe::probe::Probe;
+use crate::plan::availability::busy;
 use crate::plan::availability::lifecycle;
 use crate::plan::availability::still_movable;
 use crate::ports::look::{Instance, InstanceState};
@@ -97,9 +98,9 @@ impl Step {
         };
         if because.is_none()
             && action == Action::Reboot
-            && let Some(in_session) = in_session(facts)
+            && let Some(at_work) = in_session(facts).or_else(|| busy(facts))
         {
-            return out_for_somebody(incident, in_session, now);
+            return out_for_somebody(incident, at_work, now);
         }
         let lifecycle = lifecycle(facts);
         let in_service = matches!(lifecycle, Fact::Known(Some("InService")));
@@ -169,15 +170,15 @@ fn in_session(facts: &Facts) -> Option<Reason> {
     }
 }
 
-/// What is out of service for a reboot is not rebooted under somebody's hands: their session's
-/// end is waited for, and after the stage's time it comes back as it is.
-fn out_for_somebody(incident: Incident, in_session: Reason, now: Timestamp) -> Step {
+/// What is out of service for a reboot is not rebooted under somebody's hands: the end of their
+/// work is waited for, and after the stage's time it comes back as it is.
+fn out_for_somebody(incident: Incident, at_work: Reason, now: Timestamp) -> Step {
     if !overdue(&incident, now) || incident.standby.is_none() {
         return wait(&incident, now);
     }
-    let why = in_session.to_string();
+    let why = at_work.to_string();
     let failed = FailedCall { kind: FailureKind::InstanceState, why };
-    Step::Call(Action::ComeBack, failing(incident, failed), in_session)
+    Step::Call(Action::ComeBack, failing(incident, failed), at_work)
 }
 
 /// How long after the last look the next one comes.

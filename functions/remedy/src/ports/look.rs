@@ -150,6 +150,8 @@ pub struct Group {
     /// The instance maintenance policy: least and most healthy capacity during
     /// a replacement, in percent of desired.
     pub maintenance: Option<(u32, u32)>,
+    /// Whether it protects each new member from scale-in.
+    pub protects_new: bool,
 }
 
 /// What a group's capacity counts (Auto Scaling user guide, "Specify instance types by

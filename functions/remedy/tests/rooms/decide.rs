@@ -979,6 +979,56 @@ fn an_owner_may_limit_the_rungs() {
 }
 
 #[test]
+fn a_schedulers_node_is_its_schedulers_to_drain() {
+    check(&[
+        (
+            "its own tag says whose it is",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                tagged(facts, "kubernetes.io/cluster/shop", "owned");
+            },
+            "hand over: agent-silent managed-node",
+        ),
+        (
+            "or its group's",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                group(facts).tags.insert("AmazonECSManaged".to_owned(), String::new());
+            },
+            "hand over: agent-silent managed-node",
+        ),
+        (
+            "a cleanup is for every host",
+            HighCpu,
+            |facts| tagged(facts, "aws:elasticmapreduce:job-flow-id", "j-1"),
+            "cleanup: lowest-rung",
+        ),
+        (
+            "its owner may let nodes of that kind be disrupted",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                tagged(facts, "AWSBatchServiceTag", "batch");
+                group(facts).tags.insert("auto-remediation-managed".to_owned(), "batch".to_owned());
+            },
+            "replace: lowest-rung agent-silent",
+        ),
+        (
+            "of another kind says nothing of this one",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                tagged(facts, "AWSBatchServiceTag", "batch");
+                tagged(facts, "auto-remediation-managed", "kubernetes");
+            },
+            "hand over: agent-silent managed-node",
+        ),
+    ]);
+}
+
+#[test]
 fn who_is_protected_from_scale_in_is_not_replaced() {
     check(&[(
         "its owner would not have it terminated",

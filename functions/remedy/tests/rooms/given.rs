@@ -117,6 +117,7 @@ pub(crate) fn facts() -> Facts {
                 health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
                 suspended: BTreeSet::new(),
                 maintenance: None,
+                protects_new: false,
             })),
             refresh: Fact::Known(None),
         },

@@ -1,6 +1,6 @@
 //! What is refused: every guard, and that it alone refuses.
 
-use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
+use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure, ServiceDown};
 use remedy::model::alarm::{Alarm, Evidence, Muted};
 use remedy::model::incident::{Rung, Stage};
 use remedy::model::pause::Pause;
@@ -392,6 +392,108 @@ fn a_persons_pause_is_obeyed() {
             &[],
         ),
     ]);
+}
+
+fn busy(tags: &mut std::collections::BTreeMap<String, String>, until: &str) {
+    tags.insert("auto-remediation-busy-until".to_owned(), until.to_owned());
+}
+
+#[test]
+fn work_in_progress_is_left_alone() {
+    check(&[
+        (
+            "a pipeline is at work on the instance",
+            |_, facts, _| {
+                silence(facts);
+                busy(&mut instance(facts).tags, "2026-11-20T03:14:01Z");
+            },
+            &["busy"],
+        ),
+        (
+            "or on its group",
+            |_, facts, _| {
+                silence(facts);
+                busy(&mut group(facts).tags, "2026-11-20T15:14:00Z");
+            },
+            &["busy"],
+        ),
+        (
+            "it ends by itself",
+            |_, facts, _| {
+                silence(facts);
+                busy(&mut instance(facts).tags, "2026-11-20T03:14:00Z");
+            },
+            &[],
+        ),
+        (
+            "what cannot be read is busy",
+            |_, facts, _| {
+                silence(facts);
+                busy(&mut group(facts).tags, "soon");
+            },
+            &["busy-unclear"],
+        ),
+        (
+            "so is what lies too far ahead",
+            |_, facts, _| {
+                silence(facts);
+                busy(&mut instance(facts).tags, "2026-11-20T15:14:01Z");
+            },
+            &["busy-unclear"],
+        ),
+        (
+            "a cleanup looks first",
+            |_, facts, _| busy(&mut instance(facts).tags, "2026-11-20T04:00:00Z"),
+            &[],
+        ),
+        (
+            "one that starts services does not",
+            |alarm, facts, _| {
+                alarm.symptom = ServiceDown;
+                busy(&mut instance(facts).tags, "2026-11-20T04:00:00Z");
+            },
+            &["busy"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_member_that_is_protected_by_itself_is_at_work() {
+    check(&[
+        (
+            "its reboot waits",
+            |alarm, facts, _| {
+                alarm.symptom = HighCpu;
+                silence(facts);
+                membership(facts).protected = true;
+            },
+            &["at-work"],
+        ),
+        (
+            "where all are protected that says nothing of this one",
+            |alarm, facts, _| {
+                alarm.symptom = HighCpu;
+                silence(facts);
+                membership(facts).protected = true;
+                group(facts).protects_new = true;
+            },
+            &[],
+        ),
+        ("a cleanup disturbs nobody", |_, facts, _| membership(facts).protected = true, &[]),
+    ]);
+}
+
+#[test]
+fn the_later_of_two_times_is_told() {
+    let refusal = judge(|_, facts, _| {
+        silence(facts);
+        busy(&mut instance(facts).tags, "2026-11-20T04:00:00Z");
+        busy(&mut group(facts).tags, "2026-11-20T05:30:00Z");
+    })
+    .unwrap_err();
+    assert!(refusal.passes);
+    let told = refusal.because[0].to_string();
+    assert!(told.starts_with("its group is busy until 2026-11-20 05:30:00 UTC"), "{told}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use remedy::model::alarm::{Hint, Symptom};
 use remedy::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
 use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::model::managed_node::ManagedBy;
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::platform::Platform;
 use remedy::model::pool::Pool;
@@ -151,6 +152,7 @@ fn chosen() -> Vec<Report> {
             limit: "cleanup".to_owned(),
             of: "the instance",
         }),
+        handed_over(Reason::ManagedNode { by: ManagedBy::Kubernetes }),
         acted(Rung::Reboot, Reason::LeavesZoneBehind),
         handed_over(Reason::ScaleInProtected),
         handed_over(Reason::VolumeImpaired { movable: true }),
@@ -193,6 +195,9 @@ fn refused() -> Vec<Report> {
             action: "arn:aws:automate:eu-central-1:ec2:reboot".to_owned(),
         }),
         waits(Reason::Paused { pause: pause() }),
+        waits(Reason::Busy { of: "its group", until: ago(-106) }),
+        waits(Reason::BusyUnclear { of: "the instance", value: "tomorrow".to_owned() }),
+        waits(Reason::AtWork),
         waits(Reason::CoolingDown { until: ago(-9) }),
         waits(Reason::BudgetSpent { pool: Pool::Group(group()), budget: 2 }),
         waits(Reason::SlotTaken),

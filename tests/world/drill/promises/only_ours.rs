@@ -1,13 +1,19 @@
 //! 1. No action on an instance that has not opted in, is not ours to touch, or
 //!    is muted, paused, stale.
 
-use jiff::SignedDuration;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::AlarmState;
+use remedy::model::busy::BUSY_TAG;
+use remedy::model::managed_node::MANAGED_TAG;
 use remedy::model::policy::OptIn;
 use remedy::model::policy::Policy;
 
 use super::{Cause, Invoked, KNOWN_AFTER, Moment};
 use crate::calls::{Before, Effect, Nature, Verb};
+use crate::drill::cast::NODE_TAG;
+use crate::group::Group;
 
 /// The functions' clocks and the alarm's may differ by so much.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
@@ -20,6 +26,8 @@ pub(super) fn watch(moment: &Moment<'_>) -> Option<String> {
         let why = not_opted_in(moment, before)
             .or_else(|| not_ours(moment, effect, before))
             .or_else(|| paused(moment, effect, before))
+            .or_else(|| at_work(moment, effect, before))
+            .or_else(|| a_node(effect, before))
             .or_else(|| no_reason(invoked, effect))?;
         Some(format!("{} of {}, {why}", effect.verb.name(), before.id))
     })
@@ -89,9 +97,46 @@ fn paused(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<Strin
         return Some(format!("though {} is paused", pause.scope));
     }
     let sessions = before.host.as_ref().map_or(0, |host| host.sessions);
-    let disturbs = !matches!(effect.verb, Verb::Clean | Verb::Gather);
-    (disturbs && sessions > 0 && !moment.is_news(before.id.as_str()))
+    let touches = !matches!(effect.verb, Verb::Clean | Verb::Gather);
+    (touches && sessions > 0 && !moment.is_news(before.id.as_str()))
         .then(|| "while somebody works on it".to_owned())
+}
+
+/// Whether a call takes the instance out of service, or ends what it runs.
+fn disturbs(effect: &Effect) -> bool {
+    matches!(effect.verb, Verb::LeaveService | Verb::Reboot | Verb::Replace)
+}
+
+/// What a pipeline or a long task has, by the words of its owner: a time to come, or words that
+/// nobody can read; and a member that is protected by itself.
+fn at_work(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
+    if !disturbs(effect) || moment.is_news(before.id.as_str()) {
+        return None;
+    }
+    let said = |tags: &BTreeMap<String, String>| match tags.get(BUSY_TAG)?.parse::<Timestamp>() {
+        Ok(until) => (effect.at + CLOCKS_DIFFER < until).then(|| format!("busy until {until}")),
+        Err(_) => Some("busy until nobody knows when".to_owned()),
+    };
+    let by_itself = before.host.as_ref().and_then(|host| said(&host.instance.tags));
+    // Once a member is out, its group's word is not asked for again.
+    let begins = before.incident.as_ref().is_none_or(|incident| incident.standby.is_none());
+    let group = before.group.as_ref().filter(|(name, _)| !moment.is_news(name.as_str()));
+    let by_its_group = group.filter(|_| begins).and_then(|(_, group)| said(&group.tags));
+    let member = group.filter(|_| begins).and_then(|(_, group)| {
+        let member = group.members.get(&before.id).filter(|member| member.protected)?;
+        (!group.protects_new).then_some(member)
+    });
+    let at_work = member.map(|_| "at work by its protection".to_owned());
+    by_itself.or(by_its_group).or(at_work).map(|how| format!("which is {how}"))
+}
+
+/// A cluster's node whose owner does not let it be disrupted.
+fn a_node(effect: &Effect, before: &Before) -> Option<String> {
+    let tags = &before.host.as_ref()?.instance.tags;
+    let let_be = |(_, group): &(_, Group)| group.tags.contains_key(MANAGED_TAG);
+    let lets = before.group.as_ref().is_some_and(let_be);
+    (disturbs(effect) && tags.contains_key(NODE_TAG) && !lets)
+        .then(|| "which is a node of a cluster".to_owned())
 }
 
 /// An alarm that calls for action: in ALARM, measured, not muted, and not too

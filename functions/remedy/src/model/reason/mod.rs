@@ -11,8 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::model::alarm::{Hint, Symptom};
+use crate::model::busy::BUSY_TAG;
 use crate::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
 use crate::model::incident::{HeldBy, Rung, Stage};
+use crate::model::managed_node::{MANAGED_TAG, ManagedBy};
 use crate::model::pause::Pause;
 use crate::model::platform::Platform;
 use crate::model::policy::{MAX_RUNG_TAG, OPT_IN_ENABLED, OPT_IN_TAG};
@@ -35,6 +37,8 @@ pub enum Reason {
     PlatformNotAsked { platform: Platform },
     /// The owner of the instance or of its group wants no more than a lower rung.
     RungLimited { rung: Rung, limit: String, of: &'static str },
+    /// Somebody else's scheduler fills the instance, and drains it.
+    ManagedNode { by: ManagedBy },
     /// Out of service the member leaves its zone two behind another, so that its group may end
     /// a healthy one there.
     LeavesZoneBehind,
@@ -118,6 +122,12 @@ pub enum Reason {
     DuplicateDelivery { incident: IncidentId },
     /// A person has paused this.
     Paused { pause: Pause },
+    /// Somebody's pipeline or backup is at work on the instance or on its group.
+    Busy { of: &'static str, until: Timestamp },
+    /// Somebody meant to say so, and no time can be read.
+    BusyUnclear { of: &'static str, value: String },
+    /// Its owner protects this member alone from scale-in.
+    AtWork,
     /// An incident of the instance ended a short while ago.
     CoolingDown { until: Timestamp },
     /// As many members as allowed are out of service through us.
@@ -244,6 +254,12 @@ impl fmt::Display for Reason {
             Self::RungLimited { rung, limit, of } => {
                 write!(f, "the tag {MAX_RUNG_TAG} of {of} is {limit:?}, which allows no {rung}")
             }
+            Self::ManagedNode { by } => write!(
+                f,
+                "the instance is a node of {by}, which moves its work elsewhere first; no tag \
+                 {MANAGED_TAG} = {} allows more than a cleanup",
+                by.name()
+            ),
             Self::LeavesZoneBehind => f.write_str(
                 "while it is out of service its zone has two members fewer than another, and the \
                  group has no room for one more: AZRebalance may end a healthy member there",
@@ -385,6 +401,20 @@ impl fmt::Display for Reason {
                 pause.scope,
                 pause.until.strftime("%Y-%m-%d %H:%M UTC"),
                 pause.reason
+            ),
+            Self::Busy { of, until } => write!(
+                f,
+                "{of} is busy until {}, as its tag {BUSY_TAG} says",
+                until.strftime("%Y-%m-%d %H:%M:%S UTC")
+            ),
+            Self::BusyUnclear { of, value } => write!(
+                f,
+                "the tag {BUSY_TAG} of {of} is {value:?}, which is no time within 12 hours; it \
+                 counts as busy until the tag is mended or removed"
+            ),
+            Self::AtWork => f.write_str(
+                "this member alone is protected from scale-in, as one that is at work is; it is \
+                 left alone until its protection ends",
             ),
             Self::CoolingDown { until } => write!(
                 f,

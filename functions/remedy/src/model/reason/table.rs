@@ -113,6 +113,7 @@ impl Reason {
             }
             Self::RungLimited { .. } => row("rung-limited")
                 .warning("look at the instance, or raise the tag auto-remediation-max"),
+            Self::ManagedNode { by } => row("managed-node").warning(by.properly()),
             Self::LeavesZoneBehind => row("leaves-zone-behind")
                 .warning("raise the group's maximum by one, or suspend AZRebalance meanwhile"),
             Self::ScaleInProtected => row("scale-in-protected")
@@ -194,6 +195,12 @@ impl Reason {
             }
             Self::DuplicateDelivery { .. } => row("duplicate-delivery").is_no_news(),
             Self::Paused { .. } => row("paused").passes(),
+            Self::Busy { .. } => row("busy").passes(),
+            Self::BusyUnclear { .. } => row("busy-unclear").passes().warning(
+                "set the tag auto-remediation-busy-until to a time within 12 hours, such as \
+                 2026-11-20T05:00:00Z, or remove it",
+            ),
+            Self::AtWork => row("at-work").passes(),
             Self::CoolingDown { .. } => row("cooling-down").passes(),
             Self::BudgetSpent { .. } => row("budget-spent").passes(),
             Self::SlotTaken => row("place-taken").passes(),
