@@ -206,6 +206,26 @@ fn each_symptom_is_relieved_by_its_own_means() {
 }
 
 #[test]
+fn an_alarms_own_tag_limits_the_rungs_to_the_end() {
+    let tagged = "\"detail\": {\"alarmTags\": {\"auto-remediation-max\": \"cleanup\"},";
+    let event = HIGH_CPU.replacen("\"detail\": {", tagged, 1);
+    let (region, _) = silent();
+    let answer = run(&region, HighCpu, &event);
+    assert!(codes(only(&answer)).contains(&"rung-limited"), "{answer:?}");
+    assert_eq!(region.touches(), 0);
+
+    let (region, names) = answering();
+    region.with_host(&names.web, |host| host.trouble = Some(Trouble::stubborn(HighCpu, 99.0)));
+    run(&region, HighCpu, &event);
+    for _ in 0..60 {
+        region.pass(SignedDuration::from_mins(1));
+        world::drive::FollowUp::default().run(&region).unwrap();
+    }
+    let incident = region.incident(&names.web).unwrap();
+    assert_eq!((incident.stage, region.touches()), (Stage::HandedOver, 1), "a cleanup, no more");
+}
+
+#[test]
 fn an_event_delivered_twice_acts_once() {
     let (region, _) = answering();
     let first = run(&region, DiskFull, DISK_FULL);

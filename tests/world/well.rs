@@ -74,8 +74,13 @@ impl State {
             .find(|watch| watch.instance == *id && watch.name == incident.seen.alarm)?;
         let newest = self.metrics.newest(id, symptom, (self.now, READ_BEFORE));
         let recent = newest.last().is_some_and(|it| self.now.duration_since(it.at) <= NEWS_MAX);
-        let most = newest.iter().map(|it| it.value).fold(f64::MIN, f64::max);
-        let least = newest.iter().map(|it| it.value).fold(f64::MAX, f64::min);
+        // What its alarm has measured may be newer than what can be read.
+        let period = self.hosts.get(id).map(|host| host.period).unwrap_or_default();
+        let is_newer = newest.iter().all(|it| it.at + period < incident.seen.changed_at);
+        let values = newest.iter().map(|it| it.value);
+        let values: Vec<f64> = values.chain(incident.seen.value.filter(|_| is_newer)).collect();
+        let most = values.iter().copied().fold(f64::MIN, f64::max);
+        let least = values.iter().copied().fold(f64::MAX, f64::min);
         let (within, worst) = match symptom {
             Symptom::Unreachable => (most <= 0.0, most),
             Symptom::ServiceDown => (least >= 1.0, least),

@@ -223,7 +223,7 @@ where
     let (Observed { state: symptom_state, alarm }, mut facts) = future::join(observed, facts).await;
     facts.alarm = alarm;
     facts.mount = incident.file_system();
-    facts.limit.clone_from(&incident.seen.limit);
+    facts.alarm_limit.clone_from(&incident.seen.limit);
     if let Some(state) = gone(incident, &facts) {
         let incident = &Incident { standby: None, ..incident.clone() };
         return give_up(cx, incident, Stage::Withdrawn, vec![Reason::Gone { state }]).await;

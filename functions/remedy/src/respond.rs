@@ -1,7 +1,6 @@
 //! The pipeline of an alarm: from an event to an answer.
 
 use futures_util::future;
-use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::alarm::{self, Invocation, Unreadable};
@@ -121,7 +120,7 @@ where
 {
     let mut facts = Facts::read(cx.world, &alarm.instance_id, cx.now).await;
     facts.mount.clone_from(&alarm.mount);
-    facts.limit.clone_from(&alarm.limit);
+    facts.alarm_limit.clone_from(&alarm.limit);
     let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, cx.policy);
     if beyond && !guard::is_ours(alarm, &facts, cx.policy) {
         // Nothing more is asked about what is refused whatever the answers.
@@ -200,22 +199,12 @@ where
     let (sick, (), observed) = future::join3(
         claim::note_sick(cx.world, alarm.symptom, &before),
         facts.read_for_disruption(cx.world, alarm.symptom),
-        probe::symptom_state_since(period_begins(alarm), &seen, cx.world, cx.now),
+        probe::symptom_state_since(probe::period_begins(&seen), &seen, cx.world, cx.now),
     )
     .await;
     facts.learn_who_is_sick(sick);
     facts.alarm = observed.alarm;
     observed.state
-}
-
-/// An alarm changes its state some minutes after the period it is about.
-const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(3);
-
-/// Nothing was done yet, so the period that the alarm is about counts whole.
-fn period_begins(alarm: &Alarm) -> Timestamp {
-    let period = alarm.series.as_ref().map_or(0, |series| series.period);
-    let period = SignedDuration::from_secs(period.into()) + EVALUATED_WITHIN;
-    alarm.changed_at.checked_sub(period).unwrap_or(alarm.changed_at)
 }
 
 /// Whether this one is counted matters to others only: a cleanup does not wait

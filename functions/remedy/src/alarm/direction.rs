@@ -138,11 +138,7 @@ fn known(told: &Told<'_>, words: &Words, points: &[Point], bad: Bad) -> Evidence
 /// No operator, or one for both directions: only the datapoints can tell.
 fn guessed(told: &Told<'_>, words: &Words, points: &[Point], bad: Bad) -> Option<Evidence> {
     let worse = points.iter().rev().find(|point| point.is_beyond(bad));
-    let opposite = match bad {
-        Bad::Up => Bad::Down,
-        Bad::Down => Bad::Up,
-    };
-    let better = points.iter().rev().find(|point| point.is_beyond(opposite));
+    let better = points.iter().rev().find(|point| point.is_beyond(bad.opposite()));
     let banded = told.operator.or(words.operator) == Some(Operator::Outside);
     if words.nothing_measured || (points.is_empty() && words.missing_counted) {
         return Some(nothing(told.reason));

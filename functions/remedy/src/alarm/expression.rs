@@ -13,13 +13,60 @@ pub(super) enum Sense {
     Rises,
     /// The same, and it says 0 where nothing was measured.
     RisesFromZero,
+    /// It falls as its metrics rise: what is left of a whole, such as `100 - m1`.
+    Falls,
     /// Anything: a difference, a quotient or a condition may turn it round.
     Unknown,
 }
 
 /// The sense of the metric math expression `text`.
 pub(super) fn sense(text: &str) -> Sense {
-    let tokens = tokens(text);
+    let tokens = unwrapped(&tokens(text)).to_vec();
+    if let [Token::Word(whole), Token::Symbol('-'), part @ ..] = tokens.as_slice()
+        && whole.parse::<f64>().is_ok_and(f64::is_finite)
+    {
+        let falls = is_one_term(part) && rises(part) == Sense::Rises;
+        return if falls { Sense::Falls } else { Sense::Unknown };
+    }
+    rises(&tokens)
+}
+
+/// What stands between parentheses that enclose all of it, or else the whole.
+fn unwrapped<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    match tokens {
+        [Token::Symbol('('), inner @ .., Token::Symbol(')')] if is_closed(inner) => {
+            unwrapped(inner)
+        }
+        whole => whole,
+    }
+}
+
+/// Whether every parenthesis that opens in `tokens` closes there, and none other does.
+fn is_closed(tokens: &[Token<'_>]) -> bool {
+    let mut open = 0_usize;
+    for token in tokens {
+        match (token, open) {
+            (Token::Symbol('('), _) => open += 1,
+            (Token::Symbol(')'), 0) => return false,
+            (Token::Symbol(')'), _) => open -= 1,
+            _ => {}
+        }
+    }
+    open == 0
+}
+
+/// Whether `tokens` are one name, or one call or pair of parentheses, and nothing beside it.
+fn is_one_term(tokens: &[Token<'_>]) -> bool {
+    match tokens {
+        [Token::Word(_)] => true,
+        [Token::Word(_), rest @ ..] | rest => {
+            matches!(rest, [Token::Symbol('('), inner @ .., Token::Symbol(')')] if is_closed(inner))
+        }
+    }
+}
+
+/// The sense of what may hold nothing but what rises with its metrics.
+fn rises(tokens: &[Token<'_>]) -> Sense {
     let mut fills = false;
     let mut numbers = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
@@ -135,11 +182,25 @@ fn facts<'a>(condition: &[Token<'a>]) -> Vec<(&'a str, &'a str)> {
                 Token::Symbol('='),
                 Token::Quoted(value) | Token::Word(value),
             ] => facts.push((*name, *value)),
-            [_, Token::Symbol('!'), Token::Symbol('='), _] => {}
+            term if says_nothing(term) => {}
             _ => return Vec::new(),
         }
     }
     facts
+}
+
+/// Whether a term of a condition is understood and names nothing that anybody asks for: what
+/// something is not, what is compared with a function such as the account with its own, and
+/// what a tag says, as in `tag."team" = 'web'`.
+fn says_nothing(term: &[Token<'_>]) -> bool {
+    use Token::{Quoted, Symbol, Word};
+    matches!(
+        term,
+        [_, Symbol('!'), Symbol('='), _]
+            | [Word(_), Symbol('='), Word(_), Symbol('('), Symbol(')')]
+            | [Word("tag."), Quoted(_), Symbol('='), _]
+            | [Word("tag."), Quoted(_), Symbol('!'), Symbol('='), _]
+    )
 }
 
 /// A piece of an expression.
@@ -205,7 +266,19 @@ mod tests {
             ("FILL(m1, REPEAT)", Sense::Rises),
             ("MAX([FILL(m1, 0), FILL(m2, 0)])", Sense::RisesFromZero),
             ("FILL(m1, 100)", Sense::Unknown),
-            ("100 - m1", Sense::Unknown),
+            ("100 - m1", Sense::Falls),
+            ("100-m1", Sense::Falls),
+            ("(100 - m1)", Sense::Falls),
+            ("100 - AVG([m1, m2])", Sense::Falls),
+            ("100 - (m1)", Sense::Falls),
+            ("100 - m1 + m2", Sense::Unknown),
+            ("100 - (m1) * (m2)", Sense::Unknown),
+            ("100 - (100 - m1)", Sense::Unknown),
+            ("100 - FILL(m1, 0)", Sense::Unknown),
+            ("100 - FILL(m1, REPEAT)", Sense::Falls),
+            ("m1 - 100", Sense::Unknown),
+            ("-m1", Sense::Unknown),
+            ("100 -", Sense::Unknown),
             ("m1 / m2", Sense::Unknown),
             ("IF(m1 > 90, 1, 0)", Sense::Unknown),
             ("if(m1, 1)", Sense::Unknown),
@@ -256,6 +329,10 @@ mod tests {
                 "where InstanceId='i-0123abcd' and \"path\" = '/' AND fstype != 'tmpfs'",
                 &[("InstanceId", "i-0123abcd"), ("path", "/")],
             ),
+            ("WHERE tag.\"a b\" = 'x' AND path = '/'", &[("path", "/")]),
+            ("WHERE tag.\"a b\" != 'x' AND path = '/'", &[("path", "/")]),
+            ("WHERE tag.\"a b\" > 'x' AND path = '/'", &[]),
+            ("WHERE AWS.AccountId = CURRENT_ACCOUNT_ID() AND path = '/'", &[("path", "/")]),
             ("WHERE path = '/' OR path = '/data'", &[]),
             ("WHERE (path = '/')", &[]),
             ("WHERE NOT path = '/'", &[]),

@@ -120,6 +120,11 @@ pub enum NotOurs {
     Fleet,
     /// A query that makes one series of all instances it reads.
     Aggregate,
+    /// A metric of another account's, which this one watches.
+    OtherAccount {
+        /// Whose.
+        account: String,
+    },
     /// A metric of a whole Auto Scaling group.
     GroupOnly {
         /// The group's name, as the dimension says it.
@@ -173,6 +178,7 @@ impl NotOurs {
             Self::OtherSymptom { .. } => "other-symptom",
             Self::HarmlessDirection { .. } => "harmless-direction",
             Self::Fleet => "fleet-alarm",
+            Self::OtherAccount { .. } => "other-account",
             Self::GroupOnly { .. } => "group-alarm",
             Self::Aggregate => "aggregate-alarm",
             Self::NoInstance => "no-instance",
@@ -212,6 +218,9 @@ impl fmt::Display for NotOurs {
                 write!(f, "metric {} moved in the harmless direction", quoted(metric))
             }
             Self::Fleet => f.write_str("a fleet alarm names no instance, its contributors do"),
+            Self::OtherAccount { account } => {
+                write!(f, "the alarm watches a metric of account {}", quoted(account))
+            }
             Self::GroupOnly { group } => {
                 write!(f, "the alarm is about the whole group {}", quoted(group))
             }

@@ -102,12 +102,14 @@ fn all_watched<'a>(
     let stat = trigger.optional("Statistic", doubts, Field::text);
     let stat = stat.or_else(|| trigger.optional("ExtendedStatistic", doubts, Field::text));
     let period = period(trigger, "Period", doubts);
-    Ok(vec![metric(trigger, stat, period, doubts)?])
+    Ok(vec![metric(trigger, None, (stat, period), doubts)?])
 }
 
 fn item<'a>(item: &Field<'a>, doubts: &mut Doubts) -> Result<Watched<'a>, Unreadable> {
+    let account = item.optional("AccountId", doubts, Field::text);
     if let Some(expression) = item.text_of("Expression")? {
         return Ok(Watched::Expression {
+            account,
             text: expression,
             period: period(item, "Period", doubts),
         });
@@ -115,18 +117,19 @@ fn item<'a>(item: &Field<'a>, doubts: &mut Doubts) -> Result<Watched<'a>, Unread
     let stat = item.need("MetricStat", "a MetricStat or an Expression")?;
     let name = stat.optional("Stat", doubts, Field::text);
     let period = period(&stat, "Period", doubts);
-    metric(&stat.object("Metric")?, name, period, doubts)
+    metric(&stat.object("Metric")?, account, (name, period), doubts)
 }
 
 fn metric<'a>(
     field: &Field<'a>,
-    stat: Option<&'a str>,
-    period: Option<u32>,
+    account: Option<&'a str>,
+    (stat, period): (Option<&'a str>, Option<u32>),
     doubts: &mut Doubts,
 ) -> Result<Watched<'a>, Unreadable> {
     let dimensions = field.get("Dimensions");
     let dimensions = dimensions.map(|field| Dimension::read(&field, doubts)).transpose()?;
     Ok(Watched::Metric {
+        account,
         namespace: field.needed_text("Namespace")?,
         name: field.needed_text("MetricName")?,
         stat,

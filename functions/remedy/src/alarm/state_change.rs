@@ -146,8 +146,10 @@ pub(super) fn watched<'a>(
 }
 
 fn item<'a>(item: &Field<'a>, doubts: &mut Doubts) -> Result<Watched<'a>, Unreadable> {
+    let account = item.optional("accountId", doubts, Field::text);
     if let Some(expression) = item.text_of("expression")? {
         return Ok(Watched::Expression {
+            account,
             text: expression,
             period: period(item, "period", doubts),
         });
@@ -157,6 +159,7 @@ fn item<'a>(item: &Field<'a>, doubts: &mut Doubts) -> Result<Watched<'a>, Unread
     let dimensions = metric.get("dimensions");
     let dimensions = dimensions.map(|field| Dimension::read(&field, doubts)).transpose()?;
     Ok(Watched::Metric {
+        account,
         namespace: metric.needed_text("namespace")?,
         name: metric.needed_text("name")?,
         stat: stat.optional("stat", doubts, Field::text),
@@ -376,7 +379,7 @@ mod tests {
                 with(
                     &labelled(labels),
                     metrics,
-                    json!([{"expression": query}, {"expression": "100 - q1"}]),
+                    json!([{"expression": query}, {"expression": "100 / q1"}]),
                 ),
                 "i-0123abce /srv unclear: the alarm's expression may turn the direction round",
             ),

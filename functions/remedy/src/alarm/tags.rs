@@ -78,6 +78,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_alarms_tag_names_the_highest_rung() {
+        for (tags, expected) in [
+            (json!({}), None),
+            (json!({"alarmTags": {"team": "web"}}), None),
+            (json!({"alarmTags": {"auto-remediation-max": "reboot"}}), Some("reboot")),
+            (json!({"alarmTags": {"auto-remediation-max": 1}}), Some("")),
+            (
+                json!({"AlarmTags": [{"Key": "auto-remediation-max", "Value": "cleanup"}]}),
+                Some("cleanup"),
+            ),
+            (json!({"AlarmTags": [{"key": "x"}, {"key": "auto-remediation-max"}]}), Some("")),
+            (
+                json!({"alarmTags": {"auto-remediation-max": "x".repeat(99)}}),
+                Some(&*"x".repeat(32)),
+            ),
+        ] {
+            assert_eq!(limit(&Field::at("", &tags)).as_deref(), expected, "{tags}");
+        }
+    }
+
+    #[test]
     fn an_alarms_tag_asks_for_observation_unless_it_is_enabled_or_absent() {
         for (tags, expected) in [
             (json!({}), false),

@@ -430,6 +430,7 @@ fn every_reason_has_a_code_of_its_own_and_a_plain_text() {
         NotOurs::OtherSymptom { symptom: Symptom::DiskFull },
         NotOurs::HarmlessDirection { metric: text() },
         NotOurs::Fleet,
+        NotOurs::OtherAccount { account: text() },
         NotOurs::GroupOnly { group: text() },
         NotOurs::NoInstance,
         NotOurs::UnlabelledContributor,
@@ -441,6 +442,37 @@ fn every_reason_has_a_code_of_its_own_and_a_plain_text() {
         assert!(reason.code().chars().all(kebab), "{reason:?}");
         let text = reason.to_string();
         assert!(!text.contains('\n') && !text.ends_with('.'), "{text}");
+    }
+}
+
+#[test]
+fn the_highest_rung_of_an_alarms_tag_is_kept_whatever_brought_it() {
+    let id = json!({"InstanceId": "i-0123abcd"});
+    let event = state_change("AWS/EC2", "CPUUtilization", &id);
+    let tags = json!({"auto-remediation-max": "reboot"});
+    let action = json!({"source": "aws.cloudwatch", "alarmArn": "x", "alarmData": event["detail"]});
+    let message = json!({
+        "AlarmName": "a",
+        "NewStateValue": "ALARM",
+        "NewStateReason": event["detail"]["state"]["reason"],
+        "StateChangeTime": "2026-11-20T03:12:45.989+0000",
+        "AlarmTags": [{"Key": "auto-remediation-max", "Value": "reboot"}],
+        "Trigger": {
+            "MetricName": "CPUUtilization",
+            "Namespace": "AWS/EC2",
+            "Dimensions": [{"name": "InstanceId", "value": "i-0123abcd"}],
+        },
+    });
+    for (event, expected) in [
+        (event.clone(), None),
+        (with(&event, "/detail/alarmTags", tags.clone()), Some("reboot")),
+        (with(&action, "/alarmData/alarmTags", tags.clone()), Some("reboot")),
+        (with(&action, "/alarmTags", tags), Some("reboot")),
+        (json!({"Records": [{"Sns": {"Message": message.to_string()}}]}), Some("reboot")),
+    ] {
+        let received = read(&event.to_string(), &invocation(Symptom::HighCpu)).unwrap();
+        let kept = crate::model::seen::Seen::of(&received.alarms[0]).limit;
+        assert_eq!(kept.as_deref(), expected, "{event}");
     }
 }
 

@@ -25,10 +25,16 @@ const NAME_CHARS_MAX: usize = 255;
 /// How much of a reason is kept. `CloudWatch` itself allows 1,023 characters.
 const REASON_CHARS_MAX: usize = 1_000;
 
+/// The label by which a query tells accounts apart (`CloudWatch` user guide, "Metrics Insights
+/// query components and syntax").
+const ACCOUNT_LABEL: &str = "AWS.AccountId";
+
 /// What an alarm watches: a metric, or an expression over the others.
 #[derive(Clone, Debug)]
 pub(super) enum Watched<'a> {
     Metric {
+        /// Whose it is, where the alarm says so: an account may watch another's metrics.
+        account: Option<&'a str>,
         namespace: &'a str,
         name: &'a str,
         stat: Option<&'a str>,
@@ -37,6 +43,7 @@ pub(super) enum Watched<'a> {
         dimensions: Vec<Dimension<'a>>,
     },
     Expression {
+        account: Option<&'a str>,
         text: &'a str,
         /// In seconds.
         period: Option<u32>,
@@ -87,7 +94,10 @@ struct Source<'t> {
 struct Subject {
     metric: String,
     unit: Option<Unit>,
+    /// The direction in which what the alarm compares is bad.
     bad: Bad,
+    /// The direction in which the metric is.
+    metric_bad: Bad,
     /// Why the direction cannot be trusted, if it cannot.
     doubt: Option<&'static str>,
 }
@@ -131,6 +141,7 @@ impl Transition<'_> {
     pub(super) fn alarms(&self, symptom: Symptom) -> Result<Received, NoAlarm> {
         let sources = self.sources();
         let subject = self.subject(&sources, symptom)?;
+        self.of_its_own_account()?;
         let named = self.named(&sources)?;
         let evidence = self.evidence(&subject, &named)?;
         let watched = named.watched();
@@ -180,6 +191,28 @@ impl Transition<'_> {
         Ok(received)
     }
 
+    /// Nothing about another account's instances can be asked or done here
+    /// (`MetricDataQuery.AccountId` in botocore's model of `cloudwatch`: "the ID of the account
+    /// where the metrics are located").
+    fn of_its_own_account(&self) -> Result<(), NotOurs> {
+        let is_other = |account: &&str| self.account.is_some_and(|own| own != *account);
+        let labels = self.contributor.as_deref().unwrap_or_default();
+        let of_contributor = metric::value_of(labels, &[ACCOUNT_LABEL]);
+        let of_query = |text| {
+            let query = expression::query(text)?;
+            let named = query.facts.iter().find(|(name, _)| *name == ACCOUNT_LABEL);
+            named.map(|(_, account)| *account)
+        };
+        let mut watched = self.watched.iter().filter_map(|watched| match *watched {
+            Watched::Metric { account, .. } => account,
+            Watched::Expression { account, text, .. } => account.or_else(|| of_query(text)),
+        });
+        match of_contributor.filter(is_other).or_else(|| watched.find(is_other)) {
+            Some(account) => Err(NotOurs::OtherAccount { account: account.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
     /// What was measured, as far as it is the same for all whom the alarm names.
     fn evidence(&self, subject: &Subject, named: &Named<'_>) -> Result<Evidence, NotOurs> {
         let mixed = named.others.as_ref();
@@ -215,19 +248,21 @@ impl Transition<'_> {
     /// The metrics among what the alarm watches, those inside queries included.
     fn sources(&self) -> Vec<Source<'_>> {
         let source = |watched| match watched {
-            &Watched::Metric { namespace, name, stat, period, ref dimensions } => Some(Source {
-                label: format!("{namespace} {name}"),
-                namespace,
-                name,
-                meaning: metric::meaning(namespace, name),
-                counts: stat.is_some_and(metric::counts_datapoints),
-                statistic: stat.map(Statistic::named).unwrap_or_default(),
-                period,
-                scope: None,
-                grouped: false,
-                dimensions: Cow::Borrowed(dimensions.as_slice()),
-            }),
-            &Watched::Expression { text, period } if expression::is_query(text) => {
+            &Watched::Metric { namespace, name, stat, period, ref dimensions, .. } => {
+                Some(Source {
+                    label: format!("{namespace} {name}"),
+                    namespace,
+                    name,
+                    meaning: metric::meaning(namespace, name),
+                    counts: stat.is_some_and(metric::counts_datapoints),
+                    statistic: stat.map(Statistic::named).unwrap_or_default(),
+                    period,
+                    scope: None,
+                    grouped: false,
+                    dimensions: Cow::Borrowed(dimensions.as_slice()),
+                })
+            }
+            &Watched::Expression { text, period, .. } if expression::is_query(text) => {
                 let query = expression::query(text)?;
                 let asked = query.facts.iter().filter(|(name, _)| metric::ASKED.contains(name));
                 Some(Source {
@@ -269,10 +304,14 @@ impl Transition<'_> {
         let same = |source: &Source<'_>| {
             source.meaning.is_some_and(|m| (m.symptom, m.bad) == (meaning.symptom, meaning.bad))
         };
+        let turns = self.turns_round();
+        let bad = if turns { meaning.bad.opposite() } else { meaning.bad };
         let doubt = if !sources.iter().all(same) {
             Some("the alarm combines metrics of different meaning")
         } else if sources.iter().any(|source| source.counts) {
             Some("the alarm counts datapoints instead of weighing them")
+        } else if turns {
+            None
         } else {
             self.doubted_expression(meaning.bad)
         };
@@ -282,7 +321,18 @@ impl Transition<'_> {
             Watched::Metric { .. } => true,
         });
         let unit = plain.then_some(meaning.unit);
-        Ok(Subject { metric: metric.clone(), unit, bad: meaning.bad, doubt })
+        Ok(Subject { metric: metric.clone(), unit, bad, metric_bad: meaning.bad, doubt })
+    }
+
+    /// Whether its one expression falls as its metric rises, such as what is in use of what
+    /// is free.
+    fn turns_round(&self) -> bool {
+        let mut math = self.watched.iter().filter_map(|watched| match watched {
+            Watched::Expression { text, .. } => (!expression::is_query(text)).then_some(*text),
+            Watched::Metric { .. } => None,
+        });
+        math.next().is_some_and(|text| expression::sense(text) == Sense::Falls)
+            && math.next().is_none()
     }
 
     /// Why an expression's direction may not be its metrics' direction.
@@ -301,7 +351,9 @@ impl Transition<'_> {
             Sense::RisesFromZero => {
                 zero_misleads.then_some("the alarm's expression fills in what was not measured")
             }
-            Sense::Unknown => Some("the alarm's expression may turn the direction round"),
+            Sense::Falls | Sense::Unknown => {
+                Some("the alarm's expression may turn the direction round")
+            }
         })
     }
 
@@ -322,7 +374,7 @@ impl Transition<'_> {
             // What a query's condition says is in its scope, too.
             dimensions: metric::names_and_values(self.contributor.as_deref().unwrap_or(dimensions)),
             exact: self.contributor.is_none() && source.scope.is_none(),
-            bad: subject.bad,
+            bad: subject.metric_bad,
             unit: source.meaning.filter(|_| !source.counts).map(|meaning| meaning.unit),
             statistic: source.statistic.clone(),
             period: source.period.unwrap_or(60),
@@ -425,6 +477,7 @@ mod tests {
         let math = |text: &str| json!({"expression": text, "returnData": true});
         let turned = "unclear: the alarm's expression may turn the direction round";
         let group = metric(cpu, &json!({"AutoScalingGroupName": "web"}));
+        let idle = of("cpu_usage_idle", "i-0123abcd");
         let counts = {
             let mut counts = a.clone();
             counts["metricStat"]["stat"] = json!("SampleCount");
@@ -440,7 +493,9 @@ mod tests {
                 vec![math("ANOMALY_DETECTION_BAND(m1, 2)"), a.clone()],
                 "i-0123abcd 95 Unusual".to_owned(),
             ),
-            (vec![math("100 - m1"), a.clone()], format!("i-0123abcd {turned}")),
+            (vec![math("100 / m1"), a.clone()], format!("i-0123abcd {turned}")),
+            (vec![math("100 - m1"), a.clone()], "harmless-direction".to_owned()),
+            (vec![math("100 - m1"), idle], "i-0123abcd 95".to_owned()),
             (vec![math("MAX([e1])"), math("100 - m1"), a.clone()], format!("i-0123abcd {turned}")),
             (
                 vec![math("m1 + m2"), a.clone(), of("mem_used_percent", "i-0123abcd")],

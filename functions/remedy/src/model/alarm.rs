@@ -171,6 +171,9 @@ pub enum Hint {
     OneCore,
     /// The alarm judges whole hours or days by the clock, and not the last minutes.
     WallClock,
+    /// It is an amount, in bytes or inodes, or what the alarm has made of several: nothing says
+    /// how much of the whole that is.
+    Amount,
 }
 
 impl fmt::Display for Hint {
@@ -180,6 +183,7 @@ impl fmt::Display for Hint {
             Self::Swap => "swap in use is no want of memory",
             Self::OneCore => "it may be one processor of many",
             Self::WallClock => "the alarm judges by the clock, not by the last minutes",
+            Self::Amount => "the alarm tells an amount, and not how much of the whole that is",
         })
     }
 }

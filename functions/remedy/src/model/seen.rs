@@ -29,6 +29,9 @@ pub struct Seen {
     /// Why the alarm by itself proves no trouble of the host, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<Hint>,
+    /// The highest rung that the alarm's own tag allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
     /// When the alarm's state changed.
     pub changed_at: Timestamp,
     /// Why it changed, in `CloudWatch`'s words.
@@ -40,9 +43,6 @@ pub struct Seen {
     pub watched: usize,
     /// The instance's own series, to be read again.
     pub series: Option<Series>,
-    /// The highest rung that the alarm's own tag allows, as its owner wrote it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<String>,
 }
 
 impl Seen {
@@ -69,16 +69,26 @@ impl Seen {
         self.percent(self.unit, value)
     }
 
-    /// How bad a value of the instance's own series is, which has a unit also where the
-    /// alarm compares it with something else than a threshold, such as a band.
-    pub fn level_measured(&self, value: f64) -> Option<f64> {
-        let unit = self.series.as_ref().and_then(|series| series.unit);
-        self.percent(unit.or(self.unit), value)
+    /// How bad the instance's own series is, which has a unit also where the alarm compares
+    /// it with something else than a threshold, such as a band: by `value`, what the alarm
+    /// makes of the newest period. Of an alarm on the worst moment of a period the `last`
+    /// minute tells whether that is over.
+    pub fn level_measured(&self, value: f64, last: f64) -> Option<f64> {
+        let series = self.series.as_ref()?;
+        let unit = series.unit.or(self.unit);
+        let worst = unit == Some(Unit::Percent) && series.statistic.is_the_worst(series.bad);
+        self.percent(unit, if worst { last } else { value })
+    }
+
+    /// Whether the alarm compares what it makes of the metric, and not the metric itself.
+    pub fn is_of_an_expression(&self) -> bool {
+        self.unit.is_none() && self.series.is_some()
     }
 
     fn percent(&self, unit: Option<Unit>, value: f64) -> Option<f64> {
-        let bad = self.series.as_ref()?.bad;
-        match (unit?, bad) {
+        let series = self.series.as_ref()?;
+        match (unit?, series.bad) {
+            (Unit::Percent, _) if !series.statistic.is_a_value() => None,
             (Unit::Percent, Bad::Up) => Some(value),
             (Unit::Percent, Bad::Down) => Some(100.0 - value),
             // It passes or it fails, runs or does not, and nothing between.
@@ -103,12 +113,12 @@ impl Seen {
             value,
             threshold,
             hint: alarm.hint,
+            limit: alarm.limit.clone(),
             changed_at: alarm.changed_at,
             reason: alarm.reason.clone(),
             region: alarm.region.clone(),
             watched: alarm.watched,
             series: alarm.series.clone(),
-            limit: alarm.limit.clone(),
         }
     }
 }

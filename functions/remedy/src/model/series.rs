@@ -77,6 +77,26 @@ impl Statistic {
         }
     }
 
+    /// Whether what it makes of values is a value like them, and no sum of them: that of a
+    /// share of the whole is no share.
+    pub(crate) fn is_a_value(&self) -> bool {
+        match self {
+            Self::Average | Self::Maximum | Self::Minimum => true,
+            Self::Sum => false,
+            // `TS` and `ts90` are trimmed sums (`CloudWatch` user guide, "Statistics
+            // definitions").
+            Self::Extended(name) => !name.to_ascii_uppercase().starts_with("TS"),
+        }
+    }
+
+    /// Whether it shows the worst moment of a period, and nothing of the others.
+    pub(crate) fn is_the_worst(&self, bad: Bad) -> bool {
+        match bad {
+            Bad::Up => *self == Self::Maximum,
+            Bad::Down => *self == Self::Minimum,
+        }
+    }
+
     /// The statistic of a period, by that of its minutes. `None` of none.
     pub fn over(&self, minutes: &[f64]) -> Option<f64> {
         let sum = minutes.iter().sum::<f64>();
@@ -103,6 +123,15 @@ pub enum Bad {
 }
 
 impl Bad {
+    /// The other one.
+    #[must_use]
+    pub(crate) fn opposite(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+
     /// Whether `value` is out of bounds. On the threshold itself it is: some
     /// alarms count that as breaching, and a value that rests there is no
     /// recovery.

@@ -64,12 +64,12 @@ pub struct Facts {
     /// What the owner of the alarm has set; `None` without an alarm. Read with the
     /// symptom, and so before every disruption.
     pub alarm: Fact<Option<AlarmSettings>>,
+    /// The highest rung that the alarm's own tag allows, if it names one.
+    pub alarm_limit: Option<String>,
     /// Session Manager sessions that are open on the instance. Read before it is disrupted.
     pub sessions: Fact<usize>,
     /// The file system that is full, where that is the symptom and it is told.
     pub mount: Option<MountPoint>,
-    /// The highest rung that the alarm's own tag allows, as its owner wrote it.
-    pub limit: Option<String>,
     /// What the ledger holds about the instance.
     pub history: Fact<History>,
     /// What the host's own script found last, in the incident that is open.
@@ -125,9 +125,9 @@ impl Facts {
             group: GroupFact::NotRead,
             disruption: DisruptionFact::NotRead,
             alarm: not_asked("cloudwatch:DescribeAlarms", "the alarm"),
+            alarm_limit: None,
             sessions: not_asked("ssm:DescribeSessions", "open sessions"),
             mount: None,
-            limit: None,
             history: history.into(),
             preflight: None,
         }

@@ -226,9 +226,20 @@ pub async fn symptom_state(incident: &Incident, look: &impl Look, now: Timestamp
         (Some(quiet_since), ..) => quiet_since,
         (None, Stage::Watching, _) => incident.stage_since,
         (None, _, Some(last)) => last.claimed_at,
-        (None, _, None) => incident.opened_at,
+        // Nothing was done yet: what showed when it was opened shows still.
+        (None, _, None) => period_begins(&incident.seen).min(incident.opened_at),
     };
     symptom_state_since(since, &incident.seen, look, now).await
+}
+
+/// An alarm changes its state some minutes after the period it is about.
+const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(3);
+
+/// When the period began that the alarm is about. As long as nothing was done it counts whole.
+pub fn period_begins(seen: &Seen) -> Timestamp {
+    let period = seen.series.as_ref().map_or(0, |series| series.period);
+    let period = SignedDuration::from_secs(period.into()) + EVALUATED_WITHIN;
+    seen.changed_at.checked_sub(period).unwrap_or(seen.changed_at)
 }
 
 /// Whether what an alarm has seen is still there, by datapoints after `since`:
@@ -278,13 +289,14 @@ fn judge(
     datapoints: Result<Vec<Datapoint>, CallFailed>,
     alarm: Result<Option<AlarmState>, CallFailed>,
 ) -> SymptomState {
-    let (newest, alarm) = match (datapoints, alarm) {
+    let (newest, last, alarm) = match (datapoints, alarm) {
         (Err(failed), _) | (_, Err(failed)) => return SymptomState::Unknown(failed.into()),
         (Ok(datapoints), Ok(alarm)) => {
-            (seen.series.as_ref().and_then(|series| newest(series, &datapoints)), alarm)
+            let newest = seen.series.as_ref().and_then(|series| newest(series, &datapoints));
+            (newest, datapoints.last().map(|last| last.value), alarm)
         }
     };
-    let Some(newest) = newest else {
+    let (Some(newest), Some(last)) = (newest, last) else {
         let why = format!("{} has no new datapoint", seen.metric);
         return SymptomState::Unobserved { why, alarm_stands: alarm != Some(AlarmState::Ok) };
     };
@@ -305,7 +317,7 @@ fn judge(
                 Some(AlarmState::Ok) => {
                     SymptomState::Conflicting { what: format!("{what}, but the alarm is OK") }
                 }
-                _ => SymptomState::Present { what, level: seen.level_measured(newest) },
+                _ => SymptomState::Present { what, level: seen.level_measured(newest, last) },
             }
         }
         (Some(false), Some(AlarmState::Alarm)) => {
@@ -319,7 +331,7 @@ fn judge(
         }
         (None, Some(AlarmState::Alarm)) => SymptomState::Present {
             what: "the alarm is still in ALARM".to_owned(),
-            level: seen.level_measured(newest),
+            level: seen.level_measured(newest, last),
         },
         (Some(false), _) | (None, Some(AlarmState::Ok)) => SymptomState::Cleared {
             now: Some(format!("{} is {}", seen.metric, seen.measure(newest))),
@@ -348,11 +360,11 @@ mod tests {
             value: Some(97.0),
             threshold: Some(90.0),
             hint: None,
+            limit: None,
             changed_at: NOW,
             reason: String::new(),
             region: None,
             watched: 1,
-            limit: None,
             series: Some(Series {
                 namespace: "AWS/EC2".to_owned(),
                 name: "CPUUtilization".to_owned(),
@@ -401,6 +413,39 @@ mod tests {
             let found = matches!(symptom_state, SymptomState::Present { .. });
             assert_eq!(found, there, "{statistic:?} of {period} s: {values:?}: {symptom_state:?}");
         }
+    }
+
+    #[test]
+    fn the_worst_minute_of_a_period_is_no_level_of_now_and_a_sum_is_none() {
+        use Statistic::{Average, Extended, Maximum, Minimum, Sum};
+        let level = |statistic, bad, values: &[f64]| {
+            let mut seen = seen(statistic, 300);
+            let series = seen.series.as_mut().unwrap();
+            (series.bad, series.unit) = (bad, Some(Unit::Percent));
+            seen.threshold = Some(if bad == Bad::Up { 1.0 } else { 99.0 });
+            match judge(&seen, Ok(minutes(values)), Ok(None)) {
+                SymptomState::Present { level, .. } => level,
+                other => panic!("{other:?}"),
+            }
+        };
+        let spike = [99.0, 40.0, 40.0, 40.0, 40.0];
+        assert_eq!(level(Maximum, Bad::Up, &spike), Some(40.0), "it is over");
+        assert_eq!(level(Average, Bad::Up, &spike), Some(51.8));
+        assert_eq!(level(Minimum, Bad::Up, &spike), Some(40.0));
+        let dip = [1.0, 60.0, 60.0, 60.0, 60.0];
+        assert_eq!(level(Minimum, Bad::Down, &dip), Some(40.0), "it is over");
+        assert_eq!(level(Maximum, Bad::Down, &dip), Some(40.0));
+        for sum in [Sum, Extended("ts90".to_owned()), Extended("TS(80%:)".to_owned())] {
+            assert_eq!(level(sum, Bad::Up, &spike), None);
+        }
+        assert_eq!(level(Extended("p95".to_owned()), Bad::Up, &[96.0; 5]), Some(96.0));
+    }
+
+    #[test]
+    fn as_long_as_nothing_was_done_the_alarms_own_period_counts() {
+        let begins = |period| NOW.duration_since(period_begins(&seen(Statistic::Average, period)));
+        assert_eq!(begins(60), SignedDuration::from_mins(4));
+        assert_eq!(begins(300), SignedDuration::from_mins(8));
     }
 
     #[test]

@@ -129,8 +129,8 @@ pub(crate) fn beyond_limit(rung: Rung, facts: &Facts) -> Option<Reason> {
         "reboot" => rung != Rung::Replace,
         _ => rung == Rung::Cleanup,
     };
-    let of_alarm = facts.limit.as_ref();
-    let limits = [(of_instance, "the instance"), (of_group, "its group"), (of_alarm, "the alarm")];
+    let of_alarm = facts.alarm_limit.as_ref();
+    let limits = [(of_alarm, "the alarm"), (of_instance, "the instance"), (of_group, "its group")];
     let (limit, of) = limits
         .into_iter()
         .filter_map(|(limit, of)| Some((limit?, of)))

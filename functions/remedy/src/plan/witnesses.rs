@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::alarm::Symptom;
+use crate::model::alarm::{Hint, Symptom};
 use crate::model::incident::{Incident, Stage};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
@@ -91,8 +91,8 @@ pub fn hear(
     }
     let testimony = incident.testimony.as_ref();
     let confirmed = testimony.is_some_and(|testimony| testimony.objection().is_none());
-    if let Some(hint) = incident.seen.hint.filter(|_| !confirmed && !asks_first(incident, witness))
-    {
+    let hint = hint(symptom_state, &incident.seen);
+    if let Some(hint) = hint.filter(|_| !confirmed && !asks_first(incident, witness)) {
         return Hearing::Withdraw(Reason::OnlyAHint { hint });
     }
     let speaks = |testimony: &&Testimony| {
@@ -165,7 +165,7 @@ pub fn confirmed(
     if let Some(reason) = below_floor(symptom_state, seen, policy) {
         return for_good(reason);
     }
-    if let Some(hint) = seen.hint.filter(|_| !others.host_speaks) {
+    if let Some(hint) = hint(symptom_state, seen).filter(|_| !others.host_speaks) {
         return for_good(Reason::OnlyAHint { hint });
     }
     let witness = Witness { host_speaks: false, acted: None };
@@ -175,16 +175,35 @@ pub fn confirmed(
     }
 }
 
-/// A level that is not bad enough to disrupt anybody for it: by the newest datapoint, or
-/// by the alarm's own where there is none.
-fn below_floor(symptom_state: &SymptomState, seen: &Seen, policy: &Policy) -> Option<Reason> {
-    let level = match symptom_state {
+/// Why what was measured proves no trouble by itself, if it does not: the alarm's own hint, or
+/// an amount of which nobody knows how much of the whole it is. A request names no metric: a
+/// person says that there is trouble.
+fn hint(symptom_state: &SymptomState, seen: &Seen) -> Option<Hint> {
+    let tells = match symptom_state {
+        SymptomState::Present { .. } | SymptomState::Unobserved { .. } => {
+            seen.series.is_none() || level(symptom_state, seen).is_some()
+        }
+        SymptomState::Cleared { .. }
+        | SymptomState::Unknown(_)
+        | SymptomState::Conflicting { .. } => true,
+    };
+    seen.hint.or((!tells).then_some(Hint::Amount))
+}
+
+/// How bad it is: by the newest datapoint, or by the alarm's own where there is none.
+fn level(symptom_state: &SymptomState, seen: &Seen) -> Option<f64> {
+    match symptom_state {
         SymptomState::Present { level, .. } => *level,
         SymptomState::Unobserved { .. } => seen.value.and_then(|value| seen.level(value)),
         SymptomState::Cleared { .. }
         | SymptomState::Unknown(_)
         | SymptomState::Conflicting { .. } => None,
-    };
+    }
+}
+
+/// A level that is not bad enough to disrupt anybody for it.
+fn below_floor(symptom_state: &SymptomState, seen: &Seen, policy: &Policy) -> Option<Reason> {
+    let level = level(symptom_state, seen);
     let level = level.filter(|level| *level < f64::from(policy.floor_percent))?;
     let floor = policy.floor_percent;
     Some(Reason::BelowFloor { level: format!("{level:.1} %"), floor })

@@ -107,7 +107,8 @@ fn seen(report: &Report, deployment: &Deployment) -> String {
         let _ = write!(said, "\n{counted} more alarms like this {whose} got no message.");
     }
     if let Some(value) = seen.value {
-        let _ = write!(said, "\n{}", quote(&seen.metric));
+        let made_of = if seen.is_of_an_expression() { "What the alarm makes of " } else { "" };
+        let _ = write!(said, "\n{made_of}{}", quote(&seen.metric));
         if let Some(mount) = &seen.mount {
             let _ = write!(said, " of {}", quote(mount));
         }

@@ -971,7 +971,7 @@ fn an_owner_may_limit_the_rungs() {
             HighCpu,
             |facts| {
                 silence(facts);
-                facts.limit = Some("cleanup".to_owned());
+                facts.alarm_limit = Some("cleanup".to_owned());
             },
             "hand over: agent-silent rung-limited rung-limited",
         ),
@@ -1024,6 +1024,31 @@ fn a_schedulers_node_is_its_schedulers_to_drain() {
                 tagged(facts, "auto-remediation-managed", "kubernetes");
             },
             "hand over: agent-silent managed-node",
+        ),
+    ]);
+}
+
+#[test]
+fn an_alarms_owner_may_limit_the_rungs_as_well() {
+    check(&[
+        (
+            "the alarm's owner too",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                facts.alarm_limit = Some("cleanup".to_owned());
+            },
+            "hand over: agent-silent rung-limited rung-limited",
+        ),
+        (
+            "the least of all counts",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                facts.alarm_limit = Some("replace".to_owned());
+                tagged(facts, "auto-remediation-max", "reboot");
+            },
+            "hand over: agent-silent rung-limited reboot-frees-nothing",
         ),
     ]);
 }

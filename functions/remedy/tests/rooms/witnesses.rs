@@ -5,6 +5,7 @@ use remedy::model::alarm::Hint;
 use remedy::model::alarm::Symptom::{HighCpu, Unreachable};
 use remedy::model::incident::{HeldBack, Incident};
 use remedy::model::reason::Reason;
+use remedy::model::series::{Statistic, Unit};
 use remedy::model::testimony::{Testimony, Word};
 use remedy::observe::facts::{Fact, Facts};
 use remedy::observe::probe::{SymptomState, Witness};
@@ -47,6 +48,28 @@ fn objecting(since: i64, held: i64) -> Incident {
 fn hinted(word: Option<Word>) -> Incident {
     let mut incident = heard(word, 1, 1);
     incident.seen.hint = Some(Hint::Unusual);
+    incident
+}
+
+/// The same, of an alarm on bytes, of which nobody knows how many there are.
+fn amount(word: Option<Word>) -> Incident {
+    let mut incident = heard(word, 1, 1);
+    incident.seen.unit = Some(Unit::Bytes);
+    incident.seen.series.as_mut().unwrap().unit = Some(Unit::Bytes);
+    incident
+}
+
+/// The same, of a sum of percentages, which is none.
+fn sum() -> Incident {
+    let mut incident = heard(None, 1, 1);
+    incident.seen.series.as_mut().unwrap().statistic = Statistic::Sum;
+    incident
+}
+
+/// The same, of a request, which names no metric.
+fn request() -> Incident {
+    let mut incident = heard(None, 1, 1);
+    incident.seen.series = None;
     incident
 }
 
@@ -205,6 +228,26 @@ fn measured() -> Vec<Row> {
     ]
 }
 
+/// A measurement that does not tell how bad it is.
+fn amounts() -> Vec<Row> {
+    let (speaks, silent) = (witness(true, Some(20)), witness(false, Some(20)));
+    let untold = SymptomState::Present { what: "3 GiB are left".to_owned(), level: None };
+    vec![
+        ("an amount alone", amount(None), untold.clone(), silent, "withdraw only-a-hint"),
+        ("an amount of a host that can be asked", amount(None), untold.clone(), speaks, "agreed"),
+        (
+            "an amount that the host confirms",
+            amount(Some(Word::InTrouble)),
+            untold.clone(),
+            silent,
+            "agreed",
+        ),
+        ("an amount without news", amount(None), unobserved(), silent, "withdraw only-a-hint"),
+        ("a sum of shares without news", sum(), unobserved(), silent, "withdraw only-a-hint"),
+        ("a person's request", request(), unobserved(), silent, "agreed"),
+    ]
+}
+
 #[test]
 fn who_objects_again_has_objected_since_then() {
     let says = |minutes, word| Testimony {
@@ -225,7 +268,7 @@ fn who_objects_again_has_objected_since_then() {
 #[test]
 fn an_instance_is_disrupted_only_when_both_agree() {
     for (rule, incident, symptom_state, witness, expected) in
-        [rows(), disputes(), measured()].concat()
+        [rows(), disputes(), measured(), amounts()].concat()
     {
         let at = (now(), &policy());
         let said = match hear(&incident, &symptom_state, witness, None, at) {

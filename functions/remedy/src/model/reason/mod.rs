@@ -360,7 +360,9 @@ impl fmt::Display for Reason {
                 write!(f, "the instance is {lifecycle} in its group, not yet InService")
             }
             Self::NotRunning { state } => write!(f, "the instance is {state}, not running"),
-            Self::InstanceMissing => f.write_str("there is no such instance in this region"),
+            Self::InstanceMissing => {
+                f.write_str("there is no such instance in this account and region")
+            }
             Self::RungTried { rung } => write!(f, "a {rung} was tried in this incident already"),
             Self::StandbyImpossible { why } => {
                 write!(f, "the instance cannot leave service for a reboot: {why}")

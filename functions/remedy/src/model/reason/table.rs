@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::model::alarm::Hint;
 use crate::model::ids::InstanceId;
 use crate::model::incident::HeldBy;
 use crate::model::reason::Reason;
@@ -172,9 +173,8 @@ impl Reason {
             Self::NotInService { .. } => row("not-in-service"),
             Self::NotYetInService { .. } => row("not-yet-in-service").passes(),
             Self::NotRunning { .. } => row("not-running"),
-            Self::InstanceMissing => {
-                row("instance-missing").warning("check the alarm's dimensions, or delete the alarm")
-            }
+            Self::InstanceMissing => row("instance-missing")
+                .warning("check the alarm's dimensions and its account, or delete the alarm"),
             Self::NotOptedIn { .. } => row("not-opted-in")
                 .is_no_news()
                 .warning("tag the instance auto-remediation = enabled, if it may be touched"),
@@ -228,6 +228,8 @@ impl Reason {
             Self::WitnessesDisagree { .. } => row("witnesses-disagree")
                 .warning("look at the host and at its metric: one of them is wrong"),
             Self::BelowFloor { .. } => row("below-floor"),
+            Self::OnlyAHint { hint: Hint::Amount } => row("only-a-hint")
+                .warning("look at the host; an alarm in percent says how bad it is"),
             Self::OnlyAHint { .. } => row("only-a-hint"),
             Self::AlarmDisagrees { .. } => row("alarm-disagrees"),
             Self::DisruptedToday { .. } => {
