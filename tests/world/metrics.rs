@@ -78,13 +78,8 @@ impl Metrics {
         (since, until): (Timestamp, Timestamp),
         now: Timestamp,
     ) -> Vec<Datapoint> {
-        let symptom = match (series.namespace.as_str(), series.name.as_str()) {
-            ("AWS/EC2", "CPUUtilization") => Symptom::HighCpu,
-            ("AWS/EC2", "StatusCheckFailed") => Symptom::Unreachable,
-            ("CWAgent", "procstat_lookup_pid_count") => Symptom::ServiceDown,
-            ("CWAgent", "mem_used_percent") => Symptom::MemoryPressure,
-            ("CWAgent", "disk_used_percent") => Symptom::DiskFull,
-            _ => return Vec::new(),
+        let Some((symptom, of)) = told_by(&series.namespace, &series.name) else {
+            return Vec::new();
         };
         let Some(Ok(id)) = series.dimensions.get("InstanceId").map(InstanceId::new) else {
             return Vec::new();
@@ -95,7 +90,80 @@ impl Metrics {
             .into_iter()
             .flatten()
             .filter(|(readable_at, datapoint)| *readable_at <= now && within(datapoint))
-            .map(|(_, datapoint)| *datapoint)
+            .map(|(_, datapoint)| Datapoint { value: of.value(datapoint.value), ..*datapoint })
             .collect()
     }
+}
+
+/// What every host here has of memory and of disk, in bytes, and of inodes (ours).
+const MEMORY: f64 = 16.0 * 1024.0 * 1024.0 * 1024.0;
+const DISK: f64 = 100.0 * 1024.0 * 1024.0 * 1024.0;
+const INODES: f64 = 6_553_600.0;
+
+/// A mebibyte, in bytes.
+const MEBIBYTE: f64 = 1024.0 * 1024.0;
+
+/// What a metric makes of the share in use that is published here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Of {
+    /// The share itself, or what is counted instead of one.
+    Itself,
+    /// The share that is left.
+    Left,
+    /// The part of this much that is in use.
+    Used(f64),
+    /// The part of this much that is left.
+    Free(f64),
+    /// Swap, which is in use to the last byte however much memory is free.
+    Swapped,
+}
+
+impl Of {
+    fn value(self, used: f64) -> f64 {
+        match self {
+            Self::Itself => used,
+            Self::Left => 100.0 - used,
+            Self::Used(all) => all * used / 100.0,
+            Self::Free(all) => all * (100.0 - used) / 100.0,
+            Self::Swapped => 100.0,
+        }
+    }
+}
+
+/// What a metric is about, and what it makes of that. Names are those of the EC2 and the
+/// `CloudWatch` user guides, as in `alarm/metric.rs`.
+fn told_by(namespace: &str, name: &str) -> Option<(Symptom, Of)> {
+    let told = match (namespace, name) {
+        ("AWS/EC2", "CPUUtilization")
+        | ("CWAgent", "cpu_usage_active" | "Processor % Processor Time") => {
+            (Symptom::HighCpu, Of::Itself)
+        }
+        ("CWAgent", "cpu_usage_idle" | "Processor % Idle Time") => (Symptom::HighCpu, Of::Left),
+        ("AWS/EC2", name) if name.starts_with("StatusCheckFailed") => {
+            (Symptom::Unreachable, Of::Itself)
+        }
+        ("CWAgent", "procstat_lookup_pid_count") => (Symptom::ServiceDown, Of::Itself),
+        ("CWAgent", "mem_used_percent" | "Memory % Committed Bytes In Use")
+        | ("System/Linux", "MemoryUtilization") => (Symptom::MemoryPressure, Of::Itself),
+        ("CWAgent", "mem_available_percent") => (Symptom::MemoryPressure, Of::Left),
+        ("CWAgent", "mem_used") => (Symptom::MemoryPressure, Of::Used(MEMORY)),
+        ("CWAgent", "mem_available") => (Symptom::MemoryPressure, Of::Free(MEMORY)),
+        ("CWAgent", "Memory Available MBytes") => {
+            (Symptom::MemoryPressure, Of::Free(MEMORY / MEBIBYTE))
+        }
+        ("CWAgent", "swap_used_percent") | ("System/Linux", "SwapUtilization") => {
+            (Symptom::MemoryPressure, Of::Swapped)
+        }
+        ("CWAgent", "disk_used_percent") | ("System/Linux", "DiskSpaceUtilization") => {
+            (Symptom::DiskFull, Of::Itself)
+        }
+        ("CWAgent", "LogicalDisk % Free Space") => (Symptom::DiskFull, Of::Left),
+        ("CWAgent", "disk_used") => (Symptom::DiskFull, Of::Used(DISK)),
+        ("CWAgent", "disk_free") => (Symptom::DiskFull, Of::Free(DISK)),
+        ("CWAgent", "disk_inodes_used") => (Symptom::DiskFull, Of::Used(INODES)),
+        ("CWAgent", "disk_inodes_free") => (Symptom::DiskFull, Of::Free(INODES)),
+        ("CWAgent", "LogicalDisk Free Megabytes") => (Symptom::DiskFull, Of::Free(DISK / MEBIBYTE)),
+        _ => return None,
+    };
+    Some(told)
 }
