@@ -51,3 +51,18 @@ fn a_row_of_an_earlier_version_is_read_whole() {
         Stage::ALL.into_iter().filter(|stage| !stages.contains(stage)).collect();
     assert!(missing.is_empty(), "no row in {missing:?}");
 }
+
+/// A lost answer is told from another writer's row by comparing what was written with what is
+/// read, so a number must not change by its last digit (`float_roundtrip` of `serde_json`).
+#[test]
+fn an_incident_is_the_same_after_it_was_written_and_read() {
+    let row: Incident = serde_json::from_str(ROWS.lines().next().unwrap()).unwrap();
+    for n in 1..=1_000 {
+        let mut incident = row.clone();
+        incident.seen.value = Some(90.0 + 10.0 / f64::from(n) / 3.0);
+        incident.seen.threshold = Some(100.0 / f64::from(n));
+        let written = serde_json::to_string(&incident).unwrap();
+        let read: Incident = serde_json::from_str(&written).unwrap();
+        assert_eq!(read, incident, "{:?}", incident.seen.value);
+    }
+}

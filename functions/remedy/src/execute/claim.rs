@@ -121,7 +121,7 @@ pub async fn wait(
 ) -> Result<Incident, NoClaim> {
     let now = facts.observed_at;
     let mut incident = opened(Stage::Waiting, alarm, facts, policy);
-    let by = refusal.in_the_way().map(Reason::held_by);
+    let by = refusal.in_the_way().map(|reason| reason.held_by().after(None, now));
     incident.held_back = Some(HeldBack { since: now, told, by });
     open(ledger, &incident, refusal.rung, now).await?;
     Ok(incident)

@@ -36,7 +36,7 @@ where
     held.held_back = Some(HeldBack {
         since: before.since,
         told: before.told || tell_now,
-        by: refusal.in_the_way().map(Reason::held_by),
+        by: refusal.in_the_way().map(|reason| reason.held_by().after(before.by.as_ref(), cx.now)),
     });
     let mut because = refusal.because;
     because.push(reason);

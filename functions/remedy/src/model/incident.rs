@@ -385,7 +385,8 @@ pub struct Incident {
     /// What the host itself said last about the trouble.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub testimony: Option<Testimony>,
-    /// Since when the metric and the alarm disagree, without a break.
+    /// Since when nothing certain shows, without a break: the metric and the alarm disagree, or,
+    /// while nothing was done yet, neither tells whether the symptom is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflicting_since: Option<Timestamp>,
     /// The newest evidence of what the host knew, or why there is none.
@@ -508,6 +509,29 @@ pub struct HeldBy {
     /// Whether it holds back many instances at once.
     #[serde(default)]
     pub shared_cause: bool,
+    /// Since when it is this that holds it; `None` in rows that an earlier version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl HeldBy {
+    /// The same at `now`, after what was in the way `before`: the same reason holds it since then.
+    #[must_use]
+    pub fn after(self, before: Option<&Self>, now: Timestamp) -> Self {
+        let same = before.filter(|before| before.code == self.code);
+        Self { since: Some(same.and_then(|before| before.since).unwrap_or(now)), ..self }
+    }
+}
+
+impl HeldBack {
+    /// Since when the reason with this code holds it, as far as the row tells.
+    pub fn since_by(&self, code: &str, now: Timestamp) -> Timestamp {
+        match &self.by {
+            Some(by) if by.code != code => now,
+            Some(by) => by.since.unwrap_or(self.since),
+            None => self.since,
+        }
+    }
 }
 
 impl Incident {

@@ -21,9 +21,14 @@ pub(crate) fn waiting(
     // Unless it was gone when it was last seen, or is an old story by now.
     let fresh = incident.quiet_since.is_none()
         && now.duration_since(incident.seen.changed_at) <= policy.stale_after;
+    // Since when nothing certain shows, whatever held it back before.
+    let since = incident.conflicting_since.unwrap_or(now);
     let reason = match symptom_state {
         SymptomState::Cleared { .. } => return watched(incident, symptom_state, now, policy),
-        SymptomState::Present { what, .. } => Reason::StillThere { what: what.clone() },
+        SymptomState::Present { what, .. } => {
+            let reason = Reason::StillThere { what: what.clone() };
+            return Step::Climb(with_quiet_reset(incident), reason);
+        }
         SymptomState::Unknown(unknown) if fresh => Reason::FactUnknown(unknown.clone()),
         SymptomState::Unobserved { why, .. } | SymptomState::Conflicting { what: why } if fresh => {
             Reason::Unverified { why: why.clone() }
@@ -33,11 +38,12 @@ pub(crate) fn waiting(
         SymptomState::Conflicting { what } => return conflicting(incident, what, now),
         // After it was gone a slow metric has no newer datapoint for minutes.
         SymptomState::Unobserved { why, .. } => {
-            let since = incident.quiet_since.unwrap_or(incident.stage_since);
-            return unobserved(incident, since, why, now);
+            let doubted = Incident { conflicting_since: Some(since), ..incident.clone() };
+            return unobserved(&doubted, incident.quiet_since.unwrap_or(since), why, now);
         }
     };
-    Step::Climb(with_quiet_reset(incident), reason)
+    let doubted = Incident { conflicting_since: Some(since), ..with_quiet_reset(incident) };
+    Step::Climb(doubted, reason)
 }
 
 /// Nothing tells whether the symptom is there. It is waited for as long as

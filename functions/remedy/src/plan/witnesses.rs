@@ -112,7 +112,9 @@ pub fn hear(
         return Hearing::Hold(doubt);
     }
     let Some(lacking) = lacking else { return Hearing::Agreed };
-    let since = incident.held_back.as_ref().map_or(now, |held| held.since);
+    // Whatever held it back before is no part of it.
+    let held = incident.held_back.as_ref();
+    let since = held.map_or(now, |held| held.since_by(lacking.code(), now));
     match &lacking {
         Reason::OneWitness { why } if now.duration_since(since) >= disagree_max(policy) => {
             let measured = measured(symptom_state, &incident.seen);

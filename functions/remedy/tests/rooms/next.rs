@@ -778,6 +778,38 @@ fn a_symptom_must_stay_gone() {
 }
 
 #[test]
+fn what_nothing_shows_while_it_waits_counts_from_its_own_beginning() {
+    let doubted = |minutes, since: Option<i64>| {
+        let mut incident = at(Stage::Waiting, minutes);
+        incident.attempts.clear();
+        incident.seen.changed_at = ago(minutes);
+        incident.conflicting_since = since.map(ago);
+        incident
+    };
+    let since = |incident: &Incident, symptom_state| match next(
+        incident,
+        &Probe::Symptom(symptom_state),
+        now(),
+        &policy(),
+    ) {
+        Step::Wait(next) | Step::Climb(next, _) => next.conflicting_since,
+        other => panic!("{other:?}"),
+    };
+    for (rule, incident, symptom_state, expected) in [
+        ("it begins while the alarm is fresh", doubted(1, None), unobserved(), Some(now())),
+        ("it goes on", doubted(14, Some(13)), unobserved(), Some(ago(13))),
+        ("it begins late", doubted(90, None), unobserved(), Some(now())),
+        ("it goes on late", doubted(90, Some(29)), unobserved(), Some(ago(29))),
+        ("the symptom shows again", doubted(90, Some(29)), there(), None),
+    ] {
+        assert_eq!(since(&incident, symptom_state), expected, "{rule}");
+    }
+    let lasts = doubted(90, Some(30));
+    let said = step(&lasts, &Probe::Symptom(unobserved()));
+    assert_eq!(said, "end HandedOver: unverified", "it is a person's to find out");
+}
+
+#[test]
 fn a_metric_and_its_alarm_may_disagree_for_as_long_as_one_follows_the_other() {
     let rows: [(&str, Option<i64>, u32, bool, &str); 6] = [
         ("it begins", None, 60, true, "wait"),
@@ -1008,7 +1040,7 @@ fn what_waits_is_tried_again_while_something_shows_that_it_is_there() {
         ("though nobody can say", 14, None, unknown(), "climb: fact-unknown"),
         ("an old alarm is not", 16, None, unobserved(), "wait"),
         ("whoever cannot say", 16, None, unknown(), "wait"),
-        ("it is a person's to find out", 30, None, unobserved(), "end HandedOver: unverified"),
+        ("it has just stopped to show", 60, None, unobserved(), "wait"),
         ("nor is one that is OK", 40, None, disputed(), "wait"),
         ("a peak is not quiet", 40, Some(4), disputed(), "wait"),
         ("a call that fails once ends nothing", 40, None, unknown(), "wait"),

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use remedy::model::alarm::Hint;
 use remedy::model::alarm::Symptom::{HighCpu, Unreachable};
-use remedy::model::incident::{HeldBack, Incident};
+use remedy::model::incident::{HeldBack, HeldBy, Incident};
 use remedy::model::reason::Reason;
 use remedy::model::series::{Statistic, Unit};
 use remedy::model::testimony::{Testimony, Word};
@@ -356,6 +356,39 @@ fn a_host_that_answers_nobody_needs_two_to_say_so() {
         assert_eq!(found.as_ref().map(Reason::code), expected, "{rule}");
         assert_eq!(lacking(HighCpu, &facts, &policy()), None, "{rule}: it speaks for itself");
     }
+}
+
+#[test]
+fn what_held_it_back_before_is_no_part_of_a_dispute() {
+    let lacking = Reason::OneWitness { why: "its agent answered".to_owned() };
+    let by = |code: &str, since| HeldBy {
+        code: code.to_owned(),
+        text: String::new(),
+        shared_cause: false,
+        since,
+    };
+    for (rule, by, expected) in [
+        ("something else held it", by("ec2-recovers", Some(ago(90))), "hold"),
+        ("it has just begun", by("one-witness", Some(ago(29))), "hold"),
+        ("it lasts", by("one-witness", Some(ago(30))), "hand over"),
+        ("a row of an earlier version", by("one-witness", None), "hand over"),
+    ] {
+        let held = HeldBack { since: ago(90), told: false, by: Some(by) };
+        let held = Incident { held_back: Some(held), ..heard(None, 1, 0) };
+        let incident = Incident { symptom: Unreachable, ..held };
+        let (silent, at) = (witness(false, None), (now(), &policy()));
+        let said = match hear(&incident, &present(100.0), silent, Some(lacking.clone()), at) {
+            Hearing::Hold(_) => "hold",
+            Hearing::HandOver(_) => "hand over",
+            Hearing::Agreed | Hearing::Withdraw(_) => "neither",
+        };
+        assert_eq!(said, expected, "{rule}");
+    }
+    let first = by("paused", None).after(None, ago(40));
+    let again = by("paused", None).after(Some(&first), ago(20));
+    let other = by("one-witness", None).after(Some(&again), ago(10));
+    let begun = [first.since, again.since, other.since];
+    assert_eq!(begun, [Some(ago(40)), Some(ago(40)), Some(ago(10))]);
 }
 
 #[test]

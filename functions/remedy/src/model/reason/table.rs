@@ -298,7 +298,7 @@ impl Reason {
     /// The reason, as the row of an incident that it holds back keeps it.
     pub fn held_by(&self) -> HeldBy {
         let Row { code, shared_cause, .. } = self.row();
-        HeldBy { code: code.to_owned(), text: self.to_string(), shared_cause }
+        HeldBy { code: code.to_owned(), text: self.to_string(), shared_cause, since: None }
     }
 
     /// What ends it, typed into a shell by whoever may.
