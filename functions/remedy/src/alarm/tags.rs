@@ -90,11 +90,11 @@ mod tests {
             ),
             (json!({"AlarmTags": [{"key": "x"}, {"key": "auto-remediation-max"}]}), Some("")),
             (
-                json!({"alarmTags": {"auto-remediation-max": "x".repeat(99)}}),
-                Some(&*"x".repeat(32)),
+                json!({"alarmTags": {"auto-remediation-max": "x".repeat(300)}}),
+                Some(&*"x".repeat(256)),
             ),
         ] {
-            assert_eq!(limit(&Field::at("", &tags)).as_deref(), expected, "{tags}");
+            assert_eq!(AlarmTags::of(&Field::at("", &tags)).limit.as_deref(), expected, "{tags}");
         }
     }
 
@@ -118,24 +118,6 @@ mod tests {
             (json!({"alarmTags": null, "alarmTagsStatus": null}), false),
         ] {
             assert_eq!(AlarmTags::of(&Field::at("", &tags)).observe, expected, "{tags}");
-        }
-    }
-
-    #[test]
-    fn an_alarms_tag_names_the_highest_rung() {
-        for (tags, expected) in [
-            (json!({"alarmTags": {"auto-remediation": "enabled"}}), None),
-            (json!({"alarmTags": {"auto-remediation-max": "reboot"}}), Some("reboot")),
-            (
-                json!({"AlarmTags": [{"Key": "auto-remediation-max", "Value": "cleanup"}]}),
-                Some("cleanup"),
-            ),
-            // What is no text is no rung that is known, and allows a cleanup only.
-            (json!({"alarmTags": {"auto-remediation-max": 2}}), Some("")),
-            (json!({"AlarmTags": [{"key": "auto-remediation-max"}]}), Some("")),
-        ] {
-            let asked = AlarmTags::of(&Field::at("", &tags));
-            assert_eq!(asked.limit.as_deref(), expected, "{tags}");
         }
     }
 }
