@@ -51,6 +51,18 @@ fn read(output: &Output) -> Verdict {
     parse(&text(&output.stdout), &text(&output.stderr), output.status.code(), "Failed")
 }
 
+/// Amazon Linux 2 and RHEL 7 have bash 4.2, to which `"${x%/}"/*` is no pattern that matches if
+/// nothing is left of `x`; `"${x%/}/"*` is. On such a host `/` was no mount point.
+#[test]
+fn no_pattern_begins_with_what_bash_4_2_makes_nothing_of() {
+    for symptom in scripted() {
+        let script = script(symptom);
+        let of_4_2 = |line: &&str| line.contains("%/}\"/*");
+        assert_eq!(script.lines().find(of_4_2), None, "{symptom}");
+        assert!(script.contains("%/}/\"*"), "{symptom}: there is no such pattern any more");
+    }
+}
+
 /// Each of these ends at the gate, before anything of this machine is touched.
 #[test]
 fn a_bad_parameter_ends_every_script_with_a_result() {

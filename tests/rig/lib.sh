@@ -118,6 +118,8 @@ rig_up() { # MEGABYTES
   mount -o loop,errors=remount-ro "$RIG/disk.ext4" "$ROOT"
   tar -C "$RIG_CLONE" -cf - . | tar -C "$ROOT" -xpf -
   mkdir -p "$ROOT/var/log/journal"
+  [ -z "${RIG_UUTILS-}" ] || install -D "$RIG_UUTILS" "$ROOT/usr/local/lib/uutils"
+  [ -z "${RIG_BASH-}" ] || install -D "$RIG_BASH" "$ROOT/usr/local/lib/bash"
   boot
 }
 
@@ -210,11 +212,22 @@ script_text() { # SYMPTOM
   "$RIG_HERE/script" "$1" | sed -e "${RIG_WITHOUT-}"
 }
 
+# Mounts of other tools over the host's own, which only the script sees: the tests go on with the host's.
+other_tools() {
+  # Each name is a link to one program, which goes by the name that it is called by.
+  [ -z "${RIG_UUTILS-}" ] || printf '%s\n' 'for tool in $(/usr/local/lib/uutils --list); do' \
+    '[ ! -f "/usr/bin/$tool" ] || mount --bind /usr/local/lib/uutils "/usr/bin/$tool"; done'
+  [ -z "${RIG_BASH-}" ] || printf '%s\n' 'mount --bind /usr/local/lib/bash /usr/bin/bash'
+}
+
 # Runs a document's script as the agent does: joined into a file in a folder of its own on the host's
 # disk, started with `sh -c`, no HOME, outputs cut, time-out by SIGKILL. Leaves stdout, stderr, rc
-# and details in $OUT/CASE. RIG_VIEW are mounts that only the script sees. A changed script from a FILE has the parameters of $SYMPTOM.
+# and details in $OUT/CASE. RIG_VIEW are mounts that only the script sees; RIG_UUTILS is a file with uutils'
+# coreutils, RIG_BASH another bash, that it has instead of the host's. A changed script from a FILE has
+# the parameters of $SYMPTOM.
 run_command() { # CASE SYMPTOM|FILE [NAME=VALUE...]
-  local case=$OUT/$1 script=$2 id folder code=0 environment=() pair symptom=${SYMPTOM-}
+  local case=$OUT/$1 script=$2 id folder code=0 environment=() pair symptom=${SYMPTOM-} view
+  view=$(other_tools)${RIG_VIEW:+$'\n'$RIG_VIEW}
   [ -f "$script" ] || symptom=$script
   shift 2
   if [ -n "$symptom" ]; then
@@ -238,7 +251,7 @@ run_command() { # CASE SYMPTOM|FILE [NAME=VALUE...]
   inside env "SSM_COMMAND_ID=$id" AWS_SSM_INSTANCE_ID=i-0123456789abcdef0 \
     ${environment[@]+"${environment[@]}"} \
     timeout -s KILL "${AGENT_SECONDS:-360}" \
-    ${RIG_VIEW:+unshare -m sh -c "$RIG_VIEW"$'\n''exec "$@"' -} sh -c "$folder/_script.sh" \
+    ${view:+unshare -m sh -c "$view"$'\n''exec "$@"' -} sh -c "$folder/_script.sh" \
     >"$case/stdout.full" 2>"$case/stderr.full" || code=$?
   head -c 24000 "$case/stdout.full" >"$case/stdout"
   # What the parser is tried with was really said: functions/remedy/tests/hostile/said.

@@ -219,7 +219,7 @@ ask_spaces() {
         ;;
       part)
         for i in "${!M_POINT[@]}"; do
-          [[ ${M_DEVICE[$i]} = "$DEVICE" && $path = "${M_ROOT[$i]%/}"/* ]] || continue
+          [[ ${M_DEVICE[$i]} = "$DEVICE" && $path = "${M_ROOT[$i]%/}/"* ]] || continue
           glob_escape "${M_POINT[$i]%/}${path#"${M_ROOT[$i]%/}"}"
           HELD+=("$REPLY")
         done

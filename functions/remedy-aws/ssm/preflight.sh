@@ -33,7 +33,7 @@ mount_of() { # PATH; sets REPLY to the index of the mount that it lies on, or fa
   local i best=-1
   REPLY=''
   for i in ${M_POINT[@]+"${!M_POINT[@]}"}; do
-    [[ $1/ != "${M_POINT[$i]%/}"/* || ${#M_POINT[$i]} -lt $best ]] ||
+    [[ $1/ != "${M_POINT[$i]%/}/"* || ${#M_POINT[$i]} -lt $best ]] ||
       REPLY=$i best=${#M_POINT[$i]}
   done
   [ -n "$REPLY" ]
