@@ -1,7 +1,7 @@
 //! The Systems Manager documents: how they are written from the scripts, that each file holds its
 //! scripts byte for byte, and that they keep the rules which no tool off the shelf checks.
 //!
-//! `UPDATE=1 cargo test -p tests --test documents` writes `functions/<symptom>/ssm/document.yaml`,
+//! `UPDATE=1 cargo test -p tests --test documents` writes `document.yaml` beside the scripts,
 //! which the template includes.
 
 #![expect(
@@ -38,10 +38,15 @@ const AGENT_PARAMETER: &str = "ExecutionTimeout";
 const AGENT_PATTERN: &str = "^([3-9][0-9]|[1-3][0-9][0-9])$";
 
 struct Document {
-    symptom: Symptom,
+    /// What it is called in the rig, and its step.
+    name: &'static str,
+    /// Where its own scripts are, and its file.
+    folder: String,
     description: &'static str,
-    /// The shared scripts it needs besides the foundation.
-    needs: &'static [&'static str],
+    /// The shared scripts it is made of.
+    shared: Vec<&'static str>,
+    /// Its own.
+    own: [&'static str; 2],
 }
 
 fn documents() -> Vec<Document> {
@@ -66,9 +71,22 @@ fn documents() -> Vec<Document> {
                 &["groups.sh", "owner.sh", "restart.sh"],
             ),
         };
-        Some(Document { symptom, description, needs })
+        Some(Document {
+            name: symptom.name(),
+            folder: format!("functions/{symptom}/ssm"),
+            description,
+            shared: FOUNDATION.iter().chain(needs).copied().collect(),
+            own: ["look.sh", "relieve.sh"],
+        })
     };
-    Symptom::ALL.into_iter().filter_map(document).collect()
+    let grow = Document {
+        name: "disk-grow",
+        folder: "functions/disk-full/ssm/grow".to_owned(),
+        description: "Says on which disk a file system lies, and extends it to what the disk has.",
+        shared: vec!["base.sh"],
+        own: ["look.sh", "extend.sh"],
+    };
+    Symptom::ALL.into_iter().filter_map(document).chain([grow]).collect()
 }
 
 #[derive(Debug)]
@@ -131,9 +149,8 @@ fn words(line: &str) -> Vec<String> {
 
 impl Document {
     fn sources(&self) -> Vec<String> {
-        let shared = FOUNDATION.iter().chain(self.needs).map(|piece| format!("{SHARED}/{piece}"));
-        let own = ["look.sh", "relieve.sh"]
-            .map(|piece| format!("functions/{}/ssm/{piece}", self.symptom));
+        let shared = self.shared.iter().map(|piece| format!("{SHARED}/{piece}"));
+        let own = self.own.map(|piece| format!("{}/{piece}", self.folder));
         shared.chain(own).collect()
     }
 
@@ -171,7 +188,7 @@ impl Document {
     }
 
     fn file(&self) -> String {
-        format!("functions/{}/ssm/document.yaml", self.symptom)
+        format!("{}/document.yaml", self.folder)
     }
 
     /// The document as its file holds it. `CloudFormation` reads no short forms (`!Ref`) in what a
@@ -200,7 +217,7 @@ impl Document {
         line(4, &format!("allowedPattern: '{AGENT_PATTERN}'"));
         line(0, "mainSteps:");
         line(2, "- action: aws:runShellScript");
-        line(4, &format!("name: {}", self.symptom.name().replace('-', "_")));
+        line(4, &format!("name: {}", self.name.replace('-', "_")));
         line(4, "precondition:");
         line(6, "StringEquals: [platformType, Linux]");
         line(4, "inputs:");
@@ -256,11 +273,11 @@ fn a_document_read_back_says_what_the_scripts_say() {
     for document in documents() {
         let content = document.content();
         let script = content["mainSteps"][0]["inputs"]["runCommand"][0].as_str().unwrap();
-        assert!(script.ends_with(&compact(&document.body())), "{}", document.symptom);
-        assert!(script == document.script(), "{}", document.symptom);
+        assert!(script.ends_with(&compact(&document.body())), "{}", document.name);
+        assert!(script == document.script(), "{}", document.name);
         let declared = document.parameters();
         let parameters = content["parameters"].as_object().unwrap();
-        assert_eq!(parameters.len(), declared.len() + 1, "{}: named twice", document.symptom);
+        assert_eq!(parameters.len(), declared.len() + 1, "{}: named twice", document.name);
         for Parameter { name, default, pattern, description } in declared {
             assert_eq!(parameters[&name]["default"], default);
             assert_eq!(parameters[&name]["allowedPattern"], pattern);
@@ -274,7 +291,7 @@ fn documents_keep_the_rules_of_schema_2_2() {
     for document in documents() {
         let content = document.content();
         let bytes = content.to_string().len();
-        assert!(bytes < DOCUMENT_BYTES_MAX, "{}: {bytes} bytes", document.symptom);
+        assert!(bytes < DOCUMENT_BYTES_MAX, "{}: {bytes} bytes", document.name);
         assert_eq!(content["schemaVersion"], "2.2");
         let steps = content["mainSteps"].as_array().expect("steps");
         assert_eq!(steps.len(), 1, "the output of a command with two steps needs a step's name");
@@ -388,9 +405,9 @@ fn scripts_keep_the_house_rules() {
         {
             let code = body.lines().filter(|line| !line.trim_start().starts_with('#'));
             for line in code {
-                assert!(!line.contains(word), "{}: {word}: {line}", document.symptom);
+                assert!(!line.contains(word), "{}: {word}: {line}", document.name);
             }
         }
-        assert!(body.is_ascii(), "{}", document.symptom);
+        assert!(body.is_ascii(), "{}", document.name);
     }
 }

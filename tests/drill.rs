@@ -68,6 +68,9 @@ fn compare_with_the_map(said: &str) {
     let name = |stage: Stage| serde_json::to_value(stage).unwrap().as_str().unwrap().to_owned();
     let actions = [
         Action::Clean,
+        Action::Survey,
+        Action::Grow,
+        Action::Extend,
         Action::Gather,
         Action::LeaveService(Standby { decremented: false }),
         Action::Reboot,

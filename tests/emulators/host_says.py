@@ -42,6 +42,18 @@ _DISK = {
     "top": [[9663676416, "/srv/app/spool/core.2211"], [2147483648, "/srv/app/data.db"]],
 }
 
+_BELOW = {
+    "mount": "/",
+    "file_system": "ext4",
+    "device": "xvdf",
+    "disk": "xvdf",
+    "partition": None,
+    "mbr": False,
+    "lvm": False,
+    "shape": "fit",
+    "unused_bytes": 0,
+}
+
 _CPU = {
     "cores": 2,
     "load1": 9.41,
@@ -93,6 +105,15 @@ OUTPUTS = {
     "disk-insufficient": _line(
         "disk-clean", "insufficient", "91 % of bytes in use, and nothing left that may go",
         **_DISK, used_percent_after=91, inode_percent_after=12, bytes_freed=2344615936,
+    ),
+    # Of 100 GiB, on the disk that is attached as /dev/sdf; 140 GiB once it is extended.
+    "grow-fit": _line(
+        "disk-grow", "report", "/ lies on xvdf: 97 % are in use", **_BELOW,
+        size_bytes=100 << 30, used_bytes=97 << 30, disk_bytes=100 << 30,
+    ),
+    "grow-extended": _line(
+        "disk-grow", "ok", "/ takes 143360 MiB now, 70 % are in use", code="relieved", **_BELOW,
+        size_bytes=140 << 30, used_bytes=97 << 30, disk_bytes=140 << 30,
     ),
     "cpu-ok": _line("cpu-relief", "ok", "app.service restarted", **_CPU, cpu_after=3),
     "cpu-insufficient": _line(

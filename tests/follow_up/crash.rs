@@ -18,7 +18,7 @@ struct Story {
     without_the_reboot: Stage,
 }
 
-const STORIES: [Story; 10] = [
+const STORIES: [Story; 11] = [
     Story {
         name: "a cleanup helps",
         begin: || Play::grouped(Trouble::slight(DiskFull, 96.4)),
@@ -73,6 +73,12 @@ const STORIES: [Story; 10] = [
     Story {
         name: "a full disk is replaced",
         begin: || Play::grouped(Trouble::hopeless(DiskFull, 96.4)),
+        ends: Stage::Resolved,
+        without_the_reboot: Stage::Resolved,
+    },
+    Story {
+        name: "the volume of a full disk grows",
+        begin: || Play::standalone(Trouble::hopeless(DiskFull, 96.4)).with_a_cap(200),
         ends: Stage::Resolved,
         without_the_reboot: Stage::Resolved,
     },
@@ -152,6 +158,10 @@ fn promises(play: &Play) -> Vec<String> {
     let boots = play.region.host(&play.names.web).unwrap().boots as usize - 1;
     if boots > attempts(Rung::Reboot) || attempts(Rung::Reboot) > 1 {
         broken.push(format!("{boots} reboots in {:?}", incident.tried()));
+    }
+    let disk = play.region.host(&play.names.web).unwrap().disk;
+    if disk.modified_at.len() > 1 || disk.gib != disk.file_system_gib {
+        broken.push(format!("the volume was modified so: {disk:?}"));
     }
     if let Some(group) = play.region.group(&play.names.group) {
         let terminated = play.region.hosts().values().filter(|host| !host.runs()).count();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 mod crash;
+mod grow;
 mod guards;
 mod play;
 mod queue;

@@ -76,6 +76,13 @@ impl Play {
         self
     }
 
+    /// With a volume that may grow to so many GiB, and was measured for an hour.
+    pub(crate) fn with_a_cap(self, gib: u32) -> Self {
+        let play = self.with_host(|host| host.disk.cap_gib = Some(gib));
+        play.region.measured_before(&play.names.web);
+        play
+    }
+
     /// With an agent that died an hour ago.
     pub(crate) fn with_a_silent_agent(self) -> Self {
         let since = start() - SignedDuration::from_hours(1);

@@ -109,7 +109,13 @@ fn a_reboot_that_does_not_help_a_lone_server_needs_a_person() {
 fn a_full_disk_that_stands_alone_is_not_rebooted() {
     let mut play = Play::standalone(Trouble::hopeless(DiskFull, 99.1));
     assert_eq!(play.until_the_end(), Stage::HandedOver);
-    let all = ["cleanup-insufficient", "rung-tried", "not-in-group", "reboot-frees-nothing"];
+    let all = [
+        "cleanup-insufficient",
+        "rung-tried",
+        "grow-not-allowed",
+        "not-in-group",
+        "reboot-frees-nothing",
+    ];
     assert_eq!(play.last_reasons(), all);
 }
 

@@ -68,10 +68,15 @@ fn each_document_is_the_file_beside_its_scripts() {
     let template = Template::deployed();
     let documents = template.of_type("AWS::SSM::Document");
     let scripted = Symptom::ALL.into_iter().filter(|symptom| symptom.has_scripts());
-    assert_eq!(documents.len(), scripted.clone().count(), "{:?}", documents.keys());
-    for symptom in scripted {
-        let document = documents[format!("{}Document", logical(symptom)).as_str()];
+    assert_eq!(documents.len(), scripted.clone().count() + 1, "{:?}", documents.keys());
+    let of_symptom = |symptom| {
         let file = format!("functions/{symptom}/ssm/document.yaml");
+        (format!("{}Document", logical(symptom)), file)
+    };
+    let grow = "functions/disk-full/ssm/grow/document.yaml".to_owned();
+    let grow = ("DiskGrowDocument".to_owned(), grow);
+    for (symptom, file) in scripted.map(of_symptom).chain([grow]) {
+        let document = documents[symptom.as_str()];
         let include = json!({"Name": "AWS::Include", "Parameters": {"Location": file}});
         assert_eq!(document["Content"], json!({"Fn::Transform": include}), "{symptom}");
         assert!(root().join(&file).is_file(), "{file}");
@@ -94,7 +99,13 @@ fn the_follow_up_knows_sends_and_hears_of_every_document() {
         assert!(policies.contains(&format!(":document/${{{document}}}")), "may not {document}");
         assert!(heard.contains(&json!({"Ref": document})), "does not hear of {document}");
     }
-    assert_eq!((named.len(), heard.len()), (scripted.clone().count(), scripted.count()));
+    let (count, grow) = (scripted.count(), json!({"Ref": "DiskGrowDocument"}));
+    assert_eq!((named.len(), heard.len()), (count, count + 1));
+    assert_eq!(follow_up["Environment"]["Variables"]["REMEDY_DISK_DOCUMENT"], grow);
+    assert!(policies.contains(":document/${DiskGrowDocument}"), "may not send it");
+    assert!(heard.contains(&grow), "does not hear of it");
+    let asks_first = &template.functions()["DiskFullFunction"]["Environment"]["Variables"];
+    assert_eq!(asks_first["REMEDY_DISK_DOCUMENT"], grow, "a cleanup may be out of the question");
 }
 
 #[test]

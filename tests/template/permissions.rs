@@ -6,14 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use remedy::model::growth::GROW_TO_TAG;
 use serde_json::{Value, json};
 
 use crate::yaml::{Template, all, none_of, root};
 
 /// Calls that only the follow-up makes: what is due, how a command went, and the way back.
-const FOLLOW_UP_ALONE: [&str; 4] = [
+const FOLLOW_UP_ALONE: [&str; 6] = [
     "autoscaling:ExitStandby",
     "dynamodb:Query",
+    "ec2:DescribeVolumesModifications",
+    "ec2:ModifyVolume",
     "ssm:GetCommandInvocation",
     "ssm:ListCommandInvocations",
 ];
@@ -23,6 +26,9 @@ const NOT_FIRST_FOR_A_FULL_DISK: [&str; 2] = ["autoscaling:EnterStandby", "ec2:R
 
 /// A host that answers nobody is sent nothing.
 const NEVER_TO_THE_UNREACHABLE: [&str; 1] = ["ssm:SendCommand"];
+
+/// Only a full disk asks about volumes.
+const FOR_DISKS_ALONE: [&str; 1] = ["ec2:DescribeVolumes"];
 
 /// Permissions without a call of their own, and the call they belong to (SNS developer guide,
 /// "Key management": whoever publishes to an encrypted topic; S3 user guide, "Presigned URLs": a
@@ -159,11 +165,14 @@ fn every_statement(template: &Template) -> Vec<Statement<'_>> {
 fn needed_by(function: &str) -> BTreeSet<String> {
     let mut needed: BTreeSet<String> = needed().into_keys().collect();
     let not_all = FOLLOW_UP_ALONE.iter().chain(&NOT_FIRST_FOR_A_FULL_DISK);
-    for alone in not_all.chain(&NEVER_TO_THE_UNREACHABLE) {
+    for alone in not_all.chain(&NEVER_TO_THE_UNREACHABLE).chain(&FOR_DISKS_ALONE) {
         assert!(needed.contains(*alone), "{alone} is asked by nobody: take it off the list");
     }
     if function != "FollowUpFunction" {
         needed.retain(|call| !FOLLOW_UP_ALONE.contains(&call.as_str()));
+    }
+    if !["DiskFullFunction", "FollowUpFunction"].contains(&function) {
+        needed.retain(|call| !FOR_DISKS_ALONE.contains(&call.as_str()));
     }
     if function == "DiskFullFunction" {
         needed.retain(|call| !NOT_FIRST_FOR_A_FULL_DISK.contains(&call.as_str()));
@@ -273,11 +282,12 @@ fn no_two_statements_of_a_role_have_the_same_name() {
 }
 
 /// What changes an instance or a group, and the tag that must be on it.
-const TAGGED: [&str; 6] = [
+const TAGGED: [&str; 7] = [
     "autoscaling:EnterStandby",
     "autoscaling:ExitStandby",
     "autoscaling:SetInstanceHealth",
     "ec2:GetConsoleOutput",
+    "ec2:ModifyVolume",
     "ec2:RebootInstances",
     "ssm:SendCommand",
 ];
@@ -297,8 +307,17 @@ fn what_touches_an_instance_or_a_group_asks_for_its_tag() {
             if resources.iter().all(|r| r["Fn::Sub"].as_str().is_some_and(is_own_document)) {
                 continue;
             }
-            let tag = "/Condition/StringEquals/aws:ResourceTag~1auto-remediation";
             asked += 1;
+            // Its own tag says how far a volume may grow: that it is there is all IAM can ask.
+            if statement.actions() == ["ec2:ModifyVolume"] {
+                let tag = format!("/Condition/Null/aws:ResourceTag~1{GROW_TO_TAG}");
+                if statement.body.pointer(&tag) != Some(&json!(false)) {
+                    let place = template.place(&statement.pointer);
+                    findings.push(format!("{place}: {} asks for no tag", statement.sid()));
+                }
+                continue;
+            }
+            let tag = "/Condition/StringEquals/aws:ResourceTag~1auto-remediation";
             // The way back is not barred by an owner who wants no more to be begun.
             let comes_back = statement.actions() == ["autoscaling:ExitStandby"];
             let wanted = if comes_back { json!(["enabled", "observe"]) } else { json!("enabled") };

@@ -76,7 +76,10 @@ class Stack:
         }
         if name == FOLLOW_UP:
             names = {symptom: self.document(symptom) for symptom in SCRIPTED}
+            environment |= {"REMEDY_DISK_DOCUMENT": self.document(template.DISK_GROW)}
             return environment | {"REMEDY_DOCUMENTS": template.documents(names)}
+        if name == "disk-full":
+            environment |= {"REMEDY_DISK_DOCUMENT": self.document(template.DISK_GROW)}
         own = {"REMEDY_DOCUMENT": self.document(name)} if name in SCRIPTED else {}
         return environment | own
 

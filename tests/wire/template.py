@@ -30,6 +30,10 @@ def _intrinsic(loader, suffix, node):
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
+# The document that belongs to no symptom's function alone.
+DISK_GROW = "disk-grow"
+
+
 @cache
 def as_written():
     return yaml.load(TEMPLATE.read_text(), _Loader)
@@ -94,6 +98,8 @@ def has_document(symptom):
 
 def document_id(symptom):
     """The logical id of the SSM document that a symptom's function is given."""
+    if symptom == DISK_GROW:
+        return _variables("follow-up")["REMEDY_DISK_DOCUMENT"]["Ref"]
     return _variables(symptom)["REMEDY_DOCUMENT"]["Ref"]
 
 

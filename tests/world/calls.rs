@@ -33,6 +33,12 @@ pub enum Verb {
     InstanceStore,
     /// Reads what is paused.
     Pauses,
+    /// Reads the volumes of an instance.
+    Volumes,
+    /// Reads the last modification of a volume.
+    Modification,
+    /// Reads how volumes were grown before.
+    Growths,
     /// Finds an incident's command.
     CommandOf,
     /// Reads how a command goes.
@@ -51,6 +57,10 @@ pub enum Verb {
     Record,
     /// Writes a later state of an incident and takes a place in a budget.
     RecordWithLease,
+    /// Writes a later state of an incident and counts a growth.
+    RecordWithGrowth,
+    /// Takes back that a volume was to grow.
+    ForgetGrowth,
     /// Gives a place in a budget back.
     Release,
     /// Notes that a member is sick.
@@ -67,6 +77,12 @@ pub enum Verb {
     Clean,
     /// Sends a command that only looks.
     Gather,
+    /// Asks a host which disk is full.
+    Survey,
+    /// Grows a volume.
+    Grow,
+    /// Has a host extend a file system.
+    Extend,
     /// Puts a text into the evidence bucket.
     Keep,
     /// Reboots an instance.
@@ -111,7 +127,7 @@ impl Verb {
     ];
 
     /// Every call that a function of Remedy's makes by itself.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 34] = [
         Self::Instance,
         Self::Status,
         Self::Agent,
@@ -133,6 +149,13 @@ impl Verb {
         Self::Release,
         Self::NoteSick,
         Self::NoteReplacement,
+        Self::Volumes,
+        Self::Modification,
+        Self::Growths,
+        Self::RecordWithGrowth,
+        Self::Survey,
+        Self::Grow,
+        Self::Extend,
         Self::Clean,
         Self::Reboot,
         Self::Replace,
@@ -150,7 +173,10 @@ impl Verb {
             Self::Membership => "autoscaling:DescribeAutoScalingInstances",
             Self::Group => "autoscaling:DescribeAutoScalingGroups",
             Self::Refresh => "autoscaling:DescribeInstanceRefreshes",
-            Self::History | Self::Pool | Self::Pauses => "dynamodb:BatchGetItem",
+            Self::Volumes => "ec2:DescribeVolumes",
+            Self::Modification => "ec2:DescribeVolumesModifications",
+            Self::Grow => "ec2:ModifyVolume",
+            Self::History | Self::Pool | Self::Growths | Self::Pauses => "dynamodb:BatchGetItem",
             Self::Sessions => "ssm:DescribeSessions",
             Self::InstanceStore => "ec2:DescribeInstanceTypes",
             Self::CommandOf => "ssm:ListCommandInvocations",
@@ -161,14 +187,15 @@ impl Verb {
             Self::Alarm => "cloudwatch:DescribeAlarms",
             Self::Due => "dynamodb:Query",
             Self::Open | Self::Record => "dynamodb:PutItem",
-            Self::RecordWithLease => "dynamodb:TransactWriteItems",
+            Self::RecordWithLease | Self::RecordWithGrowth => "dynamodb:TransactWriteItems",
             Self::NoteReplacement
             | Self::Count
             | Self::NoteSick
+            | Self::ForgetGrowth
             | Self::Release
             | Self::Pause
             | Self::Lift => "dynamodb:UpdateItem",
-            Self::Clean | Self::Gather => "ssm:SendCommand",
+            Self::Clean | Self::Gather | Self::Survey | Self::Extend => "ssm:SendCommand",
             Self::Reboot => "ec2:RebootInstances",
             Self::Replace => "autoscaling:SetInstanceHealth",
             Self::LeaveService => "autoscaling:EnterStandby",
@@ -190,6 +217,9 @@ impl Verb {
             | Self::Pool
             | Self::Sessions
             | Self::InstanceStore
+            | Self::Volumes
+            | Self::Modification
+            | Self::Growths
             | Self::Pauses
             | Self::CommandOf
             | Self::Command
@@ -200,6 +230,8 @@ impl Verb {
             Self::Open
             | Self::Record
             | Self::RecordWithLease
+            | Self::RecordWithGrowth
+            | Self::ForgetGrowth
             | Self::Release
             | Self::NoteSick
             | Self::Pause
@@ -208,6 +240,9 @@ impl Verb {
             | Self::Keep
             | Self::NoteReplacement => Nature::Write,
             Self::Clean
+            | Self::Survey
+            | Self::Grow
+            | Self::Extend
             | Self::Gather
             | Self::Reboot
             | Self::Replace
@@ -255,7 +290,10 @@ pub(crate) fn failure_kind(why: &str) -> FailureKind {
             "InvalidInstanceId"
             | "InvalidInstanceID.NotFound"
             | "IncorrectState"
-            | "ValidationError",
+            | "ValidationError"
+            | "IncorrectModificationState"
+            | "VolumeModificationRateExceeded"
+            | "InvalidVolume.NotFound",
         ) => FailureKind::InstanceState,
         _ => FailureKind::NotPermitted,
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::model::ids::CommandId;
 use remedy::observe::host_report::Mode;
 use remedy::ports::look;
-use remedy::ports::touch::CleanupOrder;
+use remedy::ports::touch::{CleanupOrder, DiskOrder};
 
 use crate::script::Ending;
 
@@ -33,6 +33,8 @@ pub struct Command {
     pub id: CommandId,
     /// What it asked for.
     pub order: CleanupOrder,
+    /// What it asked for of the disk, if it is about that.
+    pub disk: Option<DiskOrder>,
     /// Whether it may change anything.
     pub mode: Mode,
     /// When it was sent.

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
+use remedy::model::alarm::Symptom;
 use remedy::model::ids::{CommandId, GroupName, InstanceId};
 use remedy::model::incident::Rung;
 use remedy::observe::host_report::Mode;
-use remedy::ports::look::InstanceState;
-use remedy::ports::touch::CleanupOrder;
+use remedy::ports::look::{InstanceState, ModificationState};
+use remedy::ports::touch::{CleanupOrder, DiskOrder, Relief};
 
 use crate::command::Command;
+use crate::disk;
 use crate::group::{Group, Lifecycle, Member, Step};
 use crate::host::{AgentIs, Host, Trouble};
 use crate::otherwise::Otherwise;
@@ -58,6 +60,7 @@ pub(crate) enum Due {
     Measured,
     CommandEnds(usize),
     Booted(InstanceId),
+    Modified(InstanceId, ModificationState),
     ComesBack(InstanceId, Trouble),
     GroupLooks(GroupName),
     Drained(GroupName, InstanceId),
@@ -87,11 +90,36 @@ impl State {
         self.commands.push(Command {
             id: id.clone(),
             order: order.clone(),
+            disk: None,
             mode,
             sent_at: self.now,
             ending: None,
         });
         self.arrange(takes, Due::CommandEnds(number));
+        Ok(id)
+    }
+
+    /// Sends the document about disks: a command like the others.
+    pub(crate) fn send_about_disk(
+        &mut self,
+        order: &DiskOrder,
+        mode: Mode,
+    ) -> Result<CommandId, &'static str> {
+        let (mount, opt_ins) = (order.mount.clone(), BTreeSet::new());
+        let relief = Relief::Disk { mount, target_percent: 99, alarm_percent: None, opt_ins };
+        let id = self.send(
+            &CleanupOrder {
+                instance: order.instance.clone(),
+                comment: order.comment.clone(),
+                symptom: Symptom::DiskFull,
+                relief,
+                evidence: None,
+            },
+            mode,
+        )?;
+        if let Some(command) = self.commands.last_mut() {
+            command.disk = Some(order.clone());
+        }
         Ok(id)
     }
 
@@ -260,6 +288,7 @@ impl State {
             }
             Due::CommandEnds(number) => self.command_ends(number),
             Due::Booted(id) => self.booted(&id),
+            Due::Modified(id, to) => self.modified(&id, to),
             Due::ComesBack(id, trouble) => {
                 if let Some(host) = self.hosts.get_mut(&id) {
                     host.trouble = Some(trouble);
@@ -358,6 +387,13 @@ impl State {
         let id = command.order.instance.clone();
         let host = self.hosts.get_mut(&id).filter(|host| host.obeys());
         let (cured, ending) = match host {
+            Some(host) if command.disk.is_some() => {
+                let order = command.disk.clone();
+                (
+                    false,
+                    order.map_or_else(Ending::not_delivered, |it| disk::run(host, command, &it)),
+                )
+            }
             Some(host) => script::run(host, command),
             None => (false, Ending::not_delivered()),
         };
@@ -394,7 +430,7 @@ impl State {
         let helps = |trouble: &Trouble| match rung {
             Rung::Cleanup => trouble.cleanup_helps,
             Rung::Reboot => trouble.reboot_helps,
-            Rung::Replace => false,
+            Rung::Grow | Rung::Replace => false,
         };
         let Some(trouble) = host.trouble.filter(helps) else { return };
         host.trouble = None;

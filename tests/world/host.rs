@@ -9,6 +9,7 @@ use remedy::model::platform::Platform;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
 use remedy::ports::look::{Agent, Instance, InstanceState, StatusChecks};
 
+use crate::disk::Disk;
 use crate::script::Script;
 
 /// An agent pings this often (amazon-ssm-agent, `HeartbeatFrequencyMinutes`).
@@ -136,6 +137,8 @@ pub struct Host {
     pub trouble: Option<Trouble>,
     /// The file system that fills up when its disk does.
     pub file_system: FileSystem,
+    /// The volume below it.
+    pub disk: Disk,
     /// How a cleanup script fares on it.
     pub script: Script,
     /// People who are logged in or in a session.
@@ -197,6 +200,7 @@ impl Host {
             agent: AgentIs::Answering,
             trouble: None,
             file_system: FileSystem::Root,
+            disk: Disk::default(),
             script: Script::Honest,
             persons: 0,
             installations: 0,

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
-use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::growth::{Grown, GrowthBook};
+use remedy::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
 use remedy::model::incident::{Incident, Stage};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
-use remedy::ports::ledger::{Due, Leased, Recorded};
+use remedy::ports::ledger::{Counted, Due, Leased, Recorded};
 
 /// Sick members are noted by windows of this length.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
@@ -37,6 +38,8 @@ pub struct Book {
     pauses: BTreeMap<Scope, Pause>,
     repeats: BTreeMap<(Option<GroupName>, String), Windows>,
     rival: Option<Incident>,
+    growths: BTreeMap<VolumeId, BTreeMap<IncidentId, Grown>>,
+    grown_gib: BTreeMap<i64, u32>,
     moves: BTreeMap<Move, u64>,
 }
 
@@ -167,6 +170,49 @@ impl Book {
         }
     }
 
+    /// What is known about the growth of `volume`, and of all on the day of `now`.
+    pub(crate) fn growths(&self, volume: &VolumeId, now: Timestamp) -> GrowthBook {
+        GrowthBook {
+            of_volume: self
+                .growths
+                .get(volume)
+                .into_iter()
+                .flatten()
+                .map(|(_, it)| it.clone())
+                .collect(),
+            region_today_gib: self.grown_gib.get(&day(now)).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Writes `incident` like [`record`](Self::record), and counts its growth.
+    pub(crate) fn record_with_growth(
+        &mut self,
+        incident: &Incident,
+        book: &GrowthBook,
+        a_day_gib: u32,
+        now: Timestamp,
+    ) -> Counted {
+        let Some(growth) = incident.growth() else { return Counted::Contended };
+        if !self.is_next(incident) {
+            return Counted::Outrun;
+        }
+        let known = self.growths(&growth.volume, now);
+        let today = known.region_today_gib + growth.added_gib();
+        if known.of_volume.len() != book.of_volume.len() || today > a_day_gib {
+            return Counted::Contended;
+        }
+        let grown = Grown { at: now, to_gib: growth.to_gib };
+        self.growths.entry(growth.volume.clone()).or_default().insert(incident.id.clone(), grown);
+        self.grown_gib.insert(day(now), today);
+        self.record(incident);
+        Counted::Won
+    }
+
+    /// Takes back that a volume was to grow.
+    pub(crate) fn forget_growth(&mut self, volume: &VolumeId, incident: &IncidentId) {
+        self.growths.entry(volume.clone()).or_default().remove(incident);
+    }
+
     /// Gives a slot back, if its holder still holds it.
     pub(crate) fn release(&mut self, lease: &Lease) {
         let slot = (lease.pool.clone(), lease.slot);
@@ -265,4 +311,8 @@ impl Book {
 
 fn window(at: Timestamp) -> i64 {
     at.as_second().div_euclid(WINDOW.as_secs())
+}
+
+fn day(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(24 * 60 * 60)
 }

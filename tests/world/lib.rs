@@ -14,6 +14,7 @@
 
 pub mod calls;
 pub mod command;
+pub mod disk;
 pub mod drill;
 pub mod drive;
 pub mod fleet;

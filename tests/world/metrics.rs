@@ -13,6 +13,9 @@ use crate::host::Host;
 /// From the end of a period until its value can be read (ours: AWS names no time).
 const DELAY: SignedDuration = SignedDuration::from_secs(30);
 
+/// So long a host was measured before the first minute of a plot, where that matters.
+const PAST_MINUTES: i32 = 70;
+
 /// Values kept of each series. `CloudWatch` keeps them for weeks (`CloudWatch` user guide,
 /// "Metrics concepts"); nobody here reads further back than these.
 const KEPT: usize = 120;
@@ -45,6 +48,19 @@ impl Metrics {
                     series.pop_front();
                 }
                 series.push_back((now + DELAY, Datapoint { at: now - host.period, value }));
+            }
+        }
+    }
+
+    /// What the disk of `host` measured in the last hour and some, when nothing was wrong.
+    pub(crate) fn publish_past(&mut self, id: &InstanceId, host: &Host, now: Timestamp) {
+        let minute = SignedDuration::from_mins(1);
+        let values = self.published.entry(id.clone()).or_default();
+        let values = values.entry(Symptom::DiskFull).or_default();
+        for before in (1..=PAST_MINUTES).rev() {
+            if let Some(value) = host.percent(Symptom::DiskFull) {
+                let at = now - minute * before;
+                values.push_back((at + DELAY, Datapoint { at: at - host.period, value }));
             }
         }
     }

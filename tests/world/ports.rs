@@ -5,7 +5,8 @@
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::diagnostics::Destination;
-use remedy::model::ids::{CommandId, GroupName, InstanceId};
+use remedy::model::growth::{Growth, GrowthBook};
+use remedy::model::ids::{CommandId, GroupName, IncidentId, InstanceId, VolumeId};
 use remedy::model::incident::{Incident, Standby};
 use remedy::model::links::Deployment;
 use remedy::model::pause::{Pause, Scope};
@@ -14,17 +15,18 @@ use remedy::model::repeats::{Occurrence, Occurrences};
 use remedy::model::series::Series;
 use remedy::model::unknown::CallFailed;
 use remedy::observe::host_report::Mode;
-use remedy::ports::ledger::{Due, Leased, Ledger, Recorded};
+use remedy::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
-    StatusChecks,
+    Modification, StatusChecks, Volume,
 };
 use remedy::ports::tell::Told;
 use remedy::ports::tell::{Notification, Tell};
-use remedy::ports::touch::{CallError, CleanupOrder, Touch};
+use remedy::ports::touch::{CallError, CleanupOrder, DiskOrder, Touch};
 
 use crate::Region;
 use crate::calls::{self, Effect, Fault, Nature, Verb};
+use crate::disk;
 use crate::drive::give_way;
 use crate::host::Host;
 use crate::otherwise::Otherwise;
@@ -213,6 +215,26 @@ impl Look for Region {
         self.look(Verb::InstanceStore, instance_type, |_| has_instance_store(instance_type)).await
     }
 
+    async fn volumes(&self, id: &InstanceId) -> Result<Vec<Volume>, CallFailed> {
+        self.look(Verb::Volumes, id.as_str(), |state| {
+            let host = state.described().hosts.get(id);
+            host.and_then(|host| host.disk.described(id)).into_iter().collect()
+        })
+        .await
+    }
+
+    async fn modification(&self, volume: &VolumeId) -> Result<Option<Modification>, CallFailed> {
+        self.look(Verb::Modification, volume.as_str(), |state| {
+            let id = disk::host_of(volume)?;
+            state.described().hosts.get(&id)?.disk.last_modification()
+        })
+        .await
+    }
+
+    async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed> {
+        self.look(Verb::Growths, volume.as_str(), |state| state.book.growths(volume, now)).await
+    }
+
     async fn command(
         &self,
         id: &CommandId,
@@ -311,6 +333,31 @@ impl Ledger for Region {
         .await
     }
 
+    async fn record_with_growth(
+        &self,
+        incident: &Incident,
+        book: &GrowthBook,
+        a_day_gib: u32,
+        now: Timestamp,
+    ) -> Result<Counted, CallFailed> {
+        let about = incident.id.to_string();
+        self.look(Verb::RecordWithGrowth, &about, |state| {
+            state.book.record_with_growth(incident, book, a_day_gib, now)
+        })
+        .await
+    }
+
+    async fn forget_growth(
+        &self,
+        volume: &VolumeId,
+        incident: &IncidentId,
+    ) -> Result<(), CallFailed> {
+        self.look(Verb::ForgetGrowth, volume.as_str(), |state| {
+            state.book.forget_growth(volume, incident);
+        })
+        .await
+    }
+
     async fn release(&self, lease: &Lease) -> Result<(), CallFailed> {
         self.look(Verb::Release, &lease.pool.to_string(), |state| state.book.release(lease)).await
     }
@@ -374,6 +421,25 @@ impl Touch for Region {
     ) -> Result<CommandId, CallError> {
         self.call(Verb::Gather, order.instance.as_str(), |state| state.send(order, Mode::Report))
             .await
+    }
+
+    async fn survey(&self, order: &DiskOrder) -> Result<CommandId, CallError> {
+        self.call(Verb::Survey, order.instance.as_str(), |state| {
+            state.send_about_disk(order, Mode::Report)
+        })
+        .await
+    }
+
+    async fn grow(&self, growth: &Growth) -> Result<(), CallError> {
+        let about = disk::host_of(&growth.volume).map(|id| id.to_string()).unwrap_or_default();
+        self.call(Verb::Grow, &about, |state| state.modify_volume(growth)).await
+    }
+
+    async fn extend(&self, order: &DiskOrder) -> Result<CommandId, CallError> {
+        self.call(Verb::Extend, order.instance.as_str(), |state| {
+            state.send_about_disk(order, Mode::Apply)
+        })
+        .await
     }
 
     async fn keep(&self, destination: &Destination, _text: &str) -> Result<(), CallError> {

@@ -148,6 +148,15 @@ impl Region {
         self.state.borrow_mut().hosts.get_mut(id).map(change).unwrap_or_default();
     }
 
+    /// A host was there, and measured, before the region's first minute.
+    pub fn measured_before(&self, id: &InstanceId) {
+        let mut state = self.state.borrow_mut();
+        let State { metrics, hosts, now, .. } = &mut *state;
+        if let Some(host) = hosts.get(id) {
+            metrics.publish_past(id, host, *now);
+        }
+    }
+
     /// Changes a group, if it is there, and has it look at itself.
     pub fn with_group(&self, name: &GroupName, change: impl FnOnce(&mut Group)) {
         let mut state = self.state.borrow_mut();

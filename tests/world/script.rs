@@ -72,7 +72,7 @@ pub(crate) struct Said {
 }
 
 impl Ending {
-    fn silent(status: &'static str, exit_code: i32) -> Self {
+    pub(crate) fn silent(status: &'static str, exit_code: i32) -> Self {
         let (exit_code, stdout) = (Some(exit_code), String::new());
         Self { uploaded: false, status, exit_code, stdout, said: None }
     }
@@ -96,7 +96,7 @@ impl Ending {
 
 /// How far a script came that ends in this way, and its exit code: the table in
 /// docs/host-scripts.md.
-fn ends(code: Code) -> (&'static str, i32) {
+pub(crate) fn ends(code: Code) -> (&'static str, i32) {
     match code {
         Code::Relieved | Code::NotInTrouble | Code::BelowAlarm => ("ok", 0),
         Code::Calmed | Code::Insufficient => ("insufficient", 0),

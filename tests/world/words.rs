@@ -1,5 +1,6 @@
 //! What a call answered, in a few words for people.
 
+use remedy::model::growth::{GROW_TO_TAG, GrowthBook};
 use remedy::model::ids::CommandId;
 use remedy::model::incident::Stage;
 use remedy::model::pause::Pause;
@@ -7,10 +8,10 @@ use remedy::model::policy::OPT_IN_TAG;
 use remedy::model::policy::OptIn;
 use remedy::model::pool::{PoolBook, Sighting};
 use remedy::model::repeats::Occurrences;
-use remedy::ports::ledger::{Due, Leased, Recorded};
+use remedy::ports::ledger::{Counted, Due, Leased, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Member, Membership,
-    StatusChecks,
+    Modification, StatusChecks, Volume,
 };
 
 /// An answer that can be put into words.
@@ -230,6 +231,41 @@ impl Words for Leased {
     }
 }
 
+impl Words for Counted {
+    fn words(&self) -> String {
+        match self {
+            Self::Won => "written, and counted",
+            Self::Outrun => "not written: another writer was first",
+            Self::Contended => "not written: another growth was counted first",
+        }
+        .to_owned()
+    }
+}
+
+impl Words for Vec<Volume> {
+    fn words(&self) -> String {
+        or_none(self.first(), "none", |volume| {
+            let cap = volume.tags.get(GROW_TO_TAG);
+            let cap = cap.map_or(String::new(), |cap| format!(", may grow to {cap}"));
+            format!("{} of {} GiB{cap}", volume.id, volume.size_gib)
+        })
+    }
+}
+
+impl Words for Option<Modification> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "never modified", |last| {
+            format!("{} to {} GiB", last.state, last.target_gib.unwrap_or_default())
+        })
+    }
+}
+
+impl Words for GrowthBook {
+    fn words(&self) -> String {
+        format!("grown {} times, {} GiB today", self.of_volume.len(), self.region_today_gib)
+    }
+}
+
 impl Words for Due {
     fn words(&self) -> String {
         format!("{} due", self.incidents.len())
@@ -254,6 +290,9 @@ pub fn stage(stage: Stage) -> &'static str {
     match stage {
         Stage::Waiting => "waiting",
         Stage::Cleaning => "cleaning",
+        Stage::Surveying => "surveying",
+        Stage::Growing => "growing",
+        Stage::Extending => "extending",
         Stage::Gathering => "gathering",
         Stage::Draining => "draining",
         Stage::Rebooting => "rebooting",

@@ -46,6 +46,7 @@ pub struct Aws {
     pub(crate) chat_topic_arn: Option<String>,
     pub(crate) deployment: Deployment,
     pub(crate) documents: BTreeMap<Symptom, String>,
+    pub(crate) disk_document: Option<String>,
 }
 
 impl Aws {
@@ -67,6 +68,7 @@ impl Aws {
             chat_topic_arn: settings.chat_topic_arn.clone(),
             deployment: settings.deployment.clone(),
             documents: settings.documents.clone(),
+            disk_document: settings.disk_document.clone(),
         }
     }
 }

@@ -34,7 +34,14 @@ pub(crate) fn incomplete(call: &'static str, missing: &str) -> CallFailed {
 /// What AWS says when an instance, as it is, stands in the way: the agent does
 /// not answer (SSM), the state or the group's sizes do not allow it (EC2, Auto
 /// Scaling).
-const INSTANCE_STATE: [&str; 6] = [
+///
+/// Of a volume: its last modification is not completed, or there were too many (seen by the
+/// EBS CSI driver and Terraform: github.com/kubernetes/kubernetes/issues/69434,
+/// github.com/hashicorp/terraform-provider-aws/issues/44612).
+const INSTANCE_STATE: [&str; 9] = [
+    "IncorrectModificationState",
+    "VolumeModificationRateExceeded",
+    "InvalidVolume.NotFound",
     "InvalidInstanceId",
     "UnsupportedPlatformType",
     "InvalidInstanceID.NotFound",

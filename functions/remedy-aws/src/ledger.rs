@@ -6,6 +6,7 @@
 //! | `instance#<id>` | `ended#<incident>` | an incident that has ended, kept for 90 days |
 //! | `group#<name>`, `standalone#<name>` | | a pool: see [`pool`](crate::pool) |
 //! | `repeats#<group>` | `<cause>#<day>` | repeats: see [`repeats`](crate::repeats) |
+//! | `volume#<id>`, `growths` | | how volumes were grown: see [`growth`](crate::growth) |
 //! | `pauses` | `pauses` | what people have paused: see [`pause`](crate::pause) |
 //!
 //! An incident stands in one attribute as JSON; beside it stand, as attributes
@@ -25,13 +26,14 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
-use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::growth::GrowthBook;
+use remedy::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
 use remedy::model::incident::{Incident, UNENDED_MAX};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
 use remedy::model::unknown::CallFailed;
-use remedy::ports::ledger::{Due, Leased, Ledger, Recorded};
+use remedy::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
 use remedy::ports::look::History;
 
 use crate::again::again_while;
@@ -70,8 +72,8 @@ const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionChec
 
 /// Why a part of a transaction was not carried out (`DynamoDB` API reference,
 /// `CancellationReason`).
-const CHECK_FAILED: &str = "ConditionalCheckFailed";
-const CONFLICT: &str = "TransactionConflict";
+pub(crate) const CHECK_FAILED: &str = "ConditionalCheckFailed";
+pub(crate) const CONFLICT: &str = "TransactionConflict";
 
 pub(crate) type Row = HashMap<String, AttributeValue>;
 
@@ -138,6 +140,33 @@ impl Ledger for Aws {
             Err(Cancelled::Incident(_)) => Leased::Outrun,
             Err(Cancelled::Slot) => Leased::SlotTaken,
         })
+    }
+
+    async fn record_with_growth(
+        &self,
+        incident: &Incident,
+        book: &GrowthBook,
+        a_day_gib: u32,
+        now: Timestamp,
+    ) -> Result<Counted, CallFailed> {
+        let Some(growth) = incident.growth() else {
+            let why = "the incident names no volume".to_owned();
+            return Err(CallFailed { call: TRANSACT, why });
+        };
+        let put = Put::builder()
+            .set_item(Some(row(incident, "incident")?))
+            .condition_expression(OVER_THE_VERSION_BEFORE)
+            .expression_attribute_values(":incident_id", text(incident.id.as_str()))
+            .expression_attribute_values(":before", number(version_before(incident)));
+        self.put_with_growth(put, growth, &incident.id, book, a_day_gib, now).await
+    }
+
+    async fn forget_growth(
+        &self,
+        volume: &VolumeId,
+        incident: &IncidentId,
+    ) -> Result<(), CallFailed> {
+        self.uncount_growth(volume, incident).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), CallFailed> {

@@ -7,6 +7,7 @@ mod bucket;
 mod clients;
 mod connections;
 mod failure;
+mod growth;
 mod ledger;
 mod look;
 mod pause;

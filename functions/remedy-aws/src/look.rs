@@ -11,14 +11,16 @@ use aws_sdk_ssm::types as ssm;
 use aws_smithy_types::{DateTime, base64};
 use jiff::Timestamp;
 use remedy::model::alarm::{AlarmState, Symptom};
-use remedy::model::ids::{CommandId, GroupName, InstanceId};
+use remedy::model::growth::GrowthBook;
+use remedy::model::ids::{CommandId, GroupName, InstanceId, VolumeId};
 use remedy::model::platform::Platform;
 use remedy::model::pool::{Pool, PoolBook};
 use remedy::model::series::{Series, Statistic};
 use remedy::model::unknown::CallFailed;
 use remedy::ports::look::{
     Agent, AlarmSettings, CapacityUnit, Command, Datapoint, Group, History, Instance,
-    InstanceState, Look, Member, Membership, Performance, ScheduledEvent, StatusChecks,
+    InstanceState, Look, Member, Membership, Modification, ModificationState, Performance,
+    ScheduledEvent, StatusChecks, Volume,
 };
 
 use crate::clients::Aws;
@@ -185,6 +187,41 @@ impl Look for Aws {
         let found = answer.instance_types().first();
         let supported = found.and_then(ec2::InstanceTypeInfo::instance_storage_supported);
         supported.ok_or_else(|| incomplete(CALL, "word on instance storage"))
+    }
+
+    async fn volumes(&self, id: &InstanceId) -> Result<Vec<Volume>, CallFailed> {
+        const CALL: &str = "ec2:DescribeVolumes";
+        // A filter and pages: both have the larger request quota.
+        let attached = ec2::Filter::builder().name("attachment.instance-id").values(id.as_str());
+        let call = self.ec2.describe_volumes().filters(attached.build()).max_results(100);
+        let ask = async |token| {
+            let answer = call.clone().set_next_token(token).send().await;
+            let answer = answer.map_err(|error| call_failed(CALL, &error))?;
+            Ok((answer.volumes.unwrap_or_default(), answer.next_token))
+        };
+        let volumes = every_page(CALL, ask).await?;
+        volumes.iter().map(|found| volume(id, found)).collect()
+    }
+
+    async fn modification(&self, volume: &VolumeId) -> Result<Option<Modification>, CallFailed> {
+        const CALL: &str = "ec2:DescribeVolumesModifications";
+        // A filter, not an id: of one that was never modified an id is an error.
+        let named = ec2::Filter::builder().name("volume-id").values(volume.as_str()).build();
+        let call = self.ec2.describe_volumes_modifications().filters(named).max_results(100);
+        let ask = async |token| {
+            let answer = call.clone().set_next_token(token).send().await;
+            let answer = answer.map_err(|error| call_failed(CALL, &error))?;
+            Ok((answer.volumes_modifications.unwrap_or_default(), answer.next_token))
+        };
+        let all = every_page(CALL, ask).await?;
+        let own = all.iter().filter(|found| found.volume_id() == Some(volume.as_str()));
+        // "The most recent modification request" is one (EC2 API reference).
+        let newest = own.max_by_key(|found| found.start_time().map(DateTime::as_nanos));
+        newest.map(modification).transpose()
+    }
+
+    async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed> {
+        self.growth_book(volume, now).await
     }
 
     async fn command(
@@ -517,6 +554,51 @@ fn instance(found: &ec2::Instance) -> Result<Instance, CallFailed> {
             Some(platform) if platform.eq_ignore_ascii_case("windows") => Platform::Windows,
             _ => Platform::Linux,
         },
+    })
+}
+
+/// A volume that is attached to the instance `id`.
+fn volume(id: &InstanceId, found: &ec2::Volume) -> Result<Volume, CallFailed> {
+    const CALL: &str = "ec2:DescribeVolumes";
+    let name = found.volume_id().unwrap_or_default();
+    let own = found.attachments().iter().find(|it| it.instance_id() == Some(id.as_str()));
+    let tags = found
+        .tags()
+        .iter()
+        .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
+        .collect();
+    let managed = found.operator().filter(|operator| operator.managed() == Some(true));
+    Ok(Volume {
+        id: VolumeId::new(name)
+            .map_err(|error| CallFailed { call: CALL, why: error.to_string() })?,
+        size_gib: found
+            .size()
+            .and_then(|gib| u32::try_from(gib).ok())
+            .ok_or_else(|| incomplete(CALL, "size of a volume"))?,
+        kind: found.volume_type().map_or("", ec2::VolumeType::as_str).to_owned(),
+        device: own.and_then(ec2::VolumeAttachment::device).map(str::to_owned),
+        attachments: found.attachments().len(),
+        multi_attach: found.multi_attach_enabled() == Some(true),
+        managed_by: managed
+            .map(|operator| operator.principal().unwrap_or("a service of AWS").to_owned()),
+        tags,
+    })
+}
+
+fn modification(found: &ec2::VolumeModification) -> Result<Modification, CallFailed> {
+    let state = found
+        .modification_state()
+        .ok_or_else(|| incomplete("ec2:DescribeVolumesModifications", "state"))?;
+    Ok(Modification {
+        state: match state {
+            ec2::VolumeModificationState::Modifying => ModificationState::Modifying,
+            ec2::VolumeModificationState::Optimizing => ModificationState::Optimizing,
+            ec2::VolumeModificationState::Completed => ModificationState::Completed,
+            ec2::VolumeModificationState::Failed => ModificationState::Failed,
+            other => ModificationState::Other(other.as_str().to_owned()),
+        },
+        target_gib: found.target_size().and_then(|gib| u32::try_from(gib).ok()),
+        started_at: found.start_time().and_then(|at| Timestamp::from_second(at.secs()).ok()),
     })
 }
 

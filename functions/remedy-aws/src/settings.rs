@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use lambda_runtime::tracing::level_filters::LevelFilter;
 use remedy::model::alarm::Symptom;
 use remedy::model::cleanup_opt_in::CleanupOptIn;
+use remedy::model::growth::Prices;
 use remedy::model::ids::{BucketName, UnitName};
 use remedy::model::links::Deployment;
 use remedy::model::policy::{Mode, Policy};
@@ -22,6 +23,10 @@ use remedy::model::policy::{Mode, Policy};
 /// | `REMEDY_NAMESPACE` | no | the namespace of our own metrics (`Remedy`) |
 /// | `REMEDY_DOCUMENT` | yes | the SSM Command document of the symptom, if it has scripts |
 /// | `REMEDY_DOCUMENTS` | yes | follow-up instead: `symptom=document` for each, by commas |
+/// | `REMEDY_DISK_DOCUMENT` | no | the SSM document about disks; without it no volume grows |
+/// | `REMEDY_GROW_GIB_PER_DAY` | no | volumes of a region may grow so much (1000; 0 to 100000) |
+/// | `REMEDY_PRICES` | no | `type=dollars` of a GiB and month for each type, by commas |
+/// | `REMEDY_PRICES_AS_OF` | with prices | when they were written down, such as 2026-11-28 |
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
 /// | `REMEDY_UNITS` | no | systemd units a cleanup may restart, separated by commas |
 /// | `REMEDY_CLEANUP_OPT_INS` | no | what a cleanup may do besides, as in the tag (none) |
@@ -55,6 +60,8 @@ pub struct Settings {
     pub deployment: Deployment,
     /// The document of each symptom the function may send.
     pub documents: BTreeMap<Symptom, String>,
+    /// The document about disks, for those who may send it.
+    pub disk_document: Option<String>,
     /// Whether root certificates are named, to be believed instead of Amazon's.
     pub names_roots: bool,
     /// What the operator tuned.
@@ -131,6 +138,7 @@ impl Settings {
                     documents(&needed("REMEDY_DOCUMENTS", "the SSM document of each symptom")?)?
                 }
             },
+            disk_document: lookup("REMEDY_DISK_DOCUMENT"),
             names_roots: ["SSL_CERT_FILE", "SSL_CERT_DIR"]
                 .iter()
                 .any(|name| lookup(name).is_some()),
@@ -146,13 +154,10 @@ fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsEr
         mode: mode(lookup("REMEDY_MODE").as_deref())?,
         units: units(lookup("REMEDY_UNITS"))?,
         opt_ins: opt_ins(lookup("REMEDY_CLEANUP_OPT_INS"))?,
+        grow_gib_a_day: grow_gib_a_day(lookup, default.grow_gib_a_day)?,
+        prices: prices(lookup("REMEDY_PRICES"), lookup("REMEDY_PRICES_AS_OF"))?,
         evidence_bucket: bucket(lookup("REMEDY_EVIDENCE_BUCKET"))?,
-        gathering_takes: SignedDuration::from_secs(within(
-            "REMEDY_EVIDENCE_SECONDS",
-            lookup("REMEDY_EVIDENCE_SECONDS"),
-            20..=120,
-            default.gathering_takes.as_secs(),
-        )?),
+        gathering_takes: gathering_takes(lookup, default.gathering_takes)?,
         stale_after: minutes(
             "REMEDY_STALE_MINUTES",
             lookup("REMEDY_STALE_MINUTES"),
@@ -209,6 +214,22 @@ fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsEr
         )?,
         ..default
     })
+}
+
+fn grow_gib_a_day(
+    lookup: &impl Fn(&str) -> Option<String>,
+    default: u32,
+) -> Result<u32, SettingsError> {
+    let name = "REMEDY_GROW_GIB_PER_DAY";
+    within(name, lookup(name), 0..=100_000, default)
+}
+
+fn gathering_takes(
+    lookup: &impl Fn(&str) -> Option<String>,
+    default: SignedDuration,
+) -> Result<SignedDuration, SettingsError> {
+    let name = "REMEDY_EVIDENCE_SECONDS";
+    within(name, lookup(name), 20..=120, default.as_secs()).map(SignedDuration::from_secs)
 }
 
 /// `CloudWatch` takes 255 of these characters (its API reference, `MetricDatum`)
@@ -282,6 +303,33 @@ fn opt_ins(value: Option<String>) -> Result<BTreeSet<CleanupOptIn>, SettingsErro
         found,
         expected: format!("some of {}", CleanupOptIn::ALL.map(CleanupOptIn::name).join(", ")),
     })
+}
+
+/// Reads `gp3=0.08,gp2=0.10`, in dollars with up to four decimals.
+fn prices(value: Option<String>, as_of: Option<String>) -> Result<Prices, SettingsError> {
+    let Some(value) = value else { return Ok(Prices::default()) };
+    let price = |pair: &str| {
+        let (kind, dollars) = pair.trim().split_once('=')?;
+        let (whole, part) = dollars.split_once('.').unwrap_or((dollars, ""));
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        if part.len() > 4 || whole.len() > 3 || !digits(part) || !digits(whole) {
+            return None;
+        }
+        Some((kind.to_owned(), format!("{whole}{part:0<4}").parse().ok()?))
+    };
+    let by_type: Option<BTreeMap<String, u32>> = value.split(',').map(price).collect();
+    match (by_type, as_of) {
+        (Some(by_type), Some(as_of)) => Ok(Prices { by_type, as_of: as_of.trim().to_owned() }),
+        (Some(_), None) => Err(SettingsError::Missing {
+            name: "REMEDY_PRICES_AS_OF",
+            meaning: "the day on which the prices were written down",
+        }),
+        (None, _) => Err(SettingsError::Invalid {
+            name: "REMEDY_PRICES",
+            found: value,
+            expected: "type=dollars for each type, such as gp3=0.08".to_owned(),
+        }),
+    }
 }
 
 fn bucket(value: Option<String>) -> Result<Option<BucketName>, SettingsError> {
@@ -372,6 +420,11 @@ mod tests {
             ("REMEDY_COOLDOWN_MINUTES", "-1"),
             ("REMEDY_BUDGET_PERCENT", "0"),
             ("REMEDY_STANDALONE_BUDGET", "0"),
+            ("REMEDY_GROW_GIB_PER_DAY", "-1"),
+            ("REMEDY_PRICES", "gp3"),
+            ("REMEDY_PRICES", "gp3=0.08001"),
+            ("REMEDY_PRICES", "gp3=-0.08"),
+            ("REMEDY_PRICES", "gp3=0.08"), // as of when?
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name), "{name}={value}: {error}");
@@ -409,6 +462,9 @@ mod tests {
             ("REMEDY_YOUNG_MINUTES", "25"),
             ("REMEDY_DISK_TARGET_PERCENT", "70"),
             ("REMEDY_FLOOR_PERCENT", "95"),
+            ("REMEDY_GROW_GIB_PER_DAY", "500"),
+            ("REMEDY_PRICES", "gp3=0.08, io2=0.125"),
+            ("REMEDY_PRICES_AS_OF", "2026-11-28"),
             ("REMEDY_CLEANUP_OPT_INS", "docker,truncate-logs"),
         ])
         .unwrap()
@@ -420,6 +476,9 @@ mod tests {
         assert_eq!(policy.young_for, SignedDuration::from_mins(25));
         assert_eq!(policy.disk_target_percent, 70);
         assert_eq!(policy.floor_percent, 95);
+        assert_eq!(policy.grow_gib_a_day, 500);
+        let by_type = [("gp3".to_owned(), 800), ("io2".to_owned(), 1250)].into();
+        assert_eq!(policy.prices, Prices { by_type, as_of: "2026-11-28".to_owned() });
         assert_eq!(
             policy.opt_ins,
             BTreeSet::from([CleanupOptIn::Docker, CleanupOptIn::TruncateLogs])

@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_sdk_ssm::operation::send_command::builders::SendCommandFluentBuilder;
 use jiff::SignedDuration;
 use lambda_runtime::tracing;
 use remedy::model::cleanup_opt_in::CleanupOptIn;
 use remedy::model::diagnostics::Destination;
+use remedy::model::growth::Growth;
 use remedy::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
 use remedy::model::incident::{FailureKind, Standby};
-use remedy::ports::touch::{CallError, CleanupOrder, Relief, Touch};
+use remedy::ports::touch::{CallError, CleanupOrder, DiskOrder, Relief, Touch};
 
 use crate::again::again_while;
 use crate::clients::Aws;
 use crate::failure::{is_throttle, refused};
+
+const SEND: &str = "ssm:SendCommand";
 
 /// The command never runs if the agent has not taken it within this time. An
 /// agent that answers takes it in seconds; a later start would be a surprise.
@@ -29,12 +33,26 @@ const DEADLINE_SECONDS: u32 = 120;
 /// delivered (Systems Manager user guide, "Understanding command statuses").
 const MARGIN_SECONDS: u32 = 60;
 
+/// So long a host may look at its disks.
+const SURVEY_SECONDS: u32 = 60;
+
+/// So long it may extend a file system: a large ext4 takes its time.
+const EXTEND_SECONDS: u32 = 240;
+
 /// What a host needs to send its evidence, besides the time of its command.
 const UPLOAD_SECONDS: u32 = 60;
 
 /// The longest that a command with this `Deadline` may run.
 fn execution_seconds(deadline: u32) -> u32 {
     deadline.saturating_add(MARGIN_SECONDS)
+}
+
+/// What every document is told of time.
+fn times(deadline: u32) -> [(&'static str, String); 2] {
+    [
+        ("Deadline", deadline.to_string()),
+        ("ExecutionTimeout", execution_seconds(deadline).to_string()),
+    ]
 }
 
 /// How long the URL for the evidence of such a command has to be good: it may be used in the
@@ -58,6 +76,36 @@ impl Touch for Aws {
         let deadline = u32::try_from(within.as_secs()).unwrap_or(DEADLINE_SECONDS);
         let parameters = vec![("Mode", "report".to_owned()), ("EvidenceOutput", "yes".to_owned())];
         self.send(order, deadline, parameters).await
+    }
+
+    async fn survey(&self, order: &DiskOrder) -> Result<CommandId, CallError> {
+        self.send_about_disk(order, "report").await
+    }
+
+    async fn grow(&self, growth: &Growth) -> Result<(), CallError> {
+        const CALL: &str = "ec2:ModifyVolume";
+        let size = i32::try_from(growth.to_gib).map_err(|error| CallError {
+            call: CALL,
+            why: error.to_string(),
+            kind: Some(FailureKind::NotPermitted),
+        })?;
+        let grow = || {
+            self.ec2
+                .modify_volume()
+                .volume_id(growth.volume.as_str())
+                .size(size)
+                .customize()
+                .config_override(
+                    aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
+                )
+                .send()
+        };
+        again_while(is_throttle, grow).await.map_err(|error| refused(CALL, &error))?;
+        Ok(())
+    }
+
+    async fn extend(&self, order: &DiskOrder) -> Result<CommandId, CallError> {
+        self.send_about_disk(order, "apply").await
     }
 
     async fn keep(&self, destination: &Destination, text: &str) -> Result<(), CallError> {
@@ -146,28 +194,14 @@ impl Aws {
         deadline: u32,
         mut parameters: Vec<(&'static str, String)>,
     ) -> Result<CommandId, CallError> {
-        const CALL: &str = "ssm:SendCommand";
         let document = self.documents.get(&order.symptom).ok_or_else(|| CallError {
-            call: CALL,
+            call: SEND,
             why: format!("no document for {} is set", order.symptom),
             kind: Some(FailureKind::NotPermitted),
         })?;
-        let mut send = self
-            .ssm
-            .send_command()
-            .document_name(document)
-            // What was deployed last. CloudFormation has been seen to leave an older
-            // version the default.
-            .document_version("$LATEST")
-            .instance_ids(order.instance.as_str())
-            .timeout_seconds(DELIVERY_SECONDS.cast_signed())
-            .comment(&order.comment);
-        parameters.push(("Deadline", deadline.to_string()));
-        parameters.push(("ExecutionTimeout", execution_seconds(deadline).to_string()));
+        parameters.extend(times(deadline));
         parameters.extend(relief(&order.relief));
-        for (name, value) in parameters {
-            send = send.parameters(name, vec![value]);
-        }
+        let mut send = self.command_to(document, &order.instance, &order.comment, parameters);
         if let Some(destination) = &order.evidence {
             match self.bucket.url_for_host(destination, url_lasts(deadline)).await {
                 Ok(url) => send = send.parameters("EvidenceUrl", vec![url]),
@@ -175,20 +209,58 @@ impl Aws {
                 Err(unsigned) => tracing::warn!("{unsigned}"),
             }
         }
-        let ask = || {
-            let unretried =
-                aws_sdk_ssm::config::Builder::new().retry_config(RetryConfig::disabled());
-            send.clone().customize().config_override(unretried).send()
-        };
-        let answer = again_while(is_throttle, ask).await.map_err(|error| refused(CALL, &error))?;
-        let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
-        // The command was taken, so an id we cannot read is a doubt, not a no.
-        CommandId::new(id).map_err(|error| CallError {
-            call: CALL,
-            why: error.to_string(),
-            kind: None,
-        })
+        taken(send).await
     }
+
+    /// Sends the document about disks.
+    async fn send_about_disk(&self, order: &DiskOrder, mode: &str) -> Result<CommandId, CallError> {
+        let document = self.disk_document.as_ref().ok_or_else(|| CallError {
+            call: SEND,
+            why: "no document about disks is set".to_owned(),
+            kind: Some(FailureKind::NotPermitted),
+        })?;
+        let mount = order.mount.as_ref().map_or(FULLEST, MountPoint::as_str);
+        let mut parameters = vec![("Mode", mode.to_owned()), ("MountPoint", mount.to_owned())];
+        let mut deadline = SURVEY_SECONDS;
+        if let Some(disk) = &order.disk {
+            parameters.push(("Disk", disk.clone()));
+            deadline = EXTEND_SECONDS;
+        }
+        parameters.extend(times(deadline));
+        taken(self.command_to(document, &order.instance, &order.comment, parameters)).await
+    }
+
+    fn command_to(
+        &self,
+        document: &str,
+        instance: &InstanceId,
+        comment: &str,
+        parameters: Vec<(&'static str, String)>,
+    ) -> SendCommandFluentBuilder {
+        let send = self
+            .ssm
+            .send_command()
+            .document_name(document)
+            // What was deployed last. CloudFormation has been seen to leave an older
+            // version the default.
+            .document_version("$LATEST")
+            .instance_ids(instance.as_str())
+            .timeout_seconds(DELIVERY_SECONDS.cast_signed())
+            .comment(comment);
+        parameters.into_iter().fold(send, |send, (name, value)| send.parameters(name, vec![value]))
+    }
+}
+
+/// Sends a command, and gives the id under which Systems Manager took it.
+async fn taken(send: SendCommandFluentBuilder) -> Result<CommandId, CallError> {
+    let ask = || {
+        let unretried = aws_sdk_ssm::config::Builder::new().retry_config(RetryConfig::disabled());
+        send.clone().customize().config_override(unretried).send()
+    };
+    let answer = again_while(is_throttle, ask).await.map_err(|error| refused(SEND, &error))?;
+    let id = answer.command().and_then(|command| command.command_id()).unwrap_or_default();
+    // The command was taken, so an id we cannot read is a doubt, not a no.
+    CommandId::new(id).map_err(|error| CallError { call: SEND, why: error.to_string(), kind: None })
 }
 
 /// Auto Scaling without the SDK's own retries. The calls in here have no client

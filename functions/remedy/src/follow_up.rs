@@ -13,6 +13,7 @@ use crate::execute::claim::{self, Claim, Climbed};
 use crate::execute::close::{self, Stuck};
 use crate::execute::console_capture;
 use crate::execute::hold::hold_back;
+use crate::model::action::Action;
 use crate::model::alarm::Symptom;
 use crate::model::ids::{GroupName, IncidentId, InstanceId};
 use crate::model::incident::{Incident, Rung, Stage};
@@ -22,7 +23,7 @@ use crate::model::unknown::CallFailed;
 use crate::observe::facts::{Fact, Facts, GroupFact};
 use crate::observe::probe::{self, Observed, Probe, SymptomState, Witness};
 use crate::plan::ask_host;
-use crate::plan::decide;
+use crate::plan::decide::{self, Decision};
 use crate::plan::guard::{self, Cleared, Refusal};
 use crate::plan::next::next;
 use crate::plan::rung::cleanup;
@@ -35,6 +36,7 @@ use crate::ports::look::Look;
 use crate::ports::tell::Tell;
 use crate::ports::touch::Touch;
 use crate::report::outcome::{Outcome, Report};
+use crate::respond::volumes;
 
 /// How many incidents one beat takes up, those due longest first. Each costs some 15
 /// calls at most. The others stay due.
@@ -171,7 +173,7 @@ async fn checked<W: Look>(
         Need::Facts { group, sessions } => {
             let mut facts = match probe {
                 Probe::Instance(facts) => Facts::clone(facts),
-                Probe::Command { .. } | Probe::Symptom(_) => {
+                Probe::Command { .. } | Probe::Volume { .. } | Probe::Symptom(_) => {
                     Facts::read(cx.world, &incident.instance_id, cx.now).await
                 }
             };
@@ -199,7 +201,10 @@ fn order(claim: Claim, rung: Option<Rung>, because: Vec<Reason>) -> Order {
 fn observed(probe: Probe, alarm: Option<Fact<Option<AlarmSettings>>>) -> Option<Observed> {
     match (probe, alarm) {
         (Probe::Symptom(state), Some(alarm)) => Some(Observed { state, alarm }),
-        (Probe::Symptom(_) | Probe::Command { .. } | Probe::Instance(_), _) => None,
+        (
+            Probe::Symptom(_) | Probe::Command { .. } | Probe::Volume { .. } | Probe::Instance(_),
+            _,
+        ) => None,
     }
 }
 
@@ -235,13 +240,14 @@ where
         return watch(cx, incident, vec![reason, Reason::SymptomOver]).await;
     }
     facts.preflight.clone_from(&incident.preflight);
+    facts.survey.clone_from(&incident.survey);
     let tried = incident.tried();
     if decide::looks_beyond_cleanup(incident.symptom, &tried, &facts, cx.policy) {
         look_beyond(cx, incident, &symptom_state, &mut facts).await;
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, cx.policy);
     let rung = decision.rung();
-    let hearing = hear(cx, incident, rung, &symptom_state, &facts);
+    let hearing = hear(cx, incident, &decision, &symptom_state, &facts);
     if let Some((stage, objection)) = hearing.end() {
         return give_up(cx, incident, stage, vec![objection, reason]).await;
     }
@@ -259,12 +265,15 @@ where
         let refusal = Refusal::for_now(cleared.rung(), objection);
         return object(cx, incident, reason, refusal, &facts).await;
     }
+    if cleared.first_action() == Action::Survey {
+        return survey(cx, incident, vec![reason]).await;
+    }
     if ask_host::comes_first(incident.symptom, &cleared, Some(incident), &facts, cx.policy) {
         let first = Reason::EvidenceFirst { rung: cleared.rung() };
         return ask_host(cx, incident, rung, vec![reason, first]).await;
     }
     let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
-    take(cx, &cleared, incident, because, reason).await
+    take(cx, &cleared, incident, because, reason, &facts).await
 }
 
 /// No rung is left: it is a person's, unless the host may still say something else.
@@ -351,16 +360,22 @@ where
 fn hear<W>(
     cx: Context<'_, W>,
     incident: &Incident,
-    rung: Option<Rung>,
+    decision: &Decision,
     symptom_state: &SymptomState,
     facts: &Facts,
 ) -> Hearing {
-    if rung == Some(Rung::Cleanup) {
-        return Hearing::Agreed;
+    match decision {
+        Decision::Act { rung: Rung::Cleanup, .. }
+        // A question to the host.
+        | Decision::Act { rung: Rung::Grow, growth: None, .. } => return Hearing::Agreed,
+        Decision::Act { .. } | Decision::Wait { .. } | Decision::HandOver { .. } => {}
     }
     let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
     let host_speaks = cleanup::host_answers(incident.symptom, facts, cx.policy);
     let witness = Witness { host_speaks, acted };
+    if decision.rung() == Some(Rung::Grow) {
+        return witnesses::hear_of_growth(symptom_state, witness);
+    }
     let lacking = witnesses::lacking(incident.symptom, facts, cx.policy);
     witnesses::hear(incident, symptom_state, witness, lacking, (cx.now, cx.policy))
 }
@@ -394,8 +409,10 @@ async fn look_beyond<W>(
         }
     };
     let read = facts.read_for_disruption(cx.world, incident.symptom);
-    let (sick, ()) = future::join(note, read).await;
+    let volumes = volumes(cx, incident.symptom, &incident.seen, &before);
+    let (sick, (), disk) = future::join3(note, read, volumes).await;
     facts.learn_who_is_sick(sick);
+    facts.disk = disk;
 }
 
 /// Claims what was cleared, and carries it out. If the host cannot answer, what its
@@ -406,13 +423,14 @@ async fn take<W>(
     incident: &Incident,
     because: Vec<Reason>,
     reason: Reason,
+    facts: &Facts,
 ) -> Result<Option<Report>, Stuck>
 where
     W: Look + Ledger + Touch + Tell,
 {
     let evidence = incident.evidence.as_ref();
     let (climbed, captured) = future::join(
-        claim::climb(cx.world, cleared, incident, cx.now, cx.policy),
+        claim::climb(cx.world, cleared, incident, facts, cx.policy),
         console_capture::read(cx.world, cleared, &incident.instance_id, evidence, cx.now),
     )
     .await;
@@ -424,6 +442,10 @@ where
         Climbed::Outrun => Ok(None),
         Climbed::SlotTaken => {
             let refusal = Refusal::for_now(cleared.rung(), Reason::SlotTaken);
+            Ok(hold_back(cx, incident, reason, refusal).await?)
+        }
+        Climbed::GrowthContended => {
+            let refusal = Refusal::for_now(cleared.rung(), Reason::GrowthContended);
             Ok(hold_back(cx, incident, reason, refusal).await?)
         }
     }
@@ -459,6 +481,21 @@ where
         return Ok(None);
     };
     Ok(Some(carry_out(cx, order(claim, rung, because)).await))
+}
+
+/// Asks the host which disk is full. The log hears of it; people hear of what comes after.
+async fn survey<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    because: Vec<Reason>,
+) -> Result<Option<Report>, Stuck>
+where
+    W: Look + Ledger + Touch + Tell,
+{
+    let Some(claim) = claim::survey(cx.world, incident, cx.now, cx.policy).await? else {
+        return Ok(None);
+    };
+    Ok(Some(carry_out(cx, order(claim, Some(Rung::Grow), because)).await))
 }
 
 /// Whether a standalone instance did not come back from its reboot (a group counts its

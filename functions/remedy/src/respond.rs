@@ -8,14 +8,14 @@ use crate::execute::carry_out::{Order, carry_out};
 use crate::execute::claim::{self, Claim, NoClaim};
 use crate::execute::console_capture::{self, Captured};
 use crate::model::action::Action;
-use crate::model::alarm::{Alarm, AlarmState, Evidence};
+use crate::model::alarm::{Alarm, AlarmState, Evidence, Symptom};
 use crate::model::incident::HeldBack;
 use crate::model::policy::{Mode, Policy};
 use crate::model::reason::Reason;
 use crate::model::repeats::Occurrence;
 use crate::model::seen::Seen;
 use crate::model::unknown::{LedgerError, Unknown};
-use crate::observe::facts::{Fact, Facts};
+use crate::observe::facts::{DiskFact, Fact, Facts};
 use crate::observe::probe::{self, SymptomState};
 use crate::plan::ask_host;
 use crate::plan::decide;
@@ -177,6 +177,9 @@ async fn claim<W>(
 where
     W: Look + Ledger,
 {
+    if cleared.first_action() == Action::Survey {
+        return Ok((claim::survey_first(cx.world, cleared, alarm, facts, cx.policy).await?, None));
+    }
     if ask_host::comes_first(alarm.symptom, cleared, None, facts, cx.policy) {
         return Ok((claim::ask_first(cx.world, cleared, alarm, facts, cx.policy).await?, None));
     }
@@ -196,15 +199,31 @@ where
 {
     let seen = Seen::of(alarm);
     let before = facts.clone();
-    let (sick, (), observed) = future::join3(
+    let volumes = volumes(cx, alarm.symptom, &seen, &before);
+    let (sick, ((), disk), observed) = future::join3(
         claim::note_sick(cx.world, alarm.symptom, &before),
-        facts.read_for_disruption(cx.world, alarm.symptom),
+        future::join(facts.read_for_disruption(cx.world, alarm.symptom), volumes),
         probe::symptom_state_since(probe::period_begins(&seen), &seen, cx.world, cx.now),
     )
     .await;
     facts.learn_who_is_sick(sick);
+    facts.disk = disk;
     facts.alarm = observed.alarm;
     observed.state
+}
+
+/// Asks about the volumes of a full disk, where the host can say which of them it is.
+pub(crate) async fn volumes<W: Look>(
+    cx: Context<'_, W>,
+    symptom: Symptom,
+    seen: &Seen,
+    facts: &Facts,
+) -> DiskFact {
+    if symptom == Symptom::DiskFull && cleanup::host_answers(symptom, facts, cx.policy) {
+        facts.volumes(cx.world, seen).await
+    } else {
+        DiskFact::NotRead
+    }
 }
 
 /// Whether this one is counted matters to others only: a cleanup does not wait

@@ -19,6 +19,9 @@ const RENAMED: [(&str, &str); 8] = [
     ("not-for-us", "not-permitted"),
 ];
 
+/// The stages that came after it.
+const SINCE: [Stage; 3] = [Stage::Surveying, Stage::Growing, Stage::Extending];
+
 fn renamed(name: &str) -> String {
     let new = RENAMED.iter().find(|(old, _)| *old == name).map(|(_, new)| *new);
     new.unwrap_or(name).to_owned()
@@ -47,8 +50,9 @@ fn a_row_of_an_earlier_version_is_read_whole() {
         let read: Value = serde_json::from_str(&serde_json::to_string(&incident).unwrap()).unwrap();
         assert_eq!(read, translated(written), "{line}");
     }
-    let missing: Vec<Stage> =
-        Stage::ALL.into_iter().filter(|stage| !stages.contains(stage)).collect();
+    let missing =
+        Stage::ALL.into_iter().filter(|stage| !stages.contains(stage) && !SINCE.contains(stage));
+    let missing: Vec<Stage> = missing.collect();
     assert!(missing.is_empty(), "no row in {missing:?}");
 }
 

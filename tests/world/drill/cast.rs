@@ -50,7 +50,18 @@ impl Cast {
                 }
                 Line::Server(name) => cast.host_enters(name, (place, 0), region),
                 Line::Otherwise(answer) => region.answers_otherwise(*answer),
-                Line::Alarm(..) | Line::Setting(..) | Line::Disk(..) | Line::Happens(..) => {}
+                Line::Alarm(..)
+                | Line::Setting(..)
+                | Line::Disk(..)
+                | Line::Grows(..)
+                | Line::Happens(..) => {}
+            }
+        }
+        for line in &plot.lines {
+            let Line::Grows(name, cap) = line else { continue };
+            if let Some(id) = cast.hosts.get(name) {
+                region.with_host(id, |host| host.disk.cap_gib = Some(*cap));
+                region.measured_before(id);
             }
         }
         let mut watched = Vec::new();

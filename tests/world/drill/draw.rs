@@ -36,6 +36,12 @@ const CLOCK_SECONDS_MAX: i64 = 45;
 /// No describe call lags by more.
 pub(crate) const LAG_SECONDS_MAX: i64 = 20;
 
+/// So many of the hosts whose disk fills up may have a larger one.
+const GROWABLE_PERCENT: u32 = 40;
+
+/// What owners allow a volume of 100 GiB: nothing more, too little, and enough.
+const CAPS_GIB: [u32; 5] = [100, 104, 120, 200, 1_000];
+
 /// The codes by which a host says that it is well, or that no disruption helps.
 const WELL: [Code; 4] = [Code::NotInTrouble, Code::NotItsFault, Code::Protected, Code::BelowAlarm];
 
@@ -68,7 +74,28 @@ pub(crate) fn draw(seed: u64) -> Plot {
             pen.plot.lines.push(Line::Otherwise(answer));
         }
     }
+    growable(&mut pen.plot, seed);
     pen.plot
+}
+
+/// Some owners let the volumes of their hosts grow, a little or a lot.
+fn growable(plot: &mut Plot, seed: u64) {
+    let mut rng = Rng::with_seed(seed.rotate_left(32));
+    let mut full: Vec<String> = Vec::new();
+    for line in &plot.lines {
+        if let Line::Happens(_, What::Trouble(on, trouble)) = line
+            && trouble.symptom == Symptom::DiskFull
+            && !full.contains(on)
+        {
+            full.push(on.clone());
+        }
+    }
+    for on in full {
+        if rng.u32(..100) < GROWABLE_PERCENT {
+            let cap = CAPS_GIB.get(rng.usize(..CAPS_GIB.len())).copied().unwrap_or(200);
+            plot.lines.push(Line::Grows(on, cap));
+        }
+    }
 }
 
 struct Pen {

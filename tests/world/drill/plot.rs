@@ -53,6 +53,8 @@ pub(crate) enum Line {
     Disk(String, FileSystem, bool),
     /// AWS does otherwise than we assume.
     Otherwise(Otherwise),
+    /// The volume of the host may grow to so many GiB.
+    Grows(String, u32),
     /// Something happens, so long after the beginning.
     Happens(SignedDuration, What),
 }
@@ -466,6 +468,7 @@ impl Line {
             | Self::Alarm(..)
             | Self::Setting(..)
             | Self::Disk(..)
+            | Self::Grows(..)
             | Self::Otherwise(_) => SignedDuration::MIN,
             Self::Happens(at, _) => *at,
         }
@@ -492,6 +495,7 @@ impl fmt::Display for Line {
                 write!(f, "the disk of {of} that fills up is {words}{unnamed}")
             }
             Self::Otherwise(answer) => write!(f, "{OTHERWISE}{}", answer.question()),
+            Self::Grows(of, cap) => write!(f, "the volume of {of} may grow to {cap} GiB"),
             Self::Happens(at, what) => write!(f, "{}  {what}", Clock(*at)),
         }
     }

@@ -54,6 +54,10 @@ fn read(line: &str) -> Option<Line> {
         let mut answers = Otherwise::ALL.into_iter();
         return answers.find(|answer| answer.question() == question).map(Line::Otherwise);
     }
+    if let Some(volume) = line.strip_prefix("the volume of ") {
+        let (of, cap) = volume.strip_suffix(" GiB")?.split_once(" may grow to ")?;
+        return Some(Line::Grows(of.to_owned(), cap.parse().ok()?));
+    }
     let (clock, what) = line.split_once("  ")?;
     Some(Line::Happens(clock_time(clock)?, what_happens(what.trim())?))
 }

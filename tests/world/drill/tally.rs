@@ -68,6 +68,9 @@ pub(crate) fn action(verb: Verb) -> &'static str {
     match verb {
         Verb::Clean => "cleanup",
         Verb::Gather => "question to the host",
+        Verb::Survey => "question about the disk",
+        Verb::Grow => "grow",
+        Verb::Extend => "extension of a file system",
         Verb::Reboot => "reboot",
         Verb::Replace => "replace",
         Verb::LeaveService => "into Standby",

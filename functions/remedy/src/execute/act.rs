@@ -7,10 +7,10 @@ use crate::model::action::Action;
 use crate::model::alarm::Symptom;
 use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::ids::CommandId;
-use crate::model::incident::{FailedCall, FailureKind, Incident};
+use crate::model::incident::{FailedCall, FailureKind, Gathering, Incident};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
-use crate::ports::touch::{CallError, CleanupOrder, Relief, Touch};
+use crate::ports::touch::{CallError, CleanupOrder, DiskOrder, Relief, Touch};
 
 /// What the owner of the instance allows, or of all: those that the symptom's document knows.
 fn opt_ins(incident: &Incident, policy: &Policy) -> BTreeSet<CleanupOptIn> {
@@ -76,8 +76,14 @@ pub async fn act(claim: Claim, policy: &Policy, touch: &impl Touch) -> Acted {
     let (action, mut incident) = claim.spend();
     let answer = call(action, &incident, policy, touch).await;
     incident.version += 1;
-    if action == Action::Gather {
-        return Acted { incident: asked(incident, answer), failure: None };
+    let question = match action {
+        Action::Gather => incident.gathering.as_mut(),
+        Action::Survey => incident.survey.as_mut().map(|survey| &mut survey.question),
+        _ => None,
+    };
+    if let Some(question) = question {
+        note_question(question, answer);
+        return Acted { incident, failure: None };
     }
     let attempt = incident.attempts.last_mut();
     let failure = match answer {
@@ -99,19 +105,14 @@ pub async fn act(claim: Claim, policy: &Policy, touch: &impl Touch) -> Acted {
     Acted { incident, failure }
 }
 
-/// Notes what became of the question to the host. That it could not be asked
-/// fails nothing: it is evidence that is missing.
-fn asked(mut incident: Incident, answer: Result<Option<CommandId>, CallError>) -> Incident {
-    if let Some(gathering) = &mut incident.gathering {
-        match answer {
-            Ok(command_id) => gathering.command_id = command_id,
-            Err(refused) if refused.kind.is_some() => {
-                gathering.refused = Some(refused.to_string());
-            }
-            Err(_) => {} // It may have been sent, and is looked for.
-        }
+/// Notes what became of a question to the host. That it could not be asked fails nothing:
+/// what is missing is its answer.
+fn note_question(question: &mut Gathering, answer: Result<Option<CommandId>, CallError>) {
+    match answer {
+        Ok(command_id) => question.command_id = command_id,
+        Err(refused) if refused.kind.is_some() => question.refused = Some(refused.to_string()),
+        Err(_) => {} // It may have been sent, and is looked for.
     }
-    incident
 }
 
 async fn call(
@@ -123,6 +124,16 @@ async fn call(
     let instance = &incident.instance_id;
     match (action, &incident.group) {
         (Action::Clean, _) => touch.clean(&order(incident, policy)?).await.map(Some),
+        (Action::Survey, _) => touch.survey(&disk_order(incident)).await.map(Some),
+        (Action::Extend, _) => touch.extend(&disk_order(incident)).await.map(Some),
+        (Action::Grow, _) => match incident.growth() {
+            Some(growth) => touch.grow(growth).await.map(|()| None),
+            None => Err(CallError {
+                call: "ec2:ModifyVolume",
+                why: "the incident names no volume".to_owned(),
+                kind: Some(FailureKind::NotPermitted),
+            }),
+        },
         (Action::Gather, _) => {
             touch.gather(&order(incident, policy)?, policy.gathering_takes).await.map(Some)
         }
@@ -137,6 +148,16 @@ async fn call(
             why: "the incident names no group".to_owned(),
             kind: Some(FailureKind::NotPermitted),
         }),
+    }
+}
+
+fn disk_order(incident: &Incident) -> DiskOrder {
+    let growth = incident.growth();
+    DiskOrder {
+        instance: incident.instance_id.clone(),
+        comment: incident.comment(),
+        mount: growth.map(|growth| growth.mount.clone()).or(incident.mount.clone()),
+        disk: growth.map(|growth| growth.disk.clone()),
     }
 }
 

@@ -8,7 +8,8 @@ use crate::execute::act;
 use crate::execute::claim::{self, Claim};
 use crate::execute::console_capture::{self, Captured, KeptCapture};
 use crate::model::action::Action;
-use crate::model::incident::{Incident, Rung};
+use crate::model::growth::Growth;
+use crate::model::incident::{FailureKind, Incident, Rung};
 use crate::model::reason::Reason;
 use crate::model::repeats::Occurrence;
 use crate::model::unknown::{CallFailed, LedgerError};
@@ -58,7 +59,11 @@ where
     let console = KeptCapture::noted(kept, &mut incident);
     let went_well = acted.failure.is_none();
     let refused = matches!(acted.failure, Some(Reason::ActionFailed { .. }));
-    if refused || incident.asks().is_some_and(|asked| asked.refused.is_some()) {
+    let asked = match action {
+        Action::Survey => incident.survey.as_ref().map(|survey| &survey.question),
+        _ => incident.asks(),
+    };
+    if refused || asked.is_some_and(|asked| asked.refused.is_some()) {
         incident.due_at = cx.now; // The next beat takes the next step.
     }
     because.splice(0..0, acted.failure);
@@ -94,7 +99,10 @@ async fn record_and_tell<W>(
         async {
             match action {
                 Action::Replace => note_replacement(incident, cx.world).await,
+                Action::Grow => forget_refused(incident, cx.world).await,
                 Action::Clean
+                | Action::Survey
+                | Action::Extend
                 | Action::Gather
                 | Action::LeaveService(_)
                 | Action::Reboot
@@ -115,7 +123,17 @@ async fn record_and_tell<W>(
 /// the function that asked first may have died before it told anybody. A third is not.
 fn is_news(report: &Report, incident: &Incident, action: Action) -> bool {
     let asked_again = incident.attempts.last().is_some_and(|last| last.asked_again > 1);
-    let told_later = action == Action::Gather && report.opened.is_none();
+    let told_later = match action {
+        Action::Gather | Action::Survey => report.opened.is_none(),
+        // People have heard that the volume grows.
+        Action::Extend => incident.growth().is_some_and(Growth::grows_volume),
+        Action::Clean
+        | Action::Grow
+        | Action::LeaveService(_)
+        | Action::Reboot
+        | Action::ComeBack
+        | Action::Replace => false,
+    };
     !asked_again && !told_later && !report.is_counted_only()
 }
 
@@ -125,6 +143,17 @@ pub(crate) fn not_recorded(recorded: Result<bool, CallFailed>) -> Option<LedgerE
         Ok(true) => None,
         Ok(false) => Some(LedgerError::Contended("the incident went on meanwhile")),
         Err(failed) => Some(failed.into()),
+    }
+}
+
+/// A growth that AWS has refused was none. One that it turned away unread is asked for again.
+async fn forget_refused(incident: &Incident, world: &impl Ledger) -> Result<(), CallFailed> {
+    let refused = incident.attempts.last().and_then(|last| last.refused.as_ref());
+    match (incident.growth(), refused) {
+        (Some(growth), Some(refused)) if refused.kind != FailureKind::Throttled => {
+            world.forget_growth(&growth.volume, &incident.id).await
+        }
+        _ => Ok(()),
     }
 }
 

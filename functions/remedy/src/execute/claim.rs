@@ -7,17 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::action::Action;
 use crate::model::alarm::{Alarm, Symptom};
+use crate::model::growth::GrowthBook;
 use crate::model::ids::TransitionId;
-use crate::model::incident::{Attempt, Gathering, HeldBack, Incident, Queued, Rung, Stage};
+use crate::model::incident::{Attempt, Gathering, HeldBack, Incident, Queued, Rung, Stage, Survey};
 use crate::model::policy::Policy;
 use crate::model::pool::{Lease, Pool, Sighting};
 use crate::model::reason::Reason;
 use crate::model::seen::Seen;
 use crate::model::unknown::CallFailed;
 use crate::model::unknown::LedgerError;
-use crate::observe::facts::Facts;
+use crate::observe::facts::{DiskFact, Fact, Facts};
 use crate::plan::guard::{self, Cleared, Refusal, Slot};
-use crate::ports::ledger::{Leased, Ledger, Recorded};
+use crate::ports::ledger::{Counted, Leased, Ledger, Recorded};
 use crate::ports::look::Look;
 
 /// The ledger's proof that this attempt is ours: the only key to
@@ -109,6 +110,22 @@ pub async fn ask_first(
     Ok(Claim { action: Action::Gather, incident })
 }
 
+/// Opens an incident with the intent to ask the host which disk is full. What was cleared
+/// is decided anew when it has answered.
+pub async fn survey_first(
+    ledger: &impl Ledger,
+    cleared: &Cleared,
+    alarm: &Alarm,
+    facts: &Facts,
+    policy: &Policy,
+) -> Result<Claim, NoClaim> {
+    let now = facts.observed_at;
+    let mut incident = opened(Stage::Surveying, alarm, facts, policy);
+    incident.survey = Some(Survey { question: question(None, now), said: None });
+    open(ledger, &incident, Some(cleared.rung()), now).await?;
+    Ok(Claim { action: Action::Survey, incident })
+}
+
 /// Opens an incident that waits until what holds it back has passed. Nothing
 /// is claimed: the follow-up claims once the guards allow it.
 pub async fn wait(
@@ -148,6 +165,7 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
         conflicting_since: None,
         evidence: None,
         gathering: None,
+        survey: None,
         standby: None,
         lease: None,
         rests_until: guard::rests_until(facts, policy),
@@ -301,6 +319,7 @@ pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<In
         conflicting_since: None,
         evidence: None,
         gathering: None,
+        survey: None,
         standby: None,
         lease: None,
         rests_until: match ended.attempts.as_slice() {
@@ -361,18 +380,29 @@ pub async fn climb(
     ledger: &impl Ledger,
     cleared: &Cleared,
     incident: &Incident,
-    now: Timestamp,
+    facts: &Facts,
     policy: &Policy,
 ) -> Result<Climbed, CallFailed> {
-    let action = cleared.first_action();
+    let (action, now) = (cleared.first_action(), facts.observed_at);
     let mut next = incident.moved_to(action.stage(), now);
-    next.attempts.push(attempt(cleared.rung(), now));
+    let mut begun = attempt(cleared.rung(), now);
+    begun.growth = cleared.growth().cloned();
+    next.attempts.push(begun);
     next.standby = cleared.standby();
     if next.standby.is_some() {
         next.expires_at = next.expires_at.max(now + STANDBY_TAKES);
     }
     next.group = cleared.group().cloned().or(next.group);
     next.due_at = now + policy.first_look_after;
+    if action == Action::Grow {
+        let counted =
+            ledger.record_with_growth(&next, &book(facts), policy.grow_gib_a_day, now).await?;
+        return Ok(match counted {
+            Counted::Won => Climbed::Claimed(Box::new(Claim { action, incident: next })),
+            Counted::Outrun => Climbed::Outrun,
+            Counted::Contended => Climbed::GrowthContended,
+        });
+    }
     let leased = match cleared.slot() {
         Some(slot) => {
             next.lease = Some(lease(slot, &next));
@@ -397,6 +427,19 @@ pub enum Climbed {
     Outrun,
     /// The slot of the pool's budget went to another incident.
     SlotTaken,
+    /// Another growth was counted first.
+    GrowthContended,
+}
+
+/// What was known of the volume's growth when it was decided.
+fn book(facts: &Facts) -> GrowthBook {
+    match &facts.disk {
+        DiskFact::Read { named: Some(named), .. } => match &named.book {
+            Fact::Known(book) => book.clone(),
+            Fact::Unknown(_) => GrowthBook::default(),
+        },
+        DiskFact::Read { named: None, .. } | DiskFact::NotRead => GrowthBook::default(),
+    }
 }
 
 /// Writes the intent of the next step of the rung an incident is on: to reboot
@@ -419,6 +462,9 @@ pub async fn renew(
     }
     if let (Action::Gather, Some(gathering)) = (action, &mut next.gathering) {
         gathering.asked_again = true;
+        next.held_back.clone_from(&incident.held_back);
+    } else if let (Action::Survey, Some(survey)) = (action, &mut next.survey) {
+        survey.question.asked_again = true;
         next.held_back.clone_from(&incident.held_back);
     } else if let Some(attempt) = next.attempts.last_mut() {
         attempt.refused = None;
@@ -444,6 +490,21 @@ pub async fn gather(
     Ok(ledger.record(&next).await?.then_some(Claim { action: Action::Gather, incident: next }))
 }
 
+/// Writes the intent to ask the host which disk is full. `None` if another writer was first.
+pub async fn survey(
+    ledger: &impl Ledger,
+    incident: &Incident,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<Option<Claim>, CallFailed> {
+    let mut next = incident.moved_to(Stage::Surveying, now);
+    next.held_back.clone_from(&incident.held_back);
+    let before = incident.survey.as_ref().map(|survey| &survey.question);
+    next.survey = Some(Survey { question: question(before, now), said: None });
+    next.due_at = now + policy.first_look_after;
+    Ok(ledger.record(&next).await?.then_some(Claim { action: Action::Survey, incident: next }))
+}
+
 fn question(before: Option<&Gathering>, now: Timestamp) -> Gathering {
     Gathering {
         asked_at: now,
@@ -464,6 +525,7 @@ fn attempt(rung: Rung, now: Timestamp) -> Attempt {
         changed_host: None,
         said: None,
         still_set: None,
+        growth: None,
         asked_again: 0,
     }
 }

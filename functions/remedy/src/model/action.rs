@@ -7,6 +7,12 @@ use crate::model::incident::{Stage, Standby};
 pub enum Action {
     /// Send the cleanup document.
     Clean,
+    /// Ask the host which disk its full file system lies on.
+    Survey,
+    /// Grow the volume.
+    Grow,
+    /// Have the host extend the file system.
+    Extend,
     /// Ask the host what it knows, before it is disrupted.
     Gather,
     /// Take the instance out of service, into Standby.
@@ -24,6 +30,9 @@ impl Action {
     pub fn stage(self) -> Stage {
         match self {
             Self::Clean => Stage::Cleaning,
+            Self::Survey => Stage::Surveying,
+            Self::Grow => Stage::Growing,
+            Self::Extend => Stage::Extending,
             Self::Gather => Stage::Gathering,
             Self::LeaveService(_) => Stage::Draining,
             Self::Reboot => Stage::Rebooting,

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::alarm::{Alarm, Symptom};
 use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::diagnostics::{Destination, Diagnostics};
+use crate::model::growth::Growth;
+use crate::model::host_disk::HostDisk;
 use crate::model::host_text::HostText;
 use crate::model::ids::{
     BucketName, CommandId, GroupName, IncidentId, InstanceId, MountPoint, TransitionId,
@@ -24,6 +26,8 @@ use crate::model::testimony::Testimony;
 pub enum Rung {
     /// An SSM document of our own looks at the host and relieves it.
     Cleanup,
+    /// The volume of a full file system grows, and the file system with it.
+    Grow,
     /// The instance is rebooted in place.
     Reboot,
     /// The Auto Scaling group replaces the instance.
@@ -35,6 +39,7 @@ impl Rung {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cleanup => "cleanup",
+            Self::Grow => "grow",
             Self::Reboot => "reboot",
             Self::Replace => "replace",
         }
@@ -43,7 +48,7 @@ impl Rung {
     /// Whether the instance stops serving while this rung is carried out.
     pub fn is_disruptive(self) -> bool {
         match self {
-            Self::Cleanup => false,
+            Self::Cleanup | Self::Grow => false,
             Self::Reboot | Self::Replace => true,
         }
     }
@@ -66,6 +71,12 @@ pub enum Stage {
     Waiting,
     /// A cleanup is sent, or about to be.
     Cleaning,
+    /// The host is asked which disk its full file system lies on.
+    Surveying,
+    /// The volume is asked to grow.
+    Growing,
+    /// The host extends the file system into the space that is new.
+    Extending,
     /// The host is asked what it knows, before it is disrupted.
     Gathering,
     /// The instance goes to Standby, so that its group does not replace it
@@ -92,9 +103,12 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Waiting,
         Self::Cleaning,
+        Self::Surveying,
+        Self::Growing,
+        Self::Extending,
         Self::Gathering,
         Self::Draining,
         Self::Rebooting,
@@ -112,6 +126,9 @@ impl Stage {
         match self {
             Self::Waiting => "nothing could be done yet",
             Self::Cleaning => "the cleanup had not ended",
+            Self::Surveying => "the host was still asked which disk is full",
+            Self::Growing => "the volume had not grown",
+            Self::Extending => "the file system had not been extended",
             Self::Gathering => "the host was still asked what it knows",
             Self::Draining => "the instance was still leaving service",
             Self::Rebooting => "the instance was still rebooting",
@@ -127,6 +144,9 @@ impl Stage {
         match self {
             Self::Waiting
             | Self::Cleaning
+            | Self::Surveying
+            | Self::Growing
+            | Self::Extending
             | Self::Gathering
             | Self::Draining
             | Self::Rebooting
@@ -143,6 +163,9 @@ impl Stage {
             Self::HandedOver | Self::Expired => true,
             Self::Waiting
             | Self::Cleaning
+            | Self::Surveying
+            | Self::Growing
+            | Self::Extending
             | Self::Gathering
             | Self::Draining
             | Self::Rebooting
@@ -157,18 +180,21 @@ impl Stage {
     /// The longest an incident stays in this stage.
     pub fn deadline(self) -> SignedDuration {
         SignedDuration::from_mins(match self {
-            // The longest command removes kernels. It may begin up to 6 minutes after it was
-            // sent (1 to be delivered and the 5 that it may run: Systems Manager user guide,
-            // "Understanding command statuses") and runs for up to 5.
-            Self::Cleaning => 12,
+            // The longest command removes kernels, or extends a large file system. It may begin
+            // up to 6 minutes after it was sent (1 to be delivered and the 5 that it may run:
+            // Systems Manager user guide, "Understanding command statuses") and runs for up
+            // to 5.
+            Self::Cleaning | Self::Extending => 12,
             // An agent that answers takes a command in seconds, and the script ends within 2
             // minutes. What comes later is not waited for: no answer holds nothing up.
-            Self::Gathering => 4,
-            // A target group drains for 5 minutes unless told otherwise. A
+            Self::Gathering | Self::Surveying => 4,
+            // The new size can be used within seconds as a rule; what takes hours is the
+            // optimizing after it (EBS user guide, "Monitor the progress of volume
+            // modifications"). A target group drains for 5 minutes unless told otherwise. A
             // clean shutdown may take 4 minutes before EC2 forces it, and a
             // slow boot some more. Coming back takes registration and the
             // first health checks of a target group.
-            Self::Draining | Self::Rebooting | Self::Returning => 15,
+            Self::Growing | Self::Draining | Self::Rebooting | Self::Returning => 15,
             // Launch, boot, warm-up, and the old one's draining.
             Self::Replacing => 40,
             // Metrics come every 5 minutes at worst and an alarm looks at
@@ -209,6 +235,10 @@ pub struct Attempt {
     /// command that lifts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub still_set: Option<String>,
+    /// The growth that was intended, with the size that was to be reached: written before
+    /// the call, so that it is never made for another size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     /// How often its present call was asked for again.
     #[serde(default)]
     pub asked_again: u32,
@@ -264,6 +294,29 @@ pub struct Gathering {
     pub asked_again: bool,
     /// Which question of the incident it is: 1 is the first.
     pub count: u32,
+}
+
+/// What the host was asked about its disk, and what it said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// The question.
+    pub question: Gathering,
+    /// The answer, once there is one or none can come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Surveyed>,
+}
+
+/// What became of the question about the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Surveyed {
+    /// The host described it.
+    Disk(HostDisk),
+    /// It did not.
+    Nothing {
+        /// Why.
+        why: String,
+    },
 }
 
 /// What was reported of an incident at one time: its story, in its own row.
@@ -395,6 +448,9 @@ pub struct Incident {
     /// The newest question to the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gathering: Option<Gathering>,
+    /// The newest question about the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survey: Option<Survey>,
     /// Our Standby, while the instance may be in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby: Option<Standby>,
@@ -579,11 +635,12 @@ impl Incident {
     pub(crate) fn is_at_the_step_of(&self, other: &Self) -> bool {
         let step = |incident: &Self| {
             let last = incident.attempts.last();
-            let asked = incident.gathering.as_ref();
+            let (asked, surveyed) = (incident.gathering.as_ref(), incident.survey.as_ref());
             (
                 (incident.id.clone(), incident.stage, incident.stage_since, incident.closing_until),
                 (incident.attempts.len(), last.map(|last| (last.claimed_at, last.asked_again))),
                 asked.map(|asked| (asked.asked_at, asked.asked_again)),
+                surveyed.map(|survey| (survey.question.asked_at, survey.question.asked_again)),
             )
         };
         step(self) == step(other)
@@ -669,12 +726,27 @@ impl Incident {
         self.asks().is_some_and(|gathering| at == Some(gathering.asked_at))
     }
 
+    /// Whether the host has described its disk, or is known not to.
+    pub fn is_surveyed(&self) -> bool {
+        let said = self.survey.as_ref().is_some_and(|survey| survey.said.is_some());
+        self.stage == Stage::Surveying && said
+    }
+
+    /// The growth that is intended or done, if there is one.
+    pub fn growth(&self) -> Option<&Growth> {
+        self.attempts.last()?.growth.as_ref()
+    }
+
     /// The comment of the command that is sent in this stage, by which it is
     /// found again.
     pub fn comment(&self) -> String {
-        match self.asks() {
-            Some(gathering) => format!("{} evidence {}", self.id, gathering.count),
-            None => self.id.to_string(),
+        match (self.stage, self.asks(), &self.survey) {
+            (Stage::Surveying, _, Some(Survey { question, .. })) => {
+                format!("{} disk {}", self.id, question.count)
+            }
+            (Stage::Extending, ..) => format!("{} extend", self.id),
+            (_, Some(gathering), _) => format!("{} evidence {}", self.id, gathering.count),
+            _ => self.id.to_string(),
         }
     }
 

@@ -12,6 +12,8 @@ pub mod cleanup_opt_in;
 
 pub mod busy;
 
+pub mod growth;
+
 pub mod managed_node;
 
 pub mod policy;
@@ -27,6 +29,10 @@ pub mod diagnostics;
 pub mod testimony;
 
 pub mod host_text;
+
+pub mod host_disk;
+
+pub mod obstacle;
 
 pub mod preflight;
 

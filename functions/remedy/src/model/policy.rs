@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::model::cleanup_opt_in::CleanupOptIn;
+use crate::model::growth::Prices;
 use crate::model::ids::{BucketName, UnitName};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +29,7 @@ pub const DATA_TAG: &str = "auto-remediation-data";
 pub const DISPOSABLE: &str = "disposable";
 
 /// The tag of an instance, a group or an alarm that names the highest rung that may be taken:
-/// `cleanup`, `reboot` or `replace`. Without it all may.
+/// `cleanup`, `grow`, `reboot` or `replace`. Without it all may.
 pub const MAX_RUNG_TAG: &str = "auto-remediation-max";
 
 /// The instance tag by which an owner says what a service that stays down may cost.
@@ -109,6 +110,11 @@ pub struct Policy {
     /// Below this level of a symptom, in percent, nothing is disrupted, whatever an
     /// alarm's owner wants to be warned of.
     pub floor_percent: u8,
+    /// By how many GiB all volumes of the region together may be grown in a day.
+    /// 1,000: ten ordinary disks doubled; what more ask for in one day is no accident.
+    pub grow_gib_a_day: u32,
+    /// What a GiB costs, for those who are told of a growth. None by default.
+    pub prices: Prices,
     /// What a cleanup may do besides on every instance, whatever its tag says. None by
     /// default: each costs what only an owner can judge.
     pub opt_ins: BTreeSet<CleanupOptIn>,
@@ -144,6 +150,8 @@ impl Default for Policy {
             correlated_within: SignedDuration::from_mins(10),
             disk_target_percent: 80,
             floor_percent: 90,
+            grow_gib_a_day: 1_000,
+            prices: Prices::default(),
             opt_ins: BTreeSet::new(),
             units: Vec::new(),
             evidence_bucket: None,

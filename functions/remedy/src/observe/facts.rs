@@ -5,24 +5,29 @@
 use std::collections::BTreeSet;
 
 use futures_util::future;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::alarm::Symptom;
 use crate::model::cleanup_opt_in::CleanupOptIn;
-use crate::model::ids::{GroupName, InstanceId, MountPoint};
-use crate::model::incident::{Incident, Past};
+use crate::model::growth::GrowthBook;
+use crate::model::ids::{GroupName, InstanceId, MountPoint, VolumeId};
+use crate::model::incident::{Incident, Past, Survey, Surveyed};
 use crate::model::platform::Platform;
 use crate::model::pool::{Pool, PoolBook, Sighting};
 use crate::model::preflight::Preflight;
+use crate::model::seen::Seen;
 use crate::model::unknown::{CallFailed, Unknown};
 use crate::ports::look::Agent;
 use crate::ports::look::AlarmSettings;
+use crate::ports::look::Datapoint;
 use crate::ports::look::Group;
 use crate::ports::look::History;
 use crate::ports::look::Instance;
 use crate::ports::look::Look;
 use crate::ports::look::Membership;
+use crate::ports::look::Modification;
 use crate::ports::look::StatusChecks;
+use crate::ports::look::Volume;
 
 /// Something that was asked and either answered or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +79,40 @@ pub struct Facts {
     pub history: Fact<History>,
     /// What the host's own script found last, in the incident that is open.
     pub preflight: Option<Preflight>,
+    /// What is known of the instance's volumes. Read only when one may be grown.
+    pub disk: DiskFact,
+    /// What the host said of its disk, in the incident that is open.
+    pub survey: Option<Survey>,
+}
+
+/// What is known of an instance's volumes, and of the one that is full.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DiskFact {
+    /// Nobody asked yet.
+    NotRead,
+    /// Asked.
+    Read {
+        /// The volumes that are attached to the instance.
+        volumes: Fact<Vec<Volume>>,
+        /// What is known of the one that the host has named, once it has.
+        named: Option<Box<NamedVolume>>,
+    },
+}
+
+/// What is known of the volume that is full.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedVolume {
+    /// Which volume.
+    pub id: VolumeId,
+    /// Its last modification; `None` if it never had one.
+    pub modification: Fact<Option<Modification>>,
+    /// What the ledger holds about its growth.
+    pub book: Fact<GrowthBook>,
+    /// How full the file system was in the last hours, in percent; `None` where no metric
+    /// tells that.
+    pub levels: Option<Fact<Vec<Datapoint>>>,
+    /// At which level the alarm rings, in percent, where that is known.
+    pub rings_at: Option<f64>,
 }
 
 /// What is known about the group of the instance.
@@ -130,6 +169,41 @@ impl Facts {
             mount: None,
             history: history.into(),
             preflight: None,
+            disk: DiskFact::NotRead,
+            survey: None,
+        }
+    }
+
+    /// Asks which volumes the instance has, and everything about the one that its host
+    /// has named as full.
+    pub async fn volumes(&self, look: &impl Look, seen: &Seen) -> DiskFact {
+        let volumes: Fact<Vec<Volume>> = look.volumes(&self.instance_id).await.into();
+        let id = match (&volumes, &self.survey) {
+            (Fact::Known(volumes), Some(Survey { said: Some(Surveyed::Disk(disk)), .. })) => {
+                disk.disk.as_ref().and_then(|disk| named(volumes, disk.as_str()))
+            }
+            _ => None,
+        };
+        let named = match id {
+            Some(volume) => Some(Box::new(self.read_volume(look, &volume.id, seen).await)),
+            None => None,
+        };
+        DiskFact::Read { volumes, named }
+    }
+
+    async fn read_volume(&self, look: &impl Look, id: &VolumeId, seen: &Seen) -> NamedVolume {
+        let (modification, book, levels) = future::join3(
+            look.modification(id),
+            look.growths(id, self.observed_at),
+            levels(look, seen, self.observed_at),
+        )
+        .await;
+        NamedVolume {
+            id: id.clone(),
+            modification: modification.into(),
+            book: book.into(),
+            levels,
+            rings_at: seen.threshold.and_then(|threshold| seen.level(threshold)),
         }
     }
 
@@ -253,6 +327,38 @@ impl Facts {
             _ => None,
         })
     }
+}
+
+/// How far back it is looked how fast a disk fills: as far as a query could always look
+/// (`CloudWatch` user guide, "`CloudWatch` Metrics Insights service quotas").
+const LAST_HOURS: SignedDuration = SignedDuration::from_hours(3);
+
+/// How full the file system was in the last hours.
+async fn levels(look: &impl Look, seen: &Seen, now: Timestamp) -> Option<Fact<Vec<Datapoint>>> {
+    let series = seen.series.as_ref().filter(|_| seen.level(0.0).is_some())?;
+    let level = |datapoint: Datapoint| {
+        let value = seen.level(datapoint.value).unwrap_or(datapoint.value);
+        Datapoint { value, ..datapoint }
+    };
+    let values = look.datapoints(series, now - LAST_HOURS, now).await;
+    Some(values.map(|values| values.into_iter().map(level).collect()).into())
+}
+
+/// Which of the instance's volumes the host's disk is. An `NVMe` disk has the volume's id as its
+/// serial, without the hyphen; a Xen disk has the name of the attachment, which may begin
+/// with `sd` where the kernel says `xvd` (EBS user guide, "Map Amazon EBS volumes to `NVMe`
+/// device names"; EC2 user guide, "Device names for volumes on Amazon EC2 instances").
+pub fn named<'a>(volumes: &'a [Volume], disk: &str) -> Option<&'a Volume> {
+    let by_serial = |volume: &&Volume| volume.id.as_str().replacen('-', "", 1) == disk;
+    let short = |device: &str| {
+        let name = device.trim_start_matches("/dev/");
+        name.strip_prefix("xvd").or(name.strip_prefix("sd")).map(str::to_owned)
+    };
+    let by_name = |volume: &&Volume| {
+        let attached = volume.device.as_deref().and_then(short);
+        attached.is_some() && attached == disk.strip_prefix("xvd").map(str::to_owned)
+    };
+    volumes.iter().find(by_serial).or_else(|| volumes.iter().find(by_name))
 }
 
 fn not_asked<T>(call: &'static str, what: &'static str) -> Fact<T> {

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::model::host_disk::HostDisk;
 use crate::model::host_text::{HostText, bounded};
 use crate::model::preflight::Preflight;
 
@@ -118,6 +119,10 @@ pub struct HostResult {
     /// What was found about services, if the action is [`HostScript::ServiceRestart`].
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// What was found about the disk below a file system, if the action is
+    /// [`HostScript::DiskGrow`].
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub below: Option<HostDisk>,
 }
 
 /// The scripts.
@@ -132,6 +137,8 @@ pub enum HostScript {
     CpuRelief,
     /// Starts the listed units that have failed.
     ServiceRestart,
+    /// Extends one file system to what its disk has.
+    DiskGrow,
 }
 
 /// How a script ended.
@@ -584,6 +591,10 @@ fn read_line(line: &str) -> Option<HostResult> {
         HostScript::MemoryRelief => result.memory = Memory::deserialize(&value).ok(),
         HostScript::CpuRelief => result.cpu = Cpu::deserialize(&value).ok(),
         HostScript::ServiceRestart => result.service = Service::deserialize(&value).ok(),
+        HostScript::DiskGrow => {
+            let below = HostDisk::deserialize(&value).ok();
+            result.below = below.map(|disk| HostDisk { why: result.reason.clone(), ..disk });
+        }
     }
     Some(result)
 }

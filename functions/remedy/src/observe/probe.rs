@@ -12,7 +12,7 @@ use crate::model::seen::Seen;
 use crate::model::series::{Series, Statistic};
 use crate::model::unknown::{CallFailed, Unknown};
 use crate::observe::facts::{Fact, Facts};
-use crate::ports::look::{AlarmSettings, Command, Datapoint, Look};
+use crate::ports::look::{AlarmSettings, Command, Datapoint, Look, Modification, Volume};
 
 /// What there is to see about an incident in its stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,13 @@ pub enum Probe {
     },
     /// Whether the symptom is still there.
     Symptom(SymptomState),
+    /// How the volume that is to grow is.
+    Volume {
+        /// The volumes of the instance.
+        volumes: Fact<Vec<Volume>>,
+        /// The last modification of the one that is to grow.
+        modification: Fact<Option<Modification>>,
+    },
     /// How the instance and its group are.
     Instance(Box<Facts>),
 }
@@ -41,6 +48,7 @@ impl Probe {
                 | SymptomState::Conflicting { .. },
             )
             | Self::Command { .. }
+            | Self::Volume { .. }
             | Self::Instance(_) => false,
         }
     }
@@ -154,8 +162,11 @@ fn looks_at_symptom(incident: &Incident) -> bool {
     match incident.stage {
         Stage::Waiting => true,
         Stage::Gathering => incident.is_answered(),
+        Stage::Surveying => incident.is_surveyed(),
         Stage::Watching => incident.rung() != Some(Rung::Replace),
         Stage::Cleaning
+        | Stage::Growing
+        | Stage::Extending
         | Stage::Draining
         | Stage::Rebooting
         | Stage::Returning
@@ -170,7 +181,10 @@ fn looks_at_symptom(incident: &Incident) -> bool {
 async fn look_elsewhere(incident: &Incident, look: &impl Look, now: Timestamp) -> Probe {
     let replacing = incident.rung() == Some(Rung::Replace);
     match incident.stage {
-        Stage::Cleaning | Stage::Gathering => command(incident, look).await,
+        Stage::Cleaning | Stage::Surveying | Stage::Extending | Stage::Gathering => {
+            command(incident, look).await
+        }
+        Stage::Growing => volume(incident, look).await,
         Stage::Waiting
         | Stage::Watching
         | Stage::Draining
@@ -192,11 +206,24 @@ async fn look_elsewhere(incident: &Incident, look: &impl Look, now: Timestamp) -
     }
 }
 
+async fn volume(incident: &Incident, look: &impl Look) -> Probe {
+    let modification = async {
+        match incident.growth() {
+            Some(growth) => look.modification(&growth.volume).await.into(),
+            None => Fact::Known(None),
+        }
+    };
+    let (volumes, modification) =
+        future::join(look.volumes(&incident.instance_id), modification).await;
+    Probe::Volume { volumes: volumes.into(), modification }
+}
+
 async fn command(incident: &Incident, look: &impl Look) -> Probe {
     let instance = &incident.instance_id;
-    let known = match incident.asks() {
-        Some(gathering) => gathering.command_id.clone(),
-        None => incident.attempts.last().and_then(|attempt| attempt.command_id.clone()),
+    let known = match (incident.stage, incident.asks(), &incident.survey) {
+        (Stage::Surveying, _, Some(survey)) => survey.question.command_id.clone(),
+        (_, Some(gathering), _) => gathering.command_id.clone(),
+        _ => incident.attempts.last().and_then(|attempt| attempt.command_id.clone()),
     };
     // Between the call and its record the function may have died: then the
     // command is found by its comment, among those since the incident began.

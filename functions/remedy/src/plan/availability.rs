@@ -2,6 +2,7 @@
 
 use crate::model::alarm::Symptom;
 use crate::model::busy::Busy;
+use crate::model::growth::Growth;
 use crate::model::incident::{Past, Rung, Stage, Standby};
 use crate::model::managed_node::ManagedBy;
 use crate::model::platform::Platform;
@@ -20,6 +21,8 @@ use std::collections::BTreeMap;
 pub enum Availability {
     /// It can, in this Standby, if it needs one.
     Available(Option<Standby>),
+    /// The volume can grow so; `None` until the host has said which one it is.
+    Grows(Option<Box<Growth>>),
     /// It cannot, and that stays so.
     Unavailable(Reason),
     /// Unavailable for a while. Waiting is right, a higher rung is not.
@@ -28,7 +31,7 @@ pub enum Availability {
     InDoubt(Unknown),
 }
 
-use Availability::{Available, InDoubt, NotNow, Unavailable};
+use Availability::{Available, Grows, InDoubt, NotNow, Unavailable};
 
 /// Whether a member may still leave service, or be replaced, after what its owner and its
 /// group's owner have done since. `Ok(Some)` names what is in the way for a while or not
@@ -41,11 +44,11 @@ pub fn still_movable(rung: Rung, facts: &Facts) -> Result<Option<Reason>, Reason
         (Fact::Known(Some(membership)), Ok(group)) => not_ours_to_move(group, membership, facts)
             .or_else(|| match rung {
                 Rung::Replace => cannot_replace(group, membership),
-                Rung::Cleanup | Rung::Reboot => cannot_come_back(group),
+                Rung::Cleanup | Rung::Grow | Rung::Reboot => cannot_come_back(group),
             }),
     };
     match stop {
-        None | Some(Available(_)) => Ok(busy(facts)),
+        None | Some(Available(_) | Grows(_)) => Ok(busy(facts)),
         Some(NotNow(reason)) => Ok(Some(reason)),
         Some(InDoubt(unknown)) => Ok(Some(Reason::FactUnknown(unknown))),
         Some(Unavailable(reason)) => Err(reason),
@@ -127,6 +130,7 @@ pub(crate) fn beyond_limit(rung: Rung, facts: &Facts) -> Option<Reason> {
     let allows = |limit: &str| match limit {
         "replace" => true,
         "reboot" => rung != Rung::Replace,
+        "grow" => matches!(rung, Rung::Cleanup | Rung::Grow),
         _ => rung == Rung::Cleanup,
     };
     let of_alarm = facts.alarm_limit.as_ref();
@@ -216,6 +220,9 @@ pub(crate) fn did_not_last(
         Stage::HandedOver | Stage::Expired => rung.is_disruptive(),
         Stage::Waiting
         | Stage::Cleaning
+        | Stage::Surveying
+        | Stage::Growing
+        | Stage::Extending
         | Stage::Gathering
         | Stage::Draining
         | Stage::Rebooting

@@ -6,17 +6,21 @@
 //! turn a cleanup into a reboot.
 
 use crate::model::alarm::Symptom;
+use crate::model::growth::Growth;
 use crate::model::incident::{Rung, Standby};
+use crate::model::obstacle::Obstacle;
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::observe::facts::Facts;
-use crate::plan::availability::Availability::{self, Available, InDoubt, NotNow, Unavailable};
+use crate::plan::availability::Availability::{
+    self, Available, Grows, InDoubt, NotNow, Unavailable,
+};
 use crate::plan::availability::beyond_limit;
 use crate::plan::availability::did_not_last;
 use crate::plan::availability::disrupted_today;
 use crate::plan::availability::managed;
 use crate::plan::availability::repeats;
-use crate::plan::rung::{cleanup, reboot, replace};
+use crate::plan::rung::{cleanup, grow, reboot, replace};
 
 /// What is to be done about one alarm.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +31,8 @@ pub enum Decision {
         rung: Rung,
         /// How the instance leaves service first, if it has to.
         standby: Option<Standby>,
+        /// How the volume grows, where that is the rung and the host has said which it is.
+        growth: Option<Box<Growth>>,
         /// Why this one, and why none below it.
         because: Vec<Reason>,
     },
@@ -55,13 +61,14 @@ impl Decision {
 
 /// The rungs for each symptom, lowest first.
 ///
-/// For a full disk a replacement comes before a reboot, because most reboots leave the
-/// disk as full as it was. The other symptoms try a reboot first, because it loses less
-/// than a new instance does. A host that answers nobody cannot be cleaned up. For a service no
-/// host is replaced, and none is rebooted unless its owner says that this may help.
+/// A full disk that may grow is grown before anything is disrupted. A replacement comes
+/// before a reboot, because most reboots leave the disk as full as it was. The other symptoms
+/// try a reboot first, because it loses less than a new instance does. A host that answers
+/// nobody cannot be cleaned up. For a service no host is replaced, and none is rebooted unless
+/// its owner says that this may help.
 pub fn ladder(symptom: Symptom) -> &'static [Rung] {
     match symptom {
-        Symptom::DiskFull => &[Rung::Cleanup, Rung::Replace, Rung::Reboot],
+        Symptom::DiskFull => &[Rung::Cleanup, Rung::Grow, Rung::Replace, Rung::Reboot],
         Symptom::HighCpu | Symptom::MemoryPressure => &[Rung::Cleanup, Rung::Reboot, Rung::Replace],
         Symptom::Unreachable => &[Rung::Reboot, Rung::Replace],
         Symptom::ServiceDown => &[Rung::Cleanup, Rung::Reboot],
@@ -82,8 +89,19 @@ pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) 
                 if standby.is_some_and(|standby| reboot::leaves_zone_behind(standby, facts)) {
                     because.push(Reason::LeavesZoneBehind);
                 }
-                return Decision::Act { rung, standby, because };
+                return Decision::Act { rung, standby, growth: None, because };
             }
+            Grows(growth) => {
+                because.insert(0, Reason::LowestRung { rung, symptom });
+                return Decision::Act { rung, standby: None, growth, because };
+            }
+            // Nothing that is disrupted mends what fills a disk within a day.
+            Unavailable(reason @ Reason::NotGrown(Obstacle::Leak { .. })) => {
+                because.insert(0, reason);
+                return Decision::HandOver { because };
+            }
+            // One fact may stand in the way of several rungs.
+            Unavailable(reason) if because.last() == Some(&reason) => {}
             Unavailable(reason) => because.push(reason),
             NotNow(reason) => {
                 because.insert(0, reason);
@@ -95,7 +113,6 @@ pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) 
             }
         }
     }
-    because.dedup();
     Decision::HandOver { because }
 }
 
@@ -140,6 +157,7 @@ fn availability(
     }
     match rung {
         Rung::Cleanup => cleanup::availability(facts, policy),
+        Rung::Grow => grow::availability(facts, policy),
         Rung::Reboot => reboot::availability(symptom, facts),
         Rung::Replace => replace::availability(symptom, facts),
     }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::action::Action;
 use crate::model::alarm::{Alarm, Evidence, Symptom};
+use crate::model::growth::Growth;
 use crate::model::ids::{GroupName, IncidentId, InstanceId};
 use crate::model::incident::{Incident, Rung, Standby};
 use crate::model::pause::Pause;
@@ -33,6 +34,7 @@ pub struct Cleared {
     standby: Option<Standby>,
     group: Option<GroupName>,
     slot: Option<Slot>,
+    growth: Option<Box<Growth>>,
     because: Vec<Reason>,
 }
 
@@ -67,10 +69,20 @@ impl Cleared {
         self.slot.as_ref()
     }
 
+    /// How the volume grows, if that is the rung and the host has said which it is.
+    pub fn growth(&self) -> Option<&Growth> {
+        self.growth.as_deref()
+    }
+
     /// The first call of what was cleared.
     pub fn first_action(&self) -> Action {
         match (self.rung, self.standby) {
             (Rung::Cleanup, _) => Action::Clean,
+            (Rung::Grow, _) => match self.growth() {
+                None => Action::Survey,
+                Some(growth) if growth.grows_volume() => Action::Grow,
+                Some(_) => Action::Extend,
+            },
             (Rung::Reboot, Some(standby)) => Action::LeaveService(standby),
             (Rung::Reboot, None) => Action::Reboot,
             (Rung::Replace, _) => Action::Replace,
@@ -281,10 +293,12 @@ pub fn forbids(incident: &Incident, facts: &Facts, policy: &Policy) -> bool {
 }
 
 fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cleared, Refusal> {
-    let (rung, standby, because, handed_over) = match decision {
-        Decision::Act { rung, standby, because } => (Some(rung), standby, because, false),
-        Decision::Wait { because } => (None, None, because, false),
-        Decision::HandOver { because } => (None, None, because, true),
+    let (rung, (standby, growth), because, handed_over) = match decision {
+        Decision::Act { rung, standby, growth, because } => {
+            (Some(rung), (standby, growth), because, false)
+        }
+        Decision::Wait { because } => (None, (None, None), because, false),
+        Decision::HandOver { because } => (None, (None, None), because, true),
     };
     if refused.is_empty() {
         let Some(rung) = rung else {
@@ -293,7 +307,7 @@ fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cle
         };
         let group = case.facts.group_name().cloned();
         return match free_slot(case) {
-            Ok(slot) => Ok(Cleared { rung, standby, group, slot, because }),
+            Ok(slot) => Ok(Cleared { rung, standby, group, slot, growth, because }),
             Err(reason) => {
                 let passes = reason.passes();
                 let because = std::iter::once(reason).chain(because).collect();

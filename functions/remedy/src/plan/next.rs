@@ -14,6 +14,7 @@ use crate::observe::probe::{Probe, SymptomState};
 use crate::plan::ask_host::gathering;
 use crate::plan::host_said::told_by_host;
 use crate::plan::rung::cleanup::cleaning;
+use crate::plan::rung::grow;
 use crate::plan::rung::reboot::draining;
 use crate::plan::rung::reboot::may_be_leaving;
 use crate::plan::rung::reboot::rebooting;
@@ -61,12 +62,23 @@ fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &
         Stage::Cleaning => {
             command(probe).map(|(id, command)| cleaning(incident, id, command, now, policy))
         }
+        Stage::Surveying => match probe {
+            Probe::Command { command_id, command } => {
+                Some(grow::surveying(incident, command_id.as_ref(), command, now))
+            }
+            Probe::Symptom(_) => Some(Step::Climb(incident.clone(), grow::told_of_disk(incident))),
+            Probe::Volume { .. } | Probe::Instance(_) => None,
+        },
+        Stage::Growing => Some(grow::growing(incident, probe, now)),
+        Stage::Extending => {
+            command(probe).map(|(id, command)| grow::extending(incident, id, command, now, policy))
+        }
         Stage::Gathering => match probe {
             Probe::Command { command_id, command } => {
                 Some(gathering(incident, command_id.as_ref(), command, now, policy))
             }
             Probe::Symptom(_) => Some(Step::Climb(incident.clone(), told_by_host(incident))),
-            Probe::Instance(_) => None,
+            Probe::Volume { .. } | Probe::Instance(_) => None,
         },
         Stage::Draining => instance(probe).map(|facts| draining(incident, facts, now)),
         Stage::Rebooting => instance(probe).map(|facts| rebooting(incident, facts, now)),
@@ -75,7 +87,7 @@ fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &
         Stage::Watching => match probe {
             Probe::Symptom(state) => Some(watching(incident, state, now, policy)),
             Probe::Instance(facts) => Some(substitute(incident, facts, now, policy)),
-            Probe::Command { .. } => None,
+            Probe::Command { .. } | Probe::Volume { .. } => None,
         },
         // It has ended: there is no next step.
         Stage::Resolved | Stage::HandedOver | Stage::Expired | Stage::Withdrawn => None,
@@ -86,21 +98,21 @@ fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &
 fn symptom(probe: &Probe) -> Option<&SymptomState> {
     match probe {
         Probe::Symptom(state) => Some(state),
-        Probe::Command { .. } | Probe::Instance(_) => None,
+        Probe::Command { .. } | Probe::Volume { .. } | Probe::Instance(_) => None,
     }
 }
 
 fn command(probe: &Probe) -> Option<(Option<&CommandId>, &Fact<Option<Command>>)> {
     match probe {
         Probe::Command { command_id, command } => Some((command_id.as_ref(), command)),
-        Probe::Symptom(_) | Probe::Instance(_) => None,
+        Probe::Symptom(_) | Probe::Volume { .. } | Probe::Instance(_) => None,
     }
 }
 
 fn instance(probe: &Probe) -> Option<&Facts> {
     match probe {
         Probe::Instance(facts) => Some(facts),
-        Probe::Command { .. } | Probe::Symptom(_) => None,
+        Probe::Command { .. } | Probe::Volume { .. } | Probe::Symptom(_) => None,
     }
 }
 
@@ -109,12 +121,15 @@ fn refused(incident: &Incident, probe: &Probe, now: Timestamp) -> Option<Step> {
     let refused = incident.attempts.last()?.refused.as_ref()?;
     let action = match incident.stage {
         Stage::Cleaning => Action::Clean,
+        Stage::Growing => Action::Grow,
+        Stage::Extending => Action::Extend,
         Stage::Draining => Action::LeaveService(incident.standby?),
         Stage::Rebooting => Action::Reboot,
         Stage::Returning => Action::ComeBack,
         Stage::Replacing => Action::Replace,
         // No call is awaited, or it is the question to the host, which refuses nothing.
         Stage::Waiting
+        | Stage::Surveying
         | Stage::Gathering
         | Stage::Watching
         | Stage::Resolved
@@ -130,6 +145,8 @@ fn refused(incident: &Incident, probe: &Probe, now: Timestamp) -> Option<Step> {
         }
         // What the world shows decides: it may be back already.
         (Action::ComeBack, _) => None,
+        // It may grow already, asked for by a call whose answer was lost.
+        (Action::Grow, _) if grow::shows(&incident, probe) => None,
         // Or leaving already, asked for by a call whose answer was lost.
         (Action::LeaveService(_), _) if may_be_leaving(probe) => None,
         // It is in Standby, and must not stay there.

@@ -59,7 +59,9 @@ impl Step {
                 }
                 // While a member drains somebody may have come to look at it.
                 Action::Reboot => Need::Facts { group: false, sessions: true },
-                Action::Clean | Action::Gather => Need::Facts { group: false, sessions: false },
+                Action::Clean | Action::Survey | Action::Grow | Action::Extend | Action::Gather => {
+                    Need::Facts { group: false, sessions: false }
+                }
             },
             // Who was replaced is gone by our own doing.
             _ if incident.rung() == Some(Rung::Replace) => Need::Nothing,
@@ -112,6 +114,9 @@ impl Step {
             Action::LeaveService(_)
             | Action::Replace
             | Action::Clean
+            | Action::Survey
+            | Action::Grow
+            | Action::Extend
             | Action::Gather
             | Action::Reboot
             | Action::ComeBack => Ok(None),

@@ -130,6 +130,13 @@ fn disagree_max(policy: &Policy) -> SignedDuration {
     Stage::Watching.deadline().max(policy.agent_silent_after + SignedDuration::from_mins(15))
 }
 
+/// Hears the measurement alone about a growth: it disrupts nobody, and the host has told the
+/// level itself when it was asked about its disk. What is doubtful waits: a volume that has
+/// grown never shrinks.
+pub fn hear_of_growth(symptom_state: &SymptomState, witness: Witness) -> Hearing {
+    symptom_state.doubt(witness).map_or(Hearing::Agreed, Hearing::Hold)
+}
+
 /// Whether the host can still confirm what is only a hint: it can speak, and has said
 /// nothing yet.
 fn asks_first(incident: &Incident, witness: Witness) -> bool {

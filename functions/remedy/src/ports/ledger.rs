@@ -1,7 +1,8 @@
 //! Keeping incidents, pools and repeats.
 
 use crate::model::alarm::Symptom;
-use crate::model::ids::{GroupName, InstanceId};
+use crate::model::growth::GrowthBook;
+use crate::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
 use crate::model::incident::Incident;
 use crate::model::pause::{Pause, Scope};
 use crate::model::pool::{Lease, Pool, Sighting};
@@ -37,6 +38,25 @@ pub trait Ledger {
         incident: &Incident,
         now: Timestamp,
     ) -> Result<Leased, CallFailed>;
+
+    /// Like [`record`](Self::record), and counts the growth that the incident intends: once
+    /// for its volume, if no other was counted since `book` was read, and its GiB for the
+    /// region's day, if there is room for them below `a_day_gib`. All are written, or none.
+    async fn record_with_growth(
+        &self,
+        incident: &Incident,
+        book: &GrowthBook,
+        a_day_gib: u32,
+        now: Timestamp,
+    ) -> Result<Counted, CallFailed>;
+
+    /// Takes back that the volume was to grow, where AWS has refused that. Idempotent. The
+    /// region's day keeps its GiB.
+    async fn forget_growth(
+        &self,
+        volume: &VolumeId,
+        incident: &IncidentId,
+    ) -> Result<(), CallFailed>;
 
     /// Gives a slot of a pool's budget back, if the incident still holds it.
     /// Idempotent.
@@ -110,4 +130,15 @@ pub enum Leased {
     Outrun,
     /// The slot went to another incident.
     SlotTaken,
+}
+
+/// What became of a write that counts a growth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It is written, and counted.
+    Won,
+    /// Another writer had the incident first.
+    Outrun,
+    /// Another growth was counted first.
+    Contended,
 }

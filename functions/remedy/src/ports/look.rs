@@ -1,7 +1,8 @@
 //! Reading the world: one verb for each call, beside the types of its answer.
 
 use crate::model::alarm::{AlarmState, Symptom};
-use crate::model::ids::{CommandId, GroupName, InstanceId};
+use crate::model::growth::GrowthBook;
+use crate::model::ids::{CommandId, GroupName, InstanceId, VolumeId};
 use crate::model::incident::Incident;
 use crate::model::pause::Pause;
 use crate::model::platform::Platform;
@@ -232,6 +233,66 @@ impl fmt::Display for InstanceState {
     }
 }
 
+/// A volume that is attached to an instance, from `ec2:DescribeVolumes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Which volume.
+    pub id: VolumeId,
+    /// Its size in GiB.
+    pub size_gib: u32,
+    /// Its type, such as `gp3`.
+    pub kind: String,
+    /// The device name that the attachment to the instance has, such as `/dev/sdf`.
+    pub device: Option<String>,
+    /// To how many instances it is attached.
+    pub attachments: usize,
+    /// Whether it may be attached to several.
+    pub multi_attach: bool,
+    /// The service of AWS that manages it, if one does.
+    pub managed_by: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The last modification of a volume, from `ec2:DescribeVolumesModifications`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modification {
+    /// How far it has come.
+    pub state: ModificationState,
+    /// The size that was asked for.
+    pub target_gib: Option<u32>,
+    /// When it was begun.
+    pub started_at: Option<Timestamp>,
+}
+
+/// How far the modification of a volume has come (EC2 API reference,
+/// `VolumeModification`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModificationState {
+    /// Under way: the new size cannot be used yet.
+    Modifying,
+    /// The new size can be used; its performance follows.
+    Optimizing,
+    /// Over.
+    Completed,
+    /// It did not happen.
+    Failed,
+    /// What EC2 calls otherwise.
+    Other(String),
+}
+
+impl fmt::Display for ModificationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Modifying => "modifying",
+            Self::Optimizing => "optimizing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Other(state) => state,
+        })
+    }
+}
+
 /// Reads the world. Every verb is one call.
 pub trait Look {
     /// `ec2:DescribeInstances`; `None` if there is no such instance.
@@ -263,6 +324,14 @@ pub trait Look {
     /// `ec2:DescribeInstanceTypes`: whether instances of the type have disks of
     /// their own, which are lost with them.
     async fn instance_store(&self, instance_type: &str) -> Result<bool, CallFailed>;
+    /// `ec2:DescribeVolumes`: the volumes that are attached to the instance.
+    async fn volumes(&self, id: &InstanceId) -> Result<Vec<Volume>, CallFailed>;
+    /// `ec2:DescribeVolumesModifications`: the last modification of the volume; `None`
+    /// if it was never modified.
+    async fn modification(&self, volume: &VolumeId) -> Result<Option<Modification>, CallFailed>;
+    /// `dynamodb:BatchGetItem`: what the ledger holds about the growth of the volume,
+    /// and of the region's on the day of `now`.
+    async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed>;
     /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
     async fn command(
         &self,

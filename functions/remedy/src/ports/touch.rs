@@ -3,6 +3,7 @@
 use crate::model::alarm::Symptom;
 use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::diagnostics::Destination;
+use crate::model::growth::Growth;
 use crate::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
 use crate::model::incident::{FailureKind, Standby};
 use jiff::SignedDuration;
@@ -19,6 +20,13 @@ pub trait Touch {
         order: &CleanupOrder,
         within: SignedDuration,
     ) -> Result<CommandId, CallError>;
+    /// `ssm:SendCommand` with the document about disks, told to look only.
+    async fn survey(&self, order: &DiskOrder) -> Result<CommandId, CallError>;
+    /// `ec2:ModifyVolume`: asks for the intended size. Never repeated on doubt.
+    async fn grow(&self, growth: &Growth) -> Result<(), CallError>;
+    /// `ssm:SendCommand` with the document about disks: the host extends the file system
+    /// to what the disk has. It may be sent twice: then there is nothing left to extend.
+    async fn extend(&self, order: &DiskOrder) -> Result<CommandId, CallError>;
     /// `s3:PutObject`: keeps a text as evidence.
     async fn keep(&self, destination: &Destination, text: &str) -> Result<(), CallError>;
     /// `ec2:RebootInstances` of one instance. Never repeated on doubt.
@@ -51,6 +59,20 @@ pub struct CleanupOrder {
     pub relief: Relief,
     /// Where the host sends its evidence, before it changes anything.
     pub evidence: Option<Destination>,
+}
+
+/// What the document about disks is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskOrder {
+    /// The host.
+    pub instance: InstanceId,
+    /// The command's comment, by which it can be found.
+    pub comment: String,
+    /// The file system. `None`: nobody knows which; the host is asked for the fullest.
+    pub mount: Option<MountPoint>,
+    /// The disk that it was found on, where the file system is to be extended: on any
+    /// other one nothing is changed.
+    pub disk: Option<String>,
 }
 
 /// What each symptom's document needs to know.

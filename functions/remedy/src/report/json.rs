@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::quote::quote;
 use super::wording::{REASONS_MAX, Wording};
 use crate::model::diagnostics::{Diagnostics, Location};
+use crate::model::growth::Growth;
 use crate::model::ids::CommandId;
 use crate::model::incident::{Rung, Stage};
 use crate::model::links::Deployment;
@@ -44,6 +45,8 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     on_the_host: &'a [String],
     command_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<&'a Growth>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<Diagnostics>,
     links: BTreeMap<&'static str, &'a str>,
@@ -95,6 +98,7 @@ pub(super) fn render(report: &Report, wording: &Wording, deployment: &Deployment
         next_steps: &wording.next_steps,
         on_the_host: &wording.on_the_host,
         command_id: report.command_id.as_ref().map(CommandId::as_str),
+        growth: report.growth.as_ref(),
         evidence: report.evidence.as_ref().map(diagnostics),
         links: wording.links.iter().map(|(what, page)| (*what, page.as_str())).collect(),
     };

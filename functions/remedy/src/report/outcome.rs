@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::model::alarm::{Alarm, Symptom};
 use crate::model::diagnostics::Diagnostics;
+use crate::model::growth::Growth;
 use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId};
 use crate::model::incident::{Attempt, Entry, HeldBy, Incident, Past, Rung, Stage};
 use crate::model::preflight::Preflight;
@@ -67,6 +68,9 @@ pub struct Report {
     /// asks for nothing new.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_before: Option<Timestamp>,
+    /// How the volume grows, or grew, if that is the rung.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     /// What was done in all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<String>,
@@ -195,6 +199,7 @@ impl Report {
             group: None,
             command_id: None,
             asked_before: None,
+            growth: None,
             done: Vec::new(),
             still_set: None,
             dropped: None,
@@ -234,6 +239,7 @@ impl Report {
             group: incident.group.clone(),
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
             asked_before,
+            growth: last.and_then(|attempt| attempt.growth.clone()),
             done: done(incident),
             still_set: still_set(incident).filter(|_| !incident.stage.is_open()),
             dropped: Some(incident.dropped).filter(|count| *count > 0),
@@ -400,12 +406,37 @@ fn done(incident: &Incident) -> Vec<String> {
     let sentence = |attempt: &Attempt| match (attempt.rung, &attempt.said) {
         (Rung::Cleanup, Some(said)) => format!("A cleanup ran on the host, which says: {said}."),
         (Rung::Cleanup, None) => "A cleanup was sent to the host.".to_owned(),
+        (Rung::Grow, _) => attempt
+            .growth
+            .as_ref()
+            .map(|growth| grown(growth, attempt, incident))
+            .unwrap_or_default(),
         (Rung::Reboot, _) if over => "The instance was rebooted.".to_owned(),
         (Rung::Reboot, _) => "A reboot was asked for.".to_owned(),
         (Rung::Replace, _) if over => "The Auto Scaling group replaced the instance.".to_owned(),
         (Rung::Replace, _) => "The Auto Scaling group was asked to replace it.".to_owned(),
     };
     incident.attempts.iter().filter(carried_out).map(sentence).collect()
+}
+
+fn grown(growth: &Growth, attempt: &Attempt, incident: &Incident) -> String {
+    let (told, left) = (growth.told(), left_small(growth, incident.group.is_some()));
+    match (growth.grows_volume(), attempt.changed_host) {
+        (true, Some(true)) => format!("Grew {told}. {left}"),
+        (true, _) => format!("Asked to grow {told}. {left}"),
+        (false, Some(true)) => format!("Extended {told}."),
+        (false, _) => format!("Asked to extend {told}."),
+    }
+}
+
+/// What does not know that a volume has grown.
+pub(crate) fn left_small(growth: &Growth, is_member: bool) -> String {
+    let from = growth.from_gib;
+    if is_member {
+        format!("The group's template still says {from} GiB: a substitute will be small again.")
+    } else {
+        format!("Your template, if one made it, still says {from} GiB.")
+    }
 }
 
 /// What a cleanup has set on the host: a boot since has lifted it.

@@ -10,7 +10,7 @@ use crate::model::diagnostics::Location;
 use crate::model::incident::{Rung, Stage};
 use crate::model::links::Deployment;
 use crate::model::reason::Reason;
-use crate::report::outcome::{Outcome, Report};
+use crate::report::outcome::{Outcome, Report, left_small};
 
 /// No notification tells more reasons than this; the log has all of them.
 pub(super) const REASONS_MAX: usize = 12;
@@ -62,6 +62,9 @@ pub(super) fn headline(report: &Report) -> String {
         }
         (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Returning) => {
             "coming back into service".to_owned()
+        }
+        (Outcome::Acted, Some(_)) if report.stage == Some(Stage::Surveying) => {
+            "asking which disk is full".to_owned()
         }
         (Outcome::Acted, Some(rung)) if report.stage == Some(Stage::Gathering) => {
             format!("gathering evidence before a {rung}")
@@ -146,6 +149,10 @@ fn actions(report: &Report) -> String {
             Some(command) => format!("A cleanup was sent to the host: SSM command {command}."),
             None => "A cleanup was sent to the host.".to_owned(),
         },
+        (Outcome::Acted, Some(Stage::Surveying), _) => {
+            "The host was asked which disk is full.".to_owned()
+        }
+        (Outcome::Acted, stage, Some(Rung::Grow)) => grows(report, stage),
         (Outcome::Acted, _, Some(Rung::Reboot)) => "A reboot was asked for.".to_owned(),
         (Outcome::Acted, _, Some(Rung::Replace)) => {
             "The Auto Scaling group was asked to replace the instance.".to_owned()
@@ -165,6 +172,19 @@ fn actions(report: &Report) -> String {
             _ => format!("Nothing. A {rung} was held back."),
         },
         _ => "Nothing.".to_owned(),
+    }
+}
+
+/// What is done to grow the disk.
+fn grows(report: &Report, stage: Option<Stage>) -> String {
+    let Some(growth) = &report.growth else { return "The disk was asked to grow.".to_owned() };
+    let told = quote(&growth.told());
+    match (growth.grows_volume(), stage) {
+        (true, Some(Stage::Growing)) => {
+            format!("Grows {told}. {}", left_small(growth, report.group.is_some()))
+        }
+        (true, _) => format!("Grew {told}."),
+        (false, _) => format!("Extends {told}: the volume has the space already."),
     }
 }
 
@@ -212,7 +232,11 @@ fn next(report: &Report) -> String {
             Some(Stage::Draining) => {
                 "When it is out of service it is rebooted, then it comes back. You hear of each."
             }
-            Some(Stage::Gathering) => {
+            Some(Stage::Growing) => {
+                "When the volume has grown, the host extends its file system; then it is watched \
+                 whether the symptom stays gone."
+            }
+            Some(Stage::Gathering | Stage::Surveying) => {
                 "When the host has answered, or has had its time, everything is decided again."
             }
             Some(Stage::Returning) => {

@@ -41,8 +41,10 @@ fn said(decision: &Decision) -> String {
         codes.join(" ")
     };
     match decision {
-        Decision::Act { rung, standby: None, because } => format!("{rung}: {}", codes(because)),
-        Decision::Act { rung, standby: Some(Standby { decremented }), because } => {
+        Decision::Act { rung, standby: None, because, .. } => {
+            format!("{rung}: {}", codes(because))
+        }
+        Decision::Act { rung, standby: Some(Standby { decremented }), because, .. } => {
             let room = if *decremented { "room below" } else { "room above" };
             format!("standby with {room}, {rung}: {}", codes(because))
         }
@@ -339,11 +341,16 @@ fn a_reboot_in_standby_needs_a_way_out_and_back() {
 
 #[test]
 fn a_rung_that_was_tried_is_not_tried_again() {
-    use Rung::{Cleanup, Reboot, Replace};
-    let rows: [(Symptom, &[Rung], &str); 7] = [
-        (DiskFull, &[Cleanup], "replace: lowest-rung rung-tried"),
+    use Rung::{Cleanup, Grow, Reboot, Replace};
+    let rows: [(Symptom, &[Rung], &str); 8] = [
+        (DiskFull, &[Cleanup], "replace: lowest-rung rung-tried grow-not-allowed"),
+        (DiskFull, &[Cleanup, Grow], "replace: lowest-rung rung-tried rung-tried"),
         (DiskFull, &[Replace], "cleanup: lowest-rung"),
-        (DiskFull, &[Cleanup, Replace], "hand over: rung-tried rung-tried reboot-frees-nothing"),
+        (
+            DiskFull,
+            &[Cleanup, Replace],
+            "hand over: rung-tried grow-not-allowed rung-tried reboot-frees-nothing",
+        ),
         (HighCpu, &[Cleanup], "standby with room below, reboot: lowest-rung rung-tried"),
         (HighCpu, &[Cleanup, Reboot], "replace: lowest-rung rung-tried rung-tried"),
         (MemoryPressure, &[Cleanup, Reboot], "replace: lowest-rung rung-tried rung-tried"),
@@ -358,9 +365,9 @@ fn a_rung_that_was_tried_is_not_tried_again() {
 #[test]
 fn a_full_disk_is_rebooted_only_if_the_host_says_that_frees_it() {
     for (reboot_frees, expected) in [
-        (Some(true), "reboot: lowest-rung rung-tried not-in-group"),
-        (Some(false), "hand over: rung-tried not-in-group reboot-frees-nothing"),
-        (None, "hand over: rung-tried not-in-group reboot-frees-nothing"),
+        (Some(true), "reboot: lowest-rung rung-tried grow-not-allowed not-in-group"),
+        (Some(false), "hand over: rung-tried grow-not-allowed not-in-group reboot-frees-nothing"),
+        (None, "hand over: rung-tried grow-not-allowed not-in-group reboot-frees-nothing"),
     ] {
         let mut facts = facts();
         alone(&mut facts);
@@ -369,7 +376,7 @@ fn a_full_disk_is_rebooted_only_if_the_host_says_that_frees_it() {
         assert_eq!(decision, expected, "{reboot_frees:?}");
     }
     let decision = said(&decide(DiskFull, &[Rung::Cleanup], &facts(), &policy()));
-    assert_eq!(decision, "replace: lowest-rung rung-tried", "a group comes first");
+    assert_eq!(decision, "replace: lowest-rung rung-tried grow-not-allowed", "a group comes first");
 }
 
 #[test]
@@ -713,9 +720,9 @@ fn refresh(facts: &mut Facts, status: Fact<Option<String>>) {
 }
 
 #[test]
-fn a_full_disk_prefers_replacement_and_the_others_a_reboot() {
+fn a_full_disk_grows_first_then_prefers_replacement_and_the_others_a_reboot() {
     let between = [Rung::Replace, Rung::Reboot];
-    assert_eq!(ladder(DiskFull), [Rung::Cleanup, between[0], between[1]]);
+    assert_eq!(ladder(DiskFull), [Rung::Cleanup, Rung::Grow, between[0], between[1]]);
     for symptom in [HighCpu, MemoryPressure] {
         assert_eq!(ladder(symptom), [Rung::Cleanup, between[1], between[0]]);
     }

@@ -13,7 +13,7 @@ use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::seen::Seen;
 use remedy::model::series::{Bad, Series, Statistic, Unit};
 use remedy::model::unknown::{CallFailed, Unknown};
-use remedy::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
+use remedy::observe::facts::{DiskFact, DisruptionFact, Fact, Facts, GroupFact};
 use remedy::ports::look::{
     Agent, AlarmSettings, CapacityUnit, Group, History, Instance, InstanceState, Member,
     Membership, StatusChecks,
@@ -135,6 +135,8 @@ pub(crate) fn facts() -> Facts {
         mount: MountPoint::new("/").ok(),
         history: Fact::Known(History::default()),
         preflight: None,
+        disk: DiskFact::Read { volumes: Fact::Known(Vec::new()), named: None },
+        survey: None,
     }
 }
 
@@ -204,6 +206,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         conflicting_since: None,
         evidence: None,
         gathering: None,
+        survey: None,
         standby: None,
         lease: None,
         rests_until: None,
@@ -233,6 +236,7 @@ pub(crate) fn attempt(rung: Rung) -> Attempt {
         failed: None,
         said: None,
         still_set: None,
+        growth: None,
         asked_again: 0,
     }
 }

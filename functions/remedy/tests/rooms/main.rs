@@ -13,6 +13,7 @@ mod ask_host;
 mod climb;
 mod decide;
 mod given;
+mod grow;
 mod guard;
 mod metrics;
 mod next;

@@ -53,6 +53,9 @@ pub(crate) fn said(step: &Step) -> String {
         Step::Call(action, _, reason) => {
             let action = match action {
                 Action::Clean => "clean",
+                Action::Survey => "survey",
+                Action::Grow => "grow",
+                Action::Extend => "extend",
                 Action::Gather => "gather",
                 Action::LeaveService(_) => "leave",
                 Action::Reboot => "reboot",

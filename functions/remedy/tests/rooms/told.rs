@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use remedy::model::alarm::{Hint, Symptom};
-use remedy::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
+use remedy::model::growth::{Cost, Growth};
+use remedy::model::host_disk::Shape;
+use remedy::model::ids::{CommandId, GroupName, IncidentId, MountPoint, VolumeId};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::managed_node::ManagedBy;
+use remedy::model::obstacle::Obstacle;
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::platform::Platform;
 use remedy::model::pool::Pool;
@@ -21,8 +24,11 @@ use crate::notify::out_of_time;
 /// The codes that the table of reasons has.
 pub(crate) fn codes() -> BTreeSet<String> {
     let table = include_str!("../../src/model/reason/table.rs");
+    let obstacles = include_str!("../../src/model/obstacle.rs");
     let code = |rest: &str| rest.split('"').next().unwrap().to_owned();
-    table.split("row(\"").skip(1).map(code).collect()
+    let obstacles = obstacles.split("=> \"grow-").skip(1).map(code);
+    let obstacles = obstacles.map(|code| format!("grow-{code}"));
+    table.split("row(\"").skip(1).map(code).chain(obstacles).collect()
 }
 
 /// The symptom is over, and stays so.
@@ -87,7 +93,7 @@ fn pause() -> Pause {
 
 /// Every reason, in a report.
 pub(crate) fn every_reason() -> Vec<Report> {
-    [chosen(), refused(), timeline(), ends()].concat()
+    [chosen(), refused(), not_grown(), grown(), timeline(), ends()].concat()
 }
 
 fn group() -> GroupName {
@@ -100,6 +106,106 @@ fn minutes(minutes: i64) -> SignedDuration {
 
 fn other() -> IncidentId {
     IncidentId::new("disk-full-20261120t024400z-0a1b2c3d").unwrap()
+}
+
+fn volume() -> VolumeId {
+    VolumeId::new("vol-0a1b2c3d4e5f60718").unwrap()
+}
+
+/// What keeps a volume from being grown, each in a report that a person gets.
+fn not_grown() -> Vec<Report> {
+    let shape = |shape, why: &str| Obstacle::Shape { shape, why: why.to_owned() };
+    let kind = || "standard".to_owned();
+    let found = "lots".to_owned();
+    let silent = "the host's script was not delivered: Undeliverable".to_owned();
+    let by = "eks.amazonaws.com".to_owned();
+    let state = "optimizing".to_owned();
+    let (count, within) = (2, "within a day");
+    [
+        Obstacle::NotAllowed,
+        Obstacle::CapUnreadable { volume: volume(), found },
+        Obstacle::NotMeasured,
+        Obstacle::HostSilent { why: silent },
+        Obstacle::NotFull { percent: 41 },
+        shape(Shape::Raid, "md0 is a RAID"),
+        shape(Shape::Luks, "data is encrypted with LUKS"),
+        shape(Shape::SeveralPvs, "the volume group vg0 has 2 physical volumes"),
+        shape(Shape::SeveralLvs, "the volume group vg0 has 2 logical volumes"),
+        shape(Shape::GroupHasRoom, "the volume group vg0 has 40 GiB free"),
+        shape(Shape::PartitionBehind, "partition 2 lies behind partition 1 of nvme1n1"),
+        shape(Shape::InstanceStore, "nvme1n1 is an instance store"),
+        shape(Shape::NoDisk, "tmpfs lies on no disk"),
+        shape(Shape::OtherFileSystem, "zfs is not extended"),
+        shape(Shape::ReadOnly, "/data is mounted read-only"),
+        shape(Shape::ToolMissing, "there is neither growpart nor sfdisk"),
+        shape(Shape::Unknown, "lsblk gave no answer"),
+        Obstacle::NotAttached { disk: "nvme1n1".to_owned() },
+        Obstacle::MultiAttach { volume: volume() },
+        Obstacle::Managed { volume: volume(), by },
+        Obstacle::Impaired,
+        Obstacle::OtherType { volume: volume(), kind: kind() },
+        Obstacle::BeingModified { volume: volume(), state },
+        Obstacle::CapReached { volume: volume(), cap_gib: 200 },
+        Obstacle::TypeMaximum { volume: volume(), kind: kind(), maximum_gib: 16_384 },
+        Obstacle::MbrEnds { volume: volume() },
+        Obstacle::TooLittle { volume: volume(), to_gib: 104, percent: 93 },
+        Obstacle::Leak { gib_a_day: 48, full_at: ago(-600) },
+        Obstacle::LeakUnknown,
+        Obstacle::Often { volume: volume(), count, within },
+        Obstacle::RegionSpent { today_gib: 980, maximum_gib: 1_000 },
+    ]
+    .map(|obstacle| step(Rung::Cleanup, Stage::HandedOver, vec![Reason::NotGrown(obstacle)]))
+    .into()
+}
+
+/// How a volume grows, from the question to the host on.
+fn grown() -> Vec<Report> {
+    let grows = |stage, reason| {
+        let mut incident = at(Rung::Grow, stage);
+        incident.symptom = Symptom::DiskFull;
+        let over = stage == Stage::Watching;
+        let growth = growth();
+        if let Some(last) = incident.attempts.last_mut() {
+            last.growth = Some(growth);
+            last.changed_host = over.then_some(true);
+        }
+        Report::of(&incident, Outcome::Acted, vec![reason], now())
+    };
+    let why = || "the file system takes 140 GiB".to_owned();
+    let failed = || "its modification failed".to_owned();
+    vec![
+        grows(Stage::Surveying, Reason::StillThere { what: "96.4 %".to_owned() }),
+        grows(Stage::Growing, Reason::DiskNamed { disk: "vol0a1b2c3d4e5f60718".to_owned() }),
+        grows(Stage::Extending, Reason::VolumeGrown { volume: volume(), to_gib: 140 }),
+        grows(Stage::Watching, Reason::Extended { why: why() }),
+        step(
+            Rung::Grow,
+            Stage::Replacing,
+            vec![Reason::NotExtended { why: "resize2fs failed".to_owned() }],
+        ),
+        step(
+            Rung::Grow,
+            Stage::Replacing,
+            vec![Reason::GrowthFailed { volume: volume(), why: failed() }],
+        ),
+        step(Rung::Cleanup, Stage::Replacing, vec![Reason::SurveyFailed { why: failed() }]),
+        waits(Reason::GrowthContended),
+    ]
+}
+
+/// A growth from 100 to 140 GiB.
+pub(crate) fn growth() -> Growth {
+    Growth {
+        volume: volume(),
+        disk: "vol0a1b2c3d4e5f60718".to_owned(),
+        mount: MountPoint::new("/data").unwrap(),
+        from_gib: 100,
+        to_gib: 140,
+        cap_gib: 200,
+        used_before: 78,
+        used_after: 56,
+        cost: Some(Cost { cents_a_month: 320, as_of: "2026-11-28".to_owned() }),
+    }
 }
 
 /// Why a rung was chosen or passed over.

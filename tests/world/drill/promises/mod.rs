@@ -1,4 +1,4 @@
-//! The seven promises, each watched in a file of its own. What is compared is the
+//! The eight promises, each watched in a file of its own. What is compared is the
 //! world's own truth: what the calls did and what stood there at that instant,
 //! never what Remedy says about itself.
 
@@ -18,6 +18,7 @@ use crate::watch::Change;
 
 mod budget;
 mod every_end_is_told;
+mod growth;
 mod nothing_is_stuck;
 mod once;
 mod only_ours;
@@ -47,7 +48,7 @@ const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(80);
 /// A promise that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// Which of the seven.
+    /// Which of the eight.
     pub(crate) promise: Promise,
     /// What happened instead, and when.
     pub(crate) how: String,
@@ -65,6 +66,7 @@ pub(crate) enum Promise {
     NothingIsStuck,
     Unreadable,
     WellAreLeftAlone,
+    Growth,
 }
 
 impl fmt::Display for Promise {
@@ -93,6 +95,10 @@ impl fmt::Display for Promise {
             Self::WellAreLeftAlone => {
                 "7: no instance is disrupted that was well by its own word or by its newest \
                  datapoint, that its owner protects, or that traffic is sent to"
+            }
+            Self::Growth => {
+                "8: a volume grows at most once per attempt, within its cap, its owner's tag and \
+                 its counts"
             }
         })
     }
@@ -190,6 +196,7 @@ pub(crate) struct Promises {
     told: every_end_is_told::EveryEndIsTold,
     stuck: nothing_is_stuck::NothingIsStuck,
     well: well::WellAreLeftAlone,
+    growth: growth::Growths,
 }
 
 impl Promises {
@@ -203,6 +210,7 @@ impl Promises {
             (Promise::NothingIsStuck, self.stuck.watch(moment)),
             (Promise::Unreadable, unreadable::watch(moment)),
             (Promise::WellAreLeftAlone, self.well.watch(moment)),
+            (Promise::Growth, self.growth.watch(moment)),
         ];
         let broken = found.into_iter().find_map(|(promise, how)| Some((promise, how?)));
         broken.map(|(promise, how)| Broken { promise, how, at: moment.now })

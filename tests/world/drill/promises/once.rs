@@ -84,6 +84,9 @@ impl Once {
 fn unclaimed(effect: &Effect, before: &Before) -> Option<String> {
     let stage = match effect.verb {
         Verb::Clean => Stage::Cleaning,
+        Verb::Survey => Stage::Surveying,
+        Verb::Grow => Stage::Growing,
+        Verb::Extend => Stage::Extending,
         Verb::Gather => Stage::Gathering,
         Verb::LeaveService => Stage::Draining,
         Verb::Reboot => Stage::Rebooting,

@@ -83,7 +83,9 @@ fn paused(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<Strin
     let incident = before.incident.as_ref()?;
     let attempt = incident.attempts.last()?;
     let leaves_standby = effect.verb == Verb::Reboot && incident.standby.is_some();
-    if leaves_standby || attempt.asked_again > 0 {
+    // What a volume has got already is not withheld from its file system.
+    let extends = effect.verb == Verb::Extend;
+    if leaves_standby || extends || attempt.asked_again > 0 {
         return None;
     }
     let group = before.group.as_ref().map(|(name, _)| name);
@@ -97,8 +99,7 @@ fn paused(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<Strin
         return Some(format!("though {} is paused", pause.scope));
     }
     let sessions = before.host.as_ref().map_or(0, |host| host.sessions);
-    let touches = !matches!(effect.verb, Verb::Clean | Verb::Gather);
-    (touches && sessions > 0 && !moment.is_news(before.id.as_str()))
+    (disturbs(effect) && sessions > 0 && !moment.is_news(before.id.as_str()))
         .then(|| "while somebody works on it".to_owned())
 }
 

@@ -12,9 +12,10 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::model::alarm::{Hint, Symptom};
 use crate::model::busy::BUSY_TAG;
-use crate::model::ids::{CommandId, GroupName, IncidentId, MountPoint};
+use crate::model::ids::{CommandId, GroupName, IncidentId, MountPoint, VolumeId};
 use crate::model::incident::{HeldBy, Rung, Stage};
 use crate::model::managed_node::{MANAGED_TAG, ManagedBy};
+use crate::model::obstacle::Obstacle;
 use crate::model::pause::Pause;
 use crate::model::platform::Platform;
 use crate::model::policy::{MAX_RUNG_TAG, OPT_IN_ENABLED, OPT_IN_TAG};
@@ -116,6 +117,22 @@ pub enum Reason {
     Unclear { why: String },
     /// The alarm watches several instances and does not say which one it is.
     WhichInstance { watched: usize },
+    /// The volume is not grown.
+    NotGrown(Obstacle),
+    /// The host said which disk is full.
+    DiskNamed { disk: String },
+    /// The host did not say which disk is full.
+    SurveyFailed { why: String },
+    /// The volume has grown.
+    VolumeGrown { volume: VolumeId, to_gib: u32 },
+    /// The volume did not grow in time, or at all.
+    GrowthFailed { volume: VolumeId, why: String },
+    /// Another growth was counted at the same time.
+    GrowthContended,
+    /// The host has extended the file system.
+    Extended { why: String },
+    /// The volume has grown, and its file system was not extended.
+    NotExtended { why: String },
     /// A fact that is needed could not be read.
     FactUnknown(Unknown),
     /// This transition has been answered already.
@@ -392,6 +409,22 @@ impl fmt::Display for Reason {
                 f,
                 "the alarm watches {watched} instances and does not say which of them it means"
             ),
+            Self::NotGrown(obstacle) => obstacle.fmt(f),
+            Self::DiskNamed { disk } => write!(f, "the host says that its disk {disk} is full"),
+            Self::SurveyFailed { why } => {
+                write!(f, "the host did not say which disk is full: {why}")
+            }
+            Self::VolumeGrown { volume, to_gib } => {
+                write!(f, "{volume} has {to_gib} GiB, and its file system can be extended")
+            }
+            Self::GrowthFailed { volume, why } => write!(f, "{volume} did not grow: {why}"),
+            Self::GrowthContended => f.write_str(
+                "the growth of another volume, or of this one, was counted at the same time",
+            ),
+            Self::Extended { why } => write!(f, "the host says: {why}"),
+            Self::NotExtended { why } => {
+                write!(f, "the volume is large enough, but its file system was not extended: {why}")
+            }
             Self::FactUnknown(unknown) => write!(f, "a needed fact is unknown: {unknown}"),
             Self::DuplicateDelivery { incident } => {
                 write!(f, "this change of state is already answered by incident {incident}")

@@ -190,6 +190,20 @@ impl Reason {
             Self::WhichInstance { .. } => row("which-instance").warning(
                 "use an alarm for each instance, or one fleet alarm that groups by InstanceId",
             ),
+            Self::NotGrown(obstacle) => match obstacle.advice() {
+                Some(advice) => row(obstacle.code()).warning(advice),
+                None => row(obstacle.code()),
+            },
+            Self::DiskNamed { .. } => row("disk-named").about_evidence(),
+            Self::SurveyFailed { .. } => row("survey-failed").about_evidence(),
+            Self::VolumeGrown { .. } => row("volume-grown"),
+            Self::GrowthFailed { .. } => {
+                row("growth-failed").warning("read the volume's modification in the EC2 console")
+            }
+            Self::GrowthContended => row("growth-contended").passes(),
+            Self::Extended { .. } => row("extended"),
+            Self::NotExtended { .. } => row("not-extended")
+                .warning("extend the file system yourself: the volume has the space already"),
             Self::FactUnknown(_) => {
                 row("fact-unknown").passes().warning("mend the permission or the quota of the call")
             }

@@ -2,6 +2,8 @@
 
 pub mod cleanup;
 
+pub mod grow;
+
 pub mod reboot;
 
 pub mod replace;
