@@ -108,7 +108,7 @@ def test_a_recorded_refusal_says_where_it_was_seen(name):
 def test_a_recording_has_a_source_and_fits_the_model(name):
     found = recorded.read(name)
     assert len(found["source"]) > 20
-    known = dict.fromkeys("instance group output comment alarm table".split(), "i-00000000")
+    known = dict.fromkeys("instance group output comment alarm table volume".split(), "i-00000000")
     status, _, body = recorded.answer(name, **known)
     assert status == found["status"] and (body or status == 200)
 

@@ -71,7 +71,7 @@ def test_the_rules_are_found():
 # --- The simulated region --------------------------------------------------------
 
 WORLD = ROOT / "tests/world"
-FILES = "command group happen host metrics region replica watch".split()
+FILES = "command disk group happen host metrics region replica watch".split()
 
 # What of the region stands for AWS: its times, and what changes it. Its own choices say so.
 RULE = re.compile(

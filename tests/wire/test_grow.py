@@ -41,6 +41,11 @@ def parameters(call):
     return sent["DocumentName"], {name: value for name, (value,) in sent["Parameters"].items()}
 
 
+def sent(call):
+    """What EC2 is asked, by name."""
+    return {name: value for name, (value,) in parse_qs(call.body.decode()).items()}
+
+
 def hears(stack, region, instance, follow_up, output):
     """The host says so, its metric is as bad as before, and the heart beats."""
     fleet.tag(region, instance, {"test:ssm-output": output})
@@ -62,9 +67,9 @@ def test_a_volume_is_grown_once_and_its_file_system_extended(region, stack):
     answer = hears(stack, region, instance, follow_up, "grow-fit")
     (call,) = answer.actions
     assert call.name == GROW, answer.story()
-    sent = {name: value for name, (value,) in parse_qs(call.body.decode()).items()}
-    assert (sent["VolumeId"], sent["Size"]) == (grows, "139")
-    assert set(sent) == {"Action", "Version", "VolumeId", "Size"}, "and nothing else is changed"
+    asked_for = sent(call)
+    assert (asked_for["VolumeId"], asked_for["Size"]) == (grows, "139")
+    assert set(asked_for) == {"Action", "Version", "VolumeId", "Size"}, "nothing else is changed"
     growth = stack.incident(instance)["attempts"][-1]["growth"]
     assert (growth["from_gib"], growth["to_gib"], growth["cap_gib"]) == (100, 139, 200)
     row = stack.row(f"volume#{grows}", "growths")

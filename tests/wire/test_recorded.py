@@ -16,9 +16,10 @@ import later
 import proxy as wire
 import recorded
 from host_says import OUTPUTS
+import test_grow as grow
 from stack import FOLLOW_UP
 from test_faults import situation
-from test_follow_up import beat, opened
+from test_follow_up import beat, codes, opened
 
 COMMAND = "139fedb0-4913-47da-bb53-c08364f07c22"
 
@@ -195,6 +196,47 @@ def test_a_console_is_read_in_the_lines_that_aws_wraps_it_in(region, stack, live
     asked = ["Latest=true" in call.body for call in answer.named("ec2:GetConsoleOutput")]
     assert asked == ([True] if live else [True, False])
     assert "Linux version 2.6.16-xenU" in answer.report["console"], answer.report
+
+
+def test_a_volume_is_read_as_it_was_described(region, stack):
+    """Of two, the one that the host names by its Xen name, with the tag that is its own."""
+    instance, _, follow_up, _ = grow.asked(stack, region)
+    with contextlib.ExitStack() as replays:
+        for name in ("ec2.DescribeVolumes.two", "ec2.DescribeVolumesModifications.none"):
+            replays.enter_context(replayed(region, stack, name, instance))
+        answer = grow.hears(stack, region, instance, follow_up, "grow-fit")
+    (call,) = answer.actions
+    assert call.name == grow.GROW, answer.story()
+    assert grow.sent(call)["VolumeId"] == "vol-0073dcd216489ea1b"
+    assert grow.sent(call)["Size"] == "64", "not more than double"
+
+
+def test_a_volume_that_is_optimizing_is_not_grown(region, stack):
+    instance, grows, follow_up, _ = grow.asked(stack, region)
+    name = "ec2.DescribeVolumesModifications.optimizing"
+    with replayed(region, stack, name, instance, volume=grows) as fault:
+        answer = grow.hears(stack, region, instance, follow_up, "grow-fit")
+    assert fault.hits and answer.named(grow.GROW) == [], answer.story()
+    assert "grow-being-modified" in codes(answer)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ec2.ModifyVolume.IncorrectModificationState",
+        "ec2.ModifyVolume.VolumeModificationRateExceeded",
+        "ec2.ModifyVolume.InvalidVolume.NotFound",
+    ],
+)
+def test_a_growth_that_is_refused_for_the_volumes_state_is_not_counted(region, stack, name):
+    instance, grows, follow_up, _ = grow.asked(stack, region)
+    with replayed(region, stack, name, instance) as fault:
+        grow.hears(stack, region, instance, follow_up, "grow-fit")
+    assert fault.hits == 1, "it is asked for once"
+    attempt = stack.incident(instance)["attempts"][-1]
+    assert (attempt["rung"], attempt["refused"]["kind"]) == ("grow", "instance-state")
+    row = stack.row(f"volume#{grows}", "growths")
+    assert not [name for name in row if name.startswith("grown_")], row
 
 
 def test_every_recording_is_replayed_here():

@@ -17,15 +17,18 @@ use crate::host::{FileSystem, Host};
 use crate::region::State;
 use crate::script::{Ending, Script};
 
-/// From the call until the new size can be used: seconds, as a rule.
+/// From the call until the new size can be used: seconds, as a rule (EBS user guide, "Monitor
+/// the progress of volume modifications").
 const MODIFYING_TAKES: SignedDuration = SignedDuration::from_secs(20);
 
-/// From the call until the modification is completed.
+/// From the call until the modification is completed: minutes to hours (EBS user guide, "Monitor
+/// the progress of volume modifications").
 const OPTIMIZING_TAKES: SignedDuration = SignedDuration::from_mins(40);
 
 /// EBS modifies a volume so often in 24 hours (EC2 API reference, `ModifyVolume`).
 const MODIFICATIONS_MAX: usize = 4;
 
+/// What EC2 counts a volume's size in (EC2 API reference, `Volume`).
 const GIB: u64 = 1 << 30;
 
 /// A volume and the file system on it, which takes all of it as a rule.
@@ -93,7 +96,8 @@ impl Disk {
 }
 
 impl State {
-    /// Begins to modify a volume.
+    /// Begins to modify a volume: none that is still modified or optimized, and none too often
+    /// (EC2 API reference, `ModifyVolume`; recorded: ec2.ModifyVolume).
     pub(crate) fn modify_volume(&mut self, growth: &Growth) -> Result<(), &'static str> {
         let now = self.now;
         let id = host_of(&growth.volume).ok_or("InvalidVolume.NotFound: no such volume")?;
@@ -119,7 +123,8 @@ impl State {
         Ok(())
     }
 
-    /// A modification comes so far.
+    /// A modification comes so far; its size can be used from `optimizing` on (EBS user guide,
+    /// "Monitor the progress of volume modifications").
     pub(crate) fn modified(&mut self, id: &InstanceId, to: ModificationState) {
         let Some(disk) = self.hosts.get_mut(id).map(|host| &mut host.disk) else { return };
         if let Some((state, target)) = &mut disk.modification {

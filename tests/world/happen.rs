@@ -99,7 +99,8 @@ impl State {
         Ok(id)
     }
 
-    /// Sends the document about disks: a command like the others.
+    /// Sends the document about disks: a command like the others (SSM API reference,
+    /// `SendCommand`).
     pub(crate) fn send_about_disk(
         &mut self,
         order: &DiskOrder,

@@ -13,7 +13,7 @@ use crate::host::Host;
 /// From the end of a period until its value can be read (ours: AWS names no time).
 const DELAY: SignedDuration = SignedDuration::from_secs(30);
 
-/// So long a host was measured before the first minute of a plot, where that matters.
+/// So long a host was measured before the first minute of a plot, where that matters (ours).
 const PAST_MINUTES: i32 = 70;
 
 /// Values kept of each series. `CloudWatch` keeps them for weeks (`CloudWatch` user guide,
@@ -52,7 +52,8 @@ impl Metrics {
         }
     }
 
-    /// What the disk of `host` measured in the last hour and some, when nothing was wrong.
+    /// What the disk of `host` measured in the last hour and some, when nothing was wrong
+    /// (ours: how a play begins).
     pub(crate) fn publish_past(&mut self, id: &InstanceId, host: &Host, now: Timestamp) {
         let minute = SignedDuration::from_mins(1);
         let values = self.published.entry(id.clone()).or_default();

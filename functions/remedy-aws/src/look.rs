@@ -215,6 +215,9 @@ impl Look for Aws {
         };
         let all = every_page(CALL, ask).await?;
         let own = all.iter().filter(|found| found.volume_id() == Some(volume.as_str()));
+        // Of a volume that was never modified "some information will be null", said an older
+        // API reference.
+        let own = own.filter(|it| it.modification_state().is_some() || it.start_time().is_some());
         // "The most recent modification request" is one (EC2 API reference).
         let newest = own.max_by_key(|found| found.start_time().map(DateTime::as_nanos));
         newest.map(modification).transpose()
