@@ -43,7 +43,7 @@ def parameters(call):
 
 def sent(call):
     """What EC2 is asked, by name."""
-    return {name: value for name, (value,) in parse_qs(call.body.decode()).items()}
+    return {name: value for name, (value,) in parse_qs(call.body).items()}
 
 
 def hears(stack, region, instance, follow_up, output):
