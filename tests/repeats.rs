@@ -1,6 +1,6 @@
 //! A storm of alarms does not become a storm of messages: each cause is told
 //! once for each group and ten minutes, and the rest is counted. What asks a
-//! person to look at an instance is always told.
+//! person to look at an instance is always told, and calls somebody once for a group.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Invocation;
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::InstanceId;
+use remedy::model::platform::Platform;
 use remedy::model::policy::{Mode, OPT_IN_TAG, Policy};
+use remedy::model::reason::Severity;
+use remedy::model::repeats::Occurrence;
 use remedy::report::outcome::{Outcome, Report};
 use remedy::respond::respond;
 use world::Region;
@@ -47,6 +50,40 @@ fn report(region: &Region, function: &Function, names: &Names, instance: &Instan
 
 fn storm(region: &Region, function: &Function, names: &Names) -> Vec<Report> {
     members(names).map(|instance| report(region, function, names, instance)).into()
+}
+
+#[test]
+fn a_person_is_called_for_one_member_of_a_group_with_the_same_trouble() {
+    use Severity::{Critical, Warning};
+    let names = Names::default();
+    let called = |of: fn(&Names, Timestamp) -> Region, counts: bool| {
+        let region = of(&names, arrival());
+        for id in members(&names) {
+            region.with_host(id, |host| host.instance.platform = Platform::Windows);
+        }
+        if !counts {
+            region.break_call(Verb::Count, Fault::RequestLost);
+        }
+        let reports = storm(&region, &Function::new(Symptom::DiskFull), &names);
+        assert!(reports.iter().all(|report| report.told && report.handed_over), "{reports:?}");
+        let severities: Vec<Severity> = reports.iter().map(Report::severity).collect();
+        for (told, severity) in region.topic().iter().zip(&severities) {
+            let says = told.text.contains("A person was called for another member of its group");
+            assert_eq!(says, *severity == Warning, "{}", told.text);
+        }
+        severities
+    };
+    assert_eq!(called(fleet::grouped, true), [Critical, Warning, Warning]);
+    assert_eq!(called(fleet::grouped, false), [Critical; 3], "nobody knows who was called");
+    assert_eq!(called(fleet::standalone, true), [Critical; 3], "each is its own");
+    let asked = |at: &str| {
+        let at: Timestamp = at.parse().unwrap();
+        Occurrence::asked(&names.group, Symptom::DiskFull, at, String::new()).window
+    };
+    let begins: Timestamp = "2026-11-20T03:00:00Z".parse().unwrap();
+    assert_eq!(asked("2026-11-20T03:00:00Z"), begins);
+    assert_eq!(asked("2026-11-20T03:59:59Z"), begins);
+    assert_ne!(asked("2026-11-20T04:00:00Z"), begins, "it may be something else by then");
 }
 
 #[test]

@@ -115,7 +115,7 @@ async fn tell<W: Ledger + Tell>(report: &mut Report, world: &W) {
         let by = report.incident_id.to_string();
         notify::tell_once(report, by, world).await;
     } else {
-        notify::tell(report, world).await;
+        notify::tell_or_call(report, world).await;
     }
 }
 

@@ -12,6 +12,17 @@ use crate::model::incident::Rung;
 /// alarms about one cause go off, and after which people may ask how it goes.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
+/// Within such a window a person is called for one of a group's members with the same trouble.
+/// An hour: what has the same cause falls ill within it, and who is called again after it may
+/// be called for something else.
+pub const ASKED_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// When the window of `length` begins that `at` falls into.
+fn begins(at: Timestamp, length: SignedDuration) -> Timestamp {
+    let into_window = at.as_second().rem_euclid(length.as_secs());
+    Timestamp::from_second(at.as_second() - into_window).unwrap_or(at)
+}
+
 /// One telling that may be a repeat of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occurrence {
@@ -72,10 +83,15 @@ impl Occurrence {
         Self::new(group, format!("{symptom} refused {reason}"), at, by)
     }
 
+    /// A person is called for a member of `group`. Who looks at one of its members looks at
+    /// the group.
+    pub fn asked(group: &GroupName, symptom: Symptom, at: Timestamp, by: String) -> Self {
+        let window = begins(at, ASKED_WINDOW);
+        Self { group: Some(group.clone()), cause: format!("{symptom} asked"), window, by }
+    }
+
     fn new(group: Option<&GroupName>, cause: String, at: Timestamp, by: String) -> Self {
-        let into_window = at.as_second().rem_euclid(WINDOW.as_secs());
-        let window = Timestamp::from_second(at.as_second() - into_window).unwrap_or(at);
-        Self { group: group.cloned(), cause, window, by }
+        Self { group: group.cloned(), cause, window: begins(at, WINDOW), by }
     }
 
     /// What the report says when it was counted so.

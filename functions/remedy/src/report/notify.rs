@@ -26,6 +26,19 @@ pub async fn tell(report: &mut Report, tell: &impl Tell) {
     report.note_telling(tell.tell(&notification).await);
 }
 
+/// Tells people of an end, or that a person has to take over. Of several members of a group
+/// with the same trouble a person is called for the first; the others are told as warnings. A
+/// ledger that does not answer calls for each.
+pub async fn tell_or_call<W: Ledger + Tell>(report: &mut Report, world: &W) {
+    if let Some(call) = report.call_for_group()
+        && let Ok(count) = world.count(&call).await
+        && !count.is_first
+    {
+        report.asked_for_group = Some(call.window);
+    }
+    tell(report, world).await;
+}
+
 /// Tells people of something refused, once for its group and cause; repeats are
 /// only counted. A ledger that does not answer silences nobody.
 pub async fn tell_once<W: Ledger + Tell>(report: &mut Report, by: String, world: &W) {
@@ -33,7 +46,7 @@ pub async fn tell_once<W: Ledger + Tell>(report: &mut Report, by: String, world:
         report.repeats = world.count(&occurrence).await.ok().map(|count| occurrence.repeats(count));
     }
     if !report.is_counted_only() {
-        tell(report, world).await;
+        tell_or_call(report, world).await;
     }
 }
 

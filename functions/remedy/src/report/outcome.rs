@@ -71,6 +71,10 @@ pub struct Report {
     /// How the volume grows, or grew, if that is the rung.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub growth: Option<Growth>,
+    /// Since when a person has been called for another member of the group with the same
+    /// trouble, where this asks for nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_for_group: Option<Timestamp>,
     /// What was done in all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<String>,
@@ -200,6 +204,7 @@ impl Report {
             command_id: None,
             asked_before: None,
             growth: None,
+            asked_for_group: None,
             done: Vec::new(),
             still_set: None,
             dropped: None,
@@ -240,6 +245,7 @@ impl Report {
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
             asked_before,
             growth: last.and_then(|attempt| attempt.growth.clone()),
+            asked_for_group: None,
             done: done(incident),
             still_set: still_set(incident).filter(|_| !incident.stage.is_open()),
             dropped: Some(incident.dropped).filter(|count| *count > 0),
@@ -266,7 +272,9 @@ impl Report {
     pub fn severity(&self) -> Severity {
         match self.outcome {
             // Who was called for it a while ago has it.
-            Outcome::Held if self.asked_before.is_some() => Severity::Warning,
+            Outcome::Held if self.asked_before.or(self.asked_for_group).is_some() => {
+                Severity::Warning
+            }
             Outcome::Held if self.handed_over => Severity::Critical,
             Outcome::Held if !self.observe => {
                 self.because.first().map_or(Severity::Info, |reason| reason.row().severity)
@@ -300,6 +308,16 @@ impl Report {
         let asks = self.handed_over || matches!(first, Reason::ActionFailed { .. });
         let refused = self.outcome == Outcome::Held && !asks;
         refused.then(|| Occurrence::refused(group, self.symptom, first.code(), self.at, by_whom))
+    }
+
+    /// The call for a person that this is, if it is one for a member of a group and asks for
+    /// nothing that only this member needs.
+    pub fn call_for_group(&self) -> Option<Occurrence> {
+        let group = self.group.as_ref()?;
+        let calls = self.severity() == Severity::Critical && self.shared_cause().is_none();
+        let by = self.incident_id.to_string();
+        (calls && !self.because.iter().any(needs_somebody_itself))
+            .then(|| Occurrence::asked(group, self.symptom, self.at, by))
     }
 
     /// What ended it together with others, if one cause held them all back until their time
@@ -360,17 +378,7 @@ const ASKED_LASTS: SignedDuration = SignedDuration::from_hours(6);
 /// When a person was last asked for the symptom that is handed over again. That the instance
 /// is down, in Standby or not substituted, or that a call is refused, is something new.
 fn asked_before(incident: &Incident, because: &[Reason], at: Timestamp) -> Option<Timestamp> {
-    let new = because.iter().any(|reason| {
-        matches!(
-            reason,
-            Reason::NotBack { .. }
-                | Reason::StaysInStandby { .. }
-                | Reason::NotSubstituted { .. }
-                | Reason::Refused { .. }
-                | Reason::TakenAway { .. }
-        )
-    });
-    if new || !incident.stage.is_taken_over() {
+    if because.iter().any(needs_somebody_itself) || !incident.stage.is_taken_over() {
         return None;
     }
     if let Some(Reason::OutOfTime { .. }) = because.first()
@@ -381,6 +389,19 @@ fn asked_before(incident: &Incident, because: &[Reason], at: Timestamp) -> Optio
     let asked = |past: &&Past| past.symptom == incident.symptom && past.stage.is_taken_over();
     let last = incident.past.iter().rev().find(asked)?.ended_at;
     (at.duration_since(last) < ASKED_LASTS).then_some(last)
+}
+
+/// Whether the reason asks for something that only this instance needs: it is down, in Standby
+/// or not substituted, or a call is refused.
+fn needs_somebody_itself(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::NotBack { .. }
+            | Reason::StaysInStandby { .. }
+            | Reason::NotSubstituted { .. }
+            | Reason::Refused { .. }
+            | Reason::TakenAway { .. }
+    )
 }
 
 /// Whether a person was told with this that the instance did not come back.

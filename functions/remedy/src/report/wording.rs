@@ -269,6 +269,13 @@ fn next(report: &Report) -> String {
         // Writing to a String cannot fail.
         let _ = write!(next, " A person was asked to look at it at {}.", time(asked));
     }
+    if let Some(since) = report.asked_for_group {
+        let _ = write!(
+            next,
+            " A person was called for another member of its group with the same trouble, after {}.",
+            time(since)
+        );
+    }
     if let Some(repeats) = &report.repeats {
         let (whose, until) = (whose(report), time(repeats.until));
         // Writing to a String cannot fail.

@@ -5,7 +5,9 @@ use remedy::model::alarm::Symptom::{
     self, DiskFull, HighCpu, MemoryPressure, ServiceDown, Unreachable,
 };
 use remedy::model::ids::MountPoint;
-use remedy::model::incident::{Past, Rung, Stage, Standby};
+use remedy::model::incident::{
+    Attempt, FailedCall, FailureKind, Incident, Past, Rung, Stage, Standby,
+};
 use remedy::model::platform::Platform;
 use remedy::model::pool::PoolBook;
 use remedy::model::preflight::Preflight;
@@ -1033,6 +1035,29 @@ fn a_schedulers_node_is_its_schedulers_to_drain() {
             "hand over: agent-silent managed-node",
         ),
     ]);
+}
+
+#[test]
+fn what_only_looked_or_was_refused_is_no_rung_that_others_count() {
+    let cleanup = |changed_host| Attempt { changed_host, ..attempt(Rung::Cleanup) };
+    let refused = FailedCall { kind: FailureKind::InstanceState, why: "no".to_owned() };
+    let refused = Attempt { refused: Some(refused), ..attempt(Rung::Reboot) };
+    for (rule, attempts, rung, disruptions) in [
+        ("it relieved the host", vec![cleanup(Some(true))], Some(Rung::Cleanup), 0),
+        ("nobody knows what it did", vec![cleanup(None)], Some(Rung::Cleanup), 0),
+        ("it found nothing to relieve", vec![cleanup(Some(false))], None, 0),
+        (
+            "the one before it did something",
+            vec![attempt(Rung::Reboot), cleanup(Some(false))],
+            Some(Rung::Reboot),
+            1,
+        ),
+        ("AWS refused it", vec![refused], None, 0),
+    ] {
+        let ended = Incident { attempts, stage: Stage::Resolved, ..incident(HighCpu) };
+        let past = ended.past_so_far(now()).pop().unwrap();
+        assert_eq!((past.rung, past.disruptions), (rung, disruptions), "{rule}");
+    }
 }
 
 #[test]
