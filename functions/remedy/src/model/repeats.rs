@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::model::alarm::Symptom;
-use crate::model::ids::GroupName;
+use crate::model::ids::{GroupName, InstanceId};
 use crate::model::incident::Rung;
 
 /// The windows that repeats are counted in: 10 minutes, in which a fleet's
@@ -16,6 +16,10 @@ pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// An hour: what has the same cause falls ill within it, and who is called again after it may
 /// be called for something else.
 pub const ASKED_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// Within such a window a person is called once for one instance with the same trouble: as long
+/// as its incidents remember that somebody was called.
+pub const ASKED_FOR_WINDOW: SignedDuration = SignedDuration::from_hours(6);
 
 /// When the window of `length` begins that `at` falls into.
 fn begins(at: Timestamp, length: SignedDuration) -> Timestamp {
@@ -88,6 +92,12 @@ impl Occurrence {
     pub fn asked(group: &GroupName, symptom: Symptom, at: Timestamp, by: String) -> Self {
         let window = begins(at, ASKED_WINDOW);
         Self { group: Some(group.clone()), cause: format!("{symptom} asked"), window, by }
+    }
+
+    /// A person is called for `instance`, and no incident of it remembers that.
+    pub fn asked_for(instance: &InstanceId, symptom: Symptom, at: Timestamp, by: String) -> Self {
+        let cause = format!("{symptom} asked for {instance}");
+        Self { group: None, cause, window: begins(at, ASKED_FOR_WINDOW), by }
     }
 
     fn new(group: Option<&GroupName>, cause: String, at: Timestamp, by: String) -> Self {

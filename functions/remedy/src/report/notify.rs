@@ -27,14 +27,16 @@ pub async fn tell(report: &mut Report, tell: &impl Tell) {
 }
 
 /// Tells people of an end, or that a person has to take over. Of several members of a group
-/// with the same trouble a person is called for the first; the others are told as warnings. A
-/// ledger that does not answer calls for each.
+/// with the same trouble a person is called for the first, and for an instance without an
+/// incident once; the others are told as warnings. A ledger that does not answer calls for each.
 pub async fn tell_or_call<W: Ledger + Tell>(report: &mut Report, world: &W) {
-    if let Some(call) = report.call_for_group()
-        && let Ok(count) = world.count(&call).await
-        && !count.is_first
-    {
-        report.asked_for_group = Some(call.window);
+    for call in report.calls() {
+        if let Ok(count) = world.count(&call).await
+            && !count.is_first
+        {
+            report.called_after = Some(call.window);
+            break;
+        }
     }
     tell(report, world).await;
 }

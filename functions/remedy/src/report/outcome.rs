@@ -71,10 +71,10 @@ pub struct Report {
     /// How the volume grows, or grew, if that is the rung.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub growth: Option<Growth>,
-    /// Since when a person has been called for another member of the group with the same
-    /// trouble, where this asks for nothing else.
+    /// After when a person was called for the instance, or for another member of its group, with
+    /// the same trouble, where this asks for nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub asked_for_group: Option<Timestamp>,
+    pub called_after: Option<Timestamp>,
     /// What was done in all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub done: Vec<String>,
@@ -204,7 +204,7 @@ impl Report {
             command_id: None,
             asked_before: None,
             growth: None,
-            asked_for_group: None,
+            called_after: None,
             done: Vec::new(),
             still_set: None,
             dropped: None,
@@ -245,7 +245,7 @@ impl Report {
             command_id: last.and_then(|attempt| attempt.command_id.clone()),
             asked_before,
             growth: last.and_then(|attempt| attempt.growth.clone()),
-            asked_for_group: None,
+            called_after: None,
             done: done(incident),
             still_set: still_set(incident).filter(|_| !incident.stage.is_open()),
             dropped: Some(incident.dropped).filter(|count| *count > 0),
@@ -272,9 +272,7 @@ impl Report {
     pub fn severity(&self) -> Severity {
         match self.outcome {
             // Who was called for it a while ago has it.
-            Outcome::Held if self.asked_before.or(self.asked_for_group).is_some() => {
-                Severity::Warning
-            }
+            Outcome::Held if self.asked_before.or(self.called_after).is_some() => Severity::Warning,
             Outcome::Held if self.handed_over => Severity::Critical,
             Outcome::Held if !self.observe => {
                 self.because.first().map_or(Severity::Info, |reason| reason.row().severity)
@@ -310,14 +308,21 @@ impl Report {
         refused.then(|| Occurrence::refused(group, self.symptom, first.code(), self.at, by_whom))
     }
 
-    /// The call for a person that this is, if it is one for a member of a group and asks for
-    /// nothing that only this member needs.
-    pub fn call_for_group(&self) -> Option<Occurrence> {
-        let group = self.group.as_ref()?;
-        let calls = self.severity() == Severity::Critical && self.shared_cause().is_none();
-        let by = self.incident_id.to_string();
-        (calls && !self.because.iter().any(needs_somebody_itself))
-            .then(|| Occurrence::asked(group, self.symptom, self.at, by))
+    /// The calls for a person that this repeats, if it is one: for the instance, where it opened
+    /// no incident that would remember it, and for its group, unless it asks for what only this
+    /// member needs.
+    pub fn calls(&self) -> Vec<Occurrence> {
+        if self.severity() != Severity::Critical || self.shared_cause().is_some() {
+            return Vec::new();
+        }
+        let by = || self.incident_id.to_string();
+        let (instance, symptom, at) = (&self.instance_id, self.symptom, self.at);
+        let itself = self.because.iter().any(needs_somebody_itself);
+        let of_instance =
+            self.stage.is_none().then(|| Occurrence::asked_for(instance, symptom, at, by()));
+        let group = self.group.as_ref().filter(|_| !itself);
+        let of_group = group.map(|group| Occurrence::asked(group, symptom, at, by()));
+        of_instance.into_iter().chain(of_group).collect()
     }
 
     /// What ended it together with others, if one cause held them all back until their time

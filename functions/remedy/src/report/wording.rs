@@ -226,6 +226,16 @@ fn reasons(report: &Report) -> Vec<String> {
     reasons
 }
 
+/// Who was called for it before, if somebody was.
+fn who_has_it(report: &Report) -> String {
+    if let Some(asked) = report.asked_before {
+        return format!(" A person was asked to look at it at {}.", time(asked));
+    }
+    let Some(after) = report.called_after.map(time) else { return String::new() };
+    let or = if report.group.is_some() { ", or for another member of its group," } else { "" };
+    format!(" A person was called for it{or} with the same trouble after {after}.")
+}
+
 fn next(report: &Report) -> String {
     let next = match report.outcome {
         Outcome::Acted => match report.stage {
@@ -265,17 +275,7 @@ fn next(report: &Report) -> String {
         Outcome::Held => "Nothing, until the alarm changes its state again.",
     };
     let mut next = next.to_owned();
-    if let Some(asked) = report.asked_before {
-        // Writing to a String cannot fail.
-        let _ = write!(next, " A person was asked to look at it at {}.", time(asked));
-    }
-    if let Some(since) = report.asked_for_group {
-        let _ = write!(
-            next,
-            " A person was called for another member of its group with the same trouble, after {}.",
-            time(since)
-        );
-    }
+    next.push_str(&who_has_it(report));
     if let Some(repeats) = &report.repeats {
         let (whose, until) = (whose(report), time(repeats.until));
         // Writing to a String cannot fail.
