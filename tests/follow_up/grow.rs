@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use remedy::model::alarm::Symptom::DiskFull;
 use remedy::model::incident::{Rung, Stage};
+use remedy::model::pause::Pause;
 use world::calls::{Fault, Verb};
 use world::host::{FileSystem, Trouble};
 use world::script::Script;
@@ -82,6 +83,33 @@ fn a_session_holds_no_growth_back() {
     let mut play = alone().with_host(|host| host.sessions = 1);
     assert_eq!(play.until_the_end(), Stage::Resolved, "it disrupts nobody");
     assert_eq!(play.asked(Verb::Grow), 1);
+}
+
+#[test]
+fn a_pause_holds_a_growth_back() {
+    let mut play = alone();
+    play.until(Stage::Surveying);
+    let (since, hour) = (play.region.now(), SignedDuration::from_hours(1));
+    let (reason, owner) = ("a release".to_owned(), "Anna".to_owned());
+    let pause = Pause { scope: "all".parse().unwrap(), reason, owner, since, until: since + hour };
+    play.region.with_book(|book| {
+        book.pause(&pause);
+    });
+    play.minutes(50);
+    assert_eq!(play.asked(Verb::Grow), 0);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.asked(Verb::Grow), 1, "once it is over");
+}
+
+#[test]
+fn an_owner_who_only_observes_has_no_volume_grown() {
+    let mut play = alone();
+    play.until(Stage::Surveying);
+    let mut play = play.with_host(|host| {
+        host.instance.tags.insert("auto-remediation".to_owned(), "observe".to_owned());
+    });
+    play.minutes(40);
+    assert_eq!(play.asked(Verb::Grow), 0);
 }
 
 #[test]
