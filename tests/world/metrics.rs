@@ -112,12 +112,14 @@ impl Metrics {
     }
 }
 
-/// What every host here has of memory and of disk, in bytes, and of inodes (ours).
+/// What every host here has, in bytes or inodes: the memory (ours).
 const MEMORY: f64 = 16.0 * 1024.0 * 1024.0 * 1024.0;
+/// The disk (ours).
 const DISK: f64 = 100.0 * 1024.0 * 1024.0 * 1024.0;
+/// The inodes (ours).
 const INODES: f64 = 6_553_600.0;
 
-/// A mebibyte, in bytes.
+/// A mebibyte, in bytes (ours: a unit, and nobody's rule).
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
 /// What a metric makes of the share in use that is published here.
