@@ -14,6 +14,7 @@ use remedy::model::alarm::Symptom;
 
 use stories::Story;
 use world::drill::command::{Drill, Play};
+use world::explore::command::Explore;
 
 mod stories;
 
@@ -49,6 +50,7 @@ struct Arguments {
 enum Command {
     Drill(Drill),
     Play(Play),
+    Explore(Explore),
 }
 
 fn symptom_names() -> impl TypedValueParser<Value = Symptom> {
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
     match arguments.command {
         Some(Command::Drill(drill)) => return drill.run(),
         Some(Command::Play(play)) => return play.run(),
+        Some(Command::Explore(explore)) => return explore.run(),
         None => {}
     }
     let (told, code) = match arguments.event {

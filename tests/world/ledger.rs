@@ -27,9 +27,24 @@ type Windows = BTreeMap<Timestamp, (String, u64)>;
 /// A step from stage to stage, or into an incident's first.
 pub(crate) type Move = (Option<Stage>, Stage);
 
+/// A condition that a write does not have: what the ledger would do if it were forgotten, to
+/// see whether anybody notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// An incident is opened whoever holds the instance.
+    OpensOverAnother,
+    /// An incident is written over any version of it.
+    WritesOverAnyVersion,
+    /// A slot is taken from whoever holds it.
+    TakesSlotsFromOthers,
+    /// A slot is never given back.
+    KeepsSlots,
+}
+
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Book {
+    flaw: Option<Flaw>,
     latest: BTreeMap<InstanceId, Incident>,
     ended: Vec<Incident>,
     replaced: BTreeMap<(GroupName, Symptom), BTreeSet<(Timestamp, InstanceId)>>,
@@ -97,6 +112,15 @@ impl Book {
         rows.flat_map(BTreeMap::values).cloned().collect()
     }
 
+    /// From now on a condition is forgotten.
+    pub fn forget(&mut self, flaw: Flaw) {
+        self.flaw = Some(flaw);
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
+    }
+
     /// Puts an incident into the table, whatever stands there.
     pub fn put(&mut self, incident: Incident) {
         self.note_move(&incident);
@@ -117,6 +141,29 @@ impl Book {
         &self.moves
     }
 
+    /// Every row, and nothing that only counts.
+    pub(crate) fn rows(&self) -> impl std::fmt::Debug {
+        let Self {
+            flaw,
+            latest,
+            ended,
+            replaced,
+            leases,
+            sick,
+            pauses,
+            repeats,
+            rival,
+            moves: _,
+            growths,
+            grown_gib,
+        } = self;
+        (
+            (flaw, latest, ended, replaced),
+            (leases, sick, pauses),
+            (repeats, rival, growths, grown_gib),
+        )
+    }
+
     /// Has another writer be first the next time an incident is opened.
     pub fn rival(&mut self, incident: Incident) {
         self.rival = Some(incident);
@@ -129,7 +176,10 @@ impl Book {
             self.put(rival);
         }
         match self.latest(&incident.instance_id) {
-            Some(other) if other.answers(&incident.transition_id) || other.holds(now) => {
+            Some(other)
+                if other.answers(&incident.transition_id)
+                    || (other.holds(now) && !self.has(Flaw::OpensOverAnother)) =>
+            {
                 Recorded::Already(Box::new(other.clone()))
             }
             _ => match &incident.lease {
@@ -149,6 +199,7 @@ impl Book {
             .leases
             .get(&slot)
             .is_none_or(|held| held.until <= now || held.incident == lease.incident);
+        let free = free || self.has(Flaw::TakesSlotsFromOthers);
         if free {
             self.leases.insert(slot, lease.clone());
         }
@@ -216,7 +267,8 @@ impl Book {
     /// Gives a slot back, if its holder still holds it.
     pub(crate) fn release(&mut self, lease: &Lease) {
         let slot = (lease.pool.clone(), lease.slot);
-        if self.leases.get(&slot).is_some_and(|held| held.incident == lease.incident) {
+        let holds = |held: &Lease| held.incident == lease.incident && !self.has(Flaw::KeepsSlots);
+        if self.leases.get(&slot).is_some_and(holds) {
             self.leases.remove(&slot);
         }
     }
@@ -251,7 +303,11 @@ impl Book {
 
     fn is_next(&self, incident: &Incident) -> bool {
         self.latest(&incident.instance_id)
-            .is_some_and(|old| old.id == incident.id && old.version + 1 == incident.version)
+            .is_some_and(|old| old.id == incident.id && self.follows(old, incident))
+    }
+
+    fn follows(&self, old: &Incident, incident: &Incident) -> bool {
+        old.version + 1 == incident.version || self.has(Flaw::WritesOverAnyVersion)
     }
 
     /// Writes `incident` over the version before it, and over nothing else.

@@ -17,6 +17,7 @@ pub mod command;
 pub mod disk;
 pub mod drill;
 pub mod drive;
+pub mod explore;
 pub mod fleet;
 pub mod group;
 pub mod host;

@@ -1,6 +1,7 @@
 //! What `CloudWatch` keeps: a value for each period, and some time later.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
@@ -85,6 +86,19 @@ impl Metrics {
             }
         }
         newest
+    }
+
+    /// Hashes every value.
+    pub(crate) fn hash(&self, hasher: &mut impl Hasher) {
+        for (id, published) in &self.published {
+            id.as_str().hash(hasher);
+            for (symptom, values) in published {
+                symptom.hash(hasher);
+                for (readable_at, datapoint) in values {
+                    (readable_at, datapoint.at, datapoint.value.to_bits()).hash(hasher);
+                }
+            }
+        }
     }
 
     /// The values of `series` between `since` and `until` that can be read at

@@ -28,6 +28,7 @@ use crate::Region;
 use crate::calls::{self, Effect, Fault, Nature, Verb};
 use crate::disk;
 use crate::drive::give_way;
+use crate::explore::script::Fate;
 use crate::host::Host;
 use crate::otherwise::Otherwise;
 use crate::region::State;
@@ -62,16 +63,22 @@ impl Region {
             return None;
         }
         state.called += 1;
+        let fate = state.choices.as_mut().map_or(Fate::Answered, |choices| choices.fate(verb));
         let death = state.death.filter(|death| death.at_call == state.called);
-        if let Some(death) = death {
+        let takes_effect = match fate {
+            Fate::Dies { takes_effect } => Some(takes_effect),
+            Fate::Answered | Fate::AnswerLost => death.map(|death| death.takes_effect),
+        };
+        if let Some(takes_effect) = takes_effect {
             state.dead = true;
-            if death.takes_effect {
+            if takes_effect {
                 let _lost = happen(&mut state, verb, about, effect);
             }
             state.note(verb, about, || "the function died".to_owned());
             return None;
         }
         let fault = state.hiccups.remove(&verb).or_else(|| state.faults.get(&verb).cloned());
+        let fault = fault.or((fate == Fate::AnswerLost).then_some(Fault::AnswerLost));
         let answer = match &fault {
             Some(Fault::Refused(_) | Fault::RequestLost) => None,
             Some(Fault::AnswerLost) | None => Some(happen(&mut state, verb, about, effect)),

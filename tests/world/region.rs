@@ -13,6 +13,7 @@ use remedy::ports::tell::Notification;
 
 use crate::calls::{Before, Call, Death, Effect, Fault, Nature, Verb};
 use crate::command::{Command, CommandIs};
+use crate::explore::script::Choices;
 use crate::group::Group;
 use crate::happen::Due;
 use crate::host::{Host, Trouble};
@@ -30,14 +31,14 @@ pub(crate) const TICK: SignedDuration = SignedDuration::from_secs(60);
 pub(crate) const GROUP_LOOKS_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// A small honest AWS region. See the [crate].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Region {
     pub(crate) deployment: Deployment,
     pub(crate) state: RefCell<State>,
 }
 
 /// Everything in the region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) now: Timestamp,
     pub(crate) hosts: BTreeMap<InstanceId, Host>,
@@ -67,10 +68,12 @@ pub(crate) struct State {
     pub(crate) launched: u64,
     pub(crate) death: Option<Death>,
     pub(crate) dead: bool,
+    /// What an exploration chooses, while it plays a round.
+    pub(crate) choices: Option<Choices>,
     /// What is due: by time, then in the order it was arranged.
-    agenda: BTreeMap<(Timestamp, u64), Due>,
-    arranged: u64,
-    invoked: u64,
+    pub(crate) agenda: BTreeMap<(Timestamp, u64), Due>,
+    pub(crate) arranged: u64,
+    pub(crate) invoked: u64,
 }
 
 impl Region {
@@ -100,6 +103,7 @@ impl Region {
             launched: 0,
             death: None,
             dead: false,
+            choices: None,
             agenda: BTreeMap::new(),
             arranged: 0,
             invoked: 0,

@@ -42,7 +42,7 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// Lambda tries an event so often, the first time included, and waits a minute
 /// before the second and two before the third (Lambda developer guide, "How
 /// Lambda handles errors and retries with asynchronous invocation").
-const TRIES_MAX: u32 = 3;
+pub(crate) const TRIES_MAX: u32 = 3;
 
 /// For so long after its last line and its last incident an episode goes on:
 /// nothing more may happen.
@@ -69,7 +69,7 @@ pub(crate) struct Played {
 
 /// Something the episode has to do.
 #[derive(Clone, Debug)]
-enum Act {
+pub(crate) enum Act {
     /// A line's event begins.
     Begin(usize),
     /// A line's event is over.
@@ -89,7 +89,7 @@ enum Act {
 }
 
 /// What an invocation answers.
-enum Answered {
+pub(crate) enum Answered {
     Event(Result<Answer, RespondError>),
     Beat(Result<Beat, CallFailed>),
 }
@@ -528,7 +528,7 @@ impl Act {
 }
 
 /// One invocation, yet to be made.
-fn invocation<'a>(
+pub(crate) fn invocation<'a>(
     region: &'a Region,
     act: &Act,
     ahead: SignedDuration,

@@ -20,7 +20,7 @@ use crate::region::State;
 const BOOTS_WITHIN: SignedDuration = SignedDuration::from_mins(14);
 
 /// Who is out through us.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Budget {
     out: BTreeMap<InstanceId, Out>,
     /// Notifications that were looked at.
@@ -28,6 +28,7 @@ pub(super) struct Budget {
 }
 
 /// One who is out.
+#[derive(Clone, Debug)]
 struct Out {
     /// Since when.
     since: Timestamp,

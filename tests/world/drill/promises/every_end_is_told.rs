@@ -20,7 +20,7 @@ const TOLD_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 const TRIED_FOR: SignedDuration = SignedDuration::from_mins(14);
 
 /// What was told and what has ended so far.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct EveryEndIsTold {
     /// Notifications that were looked at.
     heard: usize,

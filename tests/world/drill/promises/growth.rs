@@ -22,7 +22,7 @@ const OFTEN: [(usize, SignedDuration); 3] = [
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(2);
 
 /// How volumes have grown.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Growths {
     attempts: BTreeSet<(IncidentId, usize)>,
     volumes: BTreeMap<InstanceId, Vec<Timestamp>>,

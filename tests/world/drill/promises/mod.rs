@@ -189,7 +189,7 @@ impl Moment<'_> {
 }
 
 /// Everything that is remembered to watch the promises.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Promises {
     budget: budget::Budget,
     once: once::Once,

@@ -16,7 +16,7 @@ use crate::group::Lifecycle;
 const ENDS_WITHIN: SignedDuration = SignedDuration::from_mins(25);
 
 /// Who is in Standby through us.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct NothingIsStuck {
     /// Since when.
     out: BTreeMap<InstanceId, Timestamp>,

@@ -15,7 +15,7 @@ use crate::calls::{Before, Effect, Nature, Verb};
 const BOOTS_WITHIN: SignedDuration = SignedDuration::from_mins(14);
 
 /// What we did to each instance.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Once {
     /// When we rebooted an instance last, and in which attempt.
     reboots: BTreeMap<InstanceId, (Timestamp, AttemptId)>,

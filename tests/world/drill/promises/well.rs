@@ -21,7 +21,7 @@ use crate::host::{FileSystem, Host};
 use crate::watch::Watch;
 
 /// What is remembered to watch the promise.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct WellAreLeftAlone {
     /// Since when each group has all that it wants, healthy and in service.
     whole: BTreeMap<GroupName, Timestamp>,

@@ -1,0 +1,61 @@
+//! Everything that can happen to a few incidents within small bounds, and whether it would be
+//! noticed if the ledger forgot a condition. `demo explore` takes larger bounds.
+
+use world::explore::{Beginning, Bounds, Explored, explore};
+use world::ledger::Flaw;
+
+/// More rounds than any of these takes.
+const ROUNDS_MAX: u64 = 200_000;
+
+fn explored(beginning: Beginning, bounds: Bounds, flaw: Option<Flaw>) -> Explored {
+    let region = || {
+        let region = beginning.region();
+        region.with_book(|book| flaw.into_iter().for_each(|flaw| book.forget(flaw)));
+        region
+    };
+    explore(&region, bounds, ROUNDS_MAX, |_| {})
+}
+
+#[track_caller]
+fn holds(beginning: Beginning, bounds: Bounds, states_min: u64) {
+    let explored = explored(beginning, bounds, None);
+    assert_eq!(explored.broken, None, "{beginning:?}, {bounds:?}");
+    assert!(explored.closed, "{beginning:?}, {bounds:?}: not all was tried: {explored:?}");
+    assert!(explored.states >= states_min, "{beginning:?}, {bounds:?}: {explored:?}");
+    assert!(explored.ends > 1, "{beginning:?}, {bounds:?}: {explored:?}");
+}
+
+#[test]
+fn one_that_stands_alone_comes_to_its_end_whoever_dies() {
+    holds(Beginning::Alone, Bounds { deaths: 1, turns: 1, ..Bounds::default() }, 2_000);
+}
+
+#[test]
+fn one_that_stands_alone_comes_to_its_end_whatever_is_lost_or_comes_twice() {
+    let bounds = Bounds { losses: 1, doubles: 1, gaps: 1, ..Bounds::default() };
+    holds(Beginning::Alone, bounds, 2_000);
+}
+
+#[test]
+fn two_members_take_turns_in_whatever_order_their_calls_come() {
+    holds(Beginning::TwoMembers, Bounds { turns: 1, ..Bounds::default() }, 2_000);
+}
+
+#[test]
+fn two_that_nothing_answers_from_are_rebooted_one_after_the_other() {
+    holds(Beginning::TwoUnreachable, Bounds { turns: 1, ..Bounds::default() }, 500);
+}
+
+#[test]
+fn a_condition_that_the_ledger_forgets_is_noticed() {
+    let bounds = Bounds { turns: 1, ..Bounds::default() };
+    for (flaw, beginning) in [
+        (Flaw::OpensOverAnother, Beginning::Alone),
+        (Flaw::WritesOverAnyVersion, Beginning::TwoMembers),
+        (Flaw::TakesSlotsFromOthers, Beginning::TwoUnreachable),
+        (Flaw::KeepsSlots, Beginning::TwoUnreachable),
+    ] {
+        let explored = explored(beginning, bounds, Some(flaw));
+        assert!(explored.broken.is_some(), "{flaw:?}: nobody noticed in {explored:?}");
+    }
+}
