@@ -91,14 +91,23 @@ fn a_person_is_called_for_one_member_of_a_group_with_the_same_trouble() {
         assert_ne!(later, first);
         assert_eq!(again(&later), Warning);
     }
-    let asked = |at: &str| {
-        let at: Timestamp = at.parse().unwrap();
-        Occurrence::asked(&names.group, Symptom::DiskFull, at, String::new()).window
+}
+
+#[test]
+fn calls_for_one_group_within_an_hour_share_a_window() {
+    let group = Names::default().group;
+    let share = |one: i64, other: i64| {
+        let of = |minutes| {
+            let at = arrival() + SignedDuration::from_mins(minutes);
+            Occurrence::asked(&group, Symptom::DiskFull, at, "whoever")
+        };
+        of(one).iter().zip(of(other)).any(|(one, other)| *one == other)
     };
-    let begins: Timestamp = "2026-11-20T03:00:00Z".parse().unwrap();
-    assert_eq!(asked("2026-11-20T03:00:00Z"), begins);
-    assert_eq!(asked("2026-11-20T03:59:59Z"), begins);
-    assert_ne!(asked("2026-11-20T04:00:00Z"), begins, "it may be something else by then");
+    for minute in 0..120 {
+        assert!(share(minute, minute), "{minute}");
+        assert!(share(minute, minute + 60), "{minute}");
+        assert!(!share(minute, minute + 120), "{minute}: it may be something else by then");
+    }
 }
 
 #[test]

@@ -13,9 +13,9 @@ use crate::model::incident::Rung;
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// Within such a window a person is called for one of a group's members with the same trouble.
-/// An hour: what has the same cause falls ill within it, and who is called again after it may
-/// be called for something else.
-pub const ASKED_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+/// Two hours, and others that begin in their middle: what has the same cause falls ill within
+/// the hour, and who is called again later may be called for something else.
+pub const ASKED_WINDOW: SignedDuration = SignedDuration::from_hours(2);
 
 /// Within such a window a person is called once for one instance with the same trouble: as long
 /// as its incidents remember that somebody was called.
@@ -88,10 +88,19 @@ impl Occurrence {
     }
 
     /// A person is called for a member of `group`. Who looks at one of its members looks at
-    /// the group.
-    pub fn asked(group: &GroupName, symptom: Symptom, at: Timestamp, by: String) -> Self {
-        let window = begins(at, ASKED_WINDOW);
-        Self { group: Some(group.clone()), cause: format!("{symptom} asked"), window, by }
+    /// the group. It falls into two windows, so that no other within an hour misses both.
+    pub fn asked(group: &GroupName, symptom: Symptom, at: Timestamp, by: &str) -> [Self; 2] {
+        let in_window = |cause: String, shift: SignedDuration| Self {
+            group: Some(group.clone()),
+            cause,
+            window: begins(at - shift, ASKED_WINDOW) + shift,
+            by: by.to_owned(),
+        };
+        let half = SignedDuration::from_secs(ASKED_WINDOW.as_secs() / 2);
+        [
+            in_window(format!("{symptom} asked"), SignedDuration::ZERO),
+            in_window(format!("{symptom} asked between"), half),
+        ]
     }
 
     /// A person is called for `instance`, and no incident of it remembers that.

@@ -315,14 +315,16 @@ impl Report {
         if self.severity() != Severity::Critical || self.shared_cause().is_some() {
             return Vec::new();
         }
-        let by = || self.incident_id.to_string();
+        let by = self.incident_id.as_str();
         let (instance, symptom, at) = (&self.instance_id, self.symptom, self.at);
         let itself = self.because.iter().any(needs_somebody_itself);
-        let of_instance =
-            self.stage.is_none().then(|| Occurrence::asked_for(instance, symptom, at, by()));
+        let of_instance = self
+            .stage
+            .is_none()
+            .then(|| Occurrence::asked_for(instance, symptom, at, by.to_owned()));
         let group = self.group.as_ref().filter(|_| !itself);
-        let of_group = group.map(|group| Occurrence::asked(group, symptom, at, by()));
-        of_instance.into_iter().chain(of_group).collect()
+        let of_group = group.map(|group| Occurrence::asked(group, symptom, at, by));
+        of_instance.into_iter().chain(of_group.into_iter().flatten()).collect()
     }
 
     /// What ended it together with others, if one cause held them all back until their time
