@@ -9,4 +9,5 @@ mod play;
 mod queue;
 mod service_down;
 mod stories;
+mod storm;
 mod unreachable;

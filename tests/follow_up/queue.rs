@@ -144,7 +144,8 @@ fn the_same_trouble_waits_once() {
 #[test]
 fn the_same_trouble_again_keeps_an_incident_from_ending() {
     let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
-    play.until_it("is quiet", |incident| incident.quiet_since.is_some());
+    play.until(Stage::Watching);
+    play.minutes(6);
     let quiet = play.incident().unwrap();
     play.region.pass(MINUTE);
     let id = play.names.web.clone();

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::policy::OPT_IN_TAG;
+use remedy::model::reason::Reason;
 use remedy::observe::host_report::Code;
 use remedy::ports::look::InstanceState;
 use remedy::report::outcome::Report;
@@ -330,11 +331,9 @@ fn a_series_that_vanishes_proves_nothing() {
     at_once = at_once.with_host(|host| host.measured = false);
     let mut later = Play::grouped(Trouble::slight(DiskFull, 96.4));
     later.until(Stage::Watching);
-    while later.incident().unwrap().quiet_since.is_none() {
-        later.minute();
-    }
+    later.minutes(4);
     later = later.with_host(|host| host.measured = false);
-    for (when, mut play) in [("at once", at_once), ("after one good datapoint", later)] {
+    for (when, mut play) in [("at once", at_once), ("after some good datapoints", later)] {
         assert_eq!(play.until_the_end(), Stage::HandedOver, "{when}");
         assert_eq!(play.last_reasons(), ["unverified"], "{when}");
         let incident = play.incident().unwrap();
@@ -557,19 +556,51 @@ fn a_rung_that_is_held_back_is_told_after_15_minutes_and_ends() {
     assert_eq!(play.told().last().unwrap(), "needs a person, out-of-time");
 }
 
+/// An OK proves nothing by itself. Before its time no look can tell that the symptom stayed gone.
 #[test]
-fn an_ok_only_has_the_follow_up_look_sooner() {
-    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4)).without_hints();
-    play.until(Stage::Watching);
-    play.triggers = true;
-    play.region.pass(SignedDuration::from_secs(10));
-    play.deliver();
-    let incident = play.incident().unwrap();
-    assert_eq!((incident.stage, incident.due_at), (Stage::Watching, play.region.now()));
-    assert_eq!(play.told(), ["cleanup asked for"]);
-    play.beat();
-    assert!(play.incident().unwrap().stage.is_open(), "one look is not five minutes");
+fn an_ok_has_the_follow_up_look_sooner_unless_it_watches() {
+    for (stage, sooner) in [(Stage::Cleaning, true), (Stage::Watching, false)] {
+        let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4)).without_hints();
+        play.until(stage);
+        let before = play.incident().unwrap();
+        play.triggers = true;
+        play.region.pass(SignedDuration::from_secs(10));
+        play = play.with_host(|host| host.trouble = None);
+        play.deliver();
+        assert_eq!(play.reports.last().unwrap().because, [Reason::FollowUpVerifies], "{stage:?}");
+        let incident = play.incident().unwrap();
+        let due_at = if sooner { play.region.now() } else { before.due_at };
+        assert_eq!((incident.stage, incident.due_at), (stage, due_at), "{stage:?}");
+        assert_eq!(incident.version == before.version, !sooner, "{stage:?}");
+        play.beat();
+        assert!(play.incident().unwrap().stage.is_open(), "one look is not five minutes");
+        assert_eq!(play.until_the_end(), Stage::Resolved);
+    }
+}
+
+/// Nobody writes down that nothing happened.
+#[test]
+fn what_is_waited_for_is_looked_at_and_not_written() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1)).without_hints();
+    play.until(Stage::Draining);
+    play.minute();
+    let (before, looked) = (play.incident(), play.asked(Verb::Membership));
+    play.minutes(2);
+    assert_eq!(play.incident(), before);
+    assert_eq!(play.asked(Verb::Membership), looked + 2);
     assert_eq!(play.until_the_end(), Stage::Resolved);
+}
+
+/// What stayed gone is seen by one look, at the end of the time that it takes to see that.
+#[test]
+fn a_watched_symptom_is_looked_at_once() {
+    let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+    play.until(Stage::Watching);
+    let watched = (play.asked(Verb::Datapoints), play.asked(Verb::Record));
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    // The turn to tell, and the end.
+    assert_eq!((play.asked(Verb::Datapoints), play.asked(Verb::Record)), (1, watched.1 + 2));
+    assert_eq!(watched.0, 0);
 }
 
 #[test]
@@ -603,7 +634,7 @@ fn a_beat_leaves_what_it_cannot_finish() {
     let mut play = Play::grouped(Trouble::slight(DiskFull, 96.4));
     play.until(Stage::Watching);
     play.region.break_call(Verb::Record, Fault::RequestLost);
-    play.region.pass(minutes(2));
+    play.region.pass(minutes(8));
     let before = play.incident();
     let beat = play.follow_up.run(&play.region).unwrap();
     assert_eq!((beat.looked_at, beat.left.len()), (1, 1));

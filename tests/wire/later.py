@@ -61,8 +61,14 @@ def _made_older(stack, row, seconds):
     return True
 
 
+# A host that publishes has done so for longer than an incident is watched before it is looked at.
+_PUBLISHED_MINUTES = 9
+
+
 def measured(stack, instance, value, ago=5):
-    """The series of the instance's incident gets a datapoint, so many seconds ago."""
+    """The series of the instance's incident gets a datapoint, so many seconds ago, and one in each
+    of the minutes before: what was read of it earlier is older by now than these."""
+    now = datetime.now(timezone.utc) - timedelta(seconds=ago)
     series = stack.incident(instance)["seen"]["series"]
     stack.region.cloudwatch.put_metric_data(
         Namespace=series["namespace"],
@@ -70,9 +76,10 @@ def measured(stack, instance, value, ago=5):
             {
                 "MetricName": series["name"],
                 "Dimensions": [{"Name": n, "Value": v} for n, v in series["dimensions"].items()],
-                "Timestamp": datetime.now(timezone.utc) - timedelta(seconds=ago),
+                "Timestamp": now - timedelta(minutes=minutes),
                 "Value": value,
             }
+            for minutes in range(_PUBLISHED_MINUTES)
         ],
     )
 

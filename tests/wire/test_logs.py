@@ -96,7 +96,7 @@ def test_an_incident_is_counted_from_its_alarm_to_its_end(region, stack):
     (recovery,) = [value for name, _, value in counted if name == "TimeToRecover"]
     assert 12 * 60 <= recovery < 20 * 60
     lags = [value for name, _, value in counted if name == "FollowUpLag"]
-    assert all(0 <= lag < 10 * 60 for lag in lags) and max(lags) >= 60
+    assert lags == [0.0] * 3, "it had time for all"
 
 
 @pytest.mark.parametrize("function", ["high-cpu", FOLLOW_UP])

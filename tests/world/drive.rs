@@ -16,9 +16,9 @@ use remedy::respond::{self, Answer, RespondError};
 
 use crate::Region;
 
-/// No invocation takes more polls than this: each call to the region takes
-/// one, and an event with 10 alarms makes some 130 calls.
-const POLLS_MAX: usize = 10_000;
+/// No invocation takes more polls than this: each call to the region takes one, a beat has
+/// 16 of them at a time, and one in a storm makes 20,000.
+const POLLS_MAX: usize = 100_000;
 
 /// One deployed function.
 #[derive(Clone, Debug)]
@@ -85,7 +85,8 @@ impl FollowUp {
         region: &Region,
         trigger: Option<&InstanceId>,
     ) -> Result<Beat, CallFailed> {
-        follow_up::beat(trigger, region.now() + self.ahead, &self.policy, region).await
+        let now = region.now() + self.ahead;
+        follow_up::beat(trigger, now, &self.policy, region, &|| true).await
     }
 
     /// One beat, now, of the heartbeat, and waits for its answer.

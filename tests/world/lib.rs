@@ -27,9 +27,11 @@ pub mod region;
 pub mod script;
 pub mod watch;
 
+mod answers;
 mod happen;
 mod metrics;
 mod ports;
+mod ports_at_many;
 mod replica;
 mod well;
 mod words;

@@ -30,9 +30,7 @@ use crate::disk;
 use crate::drive::give_way;
 use crate::explore::script::Fate;
 use crate::host::Host;
-use crate::otherwise::Otherwise;
 use crate::region::State;
-use crate::watch::Watch;
 use crate::words::{self, Words};
 
 impl Region {
@@ -64,6 +62,7 @@ impl Region {
         }
         state.called += 1;
         let fate = state.choices.as_mut().map_or(Fate::Answered, |choices| choices.fate(verb));
+        *state.counted.entry(verb).or_default() += 1;
         let death = state.death.filter(|death| death.at_call == state.called);
         let takes_effect = match fate {
             Fate::Dies { takes_effect } => Some(takes_effect),
@@ -101,7 +100,7 @@ impl Region {
         Some(answer)
     }
 
-    async fn look<T: Words>(
+    pub(crate) async fn look<T: Words>(
         &self,
         verb: Verb,
         about: &str,
@@ -137,52 +136,23 @@ fn happen<T>(
 
 impl Look for Region {
     async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, CallFailed> {
-        self.look(Verb::Instance, id.as_str(), |state| {
-            state.described().hosts.get(id).map(|host| host.instance.clone())
-        })
-        .await
+        self.look(Verb::Instance, id.as_str(), |state| state.instance(id)).await
     }
 
     async fn status(&self, id: &InstanceId) -> Result<Option<StatusChecks>, CallFailed> {
-        self.look(Verb::Status, id.as_str(), |state| {
-            let hosts = state.described().hosts;
-            hosts.get(id).filter(|host| host.runs()).map(|host| host.status.clone())
-        })
-        .await
+        self.look(Verb::Status, id.as_str(), |state| state.status(id)).await
     }
 
     async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, CallFailed> {
-        self.look(Verb::Agent, id.as_str(), |state| {
-            let stays_online = state.otherwise.contains(&Otherwise::SilentAgents);
-            state.hosts.get(id).and_then(|host: &Host| host.agent_at(state.now, stays_online))
-        })
-        .await
+        self.look(Verb::Agent, id.as_str(), |state| state.agent(id)).await
     }
 
     async fn membership(&self, id: &InstanceId) -> Result<Option<Membership>, CallFailed> {
-        self.look(Verb::Membership, id.as_str(), |state| {
-            let (name, group) = state.described().group_of(id)?;
-            let member = group.members.get(id)?;
-            Some(Membership {
-                group: name.clone(),
-                lifecycle: member.lifecycle.name().to_owned(),
-                healthy: member.healthy,
-                protected: member.protected,
-                launch_template_version: Some("7".to_owned()),
-            })
-        })
-        .await
+        self.look(Verb::Membership, id.as_str(), |state| state.membership(id)).await
     }
 
     async fn group(&self, name: &GroupName) -> Result<Option<Group>, CallFailed> {
-        self.look(Verb::Group, name.as_str(), |state| {
-            let described = state.described();
-            let zone = |id: &InstanceId| {
-                described.hosts.get(id).map(|host| host.instance.zone.clone()).unwrap_or_default()
-            };
-            described.groups.get(name).map(|group| group.described(zone))
-        })
-        .await
+        self.look(Verb::Group, name.as_str(), |state| state.group_told(name)).await
     }
 
     async fn refresh(&self, name: &GroupName) -> Result<Option<String>, CallFailed> {
@@ -195,11 +165,7 @@ impl Look for Region {
     }
 
     async fn history(&self, id: &InstanceId) -> Result<History, CallFailed> {
-        self.look(Verb::History, id.as_str(), |state| History {
-            latest: state.book.latest(id).cloned(),
-            pauses: state.book.pauses(),
-        })
-        .await
+        self.look(Verb::History, id.as_str(), |state| state.history(id)).await
     }
 
     async fn pool(
@@ -212,10 +178,7 @@ impl Look for Region {
     }
 
     async fn sessions(&self, id: &InstanceId) -> Result<usize, CallFailed> {
-        self.look(Verb::Sessions, id.as_str(), |state| {
-            state.hosts.get(id).map_or(0, |host| host.sessions)
-        })
-        .await
+        self.look(Verb::Sessions, id.as_str(), |state| state.sessions(id)).await
     }
 
     async fn instance_store(&self, instance_type: &str) -> Result<bool, CallFailed> {
@@ -247,15 +210,7 @@ impl Look for Region {
         id: &CommandId,
         instance: &InstanceId,
     ) -> Result<Option<Command>, CallFailed> {
-        self.look(Verb::Command, id.as_str(), |state| {
-            let shown = |command: &&crate::command::Command| {
-                command.id == *id
-                    && command.order.instance == *instance
-                    && command.is_shown(state.now)
-            };
-            state.commands.iter().find(shown).map(crate::command::Command::described)
-        })
-        .await
+        self.look(Verb::Command, id.as_str(), |state| state.command(id, instance)).await
     }
 
     async fn command_of(
@@ -295,10 +250,7 @@ impl Look for Region {
     }
 
     async fn alarm(&self, name: &str) -> Result<Option<AlarmSettings>, CallFailed> {
-        self.look(Verb::Alarm, name, |state| {
-            state.watches.iter().find(|watch| watch.name == name).map(Watch::settings)
-        })
-        .await
+        self.look(Verb::Alarm, name, |state| state.alarm(&name.to_owned())).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The region itself: everything in it, the time, and what is due when.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::AlarmState;
@@ -51,12 +51,16 @@ pub(crate) struct State {
     /// Whether calls are written down for people, which takes most of the time.
     pub(crate) transcribes: bool,
     pub(crate) called: usize,
+    /// How often each call was made.
+    pub(crate) counted: BTreeMap<Verb, usize>,
     pub(crate) effects: Vec<Effect>,
     /// Which of the invocations that run at once is at work.
     pub(crate) at_work: usize,
     pub(crate) triggers: Vec<InstanceId>,
     pub(crate) faults: BTreeMap<Verb, Fault>,
     pub(crate) hiccups: BTreeMap<Verb, Fault>,
+    /// Of whom a call about many says nothing, by id or name.
+    pub(crate) untold: BTreeSet<String>,
     pub(crate) replica: Option<Replica>,
     pub(crate) commands: Vec<Command>,
     pub(crate) watches: Vec<Watch>,
@@ -89,11 +93,13 @@ impl Region {
             calls: Vec::new(),
             transcribes: true,
             called: 0,
+            counted: BTreeMap::new(),
             effects: Vec::new(),
             at_work: 0,
             triggers: Vec::new(),
             faults: BTreeMap::new(),
             hiccups: BTreeMap::new(),
+            untold: BTreeSet::new(),
             replica: None,
             commands: Vec::new(),
             watches: Vec::new(),
@@ -226,6 +232,11 @@ impl Region {
     /// The next call of `verb`, and only that one, goes wrong.
     pub fn trip_call(&self, verb: Verb, fault: Fault) {
         self.state.borrow_mut().hiccups.insert(verb, fault);
+    }
+
+    /// From now on calls about many say nothing of this one, by its id or name.
+    pub fn leave_untold(&self, name: &str) {
+        self.state.borrow_mut().untold.insert(name.to_owned());
     }
 
     /// From now on instances and groups are described by a copy that is brought
@@ -374,6 +385,11 @@ impl Region {
     /// Every call so far, oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.state.borrow().calls.clone()
+    }
+
+    /// How often each call was made so far.
+    pub fn counted(&self) -> BTreeMap<Verb, usize> {
+        self.state.borrow().counted.clone()
     }
 
     /// How many calls so far tried to change an instance or a group.

@@ -14,7 +14,7 @@
 //! incidents carry `due_shard` and `due_at`, so that the index `due` holds them
 //! and nothing else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -50,8 +50,9 @@ const QUERY: &str = "dynamodb:Query";
 /// partition: a fleet has few incidents at a time.
 const DUE: &str = "due";
 
-/// Pages read of what is due, if the first have nothing that can be read.
-const PAGES_MAX: usize = 4;
+/// Pages read of what is due: of 1 MB each (`DynamoDB` API reference, `Query`), which is some
+/// hundred rows.
+const PAGES_MAX: usize = 20;
 
 const OVER_THE_VERSION_BEFORE: &str = "incident_id = :incident_id AND version = :before";
 
@@ -290,7 +291,6 @@ impl Ledger for Aws {
         for _ in 0..PAGES_MAX {
             let page = query.clone().set_exclusive_start_key(after).send().await;
             let page = page.map_err(|error| call_failed(QUERY, &error))?;
-            let read = due.incidents.len();
             for row in page.items() {
                 match incident_of(QUERY, row) {
                     Ok(incident) => due.incidents.push(incident),
@@ -298,8 +298,7 @@ impl Ledger for Aws {
                 }
             }
             after = page.last_evaluated_key;
-            // Where a page holds only rows that cannot be read, others come behind it.
-            if after.is_none() || due.incidents.len() > read {
+            if after.is_none() || due.incidents.len() >= limit {
                 break;
             }
         }
@@ -323,16 +322,60 @@ impl Aws {
         Ok(history)
     }
 
+    /// What the ledger holds about each of `ids`, read consistently. What a throttled table
+    /// leaves out is not known.
+    pub(crate) async fn histories_of(
+        &self,
+        ids: &[InstanceId],
+    ) -> Vec<Result<History, CallFailed>> {
+        let pauses = pause::key();
+        let keys = ids.iter().map(|id| (partition(id), "incident".to_owned()));
+        let (rows, left) = match self.rows_but(keys.chain([pauses.clone()])).await {
+            Ok(answer) => answer,
+            Err(failed) => return ids.iter().map(|_| Err(failed.clone())).collect(),
+        };
+        let by_partition = |row| Some((partition_of(row)?, row));
+        let rows: HashMap<&str, &Row> = rows.iter().filter_map(by_partition).collect();
+        let left: HashSet<&str> = left.iter().filter_map(partition_of).collect();
+        let answer = |id: &InstanceId| {
+            let own = partition(id);
+            if [own.as_str(), pauses.0.as_str()].iter().any(|key| left.contains(key)) {
+                return Err(incomplete(BATCH_GET, "answer for some of the keys"));
+            }
+            let noted = rows.get(pauses.0.as_str()).map(|row| pause::all(BATCH_GET, row));
+            let latest = rows.get(own.as_str()).map(|row| incident_of(BATCH_GET, row));
+            Ok(History {
+                pauses: noted.transpose()?.unwrap_or_default(),
+                latest: latest.transpose()?,
+            })
+        };
+        ids.iter().map(answer).collect()
+    }
+
     /// Those of the rows with these keys that there are, read consistently.
     pub(crate) async fn rows<const N: usize>(
         &self,
         keys: [(String, String); N],
     ) -> Result<Vec<Row>, CallFailed> {
-        let keys = keys.map(|(partition, sort)| {
+        let (rows, left) = self.rows_but(keys).await?;
+        // A throttled table answers a part: what is missing is not known.
+        if !left.is_empty() {
+            return Err(incomplete(BATCH_GET, "answer for some of the keys"));
+        }
+        Ok(rows)
+    }
+
+    /// Those of the rows with these keys that there are, read consistently, and the keys that
+    /// were not looked up.
+    async fn rows_but(
+        &self,
+        keys: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Vec<Row>, Vec<Row>), CallFailed> {
+        let keys = keys.into_iter().map(|(partition, sort)| {
             Row::from([("pk".to_owned(), text(&partition)), ("sk".to_owned(), text(&sort))])
         });
         let asked = KeysAndAttributes::builder()
-            .set_keys(Some(keys.into()))
+            .set_keys(Some(keys.collect()))
             .consistent_read(true)
             .build()
             .map_err(|error| CallFailed { call: BATCH_GET, why: error.to_string() })?;
@@ -343,12 +386,10 @@ impl Aws {
             .send()
             .await
             .map_err(|error| call_failed(BATCH_GET, &error))?;
-        // A throttled table answers a part: what is missing is not known.
-        if answer.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
-            return Err(incomplete(BATCH_GET, "answer for some of the keys"));
-        }
         let rows = answer.responses.as_mut().and_then(|tables| tables.remove(&self.table));
-        Ok(rows.unwrap_or_default())
+        let left = answer.unprocessed_keys.as_mut().and_then(|left| left.remove(&self.table));
+        let left = left.map(|left| left.keys).unwrap_or_default();
+        Ok((rows.unwrap_or_default(), left))
     }
 
     /// Writes an incident and takes the slot of its lease, both or neither.
@@ -447,6 +488,10 @@ fn version_before(incident: &Incident) -> i64 {
 
 fn partition(id: &InstanceId) -> String {
     format!("instance#{id}")
+}
+
+fn partition_of(row: &Row) -> Option<&str> {
+    row.get("pk")?.as_s().ok().map(String::as_str)
 }
 
 fn incident_of(call: &'static str, row: &Row) -> Result<Incident, CallFailed> {

@@ -10,6 +10,7 @@ mod failure;
 mod growth;
 mod ledger;
 mod look;
+mod look_at_many;
 mod pause;
 mod pool;
 mod repeats;

@@ -62,19 +62,7 @@ impl Look for Aws {
             .instance_statuses()
             .iter()
             .find(|status| status.instance_id() == Some(id.as_str()));
-        Ok(found.map(|status| StatusChecks {
-            system_impaired: is_impaired(status.system_status()),
-            instance_impaired: is_impaired(status.instance_status()),
-            volume_impaired: status.attached_ebs_status().and_then(ec2::EbsStatusSummary::status)
-                == Some(&ec2::SummaryStatus::Impaired),
-            initializing: [status.system_status(), status.instance_status()]
-                .into_iter()
-                .flatten()
-                .any(|summary| summary.status() == Some(&ec2::SummaryStatus::Initializing)),
-            application_impaired: status.application_status().and_then(application_impaired),
-            performance: status.performance_status().and_then(performance),
-            scheduled: status.events().iter().find_map(scheduled),
-        }))
+        Ok(found.map(status_checks))
     }
 
     async fn agent(&self, id: &InstanceId) -> Result<Option<Agent>, CallFailed> {
@@ -254,16 +242,9 @@ impl Look for Aws {
             Err(error) => return Err(call_failed(CALL, &error)),
         };
         let status = found.status().ok_or_else(|| incomplete(CALL, "status"))?;
-        let unfinished = matches!(
-            status,
-            ssm::CommandInvocationStatus::Pending
-                | ssm::CommandInvocationStatus::InProgress
-                | ssm::CommandInvocationStatus::Delayed
-                | ssm::CommandInvocationStatus::Cancelling
-        );
         let details = found.status_details().unwrap_or(status.as_str());
         Ok(Some(Command {
-            ended: !unfinished,
+            ended: has_ended(status),
             status: details.chars().filter(|c| !c.is_whitespace()).collect(),
             // -1 means "not started".
             exit_code: Some(found.response_code()).filter(|code| *code >= 0),
@@ -339,7 +320,7 @@ impl Look for Aws {
         let answer = self
             .cloudwatch
             .get_metric_data()
-            .metric_data_queries(query(series))
+            .metric_data_queries(query(series, "series"))
             .start_time(at(since))
             .end_time(at(until))
             .scan_by(cloudwatch::ScanBy::TimestampAscending)
@@ -350,22 +331,8 @@ impl Look for Aws {
             return no_result(CALL, series, answer.messages());
         };
         // A failure of one query is no failure of the call.
-        match found.status_code() {
-            None | Some(cloudwatch::StatusCode::Complete) => {}
-            Some(other) => {
-                let why = format!("the result is {}", other.as_str());
-                return Err(CallFailed { call: CALL, why });
-            }
-        }
-        let values = found.timestamps().iter().zip(found.values());
-        Ok(values
-            .filter_map(|(at, value)| {
-                let at = Timestamp::from_second(at.secs()).ok()?;
-                Some(Datapoint { at, value: *value })
-            })
-            // The start of the window is rounded down to its minute.
-            .filter(|datapoint| datapoint.at >= since)
-            .collect())
+        complete(CALL, found.status_code())?;
+        Ok(measured(found, since))
     }
 
     async fn alarm(&self, name: &str) -> Result<Option<AlarmSettings>, CallFailed> {
@@ -377,16 +344,7 @@ impl Look for Aws {
             .send()
             .await
             .map_err(|error| call_failed(CALL, &error))?;
-        Ok(answer.metric_alarms().first().map(|alarm| AlarmSettings {
-            state: match alarm.state_value() {
-                Some(cloudwatch::StateValue::Alarm) => Some(AlarmState::Alarm),
-                Some(cloudwatch::StateValue::Ok) => Some(AlarmState::Ok),
-                _ => None,
-            },
-            // Unless told otherwise an alarm acts (CloudWatch API reference, `PutMetricAlarm`).
-            actions_enabled: alarm.actions_enabled() != Some(false),
-            actions: alarm.alarm_actions().to_vec(),
-        }))
+        Ok(answer.metric_alarms().first().map(alarm_settings))
     }
 }
 
@@ -414,7 +372,7 @@ async fn first_with_any<T>(
 const PAGES_MAX: usize = 20;
 
 /// All pages of a list that is short, whatever its order.
-async fn every_page<T>(
+pub(crate) async fn every_page<T>(
     call: &'static str,
     ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), CallFailed>,
 ) -> Result<Vec<T>, CallFailed> {
@@ -433,8 +391,19 @@ async fn every_page<T>(
 
 /// A time as Systems Manager's filters take it, such as `2024-07-07T00:00:00Z` (SSM API
 /// reference, `CommandFilter`), cut to the second.
-fn whole_second(at: Timestamp) -> String {
+pub(crate) fn whole_second(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Whether a command comes no further.
+pub(crate) fn has_ended(status: &ssm::CommandInvocationStatus) -> bool {
+    !matches!(
+        status,
+        ssm::CommandInvocationStatus::Pending
+            | ssm::CommandInvocationStatus::InProgress
+            | ssm::CommandInvocationStatus::Delayed
+            | ssm::CommandInvocationStatus::Cancelling
+    )
 }
 
 /// What a console showed. AWS wraps its base64 after 76 characters (EC2 API reference,
@@ -459,13 +428,37 @@ fn no_result(
     if series.exact { Err(incomplete(call, "result")) } else { Ok(Vec::new()) }
 }
 
+/// Whether a query was answered whole.
+pub(crate) fn complete(
+    call: &'static str,
+    status: Option<&cloudwatch::StatusCode>,
+) -> Result<(), CallFailed> {
+    match status {
+        None | Some(cloudwatch::StatusCode::Complete) => Ok(()),
+        Some(other) => {
+            let why = format!("the result is {}", other.as_str());
+            Err(CallFailed { call, why })
+        }
+    }
+}
+
+/// The values of a result. The start of its window is rounded down to its minute.
+pub(crate) fn measured(found: &cloudwatch::MetricDataResult, since: Timestamp) -> Vec<Datapoint> {
+    let values = found.timestamps().iter().zip(found.values());
+    let values = values.filter_map(|(at, value)| {
+        let at = Timestamp::from_second(at.secs()).ok()?;
+        Some(Datapoint { at, value: *value })
+    });
+    values.filter(|datapoint| datapoint.at >= since).collect()
+}
+
 /// Values come every minute if the metric does, else as often as it does.
 const PERIOD_SECONDS: i32 = 60;
 
 /// Reads one series: by its dimensions if these are all, else by a query for
 /// every series that has them (`CloudWatch` user guide, "Metrics Insights").
-fn query(series: &Series) -> cloudwatch::MetricDataQuery {
-    let query = cloudwatch::MetricDataQuery::builder().id("series").return_data(true);
+pub(crate) fn query(series: &Series, id: &str) -> cloudwatch::MetricDataQuery {
+    let query = cloudwatch::MetricDataQuery::builder().id(id).return_data(true);
     if !series.exact {
         return query.expression(insights(series)).period(PERIOD_SECONDS).build();
     }
@@ -522,7 +515,7 @@ fn insights(series: &Series) -> String {
     )
 }
 
-fn instance(found: &ec2::Instance) -> Result<Instance, CallFailed> {
+pub(crate) fn instance(found: &ec2::Instance) -> Result<Instance, CallFailed> {
     const CALL: &str = "ec2:DescribeInstances";
     let state = found
         .state()
@@ -605,6 +598,35 @@ fn modification(found: &ec2::VolumeModification) -> Result<Modification, CallFai
     })
 }
 
+pub(crate) fn status_checks(status: &ec2::InstanceStatus) -> StatusChecks {
+    StatusChecks {
+        system_impaired: is_impaired(status.system_status()),
+        instance_impaired: is_impaired(status.instance_status()),
+        volume_impaired: status.attached_ebs_status().and_then(ec2::EbsStatusSummary::status)
+            == Some(&ec2::SummaryStatus::Impaired),
+        initializing: [status.system_status(), status.instance_status()]
+            .into_iter()
+            .flatten()
+            .any(|summary| summary.status() == Some(&ec2::SummaryStatus::Initializing)),
+        application_impaired: status.application_status().and_then(application_impaired),
+        performance: status.performance_status().and_then(performance),
+        scheduled: status.events().iter().find_map(scheduled),
+    }
+}
+
+pub(crate) fn alarm_settings(alarm: &cloudwatch::MetricAlarm) -> AlarmSettings {
+    AlarmSettings {
+        state: match alarm.state_value() {
+            Some(cloudwatch::StateValue::Alarm) => Some(AlarmState::Alarm),
+            Some(cloudwatch::StateValue::Ok) => Some(AlarmState::Ok),
+            _ => None,
+        },
+        // Unless told otherwise an alarm acts (CloudWatch API reference, `PutMetricAlarm`).
+        actions_enabled: alarm.actions_enabled() != Some(false),
+        actions: alarm.alarm_actions().to_vec(),
+    }
+}
+
 /// `impaired` is the only bad word; `initializing` and `insufficient-data` say
 /// nothing yet (EC2 API reference, `InstanceStatusSummary`).
 fn is_impaired(summary: Option<&ec2::InstanceStatusSummary>) -> bool {
@@ -642,7 +664,7 @@ fn scheduled(event: &ec2::InstanceStatusEvent) -> Option<ScheduledEvent> {
     })
 }
 
-fn agent(found: &ssm::InstanceInformation) -> Agent {
+pub(crate) fn agent(found: &ssm::InstanceInformation) -> Agent {
     Agent {
         online: found.ping_status() == Some(&ssm::PingStatus::Online),
         last_ping: found
@@ -660,7 +682,9 @@ fn agent(found: &ssm::InstanceInformation) -> Agent {
     }
 }
 
-fn membership(found: &autoscaling::AutoScalingInstanceDetails) -> Result<Membership, CallFailed> {
+pub(crate) fn membership(
+    found: &autoscaling::AutoScalingInstanceDetails,
+) -> Result<Membership, CallFailed> {
     const CALL: &str = "autoscaling:DescribeAutoScalingInstances";
     let group = found.auto_scaling_group_name().unwrap_or_default();
     Ok(Membership {
@@ -691,7 +715,7 @@ fn member(found: &autoscaling::Instance) -> Option<Member> {
     })
 }
 
-fn group(found: &autoscaling::AutoScalingGroup) -> Group {
+pub(crate) fn group(found: &autoscaling::AutoScalingGroup) -> Group {
     let size = |size: Option<i32>| size.and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
     Group {
         tags: found

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use remedy::alarm::{Invocation, Unreadable};
 use remedy::follow_up::{Beat, beat};
@@ -27,6 +27,10 @@ const UNREADABLE: &str = "UnreadableEvent";
 
 /// The name of the follow-up, beside the symptoms' names.
 const FOLLOW_UP: &str = "follow-up";
+
+/// A part of what is due is begun only if so much time is left: what takes longest, a rung that
+/// is climbed, waits for some calls one after the other.
+const ENDS_WITHIN: SignedDuration = SignedDuration::from_secs(25);
 
 /// Runs the function that answers for `symptom`, until Lambda ends it.
 pub fn serve(symptom: Symptom) -> ExitCode {
@@ -86,7 +90,9 @@ async fn follow_up(
         Trigger::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
         Trigger::Pauses => return Ok(paused(aws.pauses().await?)),
     };
-    let beat = beat(instance.as_ref(), now, &settings.policy, aws).await?;
+    let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(now);
+    let is_time_left = || deadline.duration_since(Timestamp::now()) > ENDS_WITHIN;
+    let beat = beat(instance.as_ref(), now, &settings.policy, aws, &is_time_left).await?;
     write(&metrics::of_beat(&beat, now), FOLLOW_UP, settings);
     log(&beat.reports);
     for left in &beat.left {

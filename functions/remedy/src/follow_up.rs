@@ -2,10 +2,10 @@
 //! each takes its one next step. An event only has it look sooner: where events are
 //! lost, late, doubled or out of order, a step comes later and is the same step.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use futures_util::{StreamExt as _, future, stream};
-use jiff::Timestamp;
+use futures_util::future;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::execute::carry_out::{Order, carry_out, note_replacement};
@@ -15,9 +15,10 @@ use crate::execute::console_capture;
 use crate::execute::hold::hold_back;
 use crate::model::action::Action;
 use crate::model::alarm::Symptom;
-use crate::model::ids::{GroupName, IncidentId, InstanceId};
+use crate::model::ids::{IncidentId, InstanceId};
 use crate::model::incident::{Incident, Rung, Stage};
 use crate::model::policy::Policy;
+use crate::model::pool::Pool;
 use crate::model::reason::Reason;
 use crate::model::unknown::CallFailed;
 use crate::observe::facts::{Fact, Facts, GroupFact};
@@ -28,23 +29,26 @@ use crate::plan::guard::{self, Cleared, Refusal};
 use crate::plan::next::next;
 use crate::plan::rung::cleanup;
 use crate::plan::step::{self, Need, Step};
+use crate::plan::watching;
 use crate::plan::witnesses::{self, Hearing};
 use crate::ports::context::Context;
 use crate::ports::ledger::{Due, Ledger};
 use crate::ports::look::AlarmSettings;
 use crate::ports::look::Look;
+use crate::ports::look_at_many::LookAtMany;
 use crate::ports::tell::Tell;
 use crate::ports::touch::Touch;
 use crate::report::outcome::{Outcome, Report};
 use crate::respond::volumes;
+use crate::together::Together;
+use crate::together::line::Place;
 
-/// How many incidents one beat takes up, those due longest first. Each costs some 15
-/// calls at most. The others stay due.
-const INCIDENTS_PER_BEAT_MAX: usize = 50;
+/// Rows that the ledger is asked for at once: few enough that a small function holds them.
+const DUE_MAX: usize = 2000;
 
-/// Incidents looked at together: enough that one slow answer does not hold up
-/// the beat, few enough to stay below EC2's request quotas.
-const TOGETHER_MAX: usize = 8;
+/// Incidents that are taken up together: as many as one call asks about, of those that ask
+/// about most.
+const TOGETHER_MAX: usize = 500;
 
 /// What one beat came to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -57,8 +61,9 @@ pub struct Beat {
     pub left: Vec<Left>,
     /// What is due and cannot be read.
     pub unreadable: Vec<CallFailed>,
-    /// How late the beat was: for how many seconds the first of these had been due.
-    /// Unknown where a trigger named the incident.
+    /// How far behind the beat is: for how many seconds the longest due of those that it had
+    /// no time for has been due; 0 if it had time for all. Unknown where a trigger named the
+    /// incident.
     pub lag_seconds: Option<i64>,
 }
 
@@ -71,72 +76,125 @@ pub struct Left {
     pub why: Stuck,
 }
 
-/// Looks at what is due; with a trigger, at that instance's incident instead,
-/// whether it is due or not.
+/// Looks at everything that is due, as long as there is time; with a trigger, at that
+/// instance's incident instead, whether it is due or not. Time is asked for before each part,
+/// because a part that was begun is ended.
 pub async fn beat<W>(
     trigger: Option<&InstanceId>,
     now: Timestamp,
     policy: &Policy,
     world: &W,
+    is_time_left: &impl Fn() -> bool,
 ) -> Result<Beat, CallFailed>
 where
-    W: Look + Ledger + Touch + Tell,
+    W: LookAtMany + Ledger + Touch + Tell,
 {
-    let cx = Context { world, policy, now };
-    let Due { incidents: mut due, unreadable } = match trigger {
-        Some(instance) => {
-            let incidents = world.history(instance).await?.latest.into_iter().collect();
-            Due { incidents, ..Due::default() }
+    let mut beat = Beat::default();
+    let together = Together::new(world, now);
+    let cx = Context { world: &together, policy, now };
+    if let Some(instance) = trigger {
+        let latest = world.history(instance).await?.latest;
+        let looked_at = latest.into_iter().filter(|it| is_open(it, now)).collect();
+        beat.take(looked_at, cx).await;
+        return Ok(beat);
+    }
+    let (mut taken, mut lag) = (BTreeSet::new(), SignedDuration::ZERO);
+    loop {
+        let Due { incidents, unreadable } = world.due(now, DUE_MAX).await?;
+        let are_all = incidents.len() < DUE_MAX;
+        beat.unreadable = unreadable;
+        let mut due = incidents;
+        // What could not be looked at stays due, and so does what goes on as it was.
+        due.retain(|incident| taken.insert(incident.id.clone()));
+        let are_new = !due.is_empty();
+        due.retain(|incident| is_open(incident, now));
+        while !due.is_empty() && is_time_left() {
+            let later = due.split_off(due.len().min(TOGETHER_MAX));
+            beat.take(due, cx).await;
+            due = later;
         }
-        None => world.due(now, INCIDENTS_PER_BEAT_MAX).await?,
-    };
-    let lags = due.iter().map(|incident| now.duration_since(incident.due_at).as_secs());
-    let lag_seconds = trigger.is_none().then(|| lags.max().unwrap_or_default());
-    due.retain(|incident| incident.stage.is_open() && !incident.is_closing(now));
-    let mut beat = Beat { looked_at: due.len(), lag_seconds, unreadable, ..Beat::default() };
-    let mut steps = stream::iter(queues(&due))
-        .map(|queue| async move {
-            let mut followed = Vec::new();
-            for incident in queue {
-                followed.push((&incident.id, follow(cx, incident).await));
-            }
-            followed
-        })
-        .buffer_unordered(TOGETHER_MAX);
-    while let Some(followed) = steps.next().await {
-        for (id, followed) in followed {
-            match followed {
-                Ok(report) => beat.reports.extend(report),
-                Err(why) => beat.left.push(Left { incident_id: id.clone(), why }),
-            }
+        let lags = due.iter().map(|incident| now.duration_since(incident.due_at));
+        lag = lags.fold(lag, SignedDuration::max);
+        if are_all || !are_new || !is_time_left() {
+            break;
         }
     }
+    beat.lag_seconds = Some(lag.as_secs());
     Ok(beat)
 }
 
-/// Held back incidents of one group are taken one after the other, the oldest first,
-/// so that the next free slot goes to the one that has waited longest. All others are
-/// taken at once.
-fn queues(due: &[Incident]) -> Vec<Vec<&Incident>> {
-    let (mut waiting, others): (Vec<&Incident>, Vec<&Incident>) =
-        due.iter().partition(|incident| incident.held_back.is_some());
-    waiting.sort_by_key(|incident| incident.opened_at);
-    let mut by_group: BTreeMap<Option<&GroupName>, Vec<&Incident>> = BTreeMap::new();
-    for incident in waiting {
-        by_group.entry(incident.group.as_ref()).or_default().push(incident);
+/// Whether a beat has anything to do with it.
+fn is_open(incident: &Incident, now: Timestamp) -> bool {
+    incident.stage.is_open() && !incident.is_closing(now)
+}
+
+impl Beat {
+    /// Each of `incidents` takes its next step.
+    async fn take<W>(&mut self, mut incidents: Vec<Incident>, cx: Context<'_, Together<'_, W>>)
+    where
+        W: LookAtMany + Ledger + Touch + Tell,
+    {
+        // Held back incidents go first, the oldest of all before the others, so that the next
+        // free slot goes to the one that has waited longest.
+        incidents.sort_by_key(|incident| (incident.held_back.is_none(), incident.opened_at));
+        self.looked_at += incidents.len();
+        let steps: Vec<_> = incidents
+            .iter()
+            .map(|incident| {
+                let waits = incident.held_back.is_some().then_some(incident.group.as_ref());
+                let pool = waits.flatten().map(|group| Pool::Group(group.clone()));
+                let place = pool.map(|pool| InLine { place: cx.world.line_for(&pool), pool });
+                async move { (&incident.id, follow(cx, incident, place).await) }
+            })
+            .collect();
+        for (id, followed) in cx.world.all(steps).await {
+            match followed {
+                Ok(report) => self.reports.extend(report),
+                Err(why) => self.left.push(Left { incident_id: id.clone(), why }),
+            }
+        }
     }
-    others.into_iter().map(|incident| vec![incident]).chain(by_group.into_values()).collect()
+}
+
+/// A place among those who wait for a slot of a pool's budget.
+struct InLine {
+    pool: Pool,
+    place: Place,
+}
+
+impl InLine {
+    /// The turn of an incident to take a slot of `pool`, if it wants one. Whoever stands in
+    /// another pool's line leaves that first, so that no two wait for each other.
+    async fn turn<W>(
+        place: Option<Self>,
+        pool: Option<Pool>,
+        world: &Together<'_, W>,
+    ) -> Option<Self> {
+        let pool = pool?;
+        let place = match place.filter(|place| place.pool == pool) {
+            Some(place) => place,
+            None => Self { place: world.line_for(&pool), pool },
+        };
+        place.place.turn().await;
+        Some(place)
+    }
 }
 
 /// Takes one incident one step on.
-async fn follow<W>(cx: Context<'_, W>, incident: &Incident) -> Result<Option<Report>, Stuck>
+async fn follow<W>(
+    cx: Context<'_, Together<'_, W>>,
+    incident: &Incident,
+    place: Option<InLine>,
+) -> Result<Option<Report>, Stuck>
 where
-    W: Look + Ledger + Touch + Tell,
+    W: LookAtMany + Ledger + Touch + Tell,
 {
     let (probe, alarm) = probe::look(incident, cx.world, cx.now).await;
     let step = next(incident, &probe, cx.now, cx.policy);
     let step = checked(cx, step, incident, &probe).await;
     match step {
+        // It stays due, and the next beat looks again.
+        Step::Wait(waiting) if waiting.says_no_more_than(incident) => Ok(None),
         Step::Wait(waiting) => {
             cx.world.record(&waiting).await?;
             Ok(None)
@@ -145,6 +203,9 @@ where
             if reason == Reason::Substituted {
                 // Whoever asked for it may have died before it was noted.
                 note_replacement(&moved, cx.world).await?;
+            }
+            if moved.stage == Stage::Watching {
+                moved.due_at = watching::first_look(&moved, cx.now, cx.policy);
             }
             let report = Report::of(&moved, Outcome::Acted, vec![reason], cx.now);
             moved.note(report.entry());
@@ -155,7 +216,9 @@ where
             let Some(claim) = claim else { return Ok(None) };
             Ok(Some(carry_out(cx, order(claim, None, vec![reason])).await))
         }
-        Step::Climb(incident, reason) => climb(cx, &incident, reason, observed(probe, alarm)).await,
+        Step::Climb(incident, reason) => {
+            climb(cx, &incident, reason, observed(probe, alarm), place).await
+        }
         Step::Tell(incident, because) => Ok(close::stay_out(cx, &incident, because).await?),
         Step::End(ended, because) => close::end(cx, incident, ended, because).await,
     }
@@ -210,13 +273,14 @@ fn observed(probe: Probe, alarm: Option<Fact<Option<AlarmSettings>>>) -> Option<
 
 /// Tries the next rung, unless the symptom is over after all.
 async fn climb<W>(
-    cx: Context<'_, W>,
+    cx: Context<'_, Together<'_, W>>,
     incident: &Incident,
     reason: Reason,
     observed: Option<Observed>,
+    place: Option<InLine>,
 ) -> Result<Option<Report>, Stuck>
 where
-    W: Look + Ledger + Touch + Tell,
+    W: LookAtMany + Ledger + Touch + Tell,
 {
     let observed = async {
         match observed {
@@ -242,7 +306,9 @@ where
     facts.preflight.clone_from(&incident.preflight);
     facts.survey.clone_from(&incident.survey);
     let tried = incident.tried();
-    if decide::looks_beyond_cleanup(incident.symptom, &tried, &facts, cx.policy) {
+    let beyond = decide::looks_beyond_cleanup(incident.symptom, &tried, &facts, cx.policy);
+    let _in_turn = InLine::turn(place, facts.pool().filter(|_| beyond), cx.world).await;
+    if beyond {
         look_beyond(cx, incident, &symptom_state, &mut facts).await;
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, cx.policy);
@@ -320,6 +386,7 @@ async fn watch<W: Ledger>(
     because: Vec<Reason>,
 ) -> Result<Option<Report>, Stuck> {
     let mut moved = incident.moved_to(Stage::Watching, cx.now);
+    moved.due_at = watching::first_look(&moved, cx.now, cx.policy);
     let report = Report::of(&moved, Outcome::Acted, because, cx.now);
     moved.note(report.entry());
     Ok(cx.world.record(&moved).await?.then_some(report))

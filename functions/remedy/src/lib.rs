@@ -29,6 +29,8 @@ pub mod report;
 
 pub mod execute;
 
+pub mod together;
+
 pub mod respond;
 
 pub mod follow_up;

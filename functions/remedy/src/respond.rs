@@ -9,7 +9,7 @@ use crate::execute::claim::{self, Claim, NoClaim};
 use crate::execute::console_capture::{self, Captured};
 use crate::model::action::Action;
 use crate::model::alarm::{Alarm, AlarmState, Evidence, Symptom};
-use crate::model::incident::HeldBack;
+use crate::model::incident::{HeldBack, Rung, Stage};
 use crate::model::policy::{Mode, Policy};
 use crate::model::reason::Reason;
 use crate::model::repeats::Occurrence;
@@ -291,7 +291,8 @@ where
 }
 
 /// An OK closes nothing by itself: a series that vanishes goes OK too, and a
-/// symptom that is gone may come back. It has the follow-up look at once.
+/// symptom that is gone may come back. It has the follow-up look at once, unless it is
+/// watched already: that it stayed gone no look can tell before its time.
 async fn note_ok<W>(cx: Context<'_, W>, alarm: &Alarm) -> Result<Report, LedgerError>
 where
     W: Look + Ledger,
@@ -313,7 +314,9 @@ where
         Evidence::Nothing { why } => Reason::Unmeasured { why: why.clone() },
         Evidence::Unclear { why } => Reason::Unclear { why: why.clone() },
     }];
-    if !taken {
+    let is_measured = open.seen.series.is_some() && open.rung() != Some(Rung::Replace);
+    let has_its_time = open.stage == Stage::Watching && is_measured;
+    if !taken && !has_its_time {
         // If another writer is first, it set the time of its next look itself.
         cx.world.record(&open.waiting_until(cx.now)).await?;
     }

@@ -42,6 +42,9 @@ const GROWABLE_PERCENT: u32 = 40;
 /// What owners allow a volume of 100 GiB: nothing more, too little, and enough.
 const CAPS_GIB: [u32; 5] = [100, 104, 120, 200, 1_000];
 
+/// So many episodes of a hundred have a storm.
+const STORMS_PERCENT: u32 = 2;
+
 /// The codes by which a host says that it is well, or that no disruption helps.
 const WELL: [Code; 4] = [Code::NotInTrouble, Code::NotItsFault, Code::Protected, Code::BelowAlarm];
 
@@ -75,6 +78,9 @@ pub(crate) fn draw(seed: u64) -> Plot {
         }
     }
     growable(&mut pen.plot, seed);
+    if pen.chance(STORMS_PERCENT) {
+        pen.storm();
+    }
     pen.plot
 }
 
@@ -320,6 +326,17 @@ impl Pen {
         for member in members {
             let later = at + self.seconds(0, 180);
             self.plot.lines.push(Line::Happens(later, What::Trouble(member, trouble)));
+        }
+    }
+
+    /// Many servers fall ill in the same minute, beside all else that happens.
+    fn storm(&mut self) {
+        let (at, trouble) = (self.seconds(0, BEGINS_WITHIN), self.drawn_trouble());
+        for number in 1..=self.rng.u32(15..=40) {
+            let server = format!("batch{number}");
+            let begins = at + self.seconds(0, 60);
+            self.plot.lines.push(Line::Server(server.clone()));
+            self.plot.lines.push(Line::Happens(begins, What::Trouble(server, trouble)));
         }
     }
 

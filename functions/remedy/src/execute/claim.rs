@@ -221,9 +221,11 @@ pub async fn queue(
             return Err(in_between("the incident before it is just ending"));
         }
         if open.is_about(alarm) {
-            // It is not over, whatever a beat that is about to end it has seen.
+            // It is not over, whatever a beat that is about to end it has seen: that beat wrote
+            // nothing yet, and comes too late now.
             let again = Incident { quiet_since: None, ..open.waiting_until(open.due_at) };
-            if open.quiet_since.is_none() || world.record(&again).await? {
+            let may_end = matches!(open.stage, Stage::Waiting | Stage::Watching);
+            if !may_end || world.record(&again).await? {
                 return Ok(None);
             }
             continue;

@@ -6,6 +6,7 @@ use crate::model::incident::{HeldBack, Incident};
 use crate::model::reason::Reason;
 use crate::model::unknown::CallFailed;
 use crate::plan::guard::Refusal;
+use crate::plan::step::BEAT;
 use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
 use crate::ports::tell::Tell;
@@ -57,10 +58,9 @@ where
 /// When a rung that is held back is tried again. What one cause
 /// holds back would all be free in one moment, so it asks at different times.
 fn asks_again_after(incident: &Incident, refusal: &Refusal) -> SignedDuration {
-    let beat = SignedDuration::from_mins(1);
     if refusal.because.iter().any(|reason| reason.row().shared_cause) {
-        beat + incident.transition_id.spread_over(SPREAD)
+        BEAT + incident.transition_id.spread_over(SPREAD)
     } else {
-        beat
+        BEAT
     }
 }

@@ -646,6 +646,13 @@ impl Incident {
         step(self) == step(other)
     }
 
+    /// Whether it says nothing that `other`, an earlier state of it, did not say, but for the
+    /// time at which it is looked at next.
+    pub fn says_no_more_than(&self, other: &Self) -> bool {
+        let Self { due_at, version, .. } = *other;
+        Self { due_at, version, ..self.clone() } == *other
+    }
+
     /// Whether `alarm` is about the trouble that the incident is about.
     pub fn is_about(&self, alarm: &Alarm) -> bool {
         self.trouble().is(&Queued::of(alarm).trouble())

@@ -62,6 +62,8 @@ pub enum SymptomState {
     Cleared {
         /// What is measured now, if anything is.
         now: Option<String>,
+        /// Since when its metric has been within bounds, where that was measured.
+        quiet: Option<Quiet>,
     },
     /// It is not.
     Present {
@@ -86,6 +88,22 @@ pub enum SymptomState {
         /// What shows it.
         what: String,
     },
+}
+
+/// Datapoints that are all within bounds, without a break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quiet {
+    /// The first of them.
+    pub since: Timestamp,
+    /// The newest.
+    pub until: Timestamp,
+}
+
+impl Quiet {
+    /// For how long they show it.
+    pub fn lasts(self) -> SignedDuration {
+        self.until.duration_since(self.since)
+    }
 }
 
 /// Who else can say whether an instance is in trouble.
@@ -282,9 +300,9 @@ pub async fn symptom_state_since(
         let state = SymptomState::Unobserved { why, alarm_stands: true };
         return Observed { state, alarm: Fact::Known(None) };
     };
-    let since = since.max(now - NEWS_MAX);
     let (datapoints, alarm) =
         future::join(look.datapoints(series, since, now), look.alarm(&seen.alarm)).await;
+    let datapoints = datapoints.map(|datapoints| while_news(datapoints, now));
     // A fleet's alarm is in ALARM for any of its instances.
     let of_the_instance = match &alarm {
         Ok(Some(alarm)) if series.exact => Ok(alarm.state),
@@ -294,21 +312,49 @@ pub async fn symptom_state_since(
     Observed { state: judge(seen, datapoints, of_the_instance), alarm: alarm.into() }
 }
 
-/// What the alarm would make of the newest of `minutes`: of as many as its period
+/// The datapoints, if the newest is young enough to say something about now.
+fn while_news(datapoints: Vec<Datapoint>, now: Timestamp) -> Vec<Datapoint> {
+    let is_news = |newest: &Datapoint| newest.at >= now - NEWS_MAX;
+    if datapoints.last().is_some_and(is_news) { datapoints } else { Vec::new() }
+}
+
+/// What the alarm would make of each of `minutes`, the newest first: of as many as its period
 /// is long. A spike of one minute is not what an alarm on a mean waits for.
-fn newest(series: &Series, minutes: &[Datapoint]) -> Option<f64> {
-    let newest = minutes.last()?.at;
+fn judged<'a>(
+    series: &'a Series,
+    minutes: &'a [Datapoint],
+) -> impl Iterator<Item = (Timestamp, f64)> + 'a {
     let period = SignedDuration::from_secs(series.period.into());
-    let in_period = |minute: &&Datapoint| newest.duration_since(minute.at) < period;
-    // A sum over less than the period is not the alarm's.
-    let whole = minutes.first().is_some_and(|oldest| {
-        newest.duration_since(oldest.at) + SignedDuration::from_mins(1) >= period
-    });
-    if series.statistic == Statistic::Sum && !whole {
-        return None;
+    (1..=minutes.len()).rev().map_while(move |count| {
+        let minutes = minutes.get(..count)?;
+        let newest = minutes.last()?.at;
+        let in_period = |minute: &&Datapoint| newest.duration_since(minute.at) < period;
+        // A sum over less than the period is not the alarm's.
+        let whole = minutes.first().is_some_and(|oldest| {
+            newest.duration_since(oldest.at) + SignedDuration::from_mins(1) >= period
+        });
+        if series.statistic == Statistic::Sum && !whole {
+            return None;
+        }
+        let of_period = minutes.iter().rev().take_while(in_period).map(|minute| minute.value);
+        let of_period: Vec<f64> = of_period.collect();
+        Some((newest, series.statistic.over(&of_period)?))
+    })
+}
+
+/// How long the newest of `minutes` have been within bounds without a break: nothing else was
+/// measured, and not for long nothing at all.
+fn quiet(series: &Series, minutes: &[Datapoint], beyond: impl Fn(f64) -> bool) -> Option<Quiet> {
+    let mut quiet: Option<Quiet> = None;
+    for (at, value) in judged(series, minutes) {
+        let until = quiet.map_or(at, |quiet| quiet.until);
+        let gap = quiet.is_some_and(|quiet| quiet.since.duration_since(at) > METRIC_LAGS);
+        if beyond(value) || gap {
+            break;
+        }
+        quiet = Some(Quiet { since: at, until });
     }
-    let of_period: Vec<f64> = minutes.iter().filter(in_period).map(|m| m.value).collect();
-    series.statistic.over(&of_period)
+    quiet
 }
 
 fn judge(
@@ -316,25 +362,24 @@ fn judge(
     datapoints: Result<Vec<Datapoint>, CallFailed>,
     alarm: Result<Option<AlarmState>, CallFailed>,
 ) -> SymptomState {
-    let (newest, last, alarm) = match (datapoints, alarm) {
+    let (datapoints, alarm) = match (datapoints, alarm) {
         (Err(failed), _) | (_, Err(failed)) => return SymptomState::Unknown(failed.into()),
-        (Ok(datapoints), Ok(alarm)) => {
-            let newest = seen.series.as_ref().and_then(|series| newest(series, &datapoints));
-            (newest, datapoints.last().map(|last| last.value), alarm)
-        }
+        (Ok(datapoints), Ok(alarm)) => (datapoints, alarm),
     };
-    let (Some(newest), Some(last)) = (newest, last) else {
+    let series = seen.series.as_ref();
+    let newest = series.and_then(|series| judged(series, &datapoints).next());
+    let last = datapoints.last().map(|last| last.value);
+    let (Some((_, newest)), Some(last)) = (newest, last) else {
         let why = format!("{} has no new datapoint", seen.metric);
         return SymptomState::Unobserved { why, alarm_stands: alarm != Some(AlarmState::Ok) };
     };
     // Without a unit the threshold is an expression's, and not the metric's.
-    let beyond = match (&seen.series, seen.threshold) {
-        (Some(series), Some(threshold)) if seen.unit.is_some() => {
-            let well = seen.unit.is_some_and(|unit| unit.is_well_at(newest));
-            Some(series.bad.beyond(newest, threshold) && !well)
-        }
-        _ => None,
-    };
+    let bounds = series.zip(seen.threshold).zip(seen.unit);
+    let bounds = bounds.map(|((series, threshold), unit)| {
+        let beyond = move |value| series.bad.beyond(value, threshold) && !unit.is_well_at(value);
+        (beyond(newest), quiet(series, &datapoints, beyond))
+    });
+    let (beyond, quiet) = bounds.map_or((None, None), |(beyond, quiet)| (Some(beyond), quiet));
     match (beyond, alarm) {
         (Some(true), _) => {
             let value = seen.measure(newest);
@@ -362,6 +407,7 @@ fn judge(
         },
         (Some(false), _) | (None, Some(AlarmState::Ok)) => SymptomState::Cleared {
             now: Some(format!("{} is {}", seen.metric, seen.measure(newest))),
+            quiet,
         },
         (None, None) => {
             let why = "the alarm told no threshold of the metric".to_owned();
@@ -479,7 +525,7 @@ mod tests {
     fn the_metric_and_the_alarm_are_heard_together() {
         let seen = seen(Statistic::Average, 60);
         let judged = |values: &[f64], alarm| match judge(&seen, Ok(minutes(values)), Ok(alarm)) {
-            SymptomState::Cleared { now } => format!("gone: {}", now.unwrap_or_default()),
+            SymptomState::Cleared { now, .. } => format!("gone: {}", now.unwrap_or_default()),
             SymptomState::Present { what, .. } => format!("there: {what}"),
             SymptomState::Unknown(unknown) => format!("unknown: {unknown}"),
             SymptomState::Unobserved { why, alarm_stands } => {
@@ -515,7 +561,7 @@ mod tests {
         assert_eq!(level(judged), Some(88.0), "the metric has its level under a band, too");
         let now = Some("AWS/EC2 CPUUtilization is 99.0".to_owned());
         let judged = judge(&of_expression, Ok(minutes(&[99.0])), Ok(ok));
-        assert_eq!(judged, SymptomState::Cleared { now });
+        assert_eq!(judged, SymptomState::Cleared { now, quiet: None });
         for (datapoints, alarm) in
             [(Err(call_failed()), Ok(ok)), (Ok(minutes(&[20.0])), Err(call_failed()))]
         {

@@ -3,7 +3,7 @@
 use crate::model::incident::{Incident, Rung, Stage};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
-use crate::observe::probe::{METRIC_LAGS, SymptomState};
+use crate::observe::probe::{METRIC_LAGS, Quiet, SymptomState};
 use crate::plan::step::BEAT;
 use crate::plan::step::Step;
 use crate::plan::step::end;
@@ -46,6 +46,17 @@ pub(crate) fn waiting(
     Step::Climb(doubted, reason)
 }
 
+/// From the end of a period until its value can be read, and the period itself.
+const SHOWS_AFTER: SignedDuration = SignedDuration::from_mins(2);
+
+/// When an incident that is watched from now on is looked at first: not before its metric can
+/// show that the symptom stayed gone, and not later than it can show that it did not go.
+/// Whether a substitute stays healthy no metric tells, nor the symptom that a person has named.
+pub fn first_look(incident: &Incident, now: Timestamp, policy: &Policy) -> Timestamp {
+    let measured = incident.seen.series.is_some() && incident.rung() != Some(Rung::Replace);
+    if measured { now + (policy.quiet_for + SHOWS_AFTER).min(METRIC_LAGS) } else { now }
+}
+
 /// Nothing tells whether the symptom is there. It is waited for as long as
 /// after a rung, and then a person's.
 pub(crate) fn unobserved(incident: &Incident, since: Timestamp, why: &str, now: Timestamp) -> Step {
@@ -65,7 +76,7 @@ pub(crate) fn watching(
     if incident.seen.series.is_none() && host_says_so {
         // A request names no metric. The script looked again after it acted,
         // and its word is the second source there is.
-        return watched(incident, &SymptomState::Cleared { now: None }, now, policy);
+        return watched(incident, &SymptomState::Cleared { now: None, quiet: None }, now, policy);
     }
     watched(incident, symptom_state, now, policy)
 }
@@ -78,18 +89,23 @@ pub(crate) fn watched(
 ) -> Step {
     let after = incident.in_stage_for(now);
     match symptom_state {
-        SymptomState::Cleared { now: measured } => {
+        SymptomState::Cleared { now: measured, quiet } => {
             let since = incident.quiet_since.unwrap_or(now);
-            let for_the_last = now.duration_since(since);
+            // What was measured tells of the time between two looks, too.
+            let since = quiet.map_or(since, |quiet| quiet.since);
+            let for_the_last = quiet.map_or(now.duration_since(since), Quiet::lasts);
             if for_the_last >= policy.quiet_for {
                 let measured = measured.clone();
                 let reason = Reason::StayedGone { for_the_last, measured };
                 return end(incident, Stage::Resolved, now, vec![reason]);
             }
-            let mut quiet = incident.waiting_until(now + BEAT);
-            quiet.quiet_since = Some(since);
-            quiet.conflicting_since = None;
-            Step::Wait(quiet)
+            let looks_again = match quiet {
+                Some(_) => BEAT.max(policy.quiet_for - for_the_last),
+                None => BEAT,
+            };
+            let waits = incident.waiting_until(now + looks_again);
+            let quiet_since = Some(since);
+            Step::Wait(Incident { quiet_since, conflicting_since: None, ..waits })
         }
         SymptomState::Present { what, .. } if after >= METRIC_LAGS => {
             let reason = match incident.quiet_since {

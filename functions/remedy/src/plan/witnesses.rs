@@ -222,7 +222,7 @@ fn below_floor(symptom_state: &SymptomState, seen: &Seen, policy: &Policy) -> Op
 fn measured(symptom_state: &SymptomState, seen: &Seen) -> String {
     match symptom_state {
         SymptomState::Present { what, .. } | SymptomState::Conflicting { what } => what.clone(),
-        SymptomState::Cleared { now } => now.clone().unwrap_or_else(|| "it is over".to_owned()),
+        SymptomState::Cleared { now, .. } => now.clone().unwrap_or_else(|| "it is over".to_owned()),
         SymptomState::Unknown(unknown) => unknown.to_string(),
         SymptomState::Unobserved { why, .. } => match seen.value {
             Some(value) => format!("{} was {}; {why}", seen.metric, seen.measure(value)),

@@ -2,6 +2,8 @@
 
 pub mod look;
 
+pub mod look_at_many;
+
 pub mod ledger;
 
 pub mod touch;

@@ -739,7 +739,7 @@ fn a_substitute_is_watched_like_anybody_else() {
 }
 
 fn gone() -> SymptomState {
-    SymptomState::Cleared { now: None }
+    SymptomState::Cleared { now: None, quiet: None }
 }
 
 fn there() -> SymptomState {

@@ -62,7 +62,8 @@ pub(crate) fn substitute(
 ) -> Step {
     let symptom_state = match capacity(facts) {
         Some(Capacity { healthy, desired, .. }) if has_healthy_capacity(facts) => {
-            SymptomState::Cleared { now: Some(format!("{healthy} of {desired} are healthy")) }
+            let now = Some(format!("{healthy} of {desired} are healthy"));
+            SymptomState::Cleared { now, quiet: None }
         }
         Some(Capacity { healthy, desired, .. }) => {
             let what = format!("{healthy} of {desired} are healthy");

@@ -1,0 +1,186 @@
+//! Storms: many alarms at once, each followed to its end.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use remedy::follow_up;
+use remedy::model::alarm::Symptom::{DiskFull, MemoryPressure};
+use remedy::model::ids::InstanceId;
+use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::model::pool::POOL_TAG;
+use world::Region;
+use world::calls::Verb;
+use world::drive::{FollowUp, Function, finish};
+use world::host::{Host, Trouble};
+use world::watch::Watch;
+
+use crate::play::start;
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Longer than any incident may take.
+const MINUTES_MAX: usize = 200;
+
+/// A fleet whose hosts fall ill in the same minute.
+struct Storm {
+    region: Region,
+    hosts: Vec<InstanceId>,
+    function: Function,
+}
+
+/// What came of a storm.
+struct Came {
+    /// The incidents, by how they ended.
+    ends: BTreeMap<Stage, usize>,
+    /// From the alarms to the last end.
+    took: SignedDuration,
+    /// Calls of all kinds.
+    calls: usize,
+    /// Writes to the ledger.
+    writes: usize,
+}
+
+impl Storm {
+    /// So many hosts in this trouble, each in a pool of its own.
+    fn of(count: usize, trouble: Trouble) -> Self {
+        let region = Region::new(start());
+        region.transcribe(false);
+        let ids = (1..=count).map(|n| InstanceId::new(format!("i-{n:017x}")).unwrap());
+        let hosts: Vec<InstanceId> = ids.collect();
+        for id in &hosts {
+            let mut host = Host::healthy("eu-central-1a");
+            host.instance.tags.insert(POOL_TAG.to_owned(), id.to_string());
+            host.trouble = Some(trouble);
+            region.add_host(id.clone(), host);
+            let mut watch = Watch::new(trouble.symptom, id.clone(), start());
+            watch.name = format!("{}-{id}", trouble.symptom);
+            region.add_watch(watch);
+        }
+        Self { region, hosts, function: Function::new(trouble.symptom) }
+    }
+
+    /// One minute passes; then the alarms' events arrive, and the heartbeat comes.
+    fn minute(&self) {
+        self.region.pass(MINUTE);
+        for event in self.region.transitions() {
+            self.function.run(&self.region, &event).unwrap();
+        }
+        let beat = FollowUp::default().run(&self.region).unwrap();
+        assert_eq!((beat.left.as_slice(), beat.lag_seconds), ([].as_slice(), Some(0)));
+    }
+
+    fn incidents(&self) -> Vec<Incident> {
+        self.hosts.iter().filter_map(|id| self.region.incident(id)).collect()
+    }
+
+    fn rages(&self) -> bool {
+        let incidents = self.incidents();
+        incidents.len() < self.hosts.len() || incidents.iter().any(|it| it.stage.is_open())
+    }
+
+    /// Minutes pass until all of it is over.
+    fn to_its_end(&self) -> Came {
+        let mut minutes = 0;
+        while self.rages() {
+            minutes += 1;
+            assert!(minutes < MINUTES_MAX, "it rages on");
+            self.minute();
+        }
+        let (incidents, counted) = (self.incidents(), self.region.counted());
+        let mut ends = BTreeMap::new();
+        for incident in &incidents {
+            *ends.entry(incident.stage).or_default() += 1;
+        }
+        let last = incidents.iter().filter_map(Incident::ended_at).max();
+        let first = incidents.iter().map(|incident| incident.opened_at).min();
+        let writes = [Verb::Open, Verb::Record, Verb::Count, Verb::NoteSick];
+        Came {
+            ends,
+            took: last.unwrap().duration_since(first.unwrap()),
+            calls: counted.values().sum(),
+            writes: writes.iter().filter_map(|verb| counted.get(verb)).sum(),
+        }
+    }
+}
+
+/// What a storm of this size comes to whose cleanups all help.
+fn cleaned(count: usize) -> Came {
+    let came = Storm::of(count, Trouble::slight(DiskFull, 96.4)).to_its_end();
+    assert_eq!(came.ends, BTreeMap::from([(Stage::Resolved, count)]), "of {count}");
+    came
+}
+
+/// Alarms at once, and the calls for all of them together (`docs/performance.md`).
+const STORMS: [(usize, usize); 4] = [(1, 29), (50, 813), (500, 8_026), (5_000, 80_174)];
+
+#[test]
+fn five_thousand_cleanups_are_followed_to_their_end_as_fast_as_one() {
+    let alone = cleaned(1);
+    assert!(alone.took <= SignedDuration::from_mins(12), "{:#}", alone.took);
+    let storms = STORMS.map(|(count, _)| {
+        let storm = cleaned(count);
+        assert_eq!(storm.took, alone.took, "of {count}");
+        assert_eq!(storm.writes, 8 * count, "{count}: each alarm's writes to the ledger");
+        (count, storm.calls)
+    });
+    assert_eq!(storms, STORMS, "calls");
+}
+
+#[test]
+fn five_hundred_reboots_in_pools_of_their_own_wait_for_nobody() {
+    let storm = Storm::of(500, Trouble::stubborn(MemoryPressure, 97.0));
+    let came = storm.to_its_end();
+    assert_eq!(came.ends, BTreeMap::from([(Stage::Resolved, 500)]));
+    for incident in storm.incidents() {
+        let at = |rung| {
+            let mut tried = incident.attempts.iter().filter(|attempt| attempt.rung == rung);
+            tried.next_back().map(|attempt| attempt.claimed_at)
+        };
+        let waited = at(Rung::Reboot).unwrap().duration_since(at(Rung::Cleanup).unwrap());
+        assert!(waited <= SignedDuration::from_mins(15), "{waited:#}: {incident:?}");
+        assert_eq!(storm.region.host(&incident.instance_id).unwrap().boots, 2);
+    }
+}
+
+/// What one call tells of some of many is no word about the others: they are neither well nor
+/// gone, and are asked about again.
+#[test]
+fn who_is_not_told_of_among_many_stays_open() {
+    let storm = Storm::of(3, Trouble::slight(DiskFull, 96.4));
+    let untold = &storm.hosts[1];
+    storm.region.leave_untold(untold.as_str());
+    let stages = || -> Vec<Stage> { storm.incidents().iter().map(|it| it.stage).collect() };
+    for _ in 0..10 {
+        storm.minute();
+        assert_eq!(stages()[0], stages()[2], "of the two others nothing differs");
+        if stages()[0] == Stage::Resolved {
+            break;
+        }
+    }
+    assert_eq!(stages()[0], Stage::Resolved);
+    assert!(stages()[1].is_open(), "{:?}", stages());
+    // When it is the last one it is asked about by itself.
+    assert_eq!(storm.to_its_end().ends, BTreeMap::from([(Stage::Resolved, 3)]));
+}
+
+#[test]
+fn what_a_beat_has_no_time_for_stays_due_and_is_told_of() {
+    let storm = Storm::of(600, Trouble::slight(DiskFull, 96.4));
+    storm.minute();
+    storm.region.pass(SignedDuration::from_secs(90));
+    let beat = |parts: usize| {
+        let begun = Cell::new(0);
+        let is_time_left = || begun.replace(begun.get() + 1) < parts;
+        let now = storm.region.now();
+        let policy = FollowUp::default().policy;
+        finish(follow_up::beat(None, now, &policy, &storm.region, &is_time_left)).unwrap()
+    };
+    let none = beat(0);
+    assert_eq!((none.looked_at, none.lag_seconds), (0, Some(30)));
+    let some = beat(1);
+    assert_eq!((some.looked_at, some.lag_seconds), (500, Some(30)));
+    let others = beat(1);
+    assert_eq!((others.looked_at, others.lag_seconds), (100, Some(0)));
+    assert!(storm.incidents().iter().all(|incident| incident.stage == Stage::Watching));
+}

@@ -1,0 +1,150 @@
+//! The port that asks for many at once, answered by the region: one call, and an answer for each
+//! question as the call for one would have it.
+
+use jiff::Timestamp;
+use remedy::model::ids::{GroupName, InstanceId};
+use remedy::model::unknown::CallFailed;
+use remedy::ports::look::{
+    Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Membership, StatusChecks,
+};
+use remedy::ports::look_at_many::{
+    AGENTS_MAX, ALARMS_MAX, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, LookAtMany, MEMBERSHIPS_MAX,
+    SERIES_MAX, SESSIONS_MAX, STATUSES_MAX, Sent, Span,
+};
+
+use crate::Region;
+use crate::calls::Verb;
+use crate::region::State;
+use crate::words::Words;
+
+/// What a call says that does not tell of one among many.
+const NOT_TOLD: &str = "the answer has no word about it";
+
+impl Region {
+    /// One call about `many`, of which it takes at most so many, and at least one.
+    async fn look_at_many<Q, A: Words>(
+        &self,
+        (verb, most): (Verb, usize),
+        many: &[Q],
+        name: impl Fn(&Q) -> &str,
+        answer: impl Fn(&mut State, &Q) -> A,
+    ) -> Vec<Result<A, CallFailed>> {
+        assert!((1..=most).contains(&many.len()), "{verb:?} is asked about {}", many.len());
+        let about = format!("{} of them", many.len());
+        let answers = self.look(verb, &about, |state| Many(state.about(many, name, answer)));
+        match answers.await {
+            Ok(answers) => {
+                let told = |answer: Option<A>| {
+                    answer.ok_or(CallFailed { call: verb.name(), why: NOT_TOLD.to_owned() })
+                };
+                answers.0.into_iter().map(told).collect()
+            }
+            Err(failed) => many.iter().map(|_| Err(failed.clone())).collect(),
+        }
+    }
+}
+
+impl State {
+    fn about<Q, A>(
+        &mut self,
+        many: &[Q],
+        name: impl Fn(&Q) -> &str,
+        answer: impl Fn(&mut Self, &Q) -> A,
+    ) -> Vec<Option<A>> {
+        let mut answers = Vec::with_capacity(many.len());
+        for one in many {
+            let told = !self.untold.contains(name(one));
+            answers.push(told.then(|| answer(self, one)));
+        }
+        answers
+    }
+}
+
+/// Entries of one page of `ssm:ListCommandInvocations` (SSM API reference).
+const COMMANDS_ON_A_PAGE: usize = 50;
+
+/// The commands of a list.
+struct Listed(Vec<(Sent, Command)>);
+
+impl Words for Listed {
+    fn words(&self) -> String {
+        format!("{} commands", self.0.len())
+    }
+}
+
+/// The answers of one call.
+struct Many<A>(Vec<Option<A>>);
+
+impl<A: Words> Words for Many<A> {
+    fn words(&self) -> String {
+        let words = self.0.iter().map(|answer| match answer {
+            Some(answer) => answer.words(),
+            None => NOT_TOLD.to_owned(),
+        });
+        words.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Whose series it is. A query is no metric, and takes a call of its own.
+fn measured(span: &Span) -> &str {
+    assert!(span.series.exact, "a query stands among metrics");
+    span.series.dimensions.get("InstanceId").map_or("", String::as_str)
+}
+
+impl LookAtMany for Region {
+    async fn instances(&self, ids: &[InstanceId]) -> Vec<Result<Option<Instance>, CallFailed>> {
+        self.look_at_many((Verb::Instance, INSTANCES_MAX), ids, InstanceId::as_str, State::instance)
+            .await
+    }
+
+    async fn statuses(&self, ids: &[InstanceId]) -> Vec<Result<Option<StatusChecks>, CallFailed>> {
+        self.look_at_many((Verb::Status, STATUSES_MAX), ids, InstanceId::as_str, State::status)
+            .await
+    }
+
+    async fn agents(&self, ids: &[InstanceId]) -> Vec<Result<Option<Agent>, CallFailed>> {
+        self.look_at_many((Verb::Agent, AGENTS_MAX), ids, InstanceId::as_str, State::agent).await
+    }
+
+    async fn memberships(&self, ids: &[InstanceId]) -> Vec<Result<Option<Membership>, CallFailed>> {
+        let at_most = (Verb::Membership, MEMBERSHIPS_MAX);
+        self.look_at_many(at_most, ids, InstanceId::as_str, State::membership).await
+    }
+
+    async fn groups(&self, names: &[GroupName]) -> Vec<Result<Option<Group>, CallFailed>> {
+        self.look_at_many((Verb::Group, GROUPS_MAX), names, GroupName::as_str, State::group_told)
+            .await
+    }
+
+    async fn histories(&self, ids: &[InstanceId]) -> Vec<Result<History, CallFailed>> {
+        self.look_at_many((Verb::History, HISTORIES_MAX), ids, InstanceId::as_str, State::history)
+            .await
+    }
+
+    async fn commands(&self, since: Timestamp) -> Result<Vec<(Sent, Command)>, CallFailed> {
+        let listed = self.look(Verb::CommandOf, "all", |state| {
+            let listed = state.commands_since(since);
+            // The list comes in pages, and each is a call.
+            let more = listed.len().saturating_sub(1) / COMMANDS_ON_A_PAGE;
+            *state.counted.entry(Verb::CommandOf).or_default() += more;
+            Listed(listed)
+        });
+        Ok(listed.await?.0)
+    }
+
+    async fn sessions_of(&self, ids: &[InstanceId]) -> Vec<Result<usize, CallFailed>> {
+        self.look_at_many((Verb::Sessions, SESSIONS_MAX), ids, InstanceId::as_str, State::sessions)
+            .await
+    }
+
+    async fn spans(&self, spans: &[Span]) -> Vec<Result<Vec<Datapoint>, CallFailed>> {
+        self.look_at_many((Verb::Datapoints, SERIES_MAX), spans, measured, |state, span| {
+            state.metrics.read(&span.series, (span.since, span.until), state.now)
+        })
+        .await
+    }
+
+    async fn alarms(&self, names: &[String]) -> Vec<Result<Option<AlarmSettings>, CallFailed>> {
+        self.look_at_many((Verb::Alarm, ALARMS_MAX), names, String::as_str, State::alarm).await
+    }
+}
