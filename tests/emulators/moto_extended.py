@@ -25,6 +25,7 @@ What a test wants of an instance it says with EC2 tags, which survive the wire:
     test:system-status    ok | impaired | insufficient-data | initializing
     test:instance-status  the same, for the instance's own check
     test:application-status  the word of its application status checks (default: none)
+    test:zone             impaired: so EC2 calls the zone that the instance is in
     test:auto-recovery    default | disabled (default: nothing is said of it)
 """
 
@@ -339,6 +340,50 @@ def describe_sessions(self):
     return ActionResult({"Sessions": found})
 
 
+def get_calendar_state(self):
+    """A calendar's name says what it says: `closed...` is closed until the next full hour, `none...`
+    is no calendar, any other is open. Open are several only if all are (SSM API reference,
+    GetCalendarState)."""
+    names = self._get_param("CalendarNames")
+    if any(name.startswith("none") for name in names):
+        fail("InvalidDocument", "The specified SSM document doesn't exist.")
+    closed = any(name.startswith("closed") for name in names)
+    now = datetime.now(timezone.utc)
+    until = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return ActionResult(
+        {
+            "State": "CLOSED" if closed else "OPEN",
+            "AtTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "NextTransitionTime": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+    )
+
+
+def describe_availability_zones(self):
+    """The zones of the region; EC2 calls one impaired in which an instance says so by a tag
+    (EC2 API reference, AvailabilityZone: `State`, `Messages`)."""
+    asked = self._get_param("ZoneNames") or []
+    zones = self.ec2_backend.describe_availability_zones(filters=[], zone_names=asked, zone_ids=[])
+    unwell = {
+        instance.placement
+        for instance in all_instances(self.current_account, self.region)
+        if tags_of(instance).get("test:zone") == "impaired"
+    }
+    found = [
+        {
+            "ZoneName": zone.name,
+            "ZoneId": zone.zone_id,
+            "RegionName": zone.region_name,
+            "ZoneType": zone.zone_type,
+            "State": "impaired" if zone.name in unwell else "available",
+            "Messages": [{"Message": "Increased error rates"}] if zone.name in unwell else [],
+        }
+        for zone in zones
+    ]
+    return ActionResult({"AvailabilityZones": found})
+
+
+SimpleSystemManagerResponse.get_calendar_state = get_calendar_state
 SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
 SimpleSystemManagerResponse.describe_sessions = describe_sessions
 SimpleSystemManagerResponse.list_command_invocations = list_command_invocations

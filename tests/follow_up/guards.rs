@@ -29,6 +29,7 @@ fn pause(play: &Play, scope: &str, lasts: i64) -> Pause {
         owner: "Anna".to_owned(),
         since: play.region.now(),
         until: play.region.now() + minutes(lasts),
+        harm: false,
     }
 }
 

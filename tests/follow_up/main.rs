@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
+mod asking;
+mod brake;
 mod crash;
 mod grow;
 mod guards;

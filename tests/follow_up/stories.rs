@@ -294,7 +294,7 @@ fn a_group_that_does_not_replace_needs_a_person() {
         group.suspended.insert("Terminate".to_owned());
     });
     assert_eq!(play.until_the_end(), Stage::HandedOver);
-    assert_eq!(play.last_reasons(), ["not-substituted"]);
+    assert_eq!(play.last_reasons(), ["not-substituted", "resting"]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ READS = {
     "cloudwatch:DescribeAlarms": "replace",
     "ssm:DescribeSessions": "reboot",
     "ec2:DescribeInstanceTypes": "replace",
+    "ec2:DescribeAvailabilityZones": "reboot",
     "dynamodb:BatchGetItem": "cleanup",
 }
 

@@ -181,6 +181,7 @@ def test_the_calls_of_an_alarm_do_not_grow_with_the_fleet(region, stack, size):
         "dynamodb:TransactWriteItems",
         "dynamodb:UpdateItem",
         "dynamodb:UpdateItem",
+        "ec2:DescribeAvailabilityZones",
         "ec2:DescribeInstanceStatus",
         "ec2:DescribeInstanceTypes",
         "ec2:DescribeInstances",

@@ -31,6 +31,10 @@ pub enum Verb {
     Sessions,
     /// Reads whether an instance type has disks of its own.
     InstanceStore,
+    /// Reads the zones of the region.
+    Zones,
+    /// Asks the change calendars.
+    Calendar,
     /// Reads what is paused.
     Pauses,
     /// Reads the volumes of an instance.
@@ -73,6 +77,8 @@ pub enum Verb {
     Count,
     /// Notes that a member is being replaced.
     NoteReplacement,
+    /// Writes what became of tries.
+    KeepTries,
     /// Sends a cleanup command.
     Clean,
     /// Sends a command that only looks.
@@ -112,7 +118,7 @@ pub enum Nature {
 
 impl Verb {
     /// The calls that read the facts an alarm asks about.
-    pub const LOOKS: [Self; 11] = [
+    pub const LOOKS: [Self; 12] = [
         Self::Instance,
         Self::Status,
         Self::Agent,
@@ -121,13 +127,14 @@ impl Verb {
         Self::Refresh,
         Self::Pool,
         Self::Sessions,
+        Self::Zones,
         Self::Datapoints,
         Self::Alarm,
         Self::History,
     ];
 
     /// Every call that a function of Remedy's makes by itself.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 37] = [
         Self::Instance,
         Self::Status,
         Self::Agent,
@@ -138,6 +145,8 @@ impl Verb {
         Self::Pool,
         Self::Sessions,
         Self::InstanceStore,
+        Self::Zones,
+        Self::Calendar,
         Self::CommandOf,
         Self::Command,
         Self::Datapoints,
@@ -156,6 +165,7 @@ impl Verb {
         Self::Survey,
         Self::Grow,
         Self::Extend,
+        Self::KeepTries,
         Self::Clean,
         Self::Reboot,
         Self::Replace,
@@ -179,6 +189,8 @@ impl Verb {
             Self::History | Self::Pool | Self::Growths | Self::Pauses => "dynamodb:BatchGetItem",
             Self::Sessions => "ssm:DescribeSessions",
             Self::InstanceStore => "ec2:DescribeInstanceTypes",
+            Self::Zones => "ec2:DescribeAvailabilityZones",
+            Self::Calendar => "ssm:GetCalendarState",
             Self::CommandOf => "ssm:ListCommandInvocations",
             Self::Command => "ssm:GetCommandInvocation",
             Self::ConsoleOutput => "ec2:GetConsoleOutput",
@@ -186,7 +198,7 @@ impl Verb {
             Self::Datapoints => "cloudwatch:GetMetricData",
             Self::Alarm => "cloudwatch:DescribeAlarms",
             Self::Due => "dynamodb:Query",
-            Self::Open | Self::Record => "dynamodb:PutItem",
+            Self::Open | Self::Record | Self::KeepTries => "dynamodb:PutItem",
             Self::RecordWithLease | Self::RecordWithGrowth => "dynamodb:TransactWriteItems",
             Self::NoteReplacement
             | Self::Count
@@ -220,6 +232,8 @@ impl Verb {
             | Self::Volumes
             | Self::Modification
             | Self::Growths
+            | Self::Zones
+            | Self::Calendar
             | Self::Pauses
             | Self::CommandOf
             | Self::Command
@@ -238,7 +252,8 @@ impl Verb {
             | Self::Lift
             | Self::Count
             | Self::Keep
-            | Self::NoteReplacement => Nature::Write,
+            | Self::NoteReplacement
+            | Self::KeepTries => Nature::Write,
             Self::Clean
             | Self::Survey
             | Self::Grow

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
+use remedy::model::brake::Tries;
 use remedy::model::growth::{Grown, GrowthBook};
 use remedy::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
 use remedy::model::incident::{Incident, Stage};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
+use remedy::model::rung::Rung;
 use remedy::ports::ledger::{Counted, Due, Leased, Recorded};
 
 /// Sick members are noted by windows of this length.
@@ -51,6 +53,7 @@ pub struct Book {
     leases: BTreeMap<(Pool, u32), Lease>,
     sick: BTreeMap<(Pool, Symptom, i64), BTreeMap<InstanceId, Sighting>>,
     pauses: BTreeMap<Scope, Pause>,
+    tries: BTreeMap<(Pool, Symptom, Rung), Tries>,
     repeats: BTreeMap<(Option<GroupName>, String), Windows>,
     rival: Option<Incident>,
     growths: BTreeMap<VolumeId, BTreeMap<IncidentId, Grown>>,
@@ -102,7 +105,17 @@ impl Book {
             Pool::Group(group) => self.replaced(group, symptom),
             Pool::Standalone(_) | Pool::Zone(_) => Vec::new(),
         };
-        PoolBook { leases: self.leases(pool), sick: self.sick(pool, symptom, now), replaced }
+        let rungs = [Rung::Reboot, Rung::Replace].into_iter();
+        let tries = rungs.filter_map(|rung| {
+            let tries = self.tries.get(&(pool.clone(), symptom, rung))?;
+            Some((rung, tries.clone()))
+        });
+        PoolBook {
+            leases: self.leases(pool),
+            sick: self.sick(pool, symptom, now),
+            replaced,
+            tries: tries.collect(),
+        }
     }
 
     fn sick(&self, pool: &Pool, symptom: Symptom, now: Timestamp) -> Vec<Sighting> {
@@ -156,11 +169,12 @@ impl Book {
             moves: _,
             growths,
             grown_gib,
+            tries,
         } = self;
         (
             (flaw, latest, ended, replaced),
             (leases, sick, pauses),
-            (repeats, rival, growths, grown_gib),
+            (repeats, rival, growths, grown_gib, tries),
         )
     }
 
@@ -286,6 +300,25 @@ impl Book {
             row.insert(sighting.instance.clone(), sighting.clone());
         }
         row.values().cloned().collect()
+    }
+
+    /// Writes what became of tries over the version before it, and over nothing else.
+    pub(crate) fn keep_tries(
+        &mut self,
+        (pool, symptom, rung): (&Pool, Symptom, Rung),
+        tries: &Tries,
+    ) -> bool {
+        let row = self.tries.entry((pool.clone(), symptom, rung)).or_default();
+        let won = row.version + 1 == tries.version;
+        if won {
+            row.clone_from(tries);
+        }
+        won
+    }
+
+    /// What became of the tries of `rung`.
+    pub fn tries(&self, pool: &Pool, symptom: Symptom, rung: Rung) -> Tries {
+        self.tries.get(&(pool.clone(), symptom, rung)).cloned().unwrap_or_default()
     }
 
     /// Sets a pause, and forgets those that have ended.

@@ -4,6 +4,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
+use remedy::model::brake::Tries;
+use remedy::model::calendar::{CalendarState, Calendars};
 use remedy::model::diagnostics::Destination;
 use remedy::model::growth::{Growth, GrowthBook};
 use remedy::model::ids::{CommandId, GroupName, IncidentId, InstanceId, VolumeId};
@@ -12,13 +14,14 @@ use remedy::model::links::Deployment;
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
+use remedy::model::rung::Rung;
 use remedy::model::series::Series;
 use remedy::model::unknown::CallFailed;
 use remedy::observe::host_report::Mode;
 use remedy::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
-    Modification, StatusChecks, Volume,
+    Modification, StatusChecks, Volume, Zone,
 };
 use remedy::ports::tell::Told;
 use remedy::ports::tell::{Notification, Tell};
@@ -205,6 +208,18 @@ impl Look for Region {
         self.look(Verb::Growths, volume.as_str(), |state| state.book.growths(volume, now)).await
     }
 
+    async fn zones(&self) -> Result<Vec<Zone>, CallFailed> {
+        self.look(Verb::Zones, "", |state| state.zones.clone()).await
+    }
+
+    async fn calendar(
+        &self,
+        calendars: &Calendars,
+        _now: Timestamp,
+    ) -> Result<CalendarState, CallFailed> {
+        self.look(Verb::Calendar, &calendars.named(), |state| state.calendar(calendars)).await
+    }
+
     async fn command(
         &self,
         id: &CommandId,
@@ -358,6 +373,19 @@ impl Ledger for Region {
     ) -> Result<(), CallFailed> {
         self.look(Verb::NoteReplacement, group.as_str(), |state| {
             state.book.note_replacement(group, symptom, instance, at);
+        })
+        .await
+    }
+
+    async fn keep_tries(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        rung: Rung,
+        tries: &Tries,
+    ) -> Result<bool, CallFailed> {
+        self.look(Verb::KeepTries, &pool.to_string(), |state| {
+            state.book.keep_tries((pool, symptom, rung), tries)
         })
         .await
     }

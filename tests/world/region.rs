@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::AlarmState;
+use remedy::model::calendar::{CalendarState, Calendars};
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::Incident;
 use remedy::model::links::Deployment;
 use remedy::observe::host_report::Mode;
+use remedy::ports::look::Zone;
 use remedy::ports::tell::Notification;
 
 use crate::calls::{Before, Call, Death, Effect, Fault, Nature, Verb};
@@ -67,6 +69,10 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     /// Where AWS does otherwise than we assume.
     pub(crate) otherwise: Otherwises,
+    /// The zones, as EC2 describes them.
+    pub(crate) zones: Vec<Zone>,
+    /// Until when each change calendar is closed, and since when, by its name.
+    pub(crate) closed: BTreeMap<String, (Timestamp, Timestamp)>,
     /// What is wrong with every instance that is launched from now on.
     pub(crate) launched_with: Option<Trouble>,
     pub(crate) launched: u64,
@@ -105,6 +111,8 @@ impl Region {
             watches: Vec::new(),
             metrics: Metrics::default(),
             otherwise: Otherwises::default(),
+            zones: ZONES.map(|name| zone(name, "available")).into(),
+            closed: BTreeMap::new(),
             launched_with: None,
             launched: 0,
             death: None,
@@ -187,6 +195,20 @@ impl Region {
     /// From now on the region answers a question otherwise than we assume.
     pub fn answers_otherwise(&self, answer: Otherwise) {
         self.state.borrow_mut().otherwise.insert(answer);
+    }
+
+    /// From now on EC2 calls a zone so.
+    pub fn call_zone(&self, name: &str, state: &str) {
+        let mut state_of = self.state.borrow_mut();
+        let zones = state_of.zones.iter_mut().filter(|zone| zone.name == name);
+        zones.for_each(|other| *other = zone(name, state));
+    }
+
+    /// A change calendar is closed from now on, for so long.
+    pub fn close_calendar(&self, name: &str, lasts: SignedDuration) {
+        let mut state = self.state.borrow_mut();
+        let now = state.now;
+        state.closed.insert(name.to_owned(), (now, now + lasts));
     }
 
     /// Has the function that makes this call die at it.
@@ -411,6 +433,15 @@ impl Region {
     }
 }
 
+/// The zones of the region, by their names.
+pub(crate) const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
+
+/// A zone as EC2 describes it (EC2 API reference, `AvailabilityZone`).
+fn zone(name: &str, state: &str) -> Zone {
+    let says = if state == "available" { Vec::new() } else { vec!["Increased errors".to_owned()] };
+    Zone { name: name.to_owned(), state: state.to_owned(), says }
+}
+
 /// Where the deployment in the region runs: the place of the payloads in
 /// `events/`.
 #[expect(clippy::expect_used, reason = "a constant, which every test reads")]
@@ -427,6 +458,14 @@ pub(crate) fn group_of<'a>(
 }
 
 impl State {
+    /// What change calendars say now: several are open only if all are (SSM API reference,
+    /// `GetCalendarState`). One that is not closed is open for good (ours).
+    pub(crate) fn calendar(&self, calendars: &Calendars) -> CalendarState {
+        let closed = calendars.names.iter().filter_map(|name| self.closed.get(name));
+        let until = closed.map(|(_, until)| *until).filter(|until| self.now < *until).max();
+        CalendarState { is_open: until.is_none(), until }
+    }
+
     /// Writes a call down.
     pub(crate) fn note(&mut self, verb: Verb, about: &str, answer: impl FnOnce() -> String) {
         if self.transcribes {

@@ -1,5 +1,6 @@
 //! What a call answered, in a few words for people.
 
+use remedy::model::calendar::CalendarState;
 use remedy::model::growth::{GROW_TO_TAG, GrowthBook};
 use remedy::model::ids::CommandId;
 use remedy::model::incident::Stage;
@@ -11,7 +12,7 @@ use remedy::model::repeats::Occurrences;
 use remedy::ports::ledger::{Counted, Due, Leased, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Member, Membership,
-    Modification, StatusChecks, Volume,
+    Modification, StatusChecks, Volume, Zone,
 };
 
 /// An answer that can be put into words.
@@ -206,6 +207,21 @@ impl Words for Vec<Sighting> {
 impl Words for Vec<Pause> {
     fn words(&self) -> String {
         format!("{} pauses", self.len())
+    }
+}
+
+impl Words for Vec<Zone> {
+    fn words(&self) -> String {
+        let unwell = self.iter().filter(|zone| !zone.is_well());
+        let unwell: Vec<String> = unwell.map(|it| format!("{} {}", it.name, it.state)).collect();
+        if unwell.is_empty() { "all available".to_owned() } else { unwell.join(", ") }
+    }
+}
+
+impl Words for CalendarState {
+    fn words(&self) -> String {
+        let state = if self.is_open { "open" } else { "closed" };
+        self.until.map_or(state.to_owned(), |until| format!("{state} until {until}"))
     }
 }
 

@@ -17,6 +17,7 @@ use remedy::model::alarm::Symptom;
 use remedy::model::links::Deployment;
 
 use crate::bucket::Bucket;
+use crate::calendar_memo::CalendarMemo;
 use crate::connections;
 use crate::settings::Settings;
 
@@ -47,6 +48,7 @@ pub struct Aws {
     pub(crate) deployment: Deployment,
     pub(crate) documents: BTreeMap<Symptom, String>,
     pub(crate) disk_document: Option<String>,
+    pub(crate) calendar_memo: CalendarMemo,
 }
 
 impl Aws {
@@ -69,6 +71,7 @@ impl Aws {
             deployment: settings.deployment.clone(),
             documents: settings.documents.clone(),
             disk_document: settings.disk_document.clone(),
+            calendar_memo: CalendarMemo::default(),
         }
     }
 }

@@ -26,12 +26,14 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
+use remedy::model::brake::Tries;
 use remedy::model::growth::GrowthBook;
 use remedy::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
 use remedy::model::incident::{Incident, UNENDED_MAX};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
+use remedy::model::rung::Rung;
 use remedy::model::unknown::CallFailed;
 use remedy::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
 use remedy::ports::look::History;
@@ -275,6 +277,16 @@ impl Ledger for Aws {
             .await
             .map_err(|error| call_failed(CALL, &error))?;
         Ok(())
+    }
+
+    async fn keep_tries(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        rung: Rung,
+        tries: &Tries,
+    ) -> Result<bool, CallFailed> {
+        self.write_tries(pool, symptom, rung, tries).await
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {

@@ -4,6 +4,7 @@
 
 mod again;
 mod bucket;
+mod calendar_memo;
 mod clients;
 mod connections;
 mod failure;

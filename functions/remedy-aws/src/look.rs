@@ -11,6 +11,7 @@ use aws_sdk_ssm::types as ssm;
 use aws_smithy_types::{DateTime, base64};
 use jiff::Timestamp;
 use remedy::model::alarm::{AlarmState, Symptom};
+use remedy::model::calendar::{CalendarState, Calendars};
 use remedy::model::growth::GrowthBook;
 use remedy::model::ids::{CommandId, GroupName, InstanceId, VolumeId};
 use remedy::model::platform::Platform;
@@ -20,7 +21,7 @@ use remedy::model::unknown::CallFailed;
 use remedy::ports::look::{
     Agent, AlarmSettings, CapacityUnit, Command, Datapoint, Group, History, Instance,
     InstanceState, Look, Member, Membership, Modification, ModificationState, Performance,
-    ScheduledEvent, StatusChecks, Volume,
+    ScheduledEvent, StatusChecks, Volume, Zone,
 };
 
 use crate::clients::Aws;
@@ -213,6 +214,47 @@ impl Look for Aws {
 
     async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed> {
         self.growth_book(volume, now).await
+    }
+
+    async fn zones(&self) -> Result<Vec<Zone>, CallFailed> {
+        const CALL: &str = "ec2:DescribeAvailabilityZones";
+        let ask = self.ec2.describe_availability_zones().send().await;
+        let answer = ask.map_err(|error| call_failed(CALL, &error))?;
+        let zone = |zone: &ec2::AvailabilityZone| {
+            let state = zone.state().ok_or_else(|| incomplete(CALL, "state of a zone"))?;
+            let says = zone.messages().iter().filter_map(|it| it.message().map(str::to_owned));
+            Ok(Zone {
+                name: zone.zone_name().unwrap_or_default().to_owned(),
+                state: state.as_str().to_owned(),
+                says: says.collect(),
+            })
+        };
+        answer.availability_zones().iter().map(zone).collect()
+    }
+
+    async fn calendar(
+        &self,
+        calendars: &Calendars,
+        now: Timestamp,
+    ) -> Result<CalendarState, CallFailed> {
+        const CALL: &str = "ssm:GetCalendarState";
+        // One answer serves all of a beat that ask after it, and whoever is invoked soon.
+        let asked = (calendars.names.clone(), now);
+        if let Some(state) = self.calendar_memo.get(&asked) {
+            return Ok(state);
+        }
+        let ask = self
+            .ssm
+            .get_calendar_state()
+            .set_calendar_names(Some(calendars.names.iter().cloned().collect()));
+        let answer = ask.send().await.map_err(|error| call_failed(CALL, &error))?;
+        let state = answer.state().ok_or_else(|| incomplete(CALL, "state"))?;
+        let state = CalendarState {
+            is_open: *state == ssm::CalendarState::Open,
+            until: answer.next_transition_time().and_then(|at| at.parse().ok()),
+        };
+        self.calendar_memo.keep(asked, state);
+        Ok(state)
     }
 
     async fn command(

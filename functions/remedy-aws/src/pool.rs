@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `leases` | `holder_<n>` and `until_<n>` for each slot that is held |
 //! | `sick#<symptom>#<window>` | one for each sick member, by its id, and `n`, their count |
+//! | `tries#<symptom>#<rung>` | `tries`, what became of the last of them as JSON, and `version` |
 //! | `replaced#<symptom>` | `replaced`, a set of seconds, each with the member's id |
 //!
 //! Every row is bounded: slots by the budget, sick members by their count in
 //! one window of 10 minutes.
 
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -18,8 +20,10 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
+use remedy::model::brake::Tries;
 use remedy::model::ids::{IncidentId, InstanceId};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::model::rung::Rung;
 use remedy::model::unknown::CallFailed;
 
 use crate::again::again_while;
@@ -43,6 +47,9 @@ const SICK_MAX: usize = 64;
 /// Who is still sick after this long is noted again.
 const RENEWED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
+/// What became of tries is kept for so long after the newest.
+const TRIES_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// Rows about the sick stay this long, for people who look back.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
@@ -56,6 +63,13 @@ pub(crate) fn partition(pool: &Pool) -> String {
 
 pub(crate) fn replaced_row(symptom: Symptom) -> String {
     format!("replaced#{symptom}")
+}
+
+/// The rungs whose tries are kept: what disrupts.
+const TRIED: [Rung; 2] = [Rung::Reboot, Rung::Replace];
+
+fn tries_row(symptom: Symptom, rung: Rung) -> String {
+    format!("tries#{symptom}#{rung}")
 }
 
 fn sick_row(symptom: Symptom, window: i64) -> String {
@@ -80,6 +94,8 @@ impl Aws {
             replaced_row(symptom),
             sick_row(symptom, before),
             sick_row(symptom, this),
+            tries_row(symptom, TRIED[0]),
+            tries_row(symptom, TRIED[1]),
         ];
         let partition = partition(pool);
         let rows = self.rows(sorts.map(|sort| (partition.clone(), sort))).await?;
@@ -88,6 +104,11 @@ impl Aws {
             book.leases.extend(leases(pool, row)?);
             book.sick.extend(sick(row)?);
             book.replaced.extend(replaced(row)?);
+            let sort = row.get("sk").and_then(|sort| sort.as_s().ok());
+            let its = |rung: &Rung| sort == Some(&tries_row(symptom, *rung));
+            if let Some(rung) = TRIED.into_iter().find(its) {
+                book.tries.insert(rung, tries(row)?);
+            }
         }
         book.leases.sort_by_key(|lease| lease.slot);
         book.sick.sort_by_key(|sighting| sighting.at);
@@ -187,6 +208,41 @@ impl Aws {
             .map_err(|error| CallFailed { call: UPDATE, why: error.to_string() })
     }
 
+    /// Writes `tries` over the version before it.
+    pub(crate) async fn write_tries(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        rung: Rung,
+        tries: &Tries,
+    ) -> Result<bool, CallFailed> {
+        const CALL: &str = "dynamodb:PutItem";
+        let json = serde_json::to_string(&tries.tried)
+            .map_err(|error| CallFailed { call: CALL, why: error.to_string() })?;
+        let version = |version: u64| number(i64::try_from(version).unwrap_or(i64::MAX));
+        let newest = tries.tried.iter().map(|one| one.at).max().unwrap_or_default();
+        let write = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.table)
+            .item("pk", text(&partition(pool)))
+            .item("sk", text(&tries_row(symptom, rung)))
+            .item("tries", text(&json))
+            .item("version", version(tries.version))
+            .item(TTL, number((newest + TRIES_KEPT).as_second()))
+            .condition_expression("attribute_not_exists(pk) OR version = :before")
+            .expression_attribute_values(":before", version(tries.version.saturating_sub(1)))
+            .send()
+            .await;
+        match write {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(call_failed(CALL, &error)),
+            },
+        }
+    }
+
     /// Gives the slot of `lease` back, if its incident still holds it.
     pub(crate) async fn give_back(&self, lease: &Lease) -> Result<(), CallFailed> {
         let write = self
@@ -247,6 +303,14 @@ fn sick(row: &Row) -> Result<Vec<Sighting>, CallFailed> {
         serde_json::from_str(json).map_err(|_| garbled("the sighting of", name))
     };
     members.map(read).collect()
+}
+
+fn tries(row: &Row) -> Result<Tries, CallFailed> {
+    let garbled = || garbled("the list", "tries");
+    let json = row.get("tries").and_then(|json| json.as_s().ok()).ok_or_else(garbled)?;
+    let version = row.get("version").and_then(|version| version.as_n().ok());
+    let version = version.and_then(|version| version.parse().ok()).ok_or_else(garbled)?;
+    Ok(Tries { tried: serde_json::from_str(json).map_err(|_| garbled())?, version })
 }
 
 fn replaced(row: &Row) -> Result<Vec<Timestamp>, CallFailed> {

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use remedy::alarm::{Invocation, Unreadable};
+use remedy::execute::ask_people::answer;
 use remedy::follow_up::{Beat, beat};
 use remedy::metrics::{self, Line};
 use remedy::model::alarm::Symptom;
 use remedy::model::pause::Pause;
+use remedy::model::question::{Answered, NoAnswer};
 use remedy::model::unknown::CallFailed;
 use remedy::ports::ledger::Ledger as _;
 use remedy::report::outcome::Report;
@@ -89,6 +91,7 @@ async fn follow_up(
         Trigger::Pause(pause) => return Ok(paused(aws.pause(&pause).await?)),
         Trigger::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
         Trigger::Pauses => return Ok(paused(aws.pauses().await?)),
+        Trigger::Answer(said) => return Ok(answered(&answer(aws, &said, now).await?, &said)),
     };
     let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(now);
     let is_time_left = || deadline.duration_since(Timestamp::now()) > ENDS_WITHIN;
@@ -112,6 +115,13 @@ enum FollowedUp {
     Beat(Beat),
     /// To a person who pauses, lifts or asks: what is paused now.
     Pauses { pauses: Vec<Pause> },
+    /// To a person who answers a question.
+    Answer {
+        /// Whether it counts.
+        taken: bool,
+        /// Why not, or what follows.
+        text: String,
+    },
 }
 
 fn paused(pauses: Vec<Pause>) -> FollowedUp {
@@ -119,6 +129,16 @@ fn paused(pauses: Vec<Pause>) -> FollowedUp {
         tracing::info!(owner = pause.owner, until = %pause.until, "{} is paused", pause.scope);
     }
     FollowedUp::Pauses { pauses }
+}
+
+fn answered(taken: &Result<(), NoAnswer>, said: &Answered) -> FollowedUp {
+    let Answered { incident, by, yes, .. } = said;
+    tracing::info!(incident_id = %incident, by, yes, taken = taken.is_ok(), "a person answered");
+    let text = match taken {
+        Ok(()) => "taken; everything is decided again within a minute".to_owned(),
+        Err(no) => no.to_string(),
+    };
+    FollowedUp::Answer { taken: taken.is_ok(), text }
 }
 
 fn run<T: Serialize>(

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use lambda_runtime::tracing::level_filters::LevelFilter;
 use remedy::model::alarm::Symptom;
+use remedy::model::calendar;
 use remedy::model::cleanup_opt_in::CleanupOptIn;
 use remedy::model::growth::Prices;
 use remedy::model::ids::{BucketName, UnitName};
@@ -30,6 +31,7 @@ use remedy::model::policy::{Mode, Policy};
 /// | `REMEDY_MODE` | no | `act`, or `observe` (the default): think and tell only |
 /// | `REMEDY_UNITS` | no | systemd units a cleanup may restart, separated by commas |
 /// | `REMEDY_CLEANUP_OPT_INS` | no | what a cleanup may do besides, as in the tag (none) |
+/// | `REMEDY_CALENDARS` | no | change calendars for all, by names or ARNs, by commas (none) |
 /// | `REMEDY_EVIDENCE_BUCKET` | no | the S3 bucket for what hosts know before they are touched |
 /// | `REMEDY_EVIDENCE_SECONDS` | no | a host has so long to say what it knows (60; 20 to 120) |
 /// | `REMEDY_STALE_MINUTES` | no | an older alarm is not acted on (15; 1 to 360) |
@@ -156,6 +158,7 @@ fn policy(lookup: &impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsEr
         opt_ins: opt_ins(lookup("REMEDY_CLEANUP_OPT_INS"))?,
         grow_gib_a_day: grow_gib_a_day(lookup, default.grow_gib_a_day)?,
         prices: prices(lookup("REMEDY_PRICES"), lookup("REMEDY_PRICES_AS_OF"))?,
+        calendars: calendars(lookup("REMEDY_CALENDARS")),
         evidence_bucket: bucket(lookup("REMEDY_EVIDENCE_BUCKET"))?,
         gathering_takes: gathering_takes(lookup, default.gathering_takes)?,
         stale_after: minutes(
@@ -295,6 +298,10 @@ fn units(value: Option<String>) -> Result<Vec<UnitName>, SettingsError> {
             })
         })
         .collect()
+}
+
+fn calendars(value: Option<String>) -> BTreeSet<String> {
+    calendar::names(&value.unwrap_or_default()).map(str::to_owned).collect()
 }
 
 fn opt_ins(value: Option<String>) -> Result<BTreeSet<CleanupOptIn>, SettingsError> {
@@ -456,6 +463,7 @@ mod tests {
     fn numbers_and_units_are_read() {
         let policy = read(&[
             ("REMEDY_UNITS", "app.service, web@1.service,"),
+            ("REMEDY_CALENDARS", "freeze,arn:aws:ssm:eu-central-1:111122223333:document/night"),
             ("REMEDY_EVIDENCE_BUCKET", "remedy-evidence-1x2y"),
             ("REMEDY_EVIDENCE_SECONDS", "20"),
             ("REMEDY_STALE_MINUTES", "30"),
@@ -470,6 +478,7 @@ mod tests {
         .unwrap()
         .policy;
         assert_eq!(policy.units.len(), 2);
+        assert_eq!(policy.calendars.len(), 2);
         assert_eq!(policy.gathering_takes, SignedDuration::from_secs(20));
         assert_eq!(policy.evidence_bucket.as_ref().unwrap().as_str(), "remedy-evidence-1x2y");
         assert_eq!(policy.stale_after, SignedDuration::from_mins(30));

@@ -8,6 +8,7 @@ use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::execute::ask_people::ask_people;
 use crate::execute::carry_out::{Order, carry_out, note_replacement};
 use crate::execute::claim::{self, Claim, Climbed};
 use crate::execute::close::{self, Stuck};
@@ -24,6 +25,7 @@ use crate::model::unknown::CallFailed;
 use crate::observe::facts::{Fact, Facts, GroupFact};
 use crate::observe::probe::{self, Observed, Probe, SymptomState, Witness};
 use crate::plan::ask_host;
+use crate::plan::consent::{self, Consent};
 use crate::plan::decide::{self, Decision};
 use crate::plan::guard::{self, Cleared, Refusal};
 use crate::plan::next::next;
@@ -293,6 +295,7 @@ where
     facts.alarm = alarm;
     facts.mount = incident.file_system();
     facts.alarm_limit.clone_from(&incident.seen.limit);
+    facts.ask.clone_from(&incident.seen.ask);
     if let Some(state) = gone(incident, &facts) {
         let incident = &Incident { standby: None, ..incident.clone() };
         return give_up(cx, incident, Stage::Withdrawn, vec![Reason::Gone { state }]).await;
@@ -313,6 +316,7 @@ where
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, cx.policy);
     let rung = decision.rung();
+    facts.read_calendar(cx.world, rung, cx.policy).await;
     let hearing = hear(cx, incident, &decision, &symptom_state, &facts);
     if let Some((stage, objection)) = hearing.end() {
         return give_up(cx, incident, stage, vec![objection, reason]).await;
@@ -339,7 +343,37 @@ where
         return ask_host(cx, incident, rung, vec![reason, first]).await;
     }
     let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
-    take(cx, &cleared, incident, because, reason, &facts).await
+    take_if_allowed(cx, &cleared, incident, (because, reason), &facts).await
+}
+
+/// Carries out what was cleared, if those who want to be asked first have allowed it.
+async fn take_if_allowed<W>(
+    cx: Context<'_, W>,
+    cleared: &Cleared,
+    incident: &Incident,
+    (because, reason): (Vec<Reason>, Reason),
+    facts: &Facts,
+) -> Result<Option<Report>, Stuck>
+where
+    W: Look + Ledger + Touch + Tell,
+{
+    let rung = cleared.rung();
+    let because = match consent::stands(incident, rung, facts, cx.now) {
+        Consent::NotNeeded => because,
+        Consent::Given(why) => why.into_iter().chain(because).collect(),
+        Consent::Ask(question) => return Ok(ask_people(cx, incident, question, because).await?),
+        Consent::Awaited(question) => {
+            let (id, instance) = (incident.id.clone(), incident.instance_id.clone());
+            let question = Box::new(question);
+            let asked = Reason::Asked { incident: id, instance, question };
+            return Ok(hold_back(cx, incident, reason, Refusal::for_now(rung, asked)).await?);
+        }
+        Consent::Denied(why) => {
+            let because = [vec![why], because].concat();
+            return give_up(cx, incident, Stage::HandedOver, because).await;
+        }
+    };
+    take(cx, cleared, incident, because, reason, facts).await
 }
 
 /// No rung is left: it is a person's, unless the host may still say something else.
@@ -400,7 +434,7 @@ async fn give_up<W>(
     because: Vec<Reason>,
 ) -> Result<Option<Report>, Stuck>
 where
-    W: Ledger + Tell,
+    W: Look + Ledger + Tell,
 {
     close::end(cx, incident, incident.moved_to(stage, cx.now), because).await
 }

@@ -18,6 +18,7 @@ use crate::model::unknown::{LedgerError, Unknown};
 use crate::observe::facts::{DiskFact, Fact, Facts};
 use crate::observe::probe::{self, SymptomState};
 use crate::plan::ask_host;
+use crate::plan::consent;
 use crate::plan::decide;
 use crate::plan::guard::{self, Cleared, Refusal};
 use crate::plan::rung::cleanup;
@@ -121,6 +122,7 @@ where
     let mut facts = Facts::read(cx.world, &alarm.instance_id, cx.now).await;
     facts.mount.clone_from(&alarm.mount);
     facts.alarm_limit.clone_from(&alarm.limit);
+    facts.ask.clone_from(&alarm.ask);
     let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, cx.policy);
     if beyond && !guard::is_ours(alarm, &facts, cx.policy) {
         // Nothing more is asked about what is refused whatever the answers.
@@ -132,6 +134,7 @@ where
         symptom_state = Some(look_beyond(cx, alarm, &mut facts).await);
     }
     let decision = decide::decide(alarm.symptom, &[], &facts, cx.policy);
+    facts.read_calendar(cx.world, decision.rung(), cx.policy).await;
     let cleared = guard::clear(decision, alarm, &facts, cx.policy).and_then(|cleared| {
         // The alarm is minutes old and the metric may have come back since: nothing is
         // disrupted for what is over. A new alarm comes if it is not.
@@ -146,6 +149,12 @@ where
         Ok(cleared) => cleared,
         Err(refusal) => return refuse(cx, alarm, invocation, &facts, refusal).await,
     };
+    let host_first = ask_host::comes_first(alarm.symptom, &cleared, None, &facts, cx.policy);
+    if !host_first && consent::is_needed(cleared.rung(), &facts) {
+        let asks = Reason::AsksFirst { rung: cleared.rung() };
+        let refusal = Refusal::for_now(cleared.rung(), asks);
+        return refuse(cx, alarm, invocation, &facts, refusal).await;
+    }
     let (claim, captured) = match claim(cx, &cleared, alarm, &facts).await {
         Ok(claimed) => claimed,
         Err(NoClaim::Refused(refusal)) => {
@@ -261,7 +270,10 @@ where
     }
     // A call that failed once is no news; the follow-up tells if it lasts.
     let in_the_way = refusal.because.iter().filter(|reason| reason.passes());
-    let told = in_the_way.into_iter().any(|reason| !matches!(reason, Reason::FactUnknown(_)));
+    // That they are asked they hear with the question.
+    let is_told =
+        |reason: &Reason| !matches!(reason, Reason::FactUnknown(_) | Reason::AsksFirst { .. });
+    let told = in_the_way.into_iter().any(is_told);
     let incident = match claim::wait(cx.world, &refusal, told, alarm, facts, cx.policy).await {
         Ok(incident) => incident,
         // Another delivery of the alarm, or another incident: that one is asked.

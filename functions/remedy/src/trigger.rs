@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::alarm::Unreadable;
 use crate::alarm::field::Field;
-use crate::model::ids::InstanceId;
+use crate::model::ids::{IncidentId, InstanceId};
 use crate::model::pause::{self, Pause, Scope};
+use crate::model::question::Answered;
 
 /// What the follow-up is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Trigger {
     Lift(Scope),
     /// Say what is paused.
     Pauses,
+    /// A person's answer to a question.
+    Answer(Answered),
 }
 
 /// Reads what the follow-up is asked to do at `now`.
@@ -36,7 +39,8 @@ pub enum Trigger {
 ///   "Auto Scaling event reference"): `detail.EC2InstanceId`
 /// - what a person types: `{"instance_id": "i-..."}`,
 ///   `{"pause": "group:web", "minutes": 120, "owner": "...", "reason": "..."}`,
-///   `{"lift": "group:web"}` or `{"pauses": "list"}`
+///   `{"lift": "group:web"}`, `{"pauses": "list"}`, or an answer with the incident, the attempt
+///   and the nonce of its question
 pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
     let value: Value = serde_json::from_str(event).map_err(|error| Unreadable {
         field: "event".to_owned(),
@@ -47,7 +51,7 @@ pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
     if value.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok(Trigger::Beat);
     }
-    if root.get("instance_id").is_some() {
+    if root.get("instance_id").is_some() && root.get("answer").is_none() {
         only(&root, &["instance_id"])?;
         return instance(&root, "instance_id").map(Trigger::LookAt);
     }
@@ -66,8 +70,12 @@ pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
             _ => Err(pauses.unlike("list")),
         };
     }
+    if root.get("answer").is_some() {
+        only(&root, &["answer", "instance_id", "incident", "attempt", "nonce", "by"])?;
+        return answer(&root).map(Trigger::Answer);
+    }
     let known = "an event of aws.events, aws.ssm or aws.autoscaling, {}, or one of instance_id, \
-                 pause, lift and pauses";
+                 pause, lift, pauses and answer";
     match root.text_of("source")? {
         Some("aws.events" | "aws.scheduler") => Ok(Trigger::Beat),
         Some("aws.ssm") => instance(&root.object("detail")?, "instance-id").map(Trigger::LookAt),
@@ -99,6 +107,28 @@ fn pause(root: &Field<'_>, now: Timestamp) -> Result<Pause, Unreadable> {
         owner: words(root, "owner", "who asks for it")?,
         since: now,
         until: now + SignedDuration::from_mins(lasts),
+        harm: false,
+    })
+}
+
+fn answer(root: &Field<'_>) -> Result<Answered, Unreadable> {
+    let word = root.need("answer", "yes or no")?;
+    let yes = match word.text()? {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(word.unlike("yes or no")),
+    };
+    let incident = root.need("incident", "the incident's id")?;
+    let attempt = root.need("attempt", "the number of the attempt")?;
+    let number = attempt.value().as_u64().and_then(|number| usize::try_from(number).ok());
+    Ok(Answered {
+        instance: instance(root, "instance_id")?,
+        incident: IncidentId::new(incident.text()?)
+            .map_err(|error| incident.unlike(error.expected))?,
+        attempt: number.ok_or_else(|| attempt.unlike("a whole number"))?,
+        nonce: words(root, "nonce", "the question's nonce")?,
+        yes,
+        by: words(root, "by", "who answers")?,
     })
 }
 
@@ -139,6 +169,10 @@ mod tests {
             ),
             Ok(Trigger::Lift(scope)) => format!("lift {scope}"),
             Ok(Trigger::Pauses) => "pauses".to_owned(),
+            Ok(Trigger::Answer(said)) => {
+                let Answered { incident, attempt, nonce, yes, by, .. } = said;
+                format!("{by} says {yes} to {attempt} {nonce} of {incident}")
+            }
             Err(error) => error.field,
         }
     }
@@ -166,6 +200,23 @@ mod tests {
             (r#"{"lift":"symptom:rain"}"#, "lift"),
             (r#"{"pauses":"list"}"#, "pauses"),
             (r#"{"pauses":"all"}"#, "pauses"),
+            (
+                r#"{"answer":"no","instance_id":"i-0123abcd","incident":"disk-full-1",
+                    "attempt":2,"nonce":"0a1b2c3d","by":" Anna "}"#,
+                "Anna says false to 2 0a1b2c3d of disk-full-1",
+            ),
+            (
+                r#"{"answer":"maybe","instance_id":"i-0123abcd","incident":"disk-full-1",
+                    "attempt":2,"nonce":"0a1b2c3d","by":"Anna"}"#,
+                "answer",
+            ),
+            (r#"{"answer":"yes","instance_id":"i-0123abcd"}"#, "incident"),
+            (
+                r#"{"answer":"yes","instance_id":"i-0123abcd","incident":"disk-full-1",
+                    "attempt":"2","nonce":"0a1b2c3d","by":"Anna"}"#,
+                "attempt",
+            ),
+            (r#"{"answer":"yes","why":"x"}"#, "why"),
         ] {
             assert_eq!(told(event), expected, "{event}");
         }

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::busy::BUSY_TAG;
+use remedy::model::calendar::CALENDAR_TAG;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::Rung;
 use remedy::model::managed_node::{MANAGED_TAG, ManagedBy};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::platform::Platform;
 use remedy::model::policy::{DATA_TAG, DISPOSABLE, MAX_RUNG_TAG, OPT_IN_TAG};
+use remedy::model::question::ASK_TAG;
 use remedy::ports::look::ScheduledEvent;
 
 use super::plot::{GroupLine, Line, PauseOf, Plot, Rings, Setting, Trait, What};
@@ -19,6 +21,7 @@ use crate::Region;
 use crate::fleet::REGION;
 use crate::group::Group;
 use crate::host::{AgentIs, Host};
+use crate::region::ZONES;
 use crate::watch::Watch;
 
 /// What a member weighs where weights count.
@@ -27,8 +30,14 @@ const WEIGHT: u32 = 4;
 /// What a node of a cluster is known by (EKS user guide, "Self-managed nodes").
 pub(crate) const NODE_TAG: &str = "kubernetes.io/cluster/shop";
 
-/// The zones that members are spread over.
-const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
+/// What the tag says of those whose owner is asked first.
+const ASKS: &str = "reboot replace 10";
+
+/// And where silence is consent.
+const ASKS_OR_ACTS: &str = "reboot replace 5 act";
+
+/// The change calendar that some are under.
+pub(crate) const CALENDAR: &str = "freeze";
 
 /// Who plays.
 #[derive(Debug, Default)]
@@ -128,6 +137,14 @@ impl Cast {
             let kind = ManagedBy::Kubernetes.name();
             group.tags.insert(MANAGED_TAG.to_owned(), kind.to_owned());
         }
+        for (asks, value) in [(Trait::Asks, ASKS), (Trait::AsksOrActs, ASKS_OR_ACTS)] {
+            if line.is(asks) {
+                group.tags.insert(ASK_TAG.to_owned(), value.to_owned());
+            }
+        }
+        if line.is(Trait::Calendar) {
+            group.tags.insert(CALENDAR_TAG.to_owned(), CALENDAR.to_owned());
+        }
         let protected = line.is(Trait::Protected);
         group.protects_new = protected;
         group.members.values_mut().for_each(|member| member.protected = protected);
@@ -182,9 +199,12 @@ impl Cast {
                     host.sessions += 1;
                 });
             }),
-            What::Busy(..) | What::GroupBusy(..) | What::BusyUnclear(..) | What::AtWork(..) => {
-                self.work(region, what, true)
-            }
+            What::Busy(..)
+            | What::GroupBusy(..)
+            | What::BusyUnclear(..)
+            | What::AtWork(..)
+            | What::Closes(_)
+            | What::ZoneUnwell(..) => self.work(region, what, true),
             What::Stops(it, _) => self.host(it, |id| region.stop(id)),
             What::Terminates(it) => self.host(it, |id| region.terminate(id)),
             What::ScalesIn(it) => self.host(it, |id| region.scale_in(id)),
@@ -245,6 +265,10 @@ impl Cast {
                 });
             }),
             What::BusyUnclear(..) | What::AtWork(..) => self.work(region, what, false),
+            What::ZoneUnwell(zone, ..) => {
+                region.call_zone(zone, "available");
+                vec![(*zone).to_owned()]
+            }
             What::Stops(it, _) => self.host(it, |id| region.start(id)),
             What::Mutes(of, _) => self.host(of, |id| {
                 region.with_watches(id, |watch| watch.muted = false);
@@ -302,7 +326,7 @@ impl Cast {
         }
     }
 
-    /// Somebody's work begins, or is over. A tag with a time ends by itself.
+    /// Somebody's work begins, or is over, or a window closes. A tag with a time ends by itself.
     fn work(&self, region: &Region, what: &What, begins: bool) -> Vec<String> {
         let now = region.now();
         let until = |lasts: &SignedDuration| Some((now + *lasts).to_string());
@@ -323,6 +347,14 @@ impl Cast {
             What::GroupBusy(on, lasts) => self.group(on, |name| {
                 region.with_group(name, |group| says(&mut group.tags, until(lasts)));
             }),
+            What::Closes(lasts) => {
+                region.close_calendar(CALENDAR, *lasts);
+                vec![CALENDAR.to_owned()]
+            }
+            What::ZoneUnwell(zone, state, _) => {
+                region.call_zone(zone, state);
+                vec![(*zone).to_owned()]
+            }
             What::AtWork(on, _) => self.host(on, |id| region.protect(id, begins)),
             _ => Vec::new(),
         }
@@ -334,6 +366,7 @@ impl Cast {
             PauseOf::Group(name) => self.groups.get(name).cloned().map(Scope::Group),
             PauseOf::Host(name) => self.hosts.get(name).cloned().map(Scope::Instance),
             PauseOf::Symptom(symptom) => Some(Scope::Symptom(*symptom)),
+            PauseOf::Zone(name) => Some(Scope::Zone((*name).to_owned())),
         }
     }
 
@@ -363,6 +396,7 @@ fn pause(scope: Scope, now: Timestamp, lasts: SignedDuration) -> Pause {
         owner: "an operator".to_owned(),
         since: now,
         until: now + lasts,
+        harm: false,
     }
 }
 

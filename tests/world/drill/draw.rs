@@ -8,12 +8,13 @@ use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 use remedy::observe::host_report::Code;
 
 use super::plot::{
-    CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, PROCESSES, PauseOf,
-    Plot, Rings, SETTINGS, Setting, Trait, What,
+    CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, Manner, PROCESSES,
+    PauseOf, Plot, Rings, SETTINGS, Setting, Trait, UNWELL, What,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::{FileSystem, Trouble};
 use crate::otherwise::Otherwise;
+use crate::region::ZONES;
 use crate::script::Script as Cleanup;
 
 /// Everything begins within this time.
@@ -68,6 +69,11 @@ pub(crate) fn draw(seed: u64) -> Plot {
     }
     for _ in 0..pen.rng.u32(0..=2) {
         pen.at_work();
+    }
+    if pen.chance(70) {
+        let manner = pen.one(&Manner::ALL).unwrap_or(Manner::Yes);
+        let lasts = pen.minutes(60, 300);
+        pen.happens(What::Answers(manner, lasts));
     }
     for _ in 0..pen.rng.u32(0..=8) {
         pen.fault();
@@ -185,6 +191,9 @@ impl Pen {
             (10, Trait::NotOptedIn),
             (8, Trait::Nodes),
             (8, Trait::NodesLetBe),
+            (25, Trait::Calendar),
+            (15, Trait::Asks),
+            (5, Trait::AsksOrActs),
         ];
         let traits = traits.into_iter().filter(|(percent, _)| self.chance(*percent));
         let traits = traffic.into_iter().chain(traits.map(|(_, one)| one)).collect();
@@ -411,10 +420,16 @@ impl Pen {
         self.happens(what);
     }
 
-    /// Somebody's pipeline, backup or task has a host or a group.
+    /// Somebody's pipeline, backup or task has a host or a group, a calendar closes, or EC2 says
+    /// that a zone is not well.
     fn at_work(&mut self) {
         let (on, lasts) = (self.host(), self.minutes(1, 90));
-        let what = match (self.rng.u32(..6), self.group()) {
+        let what = match (self.rng.u32(..9), self.group()) {
+            (6..8, _) => What::Closes(self.minutes(1, 120)),
+            (8, _) => {
+                let zone = self.one(&ZONES).unwrap_or(ZONES[0]);
+                What::ZoneUnwell(zone, self.one(&UNWELL).unwrap_or(UNWELL[0]), lasts)
+            }
             (0, _) => What::BusyUnclear(on, lasts),
             (1, _) => What::AtWork(on, lasts),
             (2, Some(group)) => What::GroupBusy(group, lasts),
@@ -424,7 +439,8 @@ impl Pen {
     }
 
     fn pause_of(&mut self) -> PauseOf {
-        match (self.rng.u32(..6), self.group()) {
+        match (self.rng.u32(..7), self.group()) {
+            (6, _) => PauseOf::Zone(self.one(&ZONES).unwrap_or(ZONES[0])),
             (0, _) => PauseOf::All,
             (1, _) => PauseOf::Symptom(self.one(&Symptom::ALL).unwrap_or(Symptom::HighCpu)),
             (2..4, Some(group)) => PauseOf::Group(group),

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
+use remedy::execute::ask_people;
 use remedy::follow_up::Beat;
 use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::ids::{IncidentId, InstanceId};
 use remedy::model::incident::Stage;
+use remedy::model::question::Answered as Said;
 use remedy::model::unknown::CallFailed;
 use remedy::report::outcome::Outcome;
 use remedy::respond::{Answer, RespondError};
@@ -17,7 +19,7 @@ use super::cast::Cast;
 use super::chronicle::{Chronicle, Entry, Mood};
 use super::pages::Pages;
 use super::past::Past;
-use super::plot::{Damage, Habit, Line, Plot, What};
+use super::plot::{Damage, Habit, Line, Manner, Plot, What};
 use super::promises::{Broken, Cause, Invoked, Moment, Promises, disrupts};
 use super::tally::{self, Tally};
 use crate::Region;
@@ -86,12 +88,15 @@ pub(crate) enum Act {
     Deliver(Change, u32),
     /// A broken event is delivered.
     Break(Symptom, Damage),
+    /// A person answers a question.
+    Answer(Said),
 }
 
 /// What an invocation answers.
 pub(crate) enum Answered {
     Event(Result<Answer, RespondError>),
     Beat(Result<Beat, CallFailed>),
+    Said,
 }
 
 /// An episode under way.
@@ -115,6 +120,8 @@ pub(crate) struct Episode<'a> {
     chronicle: Option<Chronicle>,
     ended: usize,
     opened: BTreeSet<IncidentId>,
+    /// The questions that people have heard, by their nonce.
+    heard: BTreeSet<String>,
 }
 
 /// Plays `plot` to its end, or until a promise does not hold.
@@ -159,6 +166,7 @@ impl<'a> Episode<'a> {
             chronicle: None,
             ended: 0,
             opened: BTreeSet::new(),
+            heard: BTreeSet::new(),
         };
         for (number, line) in plot.lines.iter().enumerate() {
             if let Line::Happens(after, what) = line {
@@ -326,6 +334,7 @@ impl<'a> Episode<'a> {
     fn evaluate(&mut self) {
         let now = self.region.now();
         self.arrange(now + MINUTE, Act::Evaluate);
+        self.people_answer();
         let habits: Vec<Habit> = self
             .lasting()
             .filter_map(|what| match what {
@@ -356,6 +365,46 @@ impl<'a> Episode<'a> {
                 }
             }
             self.arrange(arrives, Act::Deliver(change, 1));
+        }
+    }
+
+    /// People who were asked, and hear of it now, make up their minds.
+    fn people_answer(&mut self) {
+        let manner = self.lasting().find_map(|what| match what {
+            What::Answers(manner, _) => Some(*manner),
+            _ => None,
+        });
+        let Some(manner) = manner else { return };
+        let mut answers = Vec::new();
+        let state = self.region.state.borrow();
+        for incident in state.book.all_latest().filter(|it| it.stage.is_open()) {
+            let Some(question) = incident.open_question() else { continue };
+            if !self.heard.insert(question.nonce.clone()) {
+                continue;
+            }
+            let said = |yes, attempt| Said {
+                instance: incident.instance_id.clone(),
+                incident: incident.id.clone(),
+                attempt,
+                nonce: question.nonce.clone(),
+                yes,
+                by: "Anna".to_owned(),
+            };
+            let (soon, right) = (state.now + MINUTE, question.attempt);
+            match manner {
+                Manner::Yes => answers.push((soon, said(true, right))),
+                Manner::No => answers.push((soon, said(false, right))),
+                Manner::Both => {
+                    answers.push((soon, said(true, right)));
+                    answers.push((soon + MINUTE, said(false, right)));
+                }
+                Manner::Late => answers.push((question.until + MINUTE * 2, said(true, right))),
+                Manner::Wrong => answers.push((soon, said(true, right + 1))),
+            }
+        }
+        drop(state);
+        for (at, said) in answers {
+            self.arrange(at, Act::Answer(said));
         }
     }
 
@@ -408,7 +457,7 @@ impl<'a> Episode<'a> {
         let (answer, beat) = match answer {
             Some(Answered::Event(answer)) => (Some(answer), None),
             Some(Answered::Beat(beat)) => (None, beat.ok()),
-            None => (None, None),
+            Some(Answered::Said) | None => (None, None),
         };
         let failed = !matches!(answer, Some(Ok(_)));
         let cause = match act {
@@ -523,7 +572,7 @@ impl<'a> Episode<'a> {
 impl Act {
     /// Whether it invokes a function.
     fn invokes(&self) -> bool {
-        matches!(self, Self::Beat | Self::Trigger(_) | Self::Deliver(..) | Self::Break(..))
+        !matches!(self, Self::Begin(_) | Self::End(_) | Self::Rest | Self::Evaluate)
     }
 }
 
@@ -543,6 +592,11 @@ pub(crate) fn invocation<'a>(
             Act::Deliver(change, _) => Box::pin(event(change.symptom, change.event)).await,
             Act::Break(symptom, damage) => {
                 Box::pin(event(symptom, broken(region, symptom, damage))).await
+            }
+            Act::Answer(said) => {
+                // Whether it counts is told in the answer; what follows is what matters here.
+                let _taken = ask_people::answer(region, &said, region.now() + ahead).await;
+                Answered::Said
             }
             Act::Trigger(instance) => {
                 let follow_up = FollowUp { ahead, ..FollowUp::default() };

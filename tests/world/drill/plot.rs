@@ -132,7 +132,7 @@ pub(crate) struct GroupLine {
 
 impl Trait {
     /// Everything there is to say about a group.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::LoadBalancer,
         Self::Unasked,
         Self::Lattice,
@@ -146,6 +146,9 @@ impl Trait {
         Self::NotOptedIn,
         Self::Nodes,
         Self::NodesLetBe,
+        Self::Calendar,
+        Self::Asks,
+        Self::AsksOrActs,
     ];
 
     /// In words.
@@ -163,6 +166,9 @@ impl Trait {
             Self::FleetAlarm => "watched by a fleet alarm",
             Self::NotOptedIn => "not opted in",
             Self::Nodes => "whose members are nodes of a cluster",
+            Self::Asks => "whose owner is asked first",
+            Self::AsksOrActs => "whose owner is asked first and whose silence is consent",
+            Self::Calendar => "under a change calendar",
             Self::NodesLetBe => "whose owner lets nodes be disrupted",
         }
     }
@@ -204,6 +210,12 @@ pub(crate) enum Trait {
     Nodes,
     /// Its owner's tag allows more than a cleanup for nodes.
     NodesLetBe,
+    /// Its owner's tag names a change calendar.
+    Calendar,
+    /// Its owner's tag has people asked before a disruption.
+    Asks,
+    /// The same, and it is done if nobody answers.
+    AsksOrActs,
 }
 
 /// Something that happens.
@@ -257,6 +269,12 @@ pub(crate) enum What {
     BusyUnclear(String, SignedDuration),
     /// The host has a long task, and is protected from scale-in meanwhile.
     AtWork(String, SignedDuration),
+    /// Whoever is asked whether something may be done answers so.
+    Answers(Manner, SignedDuration),
+    /// The change calendar closes, for whoever is under it.
+    Closes(SignedDuration),
+    /// EC2 calls a zone so.
+    ZoneUnwell(&'static str, &'static str, SignedDuration),
     /// An operator has the group's members refreshed.
     Refreshes(String, SignedDuration),
     /// An operator suspends one of the group's processes.
@@ -288,6 +306,37 @@ pub(crate) enum What {
     Broken(Symptom, Damage),
 }
 
+/// How people answer a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Manner {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// Yes, and then no.
+    Both,
+    /// Yes, when it is too late.
+    Late,
+    /// Yes, to another attempt.
+    Wrong,
+}
+
+impl Manner {
+    /// Every manner there is.
+    pub(crate) const ALL: [Self; 5] = [Self::Yes, Self::No, Self::Both, Self::Late, Self::Wrong];
+
+    /// In words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Yes => "says yes",
+            Self::No => "says no",
+            Self::Both => "says yes and then no",
+            Self::Late => "answers too late",
+            Self::Wrong => "answers about another attempt",
+        }
+    }
+}
+
 /// What an operator pauses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PauseOf {
@@ -299,6 +348,8 @@ pub(crate) enum PauseOf {
     Host(String),
     /// A symptom.
     Symptom(Symptom),
+    /// A zone, by its name.
+    Zone(&'static str),
 }
 
 /// How an alarm's event is delivered.
@@ -365,6 +416,9 @@ impl What {
             | Self::GroupBusy(_, lasts)
             | Self::BusyUnclear(_, lasts)
             | Self::AtWork(_, lasts)
+            | Self::Answers(_, lasts)
+            | Self::Closes(lasts)
+            | Self::ZoneUnwell(_, _, lasts)
             | Self::Refreshes(_, lasts)
             | Self::Suspends(_, _, lasts)
             | Self::Mutes(_, lasts)
@@ -408,6 +462,9 @@ impl What {
             Self::Busy(..) | Self::GroupBusy(..) => "pipeline at work",
             Self::BusyUnclear(..) => "pipeline's tag unclear",
             Self::AtWork(..) => "member protected by itself",
+            Self::Answers(..) => "people answer",
+            Self::Closes(_) => "change calendar closes",
+            Self::ZoneUnwell(..) => "zone unwell",
             Self::Refreshes(..) => "operator refreshes a group",
             Self::Suspends(..) => "operator suspends a process",
             Self::Mutes(..) => "operator mutes alarms",
@@ -574,6 +631,13 @@ impl fmt::Display for What {
             Self::BusyUnclear(on, lasts) => {
                 write!(f, "a pipeline's tag on {on} is unclear for {}", Length(*lasts))
             }
+            Self::Answers(manner, lasts) => {
+                write!(f, "for {} whoever is asked {}", Length(*lasts), manner.words())
+            }
+            Self::Closes(lasts) => write!(f, "the change calendar closes for {}", Length(*lasts)),
+            Self::ZoneUnwell(zone, state, lasts) => {
+                write!(f, "EC2 calls zone {zone} {state} for {}", Length(*lasts))
+            }
             Self::AtWork(on, lasts) => {
                 write!(f, "{on} alone is protected from scale-in for {}", Length(*lasts))
             }
@@ -628,6 +692,7 @@ impl fmt::Display for PauseOf {
             Self::Group(name) => write!(f, "group {name}"),
             Self::Host(name) => f.write_str(name),
             Self::Symptom(symptom) => write!(f, "{symptom}"),
+            Self::Zone(name) => write!(f, "zone {name}"),
         }
     }
 }
@@ -686,6 +751,9 @@ pub(crate) fn fares(script: Cleanup) -> &'static str {
         Cleanup::IsCancelled => "is cancelled",
     }
 }
+
+/// What EC2 may call a zone that is not well (EC2 API reference, `AvailabilityZone`).
+pub(crate) const UNWELL: [&str; 3] = ["impaired", "constrained", "unavailable"];
 
 /// Every way a call may go wrong.
 pub(crate) const FAULTS: [Fault; 3] =

@@ -6,12 +6,13 @@ use remedy::model::alarm::Symptom;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
 use super::plot::{
-    CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, OTHERWISE, PROCESSES,
-    PauseOf, Plot, Rings, SETTINGS, Trait, UNNAMED, What, fails, fares,
+    CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, Manner, OTHERWISE,
+    PROCESSES, PauseOf, Plot, Rings, SETTINGS, Trait, UNNAMED, UNWELL, What, fails, fares,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
 use crate::otherwise::Otherwise;
+use crate::region::ZONES;
 use crate::script::Script as Cleanup;
 
 /// A line that says nothing a plot can say.
@@ -168,6 +169,10 @@ fn of_the_weather(text: &str) -> Option<What> {
     let (number, text) = text.split_once(' ')?;
     let (unit, what) = text.split_once(' ')?;
     let lasts = length(&format!("{number} {unit}"))?;
+    if let Some(words) = what.strip_prefix("whoever is asked ") {
+        let manner = Manner::ALL.into_iter().find(|manner| manner.words() == words)?;
+        return Some(What::Answers(manner, lasts));
+    }
     Some(match what {
         "no heartbeat comes" => What::NoBeat(lasts),
         "each heartbeat comes twice" => What::TwoBeats(lasts),
@@ -215,6 +220,14 @@ fn of_an_operator(text: &str) -> Option<What> {
 
 fn of_a_pipeline(text: &str) -> Option<What> {
     let (what, lasts) = lasting(text)?;
+    if what == "the change calendar closes" {
+        return Some(What::Closes(lasts));
+    }
+    if let Some(zone) = what.strip_prefix("EC2 calls zone ") {
+        let (zone, state) = zone.split_once(' ')?;
+        let state = UNWELL.into_iter().find(|one| *one == state)?;
+        return Some(What::ZoneUnwell(zone_named(zone)?, state, lasts));
+    }
     if let Some(on) = what.strip_suffix(" alone is protected from scale-in") {
         return Some(What::AtWork(on.to_owned(), lasts));
     }
@@ -229,7 +242,14 @@ fn of_a_pipeline(text: &str) -> Option<What> {
     })
 }
 
+fn zone_named(text: &str) -> Option<&'static str> {
+    ZONES.into_iter().find(|zone| *zone == text)
+}
+
 fn pause_of(text: &str) -> PauseOf {
+    if let Some(zone) = text.strip_prefix("zone ").and_then(zone_named) {
+        return PauseOf::Zone(zone);
+    }
     match (text.strip_prefix("group "), symptom(text)) {
         _ if text == "everything" => PauseOf::All,
         (Some(group), _) => PauseOf::Group(group.to_owned()),

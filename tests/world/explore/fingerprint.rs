@@ -39,9 +39,13 @@ impl Node {
             calls: _,
             transcribes: _,
             called: _,
+            counted: _,
             effects: _,
             at_work: _,
             triggers,
+            untold,
+            zones,
+            closed,
             faults,
             hiccups,
             replica,
@@ -60,13 +64,14 @@ impl Node {
         } = &*state;
         metrics.hash(&mut written.0);
         let due: Vec<_> = agenda.iter().map(|((at, _), due)| (at, due)).collect();
-        let known: [&dyn Debug; 15] = [
+        let known: [&dyn Debug; 16] = [
             now,
             hosts,
             groups,
             &book.rows(),
             &topic.len(),
             triggers,
+            &(untold, zones, closed),
             faults,
             hiccups,
             replica,

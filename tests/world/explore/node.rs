@@ -170,7 +170,7 @@ impl Node {
         let (answer, beat) = match answer {
             Some(Answered::Event(answer)) => (Some(answer), None),
             Some(Answered::Beat(beat)) => (None, beat.ok()),
-            None => (None, None),
+            Some(Answered::Said) | None => (None, None),
         };
         let failed = !matches!(answer, Some(Ok(_)));
         let cause = match act {

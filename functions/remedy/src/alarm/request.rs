@@ -74,6 +74,7 @@ pub(super) fn read(
         suppressed_by: None,
         observe,
         limit: None,
+        ask: None,
         request_id: Some(invocation.request_id.clone()),
     };
     Ok(Received { alarms: vec![alarm], ignored: Vec::new() })

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::field::Field;
 use crate::model::policy::{MAX_RUNG_TAG, OPT_IN_ENABLED, OPT_IN_TAG};
+use crate::model::question::ASK_TAG;
 
 /// The longest value of a tag (`TagValue` in botocore's model of `cloudwatch`).
 const VALUE_CHARS_MAX: usize = 256;
@@ -25,6 +26,8 @@ pub(super) struct AlarmTags {
     pub(super) observe: bool,
     /// The highest rung, as the owner wrote it.
     pub(super) limit: Option<String>,
+    /// For which rungs people are asked first, as the owner wrote it.
+    pub(super) ask: Option<String>,
 }
 
 impl AlarmTags {
@@ -33,7 +36,7 @@ impl AlarmTags {
         let either = |keys: [&str; 2]| keys.iter().find_map(|key| container.get(key));
         let status = either(["alarmTagsStatus", "AlarmTagsStatus"]);
         let unread = status.is_some_and(|status| status.value().as_str() != Some("SUCCESS"));
-        let mut asked = Self { observe: unread, limit: None };
+        let mut asked = Self { observe: unread, limit: None, ask: None };
         let tags = either(["alarmTags", "AlarmTags"]);
         match tags.as_ref().map(Field::value) {
             None => {}
@@ -56,9 +59,9 @@ impl AlarmTags {
         let text = value.and_then(Value::as_str);
         match key {
             Some(OPT_IN_TAG) => self.observe |= text != Some(OPT_IN_ENABLED),
-            Some(MAX_RUNG_TAG) => {
-                self.limit = Some(text.unwrap_or_default().chars().take(VALUE_CHARS_MAX).collect());
-            }
+            Some(MAX_RUNG_TAG) => self.limit = Some(cut(text.unwrap_or_default())),
+            // What is no text is no rung that is known, and asks about every one.
+            Some(ASK_TAG) => self.ask = Some(cut(text.unwrap_or("?"))),
             Some(_) => {}
             None => self.observe = true,
         }
@@ -68,7 +71,12 @@ impl AlarmTags {
     pub(super) fn add(&mut self, others: Self) {
         self.observe |= others.observe;
         self.limit = self.limit.take().or(others.limit);
+        self.ask = self.ask.take().or(others.ask);
     }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(VALUE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

@@ -185,6 +185,7 @@ impl Transition<'_> {
                 suppressed_by: self.suppressed_by.clone(),
                 observe: self.tags.observe,
                 limit: self.tags.limit.clone(),
+                ask: self.tags.ask.clone(),
                 request_id: None,
             });
         }

@@ -166,6 +166,7 @@ fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incide
         evidence: None,
         gathering: None,
         survey: None,
+        question: None,
         standby: None,
         lease: None,
         rests_until: guard::rests_until(facts, policy),
@@ -322,6 +323,7 @@ pub fn successor(ended: &Incident, now: Timestamp, policy: &Policy) -> Option<In
         evidence: None,
         gathering: None,
         survey: None,
+        question: None,
         standby: None,
         lease: None,
         rests_until: match ended.attempts.as_slice() {
@@ -529,6 +531,7 @@ fn attempt(rung: Rung, now: Timestamp) -> Attempt {
         still_set: None,
         growth: None,
         asked_again: 0,
+        not_back: false,
     }
 }
 

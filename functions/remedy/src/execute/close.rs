@@ -5,12 +5,14 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::execute::carry_out::not_recorded;
 use crate::execute::claim;
-use crate::model::incident::{Incident, Stage, UNENDED_MAX};
+use crate::execute::settle::settle;
+use crate::model::incident::{Incident, Rung, Stage, UNENDED_MAX};
 use crate::model::reason::Reason;
 use crate::model::unknown::CallFailed;
 use crate::plan::rung::reboot::IN_STANDBY_MAX;
 use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
+use crate::ports::look::Look;
 use crate::ports::tell::Tell;
 use crate::report::notify;
 use crate::report::outcome::{Outcome, Report};
@@ -71,7 +73,7 @@ pub async fn end<W>(
     because: Vec<Reason>,
 ) -> Result<Option<Report>, Stuck>
 where
-    W: Ledger + Tell,
+    W: Look + Ledger + Tell,
 {
     let until = tells_again(incident, cx.now);
     let ended_since = incident.ended_since.unwrap_or(cx.now);
@@ -79,6 +81,10 @@ where
     let Some(turn) = take_turn(incident, until, cx.world).await? else {
         return Ok(None);
     };
+    let rests =
+        settle(cx, &Incident { lease: turn.lease.clone(), ..ended.clone() }, &because).await?;
+    let overtaken = overtaken(incident, &ended).map(|rung| Reason::Overtaken { rung });
+    let because: Vec<Reason> = overtaken.into_iter().chain(because).chain(rests).collect();
     // If it goes on, because the symptom comes back before people are told, it takes a slot
     // like any other.
     if let Some(lease) = &turn.lease {
@@ -108,6 +114,12 @@ where
     Ok(Some(report))
 }
 
+/// The rung about which people were asked, if the symptom was over before anybody answered.
+fn overtaken(incident: &Incident, ended: &Incident) -> Option<Rung> {
+    let question = incident.open_question().filter(|it| it.answer.is_none())?;
+    (ended.stage == Stage::Resolved).then_some(question.rung)
+}
+
 /// Tells of an end. Of many that one cause held back until their time was over, people
 /// hear once.
 async fn tell<W: Ledger + Tell>(report: &mut Report, world: &W) {
@@ -129,12 +141,14 @@ pub async fn stay_out<W>(
     because: Vec<Reason>,
 ) -> Result<Option<Report>, CallFailed>
 where
-    W: Ledger + Tell,
+    W: Look + Ledger + Tell,
 {
     let until = tells_again(incident, cx.now);
     let Some(turn) = take_turn(incident, until, cx.world).await? else {
         return Ok(None);
     };
+    let rests = settle(cx, &turn, &because).await?;
+    let because = [because, rests].concat();
     let mut out = Incident { closing_until: None, ..turn.waiting_until(until) };
     if let Some(lease) = out.lease.take_if(|lease| lease.pool.is_of_the_untagged()) {
         cx.world.release(&lease).await?;

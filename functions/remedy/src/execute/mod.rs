@@ -10,4 +10,8 @@ pub mod carry_out;
 
 pub mod hold;
 
+pub mod ask_people;
+
+pub mod settle;
+
 pub mod close;

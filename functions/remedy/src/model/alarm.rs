@@ -102,6 +102,8 @@ pub struct Alarm {
     pub observe: bool,
     /// The highest rung that the alarm's own tag allows, as its owner wrote it.
     pub limit: Option<String>,
+    /// For which rungs its own tag asks people first, as its owner wrote it.
+    pub ask: Option<String>,
     /// For a request a person typed, the invocation that carried it.
     pub request_id: Option<String>,
 }

@@ -1,7 +1,6 @@
 //! One instance's trouble from first alarm to its end: the unit of the ledger.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,48 +16,10 @@ use crate::model::ids::{
 };
 use crate::model::pool::Lease;
 use crate::model::preflight::Preflight;
+use crate::model::question::Question;
+pub use crate::model::rung::Rung;
 use crate::model::seen::Seen;
 use crate::model::testimony::Testimony;
-
-/// One kind of action, from gentle to drastic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rung {
-    /// An SSM document of our own looks at the host and relieves it.
-    Cleanup,
-    /// The volume of a full file system grows, and the file system with it.
-    Grow,
-    /// The instance is rebooted in place.
-    Reboot,
-    /// The Auto Scaling group replaces the instance.
-    Replace,
-}
-
-impl Rung {
-    /// The one name this rung has in code, documents and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cleanup => "cleanup",
-            Self::Grow => "grow",
-            Self::Reboot => "reboot",
-            Self::Replace => "replace",
-        }
-    }
-
-    /// Whether the instance stops serving while this rung is carried out.
-    pub fn is_disruptive(self) -> bool {
-        match self {
-            Self::Cleanup | Self::Grow => false,
-            Self::Reboot | Self::Replace => true,
-        }
-    }
-}
-
-impl fmt::Display for Rung {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// How far an incident has come. A stage that acts is written *before* its
 /// call, so it also stands for "the call may have been made": after a crash the
@@ -242,6 +203,9 @@ pub struct Attempt {
     /// How often its present call was asked for again.
     #[serde(default)]
     pub asked_again: u32,
+    /// Whether its instance did not come back in time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_back: bool,
 }
 
 /// A call that AWS did not carry out, or an instance that did not follow it.
@@ -451,6 +415,9 @@ pub struct Incident {
     /// The newest question about the disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub survey: Option<Survey>,
+    /// The newest question to people: may this be done?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
     /// Our Standby, while the instance may be in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby: Option<Standby>,
@@ -725,6 +692,12 @@ impl Incident {
     /// The question that the host is to answer now, if it is asked one.
     pub fn asks(&self) -> Option<&Gathering> {
         self.gathering.as_ref().filter(|_| self.stage == Stage::Gathering)
+    }
+
+    /// The question to people that is about the next attempt, if they are asked.
+    pub fn open_question(&self) -> Option<&Question> {
+        let next = self.attempts.len() + 1;
+        self.question.as_ref().filter(|question| question.attempt == next)
     }
 
     /// Whether the host has answered its question, or is known not to.

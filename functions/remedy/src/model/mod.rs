@@ -16,6 +16,8 @@ pub mod growth;
 
 pub mod managed_node;
 
+pub mod calendar;
+
 pub mod policy;
 
 pub mod links;
@@ -35,6 +37,12 @@ pub mod host_disk;
 pub mod obstacle;
 
 pub mod preflight;
+
+pub mod rung;
+
+pub mod brake;
+
+pub mod question;
 
 pub mod pool;
 

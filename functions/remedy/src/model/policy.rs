@@ -115,6 +115,9 @@ pub struct Policy {
     pub grow_gib_a_day: u32,
     /// What a GiB costs, for those who are told of a growth. None by default.
     pub prices: Prices,
+    /// The change calendars that every instance is under, by their names or ARNs. None by
+    /// default.
+    pub calendars: BTreeSet<String>,
     /// What a cleanup may do besides on every instance, whatever its tag says. None by
     /// default: each costs what only an owner can judge.
     pub opt_ins: BTreeSet<CleanupOptIn>,
@@ -152,6 +155,7 @@ impl Default for Policy {
             floor_percent: 90,
             grow_gib_a_day: 1_000,
             prices: Prices::default(),
+            calendars: BTreeSet::new(),
             opt_ins: BTreeSet::new(),
             units: Vec::new(),
             evidence_bucket: None,

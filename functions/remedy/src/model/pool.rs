@@ -8,8 +8,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::brake::Tries;
 use crate::model::ids::{GroupName, IncidentId, InstanceId};
 use crate::model::policy::Policy;
+use crate::model::rung::Rung;
 
 /// Standalone instances with one value of this tag share a disruption budget;
 /// those without it share another.
@@ -39,6 +41,11 @@ impl Pool {
         }
         let value = tags.get(POOL_TAG).filter(|value| !value.is_empty());
         Self::Standalone(value.cloned().unwrap_or_else(|| DEFAULT.to_owned()))
+    }
+
+    /// The pool of standalone instances of which nobody said what they share.
+    pub fn of_the_untagged() -> Self {
+        Self::Standalone(DEFAULT.to_owned())
     }
 
     /// Whether its members have nothing in common but that nobody said what they share: one
@@ -111,9 +118,16 @@ pub struct PoolBook {
     pub sick: Vec<Sighting>,
     /// When we had members replaced for the symptom, oldest first.
     pub replaced: Vec<Timestamp>,
+    /// What became of the tries of each rung for the symptom.
+    pub tries: BTreeMap<Rung, Tries>,
 }
 
 impl PoolBook {
+    /// What became of the tries of `rung`.
+    pub fn tries(&self, rung: Rung) -> Tries {
+        self.tries.get(&rung).cloned().unwrap_or_default()
+    }
+
     /// The leases that hold at `now`.
     pub fn held(&self, now: Timestamp) -> impl Iterator<Item = &Lease> {
         self.leases.iter().filter(move |lease| now < lease.until)

@@ -43,6 +43,9 @@ pub struct Seen {
     pub watched: usize,
     /// The instance's own series, to be read again.
     pub series: Option<Series>,
+    /// For which rungs the alarm's own tag asks people first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<String>,
 }
 
 impl Seen {
@@ -119,6 +122,7 @@ impl Seen {
             region: alarm.region.clone(),
             watched: alarm.watched,
             series: alarm.series.clone(),
+            ask: alarm.ask.clone(),
         }
     }
 }

@@ -2,19 +2,22 @@
 //! time it was read. What could not be read is [`Fact::Unknown`] and says why;
 //! no later stage of the pipeline takes it for a "no".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::alarm::Symptom;
+use crate::model::calendar::{CalendarState, Calendars};
 use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::growth::GrowthBook;
 use crate::model::ids::{GroupName, InstanceId, MountPoint, VolumeId};
-use crate::model::incident::{Incident, Past, Survey, Surveyed};
+use crate::model::incident::{Incident, Past, Rung, Survey, Surveyed};
 use crate::model::platform::Platform;
+use crate::model::policy::Policy;
 use crate::model::pool::{Pool, PoolBook, Sighting};
 use crate::model::preflight::Preflight;
+use crate::model::question::{ASK_TAG, Ask};
 use crate::model::seen::Seen;
 use crate::model::unknown::{CallFailed, Unknown};
 use crate::ports::look::Agent;
@@ -28,6 +31,7 @@ use crate::ports::look::Membership;
 use crate::ports::look::Modification;
 use crate::ports::look::StatusChecks;
 use crate::ports::look::Volume;
+use crate::ports::look::Zone;
 
 /// Something that was asked and either answered or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,8 +77,15 @@ pub struct Facts {
     pub alarm_limit: Option<String>,
     /// Session Manager sessions that are open on the instance. Read before it is disrupted.
     pub sessions: Fact<usize>,
+    /// The zones of the region. Read before it is disrupted.
+    pub zones: Fact<Vec<Zone>>,
+    /// What the change calendars say that it is under; `None` where it is under none. Read
+    /// once something is chosen that they hold back.
+    pub calendar: Fact<Option<CalendarState>>,
     /// The file system that is full, where that is the symptom and it is told.
     pub mount: Option<MountPoint>,
+    /// For which rungs the alarm's own tag asks people first.
+    pub ask: Option<String>,
     /// What the ledger holds about the instance.
     pub history: Fact<History>,
     /// What the host's own script found last, in the incident that is open.
@@ -166,7 +177,10 @@ impl Facts {
             alarm: not_asked("cloudwatch:DescribeAlarms", "the alarm"),
             alarm_limit: None,
             sessions: not_asked("ssm:DescribeSessions", "open sessions"),
+            zones: not_asked("ec2:DescribeAvailabilityZones", "the zones"),
+            calendar: not_asked("ssm:GetCalendarState", "the change calendar"),
             mount: None,
+            ask: None,
             history: history.into(),
             preflight: None,
             disk: DiskFact::NotRead,
@@ -213,19 +227,66 @@ impl Facts {
         let Fact::Known(Some(instance)) = &self.instance else { return };
         let name = self.group_name().cloned();
         let pool = Pool::of(name.as_ref(), &instance.tags);
-        let (group, (pool, sessions, instance_store)) = future::join(
+        let (group, (pool, sessions, instance_store, zones)) = future::join(
             group_named(look, name.as_ref()),
-            future::join3(
+            future::join4(
                 look.pool(&pool, symptom, self.observed_at),
                 look.sessions(&self.instance_id),
                 look.instance_store(&instance.instance_type),
+                look.zones(),
             ),
         )
         .await;
         self.group = group;
         self.sessions = sessions.into();
+        self.zones = zones.into();
         self.disruption =
             DisruptionFact::Read { pool: pool.into(), instance_store: instance_store.into() };
+    }
+
+    /// Asks the change calendars that hold `rung` back, if there are any.
+    pub async fn read_calendar(&mut self, look: &impl Look, rung: Option<Rung>, policy: &Policy) {
+        let calendars = self.calendars(policy);
+        let asks = rung.is_some_and(|rung| calendars.all || rung.is_disruptive());
+        if asks && calendars.names.is_empty() {
+            self.calendar = Fact::Known(None);
+        } else if asks {
+            self.calendar = look.calendar(&calendars, self.observed_at).await.map(Some).into();
+        }
+    }
+
+    /// The change calendars that the instance is under, as far as the tags are known.
+    pub fn calendars(&self, policy: &Policy) -> Calendars {
+        Calendars::of(&policy.calendars, self.owners_tags().into_iter().map(|(_, tags)| tags))
+    }
+
+    /// For which rungs the owners of the instance, its group or the alarm want to be asked.
+    pub fn asks(&self) -> Ask {
+        let tags = self.owners_tags().into_iter().filter_map(|(_, tags)| tags.get(ASK_TAG));
+        Ask::of(tags.chain(&self.ask).map(String::as_str))
+    }
+
+    /// The tags of the instance and of its group, as far as they are known, and whose they are.
+    pub fn owners_tags(&self) -> Vec<(&'static str, &BTreeMap<String, String>)> {
+        let of_instance = match &self.instance {
+            Fact::Known(Some(instance)) => Some(("the instance", &instance.tags)),
+            _ => None,
+        };
+        let of_group = match &self.group {
+            GroupFact::Read { group: Fact::Known(Some(group)), .. } => {
+                Some(("its group", &group.tags))
+            }
+            _ => None,
+        };
+        [of_instance, of_group].into_iter().flatten().collect()
+    }
+
+    /// The instance's Availability Zone, where that is known.
+    pub fn zone(&self) -> Option<&str> {
+        match &self.instance {
+            Fact::Known(Some(instance)) => Some(instance.zone.as_str()),
+            _ => None,
+        }
     }
 
     /// Asks whether anybody has a session open on the instance.

@@ -438,6 +438,7 @@ mod tests {
             reason: String::new(),
             region: None,
             watched: 1,
+            ask: None,
             series: Some(Series {
                 namespace: "AWS/EC2".to_owned(),
                 name: "CPUUtilization".to_owned(),

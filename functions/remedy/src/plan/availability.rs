@@ -5,6 +5,7 @@ use crate::model::busy::Busy;
 use crate::model::growth::Growth;
 use crate::model::incident::{Past, Rung, Stage, Standby};
 use crate::model::managed_node::ManagedBy;
+use crate::model::pause::{Pause, Scope};
 use crate::model::platform::Platform;
 use crate::model::policy::MAX_RUNG_TAG;
 use crate::model::policy::OptIn;
@@ -14,7 +15,6 @@ use crate::model::unknown::Unknown;
 use crate::observe::facts::{Fact, Facts, GroupFact};
 use crate::ports::look::{Group, Membership};
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
 
 /// Whether a rung can be carried out.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,24 +142,11 @@ pub(crate) fn beyond_limit(rung: Rung, facts: &Facts) -> Option<Reason> {
     Some(Reason::RungLimited { rung, limit: limit.clone(), of })
 }
 
-/// The tags of the instance and of its group, as far as they are known, and whose they are.
-fn owners_tags(facts: &Facts) -> Vec<(&'static str, &BTreeMap<String, String>)> {
-    let of_instance = match &facts.instance {
-        Fact::Known(Some(instance)) => Some(("the instance", &instance.tags)),
-        _ => None,
-    };
-    let of_group = match &facts.group {
-        GroupFact::Read { group: Fact::Known(Some(group)), .. } => Some(("its group", &group.tags)),
-        _ => None,
-    };
-    [of_instance, of_group].into_iter().flatten().collect()
-}
-
 /// Why somebody else's work keeps the instance from a disruption for a while, by the tag of the
 /// instance or of its group. Of two times the later counts, and what cannot be read first.
 pub(crate) fn busy(facts: &Facts) -> Option<Reason> {
     let mut latest = None;
-    for (of, tags) in owners_tags(facts) {
+    for (of, tags) in facts.owners_tags() {
         match Busy::of(tags, facts.observed_at) {
             Some(Busy::Unclear(value)) => return Some(Reason::BusyUnclear { of, value }),
             Some(Busy::Until(until)) => latest = latest.max(Some((until, of))),
@@ -172,7 +159,7 @@ pub(crate) fn busy(facts: &Facts) -> Option<Reason> {
 /// Why a scheduler's node gets no more than a cleanup, unless its owner lets nodes of its kind
 /// be disrupted: what runs there has to be moved first, and only its scheduler does that.
 pub(crate) fn managed(facts: &Facts) -> Option<Reason> {
-    let tags: Vec<_> = owners_tags(facts).into_iter().map(|(_, tags)| tags).collect();
+    let tags: Vec<_> = facts.owners_tags().into_iter().map(|(_, tags)| tags).collect();
     let by = ManagedBy::of_tags(&tags)?;
     Some(Reason::ManagedNode { by })
 }
@@ -248,6 +235,21 @@ pub(crate) fn disrupted_today(tried: &[Rung], facts: &Facts) -> Option<usize> {
         past.iter().filter(|past| past.ended_at >= since).map(Past::disrupted).sum();
     let count = before + tried.iter().filter(|rung| rung.is_disruptive()).count();
     (count >= DISRUPTIONS_A_DAY_MAX).then_some(count)
+}
+
+/// Why `rung` rests for `symptom`, in the instance's pool or in the whole region, if it does.
+pub(crate) fn resting(rung: Rung, symptom: Symptom, facts: &Facts) -> Option<Reason> {
+    let Fact::Known(history) = &facts.history else { return None }; // `not_paused` refuses.
+    let own = facts.pool();
+    let is_its = |pause: &&Pause| match &pause.scope {
+        Scope::Rung { rung: rests, symptom: of, pool } => {
+            *rests == rung && *of == symptom && (pool.is_none() || *pool == own)
+        }
+        _ => false,
+    };
+    let in_force = history.pauses.iter().filter(|pause| pause.is_in_force(facts.observed_at));
+    let pause = in_force.filter(is_its).max_by_key(|pause| pause.until)?;
+    Some(Reason::Resting { pause: Box::new(pause.clone()) })
 }
 
 /// The earlier incidents of `symptom` that count as repeats.

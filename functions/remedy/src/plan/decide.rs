@@ -20,6 +20,7 @@ use crate::plan::availability::did_not_last;
 use crate::plan::availability::disrupted_today;
 use crate::plan::availability::managed;
 use crate::plan::availability::repeats;
+use crate::plan::availability::resting;
 use crate::plan::rung::{cleanup, grow, reboot, replace};
 
 /// What is to be done about one alarm.
@@ -84,6 +85,12 @@ pub fn decide(symptom: Symptom, tried: &[Rung], facts: &Facts, policy: &Policy) 
     }
     for &rung in ladder(symptom) {
         match availability(rung, symptom, tried, facts, policy) {
+            Available(_) if resting(rung, symptom, facts).is_some() => {
+                // Whatever comes after it would come sooner than its place is.
+                because.splice(0..0, resting(rung, symptom, facts));
+                because.dedup();
+                return Decision::HandOver { because };
+            }
             Available(standby) => {
                 because.insert(0, Reason::LowestRung { rung, symptom });
                 if standby.is_some_and(|standby| reboot::leaves_zone_behind(standby, facts)) {

@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::action::Action;
 use crate::model::alarm::{Alarm, Evidence, Symptom};
+use crate::model::brake::IN_A_ROW_MAX;
 use crate::model::growth::Growth;
 use crate::model::ids::{GroupName, IncidentId, InstanceId};
 use crate::model::incident::{Incident, Rung, Standby};
-use crate::model::pause::Pause;
+use crate::model::pause::{Pause, Scope};
 use crate::model::policy::OptIn;
 use crate::model::policy::{Mode, Policy};
 use crate::model::pool::{Pool, PoolBook};
@@ -157,7 +158,7 @@ const ALARM_GUARDS: [fn(&Alarm, &Case<'_>) -> Option<Reason>; 6] =
     [muted, suppressed, fresh, measured, not_a_duplicate, no_other_incident];
 
 /// The guards of every action, in the order their reasons are told.
-const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 17] = [
+const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 19] = [
     opted_in,
     running,
     in_service,
@@ -165,6 +166,8 @@ const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 17] = [
     not_paused,
     not_busy,
     not_at_work,
+    window_open,
+    zone_well,
     rested,
     alarm_leaves_it_to_us,
     old_enough,
@@ -434,10 +437,11 @@ fn not_paused(case: &Case<'_>) -> Option<Reason> {
     };
     let group = case.facts.group_name();
     let in_force = history.pauses.iter().filter(|pause| pause.is_in_force(case.facts.observed_at));
-    let covers = |pause: &&Pause| pause.scope.covers(case.instance, group, case.symptom);
+    let covers =
+        |pause: &&Pause| pause.scope.covers(case.instance, case.facts.zone(), group, case.symptom);
     // Of several pauses the last to end says when things go on.
     let pause = in_force.filter(covers).max_by_key(|pause| pause.until)?;
-    Some(Reason::Paused { pause: pause.clone() })
+    Some(Reason::Paused { pause: Box::new(pause.clone()) })
 }
 
 /// What somebody's pipeline or backup works on is left to it. A cleanup looks first and may
@@ -456,6 +460,61 @@ fn not_at_work(case: &Case<'_>) -> Option<Reason> {
         return None; // `not_correlated` refuses where it matters.
     };
     (case.is_disruptive() && membership.protected && !group.protects_new).then_some(Reason::AtWork)
+}
+
+/// What an owner's change calendar holds back: disruptions, and cleanups where their tag says
+/// so.
+fn window_open(case: &Case<'_>) -> Option<Reason> {
+    let rung = case.rung?;
+    let calendars = case.facts.calendars(case.policy);
+    if calendars.names.is_empty() || !(rung.is_disruptive() || calendars.all) {
+        return None;
+    }
+    match &case.facts.calendar {
+        Fact::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
+        Fact::Known(None) => None,
+        Fact::Known(Some(state)) if state.is_open => None,
+        Fact::Known(Some(state)) => {
+            Some(Reason::CalendarClosed { calendars: calendars.named(), until: state.until })
+        }
+    }
+}
+
+/// Nothing is disrupted in a zone that EC2 itself does not call available.
+fn zone_well(case: &Case<'_>) -> Option<Reason> {
+    if !case.is_disruptive() {
+        return None;
+    }
+    let zones = match &case.facts.zones {
+        Fact::Unknown(unknown) => return Some(Reason::FactUnknown(unknown.clone())),
+        Fact::Known(zones) => zones,
+    };
+    let own = case.facts.zone()?;
+    let Some(zone) = zones.iter().find(|zone| zone.name == own) else {
+        let call = "ec2:DescribeAvailabilityZones";
+        return Some(Reason::FactUnknown(Unknown::NotTold { call, what: "the instance's zone" }));
+    };
+    let says = (!zone.says.is_empty()).then(|| zone.says.join("; "));
+    let (zone, state) = (zone.name.clone(), zone.state.clone());
+    (state != "available").then_some(Reason::ZoneUnwell { zone, state, says })
+}
+
+/// Whether members in this zone count as out of service: EC2 does not call it well, or a person
+/// has paused it, because traffic is shifted away from it.
+fn is_out(zone: &str, case: &Case<'_>) -> bool {
+    let unwell = match &case.facts.zones {
+        Fact::Known(zones) => zones.iter().any(|other| other.name == zone && !other.is_well()),
+        Fact::Unknown(_) => false, // `zone_well` refuses.
+    };
+    let now = case.facts.observed_at;
+    let paused = |pause: &Pause| pause.scope == Scope::Zone(zone.to_owned());
+    let by_a_person = match &case.facts.history {
+        Fact::Known(history) => {
+            history.pauses.iter().any(|pause| pause.is_in_force(now) && paused(pause))
+        }
+        Fact::Unknown(_) => false, // `not_paused` refuses.
+    };
+    unwell || by_a_person
 }
 
 /// An action gets time to show its effect, so that no loop of repairs hides the cause.
@@ -556,7 +615,10 @@ fn free_slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
     let book = pool_book(case)?;
     let members = members(case)?.unwrap_or(0);
     let Some(pool) = case.facts.pool() else { return Ok(None) };
-    let budget = pool.budget(members, case.policy);
+    // With each try in a row that did not help fewer more are left before the rung rests.
+    let tried = case.rung.map_or(0, |rung| book.tries(rung).in_a_row());
+    let left = u32::try_from(IN_A_ROW_MAX.saturating_sub(tried)).unwrap_or(1).max(1);
+    let budget = pool.budget(members, case.policy).min(left);
     let now = case.facts.observed_at;
     let own = book.held(now).find(|lease| Some(&lease.incident) == case.incident);
     match own.map(|lease| lease.slot).or_else(|| book.free_slot(budget, now)) {
@@ -575,10 +637,14 @@ fn enough_healthy(case: &Case<'_>) -> Option<Reason> {
         return None; // `not_correlated` refuses where it matters.
     };
     let Fact::Known(Some(membership)) = &case.facts.membership else { return None };
-    let capacity = Capacity::of(group, case.instance);
+    let mut group = group.clone();
+    for member in group.members.iter_mut().filter(|member| is_out(&member.zone, case)) {
+        member.healthy = false;
+    }
+    let capacity = Capacity::of(&group, case.instance);
     let serves = membership.healthy && membership.lifecycle == "InService";
     let others = capacity.healthy.saturating_sub(if serves { capacity.own } else { 0 });
-    let needed = healthy_needed(group, capacity, &membership.group, case.policy);
+    let needed = healthy_needed(&group, capacity, &membership.group, case.policy);
     (others < needed).then_some(Reason::TooFewHealthy { others, needed })
 }
 

@@ -22,4 +22,6 @@ pub mod witnesses;
 
 pub mod ask_host;
 
+pub mod consent;
+
 pub mod next;

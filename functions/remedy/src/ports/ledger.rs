@@ -1,12 +1,14 @@
 //! Keeping incidents, pools and repeats.
 
 use crate::model::alarm::Symptom;
+use crate::model::brake::Tries;
 use crate::model::growth::GrowthBook;
 use crate::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
 use crate::model::incident::Incident;
 use crate::model::pause::{Pause, Scope};
 use crate::model::pool::{Lease, Pool, Sighting};
 use crate::model::repeats::{Occurrence, Occurrences};
+use crate::model::rung::Rung;
 use crate::model::unknown::CallFailed;
 use jiff::Timestamp;
 
@@ -94,6 +96,16 @@ pub trait Ledger {
         instance: &InstanceId,
         at: Timestamp,
     ) -> Result<(), CallFailed>;
+
+    /// Writes what became of the tries of `rung` for `symptom` in `pool`, in one conditional
+    /// write, which succeeds only over the version before it. `false` if another writer won.
+    async fn keep_tries(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        rung: Rung,
+        tries: &Tries,
+    ) -> Result<bool, CallFailed>;
 
     /// The open incidents that are due at `now`, longest due first, at most
     /// `limit`: one query, which reads nothing that is not due.

@@ -1,6 +1,7 @@
 //! Reading the world: one verb for each call, beside the types of its answer.
 
 use crate::model::alarm::{AlarmState, Symptom};
+use crate::model::calendar::{CalendarState, Calendars};
 use crate::model::growth::GrowthBook;
 use crate::model::ids::{CommandId, GroupName, InstanceId, VolumeId};
 use crate::model::incident::Incident;
@@ -180,6 +181,24 @@ pub struct Member {
     pub zone: String,
 }
 
+/// An Availability Zone, from `ec2:DescribeAvailabilityZones`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// Its name, such as `eu-central-1a`.
+    pub name: String,
+    /// Its state, as EC2 names it; `available` if it is well.
+    pub state: String,
+    /// What EC2 says of it.
+    pub says: Vec<String>,
+}
+
+impl Zone {
+    /// Whether EC2 calls it well. A word that we do not know is no yes.
+    pub fn is_well(&self) -> bool {
+        self.state == "available"
+    }
+}
+
 /// What the owner of an alarm has set, from `cloudwatch:DescribeAlarms`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmSettings {
@@ -332,6 +351,14 @@ pub trait Look {
     /// `dynamodb:BatchGetItem`: what the ledger holds about the growth of the volume,
     /// and of the region's on the day of `now`.
     async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed>;
+    /// `ec2:DescribeAvailabilityZones`: the zones of the region that the account uses.
+    async fn zones(&self) -> Result<Vec<Zone>, CallFailed>;
+    /// `ssm:GetCalendarState`: what `calendars` say at `now`, open only if all of them are.
+    async fn calendar(
+        &self,
+        calendars: &Calendars,
+        now: Timestamp,
+    ) -> Result<CalendarState, CallFailed>;
     /// `ssm:GetCommandInvocation`; `None` while the service does not show it.
     async fn command(
         &self,

@@ -17,6 +17,8 @@ use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::alarm::Symptom;
+use crate::model::brake::Tries;
+use crate::model::calendar::{CalendarState, Calendars};
 use crate::model::diagnostics::Destination;
 use crate::model::growth::{Growth, GrowthBook};
 use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId, VolumeId};
@@ -25,12 +27,13 @@ use crate::model::links::Deployment;
 use crate::model::pause::{Pause, Scope};
 use crate::model::pool::{Lease, Pool, PoolBook, Sighting};
 use crate::model::repeats::{Occurrence, Occurrences};
+use crate::model::rung::Rung;
 use crate::model::series::Series;
 use crate::model::unknown::CallFailed;
 use crate::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
 use crate::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
-    Modification, StatusChecks, Volume,
+    Modification, StatusChecks, Volume, Zone,
 };
 use crate::ports::look_at_many::{
     AGENTS_MAX, ALARMS_MAX, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, LookAtMany, MEMBERSHIPS_MAX,
@@ -291,6 +294,18 @@ impl<W: LookAtMany> Look for Together<'_, W> {
         self.call(self.world.instance_store(instance_type)).await
     }
 
+    async fn zones(&self) -> Result<Vec<Zone>, CallFailed> {
+        self.call(self.world.zones()).await
+    }
+
+    async fn calendar(
+        &self,
+        calendars: &Calendars,
+        now: Timestamp,
+    ) -> Result<CalendarState, CallFailed> {
+        self.call(self.world.calendar(calendars, now)).await
+    }
+
     async fn volumes(&self, id: &InstanceId) -> Result<Vec<Volume>, CallFailed> {
         self.call(self.world.volumes(id)).await
     }
@@ -427,6 +442,16 @@ impl<W: Ledger> Ledger for Together<'_, W> {
         at: Timestamp,
     ) -> Result<(), CallFailed> {
         self.call(self.world.note_replacement(group, symptom, instance, at)).await
+    }
+
+    async fn keep_tries(
+        &self,
+        pool: &Pool,
+        symptom: Symptom,
+        rung: Rung,
+        tries: &Tries,
+    ) -> Result<bool, CallFailed> {
+        self.call(self.world.keep_tries(pool, symptom, rung, tries)).await
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {

@@ -987,6 +987,65 @@ fn an_owner_may_limit_the_rungs() {
     ]);
 }
 
+fn rests(facts: &mut Facts, scope: &str) {
+    crate::given::history(facts).pauses = vec![remedy::model::pause::Pause {
+        scope: scope.parse().unwrap(),
+        reason: "4 in a row did not help".to_owned(),
+        owner: "Remedy".to_owned(),
+        since: ago(60),
+        until: ago(-60),
+        harm: false,
+    }];
+}
+
+#[test]
+fn a_rung_that_rests_ends_the_ladder_and_brings_none_forward() {
+    check(&[
+        (
+            "in the instance's pool",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                rests(facts, "rung:reboot:high-cpu:group:web-asg");
+            },
+            "hand over: resting agent-silent",
+        ),
+        (
+            "in the region",
+            DiskFull,
+            |facts| {
+                silence(facts);
+                rests(facts, "rung:replace:disk-full:region");
+            },
+            "hand over: resting agent-silent",
+        ),
+        (
+            "in another pool it does not",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                rests(facts, "rung:reboot:high-cpu:group:api-asg");
+            },
+            "standby with room below, reboot: lowest-rung agent-silent",
+        ),
+        (
+            "for another symptom it does not",
+            HighCpu,
+            |facts| {
+                silence(facts);
+                rests(facts, "rung:reboot:memory-pressure:region");
+            },
+            "standby with room below, reboot: lowest-rung agent-silent",
+        ),
+        (
+            "what comes before it is tried",
+            HighCpu,
+            |facts| rests(facts, "rung:reboot:high-cpu:region"),
+            "cleanup: lowest-rung",
+        ),
+    ]);
+}
+
 #[test]
 fn a_schedulers_node_is_its_schedulers_to_drain() {
     check(&[

@@ -16,7 +16,7 @@ use remedy::model::unknown::{CallFailed, Unknown};
 use remedy::observe::facts::{DiskFact, DisruptionFact, Fact, Facts, GroupFact};
 use remedy::ports::look::{
     Agent, AlarmSettings, CapacityUnit, Group, History, Instance, InstanceState, Member,
-    Membership, StatusChecks,
+    Membership, StatusChecks, Zone,
 };
 
 /// When the facts were read.
@@ -63,6 +63,7 @@ pub(crate) fn alarm(symptom: Symptom) -> Alarm {
         suppressed_by: None,
         observe: false,
         limit: None,
+        ask: None,
         request_id: None,
     }
 }
@@ -105,22 +106,7 @@ pub(crate) fn facts() -> Facts {
             protected: false,
             launch_template_version: None,
         })),
-        group: GroupFact::Read {
-            group: Fact::Known(Some(Group {
-                tags: tags("enabled"),
-                min: 1,
-                max: 4,
-                desired: 3,
-                unit: CapacityUnit::Units,
-                members: members(3, 3),
-                receives_traffic: true,
-                health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
-                suspended: BTreeSet::new(),
-                maintenance: None,
-                protects_new: false,
-            })),
-            refresh: Fact::Known(None),
-        },
+        group: in_good_order(),
         disruption: DisruptionFact::Read {
             pool: Fact::Known(PoolBook::default()),
             instance_store: Fact::Known(false),
@@ -132,12 +118,49 @@ pub(crate) fn facts() -> Facts {
         })),
         alarm_limit: None,
         sessions: Fact::Known(0),
+        ask: None,
+        zones: Fact::Known(zones("available")),
+        calendar: Fact::Known(None),
         mount: MountPoint::new("/").ok(),
         history: Fact::Known(History::default()),
         preflight: None,
         disk: DiskFact::Read { volumes: Fact::Known(Vec::new()), named: None },
         survey: None,
     }
+}
+
+/// The group of the instance.
+fn in_good_order() -> GroupFact {
+    GroupFact::Read {
+        group: Fact::Known(Some(Group {
+            tags: tags("enabled"),
+            min: 1,
+            max: 4,
+            desired: 3,
+            unit: CapacityUnit::Units,
+            members: members(3, 3),
+            receives_traffic: true,
+            health_checks: ["EC2", "ELB"].map(str::to_owned).into(),
+            suspended: BTreeSet::new(),
+            maintenance: None,
+            protects_new: false,
+        })),
+        refresh: Fact::Known(None),
+    }
+}
+
+/// The zones of the region, of which the second is in this state.
+pub(crate) fn zones(of_the_second: &str) -> Vec<Zone> {
+    let zone = |name: &str, state: &str| Zone {
+        name: name.to_owned(),
+        state: state.to_owned(),
+        says: Vec::new(),
+    };
+    vec![
+        zone("eu-central-1a", "available"),
+        zone("eu-central-1b", of_the_second),
+        zone("eu-central-1c", "available"),
+    ]
 }
 
 /// So many members, the instance first, of which the first are healthy; in three zones by turns.
@@ -207,6 +230,7 @@ pub(crate) fn incident(symptom: Symptom) -> Incident {
         evidence: None,
         gathering: None,
         survey: None,
+        question: None,
         standby: None,
         lease: None,
         rests_until: None,
@@ -238,6 +262,7 @@ pub(crate) fn attempt(rung: Rung) -> Attempt {
         still_set: None,
         growth: None,
         asked_again: 0,
+        not_back: false,
     }
 }
 

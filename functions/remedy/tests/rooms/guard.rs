@@ -1,7 +1,9 @@
 //! What is refused: every guard, and that it alone refuses.
 
+use jiff::Timestamp;
 use remedy::model::alarm::Symptom::{DiskFull, HighCpu, MemoryPressure, ServiceDown};
 use remedy::model::alarm::{Alarm, Evidence, Muted};
+use remedy::model::calendar::CalendarState;
 use remedy::model::incident::{Rung, Stage};
 use remedy::model::pause::Pause;
 use remedy::model::policy::{Mode, Policy};
@@ -14,7 +16,7 @@ use remedy::ports::look::{Agent, AlarmSettings, CapacityUnit, InstanceState};
 
 use crate::given::{
     ago, alarm, alone, attempt, before, facts, group, history, incident, instance, its_own, lease,
-    membership, now, policy, pool, serving, sick, silence, tags, unknown,
+    membership, now, policy, pool, serving, sick, silence, tags, unknown, zones,
 };
 
 /// A rule, what is changed, and the reasons that alone refuse.
@@ -350,6 +352,7 @@ fn pause(scope: &str, minutes: i64) -> Pause {
         owner: "Anna".to_owned(),
         since: ago(60),
         until: ago(-minutes),
+        harm: false,
     }
 }
 
@@ -494,6 +497,175 @@ fn the_later_of_two_times_is_told() {
     assert!(refusal.passes);
     let told = refusal.because[0].to_string();
     assert!(told.starts_with("its group is busy until 2026-11-20 05:30:00 UTC"), "{told}");
+}
+
+fn closed(until: Option<Timestamp>) -> Fact<Option<CalendarState>> {
+    Fact::Known(Some(CalendarState { is_open: false, until }))
+}
+
+fn under(tags: &mut std::collections::BTreeMap<String, String>, calendars: &str) {
+    tags.insert("auto-remediation-calendar".to_owned(), calendars.to_owned());
+}
+
+#[test]
+fn a_closed_calendar_holds_disruptions_back() {
+    check(&[
+        (
+            "the deployment's",
+            |_, facts, policy| {
+                silence(facts);
+                policy.calendars.insert("freeze".to_owned());
+                facts.calendar = closed(Some(ago(-60)));
+            },
+            &["calendar-closed"],
+        ),
+        (
+            "one that the instance's tag names",
+            |_, facts, _| {
+                silence(facts);
+                under(&mut instance(facts).tags, "freeze");
+                facts.calendar = closed(None);
+            },
+            &["calendar-closed"],
+        ),
+        (
+            "or its group's",
+            |_, facts, _| {
+                silence(facts);
+                under(&mut group(facts).tags, "freeze");
+                facts.calendar = closed(None);
+            },
+            &["calendar-closed"],
+        ),
+        (
+            "an open one does not",
+            |_, facts, policy| {
+                silence(facts);
+                policy.calendars.insert("freeze".to_owned());
+                let open = CalendarState { is_open: true, until: Some(ago(-1)) };
+                facts.calendar = Fact::Known(Some(open));
+            },
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn what_a_calendar_says_must_be_known_and_cleanups_pass() {
+    check(&[
+        (
+            "what it says must be known",
+            |_, facts, policy| {
+                silence(facts);
+                policy.calendars.insert("freeze".to_owned());
+                facts.calendar = Fact::Unknown(unknown("ssm:GetCalendarState"));
+            },
+            &["fact-unknown"],
+        ),
+        (
+            "nobody asks where none is named",
+            |_, facts, _| {
+                silence(facts);
+                facts.calendar = Fact::Unknown(unknown("ssm:GetCalendarState"));
+            },
+            &[],
+        ),
+        (
+            "a cleanup passes",
+            |_, facts, _| {
+                under(&mut instance(facts).tags, "freeze");
+                facts.calendar = closed(None);
+            },
+            &[],
+        ),
+        (
+            "unless the tag says all",
+            |_, facts, _| {
+                under(&mut instance(facts).tags, "freeze all");
+                facts.calendar = closed(None);
+            },
+            &["calendar-closed"],
+        ),
+    ]);
+}
+
+#[test]
+fn nothing_is_disrupted_in_a_zone_that_is_not_well() {
+    check(&[
+        (
+            "by EC2's own word",
+            |alarm, facts, _| {
+                silence(facts);
+                alone(facts);
+                alarm.symptom = HighCpu;
+                instance(facts).zone = "eu-central-1b".to_owned();
+                facts.zones = Fact::Known(zones("impaired"));
+            },
+            &["zone-unwell"],
+        ),
+        (
+            "whatever that is",
+            |alarm, facts, _| {
+                silence(facts);
+                alone(facts);
+                alarm.symptom = HighCpu;
+                instance(facts).zone = "eu-central-1b".to_owned();
+                facts.zones = Fact::Known(zones("constrained"));
+            },
+            &["zone-unwell"],
+        ),
+        (
+            "a cleanup is allowed there",
+            |_, facts, _| {
+                instance(facts).zone = "eu-central-1b".to_owned();
+                facts.zones = Fact::Known(zones("impaired"));
+            },
+            &[],
+        ),
+        (
+            "its members count as out elsewhere",
+            |_, facts, _| {
+                silence(facts);
+                facts.zones = Fact::Known(zones("impaired"));
+            },
+            &["too-few-healthy"],
+        ),
+        (
+            "so do those of a zone that a person has paused",
+            |_, facts, _| {
+                silence(facts);
+                history(facts).pauses = vec![pause("zone:eu-central-1b", 1)];
+            },
+            &["too-few-healthy"],
+        ),
+        (
+            "which pauses what is there",
+            |_, facts, _| history(facts).pauses = vec![pause("zone:eu-central-1a", 1)],
+            &["paused"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_ec2_says_of_the_zones_must_be_known() {
+    check(&[
+        (
+            "what EC2 says must be known",
+            |_, facts, _| {
+                silence(facts);
+                facts.zones = Fact::Unknown(unknown("ec2:DescribeAvailabilityZones"));
+            },
+            &["fact-unknown"],
+        ),
+        (
+            "of the instance's own zone",
+            |_, facts, _| {
+                silence(facts);
+                instance(facts).zone = "eu-central-1d".to_owned();
+            },
+            &["fact-unknown"],
+        ),
+    ]);
 }
 
 #[test]

@@ -7,13 +7,14 @@ use jiff::SignedDuration;
 use remedy::model::alarm::{Hint, Symptom};
 use remedy::model::growth::{Cost, Growth};
 use remedy::model::host_disk::Shape;
-use remedy::model::ids::{CommandId, GroupName, IncidentId, MountPoint, VolumeId};
+use remedy::model::ids::{CommandId, GroupName, IncidentId, InstanceId, MountPoint, VolumeId};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::managed_node::ManagedBy;
 use remedy::model::obstacle::Obstacle;
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::platform::Platform;
 use remedy::model::pool::Pool;
+use remedy::model::question::{Ask, Question};
 use remedy::model::reason::Reason;
 use remedy::model::seen::Seen;
 use remedy::report::outcome::{Outcome, Report};
@@ -88,12 +89,32 @@ fn pause() -> Pause {
         owner: "Anna".to_owned(),
         since: ago(20),
         until: ago(-100),
+        harm: false,
+    }
+}
+
+fn refused_by() -> Reason {
+    Reason::RefusedBy { by: "Anna".to_owned(), rung: Rung::Reboot }
+}
+
+fn question() -> Question {
+    Question::new(&other(), Rung::Reboot, 2, &Ask::of(["reboot"]), now())
+}
+
+fn rest() -> Pause {
+    Pause {
+        scope: "rung:reboot:memory-pressure:group:web-asg".parse().unwrap(),
+        reason: "4 in a row did not help, the last on i-0a1b2c3d4e5f60718".to_owned(),
+        owner: "Remedy".to_owned(),
+        since: ago(20),
+        until: ago(-7 * 24 * 60),
+        harm: false,
     }
 }
 
 /// Every reason, in a report.
 pub(crate) fn every_reason() -> Vec<Report> {
-    [chosen(), refused(), not_grown(), grown(), timeline(), ends()].concat()
+    [chosen(), refused(), owners_word(), not_grown(), grown(), timeline(), ends()].concat()
 }
 
 fn group() -> GroupName {
@@ -305,10 +326,7 @@ fn refused() -> Vec<Report> {
         waits(Reason::AlarmActsItself {
             action: "arn:aws:automate:eu-central-1:ec2:reboot".to_owned(),
         }),
-        waits(Reason::Paused { pause: pause() }),
-        waits(Reason::Busy { of: "its group", until: ago(-106) }),
-        waits(Reason::BusyUnclear { of: "the instance", value: "tomorrow".to_owned() }),
-        waits(Reason::AtWork),
+        waits(Reason::Paused { pause: Box::new(pause()) }),
         waits(Reason::CoolingDown { until: ago(-9) }),
         waits(Reason::BudgetSpent { pool: Pool::Group(group()), budget: 2 }),
         waits(Reason::SlotTaken),
@@ -333,6 +351,35 @@ fn refused() -> Vec<Report> {
         held(Reason::Queued { behind: other(), symptom }),
         held(Reason::NothingOpen),
         Report { stage: Some(Stage::Watching), ..held(Reason::FollowUpVerifies) },
+    ]
+}
+
+/// What owners and people have said.
+fn owners_word() -> Vec<Report> {
+    vec![
+        waits(Reason::Busy { of: "its group", until: ago(-106) }),
+        waits(Reason::BusyUnclear { of: "the instance", value: "tomorrow".to_owned() }),
+        waits(Reason::AtWork),
+        waits(Reason::CalendarClosed { calendars: "freeze".to_owned(), until: Some(ago(-600)) }),
+        waits(Reason::ZoneUnwell {
+            zone: "eu-central-1a".to_owned(),
+            state: "impaired".to_owned(),
+            says: Some("Increased API error rates".to_owned()),
+        }),
+        waits(Reason::AsksFirst { rung: Rung::Reboot }),
+        waits(Reason::Asked {
+            incident: other(),
+            instance: InstanceId::new("i-0a1b2c3d4e5f60718").unwrap(),
+            question: Box::new(question()),
+        }),
+        Report { handed_over: true, ..no_reboot(refused_by()) },
+        Report {
+            handed_over: true,
+            ..no_reboot(Reason::NobodyAnswered { rung: Rung::Reboot, after: minutes(15) })
+        },
+        held(Reason::Overtaken { rung: Rung::Reboot }),
+        held(Reason::AllowedBy { by: "Anna".to_owned(), rung: Rung::Reboot }),
+        Report { handed_over: true, ..no_reboot(Reason::Resting { pause: Box::new(rest()) }) },
     ]
 }
 

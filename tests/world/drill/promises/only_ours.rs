@@ -6,13 +6,17 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::AlarmState;
 use remedy::model::busy::BUSY_TAG;
+use remedy::model::calendar::CALENDAR_TAG;
 use remedy::model::managed_node::MANAGED_TAG;
+use remedy::model::pause::Scope;
 use remedy::model::policy::OptIn;
 use remedy::model::policy::Policy;
+use remedy::model::pool::Pool;
+use remedy::model::question::{ASK_TAG, Silence};
 
-use super::{Cause, Invoked, KNOWN_AFTER, Moment};
+use super::{Cause, Invoked, KNOWN_AFTER, Moment, disrupts};
 use crate::calls::{Before, Effect, Nature, Verb};
-use crate::drill::cast::NODE_TAG;
+use crate::drill::cast::{CALENDAR, NODE_TAG};
 use crate::group::Group;
 
 /// The functions' clocks and the alarm's may differ by so much.
@@ -28,6 +32,10 @@ pub(super) fn watch(moment: &Moment<'_>) -> Option<String> {
             .or_else(|| paused(moment, effect, before))
             .or_else(|| at_work(moment, effect, before))
             .or_else(|| a_node(effect, before))
+            .or_else(|| closed(moment, effect, before))
+            .or_else(|| rests(moment, effect, before))
+            .or_else(|| not_allowed(moment, effect, before))
+            .or_else(|| zone_unwell(moment, effect, before))
             .or_else(|| no_reason(invoked, effect))?;
         Some(format!("{} of {}, {why}", effect.verb.name(), before.id))
     })
@@ -93,7 +101,8 @@ fn paused(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<Strin
     let pause = pauses.iter().find(|pause| {
         let known = effect.at.duration_since(pause.since) > KNOWN_AFTER;
         let holds = effect.at + CLOCKS_DIFFER < pause.until;
-        known && holds && pause.scope.covers(&before.id, group, incident.symptom)
+        let zone = before.host.as_ref().map(|host| host.instance.zone.as_str());
+        known && holds && pause.scope.covers(&before.id, zone, group, incident.symptom)
     });
     if let Some(pause) = pause {
         return Some(format!("though {} is paused", pause.scope));
@@ -138,6 +147,63 @@ fn a_node(effect: &Effect, before: &Before) -> Option<String> {
     let lets = before.group.as_ref().is_some_and(let_be);
     (disturbs(effect) && tags.contains_key(NODE_TAG) && !lets)
         .then(|| "which is a node of a cluster".to_owned())
+}
+
+/// A disruption begins outside of closed windows.
+fn closed(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
+    let (name, group) = before.group.as_ref()?;
+    let under = group.tags.contains_key(CALENDAR_TAG) && !moment.is_news(name.as_str());
+    let (since, until) = moment.state.closed.get(CALENDAR)?;
+    let known = effect.at.duration_since(*since) > KNOWN_AFTER;
+    let holds = effect.at + CLOCKS_DIFFER < *until;
+    (under && disrupts(effect) && known && holds)
+        .then(|| format!("while its change calendar is closed until {until}"))
+}
+
+/// A rung that rests is not begun.
+fn rests(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
+    let incident = before.incident.as_ref().filter(|_| disrupts(effect))?;
+    let attempt = incident.attempts.last().filter(|attempt| attempt.asked_again == 0)?;
+    let (host, group) = (before.host.as_ref()?, before.group.as_ref().map(|(name, _)| name));
+    let own = Pool::of(group, &host.instance.tags);
+    let pauses = moment.state.book.pauses();
+    let pause = pauses.iter().find(|pause| {
+        let known = effect.at.duration_since(pause.since) > KNOWN_AFTER;
+        let holds = effect.at + CLOCKS_DIFFER < pause.until;
+        let its = |pool: &Option<Pool>| pool.is_none() || pool.as_ref() == Some(&own);
+        matches!(&pause.scope, Scope::Rung { rung, symptom, pool }
+            if *rung == attempt.rung && *symptom == incident.symptom && its(pool))
+            && known
+            && holds
+    })?;
+    Some(format!("though {} rests", pause.scope))
+}
+
+/// Where people want to be asked, somebody has allowed this very attempt, or silence is consent.
+fn not_allowed(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
+    let (name, group) = before.group.as_ref()?;
+    let incident = before.incident.as_ref().filter(|_| disrupts(effect))?;
+    if !group.tags.contains_key(ASK_TAG) || moment.is_news(name.as_str()) {
+        return None;
+    }
+    let attempt = incident.attempts.last()?;
+    let question = incident.question.as_ref();
+    let its =
+        question.filter(|it| (it.attempt, it.rung) == (incident.attempts.len(), attempt.rung));
+    let Some(question) = its else { return Some("and nobody was asked about it".to_owned()) };
+    let allowed = match &question.answer {
+        Some(answer) => answer.yes,
+        None => question.silence == Silence::Act && effect.at + CLOCKS_DIFFER >= question.until,
+    };
+    (!allowed).then(|| "though nobody has allowed it".to_owned())
+}
+
+/// A disruption begins in zones that are well by EC2's own word.
+fn zone_unwell(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
+    let own = before.host.as_ref()?.instance.zone.as_str();
+    let zone = moment.state.zones.iter().find(|zone| zone.name == own)?;
+    (disrupts(effect) && !zone.is_well() && !moment.is_news(own))
+        .then(|| format!("in zone {own}, which EC2 calls {}", zone.state))
 }
 
 /// An alarm that calls for action: in ALARM, measured, not muted, and not too

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::GroupName;
 use remedy::model::incident::Incident;
+use remedy::model::pause::{Pause, Scope};
 use remedy::model::policy::{DATA_TAG, DISPOSABLE, MAX_RUNG_TAG, Policy};
 use remedy::model::reason::Reason;
 
@@ -43,7 +44,7 @@ impl WellAreLeftAlone {
 
     fn look_at_groups(&mut self, moment: &Moment<'_>) {
         for (name, group) in &moment.state.groups {
-            if is_whole(group, moment) {
+            if is_whole(group, moment) && !is_out(group, moment) {
                 self.whole.entry(name.clone()).or_insert(moment.now);
             } else {
                 self.whole.remove(name);
@@ -69,6 +70,19 @@ impl WellAreLeftAlone {
 /// rebooted whose owner, or who itself, says no; only its load is no measure there.
 fn takes_down(effect: &Effect) -> bool {
     disrupts(effect) || effect.verb == Verb::Reboot
+}
+
+/// Whether members of a group are in a zone that is not well or paused: they count as out.
+fn is_out(group: &Group, moment: &Moment<'_>) -> bool {
+    let pauses = moment.state.book.pauses();
+    group.members.keys().filter_map(|id| moment.state.hosts.get(id)).any(|host| {
+        let own = host.instance.zone.as_str();
+        let unwell = moment.state.zones.iter().any(|zone| zone.name == own && !zone.is_well());
+        let scope = Scope::Zone(own.to_owned());
+        let by_a_person =
+            |pause: &Pause| pause.scope == scope && moment.now < pause.until + KNOWN_AFTER;
+        unwell || pauses.iter().any(by_a_person)
+    })
 }
 
 fn is_whole(group: &Group, moment: &Moment<'_>) -> bool {

@@ -12,7 +12,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::model::alarm::{Hint, Symptom};
 use crate::model::busy::BUSY_TAG;
-use crate::model::ids::{CommandId, GroupName, IncidentId, MountPoint, VolumeId};
+use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId, MountPoint, VolumeId};
 use crate::model::incident::{HeldBy, Rung, Stage};
 use crate::model::managed_node::{MANAGED_TAG, ManagedBy};
 use crate::model::obstacle::Obstacle;
@@ -20,6 +20,7 @@ use crate::model::pause::Pause;
 use crate::model::platform::Platform;
 use crate::model::policy::{MAX_RUNG_TAG, OPT_IN_ENABLED, OPT_IN_TAG};
 use crate::model::pool::Pool;
+use crate::model::question::{ASK_TAG, Question, Silence};
 use crate::model::unknown::{LedgerError, Unknown};
 
 /// One typed reason.
@@ -138,13 +139,31 @@ pub enum Reason {
     /// This transition has been answered already.
     DuplicateDelivery { incident: IncidentId },
     /// A person has paused this.
-    Paused { pause: Pause },
+    Paused { pause: Box<Pause> },
     /// Somebody's pipeline or backup is at work on the instance or on its group.
     Busy { of: &'static str, until: Timestamp },
     /// Somebody meant to say so, and no time can be read.
     BusyUnclear { of: &'static str, value: String },
     /// Its owner protects this member alone from scale-in.
     AtWork,
+    /// A change calendar is closed.
+    CalendarClosed { calendars: String, until: Option<Timestamp> },
+    /// EC2 itself says that the zone is not well.
+    ZoneUnwell { zone: String, state: String, says: Option<String> },
+    /// People are to be asked first.
+    AsksFirst { rung: Rung },
+    /// People are asked, and have not answered yet.
+    Asked { incident: IncidentId, instance: InstanceId, question: Box<Question> },
+    /// Somebody said no.
+    RefusedBy { by: String, rung: Rung },
+    /// Nobody answered in time.
+    NobodyAnswered { rung: Rung, after: SignedDuration },
+    /// The symptom was over before anybody answered.
+    Overtaken { rung: Rung },
+    /// Somebody said yes.
+    AllowedBy { by: String, rung: Rung },
+    /// The rung rests, after it did not help or did harm.
+    Resting { pause: Box<Pause> },
     /// An incident of the instance ended a short while ago.
     CoolingDown { until: Timestamp },
     /// As many members as allowed are out of service through us.
@@ -451,6 +470,56 @@ impl fmt::Display for Reason {
                 "this member alone is protected from scale-in, as one that is at work is; it is \
                  left alone until its protection ends",
             ),
+            Self::CalendarClosed { calendars, until: Some(until) } => write!(
+                f,
+                "the change calendar {calendars} is closed until {}",
+                until.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            Self::CalendarClosed { calendars, until: None } => {
+                write!(f, "the change calendar {calendars} is closed, and tells no end")
+            }
+            Self::ZoneUnwell { zone, state, says } => {
+                write!(
+                    f,
+                    "EC2 calls zone {zone} {state}; nothing is disrupted there until it is \
+                           available"
+                )?;
+                says.as_ref().map_or(Ok(()), |says| write!(f, ": {says}"))
+            }
+            Self::AsksFirst { rung } => {
+                write!(f, "the owner's tag {ASK_TAG} wants people to be asked before a {rung}")
+            }
+            Self::Asked { question, .. } => {
+                let (rung, until) = (question.rung, question.until.strftime("%H:%M UTC"));
+                write!(f, "may a {rung} be done? {}. ", costs(rung))?;
+                match question.silence {
+                    Silence::HandOver => write!(
+                        f,
+                        "If nobody answers until {until}, nothing is done and a person has it"
+                    ),
+                    Silence::Wait => {
+                        f.write_str("It waits for an answer until the incident runs out of time")
+                    }
+                    Silence::Act => {
+                        write!(f, "If nobody answers until {until} it is done, as its tag says")
+                    }
+                }
+            }
+            Self::RefusedBy { by, rung } => write!(f, "{by} said no to a {rung}"),
+            Self::NobodyAnswered { rung, after } => {
+                write!(f, "nobody answered within {} whether a {rung} may be done", Age(*after))
+            }
+            Self::Overtaken { rung } => {
+                write!(f, "the symptom was over before anybody answered about a {rung}")
+            }
+            Self::AllowedBy { by, rung } => write!(f, "{by} said yes to a {rung}"),
+            Self::Resting { pause } => write!(
+                f,
+                "{} rests until {}: {}",
+                pause.scope,
+                pause.until.strftime("%Y-%m-%d %H:%M UTC"),
+                pause.reason
+            ),
             Self::CoolingDown { until } => write!(
                 f,
                 "an incident of the instance ended a short while ago; it is left alone until {}",
@@ -585,6 +654,21 @@ impl Serialize for Reason {
         reason.serialize_field("code", self.code())?;
         reason.serialize_field("text", &self.to_string())?;
         reason.end()
+    }
+}
+
+/// How long a rung takes its instance out, and what that costs.
+fn costs(rung: Rung) -> &'static str {
+    match rung {
+        Rung::Cleanup | Rung::Grow => "It takes nothing out of service",
+        Rung::Reboot => {
+            "It is down for some 5 to 10 minutes, a member out of service for as long, and that \
+             costs nothing else"
+        }
+        Rung::Replace => {
+            "It is ended with whatever is on its own disks, and its group starts another one, \
+             which takes some 5 to 40 minutes and costs an instance for as long"
+        }
     }
 }
 

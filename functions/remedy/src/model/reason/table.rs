@@ -215,6 +215,23 @@ impl Reason {
                  2026-11-20T05:00:00Z, or remove it",
             ),
             Self::AtWork => row("at-work").passes(),
+            Self::CalendarClosed { .. } => row("calendar-closed").passes(),
+            Self::ZoneUnwell { .. } => row("zone-unwell")
+                .passes()
+                .shared_cause()
+                .warning("look at the zone in the AWS Health Dashboard, and serve from others"),
+            Self::AsksFirst { .. } => row("asks-first").passes(),
+            Self::Asked { .. } => {
+                row("asked").passes().warning("answer yes or no by one of the commands")
+            }
+            Self::RefusedBy { .. } => row("refused-by"),
+            Self::NobodyAnswered { .. } => row("nobody-answered")
+                .warning("look at the instance; nobody said whether Remedy may act"),
+            Self::Overtaken { .. } => row("overtaken"),
+            Self::AllowedBy { .. } => row("allowed-by"),
+            Self::Resting { .. } => row("resting").warning(
+                "find out why it does not help; lift its rest, to have it tried once more",
+            ),
             Self::CoolingDown { .. } => row("cooling-down").passes(),
             Self::BudgetSpent { .. } => row("budget-spent").passes(),
             Self::SlotTaken => row("place-taken").passes(),
@@ -332,6 +349,18 @@ impl Reason {
                      --auto-scaling-group-name {name}"
                 );
                 widen.into_iter().chain([back]).collect()
+            }
+            Self::Asked { incident, instance, question } => {
+                let answer = |word: &str| {
+                    format!(
+                        "aws lambda invoke --function-name \"$follow_up\" --cli-binary-format \
+                         raw-in-base64-out --payload '{{\"answer\":\"{word}\",\"instance_id\":\
+                         \"{instance}\",\"incident\":\"{incident}\",\"attempt\":{},\"nonce\":\
+                         \"{}\",\"by\":\"YOUR NAME\"}}' /dev/stdout",
+                        question.attempt, question.nonce
+                    )
+                };
+                vec![answer("yes"), answer("no")]
             }
             Self::SystemImpaired { movable: true }
             | Self::VolumeImpaired { movable: true }

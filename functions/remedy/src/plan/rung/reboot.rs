@@ -121,11 +121,15 @@ pub(crate) fn rebooting(incident: &Incident, facts: &Facts, now: Timestamp) -> S
         },
         Some(why) if overdue(incident, now) => {
             let reason = Reason::NotBack { after, why };
+            let mut late = incident.clone();
+            if let Some(attempt) = late.attempts.last_mut() {
+                attempt.not_back = true;
+            }
             if incident.standby.is_none() {
-                return Step::Climb(incident.clone(), reason);
+                return Step::Climb(late, reason);
             }
             let failed = FailedCall { kind: FailureKind::InstanceState, why: reason.to_string() };
-            Step::Call(Action::ComeBack, failing(incident.clone(), failed), reason)
+            Step::Call(Action::ComeBack, failing(late, failed), reason)
         }
         Some(_) => wait(incident, now),
     }
