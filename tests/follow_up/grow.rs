@@ -91,7 +91,14 @@ fn a_pause_holds_a_growth_back() {
     play.until(Stage::Surveying);
     let (since, hour) = (play.region.now(), SignedDuration::from_hours(1));
     let (reason, owner) = ("a release".to_owned(), "Anna".to_owned());
-    let pause = Pause { scope: "all".parse().unwrap(), reason, owner, since, until: since + hour };
+    let pause = Pause {
+        scope: "all".parse().unwrap(),
+        reason,
+        owner,
+        since,
+        until: since + hour,
+        harm: false,
+    };
     play.region.with_book(|book| {
         book.pause(&pause);
     });
