@@ -273,6 +273,15 @@ fn observed(probe: Probe, alarm: Option<Fact<Option<AlarmSettings>>>) -> Option<
     }
 }
 
+/// Adds what the incident remembers of its alarm and its host.
+fn recall(facts: &mut Facts, incident: &Incident) {
+    facts.mount = incident.file_system();
+    facts.alarm_limit.clone_from(&incident.seen.limit);
+    facts.ask.clone_from(&incident.seen.ask);
+    facts.preflight.clone_from(&incident.preflight);
+    facts.survey.clone_from(&incident.survey);
+}
+
 /// Tries the next rung, unless the symptom is over after all.
 async fn climb<W>(
     cx: Context<'_, Together<'_, W>>,
@@ -293,9 +302,7 @@ where
     let facts = Facts::read(cx.world, &incident.instance_id, cx.now);
     let (Observed { state: symptom_state, alarm }, mut facts) = future::join(observed, facts).await;
     facts.alarm = alarm;
-    facts.mount = incident.file_system();
-    facts.alarm_limit.clone_from(&incident.seen.limit);
-    facts.ask.clone_from(&incident.seen.ask);
+    recall(&mut facts, incident);
     if let Some(state) = gone(incident, &facts) {
         let incident = &Incident { standby: None, ..incident.clone() };
         return give_up(cx, incident, Stage::Withdrawn, vec![Reason::Gone { state }]).await;
@@ -306,8 +313,6 @@ where
     if over && incident.stage != Stage::Watching && !is_down {
         return watch(cx, incident, vec![reason, Reason::SymptomOver]).await;
     }
-    facts.preflight.clone_from(&incident.preflight);
-    facts.survey.clone_from(&incident.survey);
     let tried = incident.tried();
     let beyond = decide::looks_beyond_cleanup(incident.symptom, &tried, &facts, cx.policy);
     let _in_turn = InLine::turn(place, facts.pool().filter(|_| beyond), cx.world).await;

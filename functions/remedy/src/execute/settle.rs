@@ -87,9 +87,12 @@ async fn standing<W: Ledger>(
     pool: &Pool,
     (rung, ended): (Rung, &Incident),
 ) -> Result<Vec<Reason>, CallFailed> {
-    let own = Scope::Rung { rung, symptom: ended.symptom, pool: Some(pool.clone()) };
+    let scope = |pool| Scope::Rung { rung, symptom: ended.symptom, pool };
+    let (own, everywhere) = (scope(Some(pool.clone())), scope(None));
     let pauses = cx.world.pauses().await?.into_iter();
-    let stand = pauses.filter(|pause| pause.scope == own && pause.is_in_force(cx.now));
+    let stand = pauses.filter(|pause| {
+        (pause.scope == own || pause.scope == everywhere) && pause.is_in_force(cx.now)
+    });
     Ok(stand.map(|pause| Reason::Resting { pause: Box::new(pause) }).collect())
 }
 
