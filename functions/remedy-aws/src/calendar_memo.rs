@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn an_answer_serves_the_same_question_until_it_is_stale_or_changes() {
         let names = |name: &str| BTreeSet::from([name.to_owned()]);
-        let at = |second| Timestamp::from_second(1_795_143_600 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_795_143_600 + second).unwrap();
         let memo = CalendarMemo::default();
         assert_eq!(memo.get(&(names("freeze"), at(0))), None);
         let open = CalendarState { is_open: true, until: Some(at(10)) };
