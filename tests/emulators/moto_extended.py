@@ -42,6 +42,7 @@ from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
+from moto.ec2.responses.availability_zones_and_regions import AvailabilityZonesAndRegions
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ssm import models as ssm
@@ -365,7 +366,7 @@ def describe_availability_zones(self):
     asked = self._get_param("ZoneNames") or []
     zones = self.ec2_backend.describe_availability_zones(filters=[], zone_names=asked, zone_ids=[])
     unwell = {
-        instance.placement
+        instance.placement.zone
         for instance in all_instances(self.current_account, self.region)
         if tags_of(instance).get("test:zone") == "impaired"
     }
@@ -383,6 +384,7 @@ def describe_availability_zones(self):
     return ActionResult({"AvailabilityZones": found})
 
 
+AvailabilityZonesAndRegions.describe_availability_zones = describe_availability_zones
 SimpleSystemManagerResponse.get_calendar_state = get_calendar_state
 SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
 SimpleSystemManagerResponse.describe_sessions = describe_sessions

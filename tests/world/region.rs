@@ -433,7 +433,7 @@ impl Region {
     }
 }
 
-/// The zones of the region, by their names.
+/// The zones of the region, by their names (ours: three, as most regions have).
 pub(crate) const ZONES: [&str; 3] = ["eu-central-1a", "eu-central-1b", "eu-central-1c"];
 
 /// A zone as EC2 describes it (EC2 API reference, `AvailabilityZone`).
