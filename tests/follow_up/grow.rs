@@ -70,6 +70,17 @@ fn what_may_not_grow_goes_on_up_the_ladder() {
     assert_eq!(play.asked(Verb::Grow), 0);
 }
 
+/// Of the instance's own volume nothing is taken for what the host says of another.
+#[test]
+fn a_disk_that_ec2_does_not_show_at_the_instance_is_not_grown() {
+    for other in ["vol0ffffffffffffffff", "xvdz", ""] {
+        let mut play = alone().with_host(|host| host.disk.said_to_be = Some(other.to_owned()));
+        assert_eq!(play.until_the_end(), Stage::HandedOver, "{other:?}");
+        assert!(play.last_reasons().contains(&"grow-not-attached"), "{:?}", play.last_reasons());
+        assert_eq!((play.asked(Verb::Grow), size(&play)), (0, (100, 100)), "{other:?}");
+    }
+}
+
 #[test]
 fn without_an_hour_of_the_metric_nothing_is_bought() {
     let play = Play::standalone(Trouble::hopeless(DiskFull, 96.4));

@@ -40,6 +40,8 @@ pub struct Disk {
     pub file_system_gib: u32,
     /// The size up to which its owner's tag lets it grow.
     pub cap_gib: Option<u32>,
+    /// What its host calls its disk, if it does not tell the truth.
+    pub said_to_be: Option<String>,
     /// The last modification, and the size it is for.
     pub modification: Option<(ModificationState, u32)>,
     /// When it was modified.
@@ -52,6 +54,7 @@ impl Default for Disk {
             gib: 100,
             file_system_gib: 100,
             cap_gib: None,
+            said_to_be: None,
             modification: None,
             modified_at: Vec::new(),
         }
@@ -152,7 +155,8 @@ pub(crate) fn run(host: &mut Host, command: &Command, order: &DiskOrder) -> Endi
             "no-disk"
         }
     };
-    let serial = volume_of(&order.instance).map(|id| id.as_str().replacen('-', "", 1));
+    let own = volume_of(&order.instance).map(|id| id.as_str().replacen('-', "", 1));
+    let serial = host.disk.said_to_be.clone().or(own);
     let size = u64::from(host.disk.file_system_gib) * GIB;
     let (status, exit_code) = crate::script::ends(code);
     let line = json!({
