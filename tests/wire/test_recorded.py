@@ -43,6 +43,8 @@ READINGS = [
     ("reboot", "ec2.DescribeInstanceStatus.retiring", "held", "scheduled-event"),
     # What is said of an instance that runs, and has no status.
     ("reboot", "ec2.DescribeInstanceStatus.InvalidInstanceID.NotFound", "held", "fact-unknown"),
+    # The zones of another region than the instance's.
+    ("reboot", "ec2.DescribeAvailabilityZones.available", "held", "fact-unknown"),
     ("cleanup", "ssm.DescribeInstanceInformation.online", "acted", "cleanup"),
     ("cleanup", "ssm.DescribeInstanceInformation.lost", "held", "agent-silent"),
     ("reboot", "ssm.DescribeSessions.none", "acted", "reboot"),
@@ -237,6 +239,14 @@ def test_a_growth_that_is_refused_for_the_volumes_state_is_not_counted(region, s
     assert (attempt["rung"], attempt["refused"]["kind"]) == ("grow", "instance-state")
     row = stack.row(f"volume#{grows}", "growths")
     assert not [name for name in row if name.startswith("grown_")], row
+
+
+def test_an_open_calendar_lets_a_reboot_pass(region, stack):
+    instance = fleet.standalone(region, agent="none")
+    function = stack.start("high-cpu", REMEDY_CALENDARS="always")
+    with replayed(region, stack, "ssm.GetCalendarState.open", instance) as fault:
+        answer = function.invoke(alarms.alarm("high-cpu.state-change", instance))
+    assert fault.hits and answer.named("ec2:RebootInstances"), answer.because()
 
 
 def test_every_recording_is_replayed_here():
