@@ -51,11 +51,14 @@ rewrite_partition() {
 # Without the copies of its metadata that LVM keeps below /etc, where there may be no room.
 NO_COPIES='backup { backup = 0 archive = 0 }'
 
+# Where the group has nothing to give, lvextend fails and says nothing.
 extend_volume_group() {
+  local free
   [ "$LVM" = true ] || return 0
   run_tool 60 pvresize --config "$NO_COPIES" "$PV" || failed pvresize
-  run_tool 60 lvextend --config "$NO_COPIES" -l +100%FREE "$VG/$LV" ||
-    case $TOLD in *'matches existing size'* | *'not changed'*) ;; *) failed lvextend ;; esac
+  free=$(bounded 10 vgs --noheadings -o vg_free_count "$VG" 2>/dev/null)
+  [ "${free//[[:blank:]]/}" != 0 ] || return 0
+  run_tool 60 lvextend --config "$NO_COPIES" -l +100%FREE "$VG/$LV" || failed lvextend
 }
 
 extend_file_system() {
