@@ -540,6 +540,30 @@ fn a_host_that_said_it_is_well_and_cannot_be_asked_again_is_not_disrupted() {
     }
 }
 
+/// What was decided is asked for again, because it never arrived: not if the trouble is over by
+/// then.
+#[test]
+fn a_disruption_that_never_arrived_is_not_asked_for_again_when_the_trouble_is_over() {
+    let full: fn() -> Play =
+        || Play::grouped(Trouble::hopeless(DiskFull, 96.4)).with_a_silent_agent();
+    let busy: fn() -> Play = || Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    for (begin, verb) in [(full, Verb::Replace), (busy, Verb::LeaveService)] {
+        for recovers in [true, false] {
+            let mut play = begin();
+            play.region.trip_call(verb, Fault::RequestLost);
+            while play.asked(verb) == 0 {
+                play.minute();
+            }
+            if recovers {
+                play = play.with_host(|host| host.trouble = None);
+            }
+            assert_eq!(play.until_the_end(), Stage::Resolved, "{verb:?}, {:?}", play.told());
+            assert_eq!(play.asked(verb), if recovers { 1 } else { 2 }, "{:?}", play.told());
+            assert_eq!(play.asked(Verb::Reboot) == 0, recovers || verb == Verb::Replace);
+        }
+    }
+}
+
 #[test]
 fn a_rung_that_is_held_back_is_told_after_15_minutes_and_ends() {
     let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1)).with_host(|it| it.persons = 1);

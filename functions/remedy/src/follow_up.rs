@@ -249,12 +249,37 @@ async fn checked<W: Look>(
             if sessions {
                 facts.read_sessions(cx.world).await;
             }
-            step.while_allowed(&facts, cx.now)
+            still_in_trouble(cx, step.while_allowed(&facts, cx.now), incident, &facts).await
         }
         Need::Instance => match cx.world.instance(&incident.instance_id).await {
             Ok(instance) => step.while_there(instance.as_ref(), cx.now),
             Err(_) => step, // Who cannot be asked about is waited for.
         },
+    }
+}
+
+/// The step, unless it begins a disruption for what is over by now, or in doubt. What was
+/// never asked for is no try.
+async fn still_in_trouble<W: Look>(
+    cx: Context<'_, W>,
+    step: Step,
+    incident: &Incident,
+    facts: &Facts,
+) -> Step {
+    if !step.begins_disruption() {
+        return step;
+    }
+    let state = probe::symptom_state(incident, cx.world, cx.now).await.state;
+    if matches!(state, SymptomState::Cleared { .. }) {
+        let mut untried = Incident { standby: None, ..incident.clone() };
+        untried.attempts.pop();
+        return Step::Climb(untried, Reason::NeverAsked);
+    }
+    match heard(cx, incident, &state, facts) {
+        Hearing::Agreed => step,
+        Hearing::Withdraw(_) | Hearing::Hold(_) | Hearing::HandOver(_) => {
+            step::wait(incident, cx.now)
+        }
     }
 }
 
@@ -476,12 +501,25 @@ fn hear<W>(
         | Decision::Act { rung: Rung::Grow, growth: None, .. } => return Hearing::Agreed,
         Decision::Act { .. } | Decision::Wait { .. } | Decision::HandOver { .. } => {}
     }
-    let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
-    let host_speaks = cleanup::host_answers(incident.symptom, facts, cx.policy);
-    let witness = Witness { host_speaks, acted };
     if decision.rung() == Some(Rung::Grow) {
-        return witnesses::hear_of_growth(symptom_state, witness);
+        return witnesses::hear_of_growth(symptom_state, witness(cx, incident, facts));
     }
+    heard(cx, incident, symptom_state, facts)
+}
+
+fn witness<W>(cx: Context<'_, W>, incident: &Incident, facts: &Facts) -> Witness {
+    let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
+    Witness { host_speaks: cleanup::host_answers(incident.symptom, facts, cx.policy), acted }
+}
+
+/// What both witnesses say about a disruption.
+fn heard<W>(
+    cx: Context<'_, W>,
+    incident: &Incident,
+    symptom_state: &SymptomState,
+    facts: &Facts,
+) -> Hearing {
+    let witness = witness(cx, incident, facts);
     let lacking = witnesses::lacking(incident.symptom, facts, cx.policy);
     witnesses::hear(incident, symptom_state, witness, lacking, (cx.now, cx.policy))
 }

@@ -179,7 +179,8 @@ fn looked(said: &HostResult, seen: &Seen, policy: &Policy) -> Word {
     let levels = [disk.used_percent_before, disk.inode_percent_before];
     let Some(level) = levels.into_iter().flatten().max() else { return Word::Unsure };
     let alarm = seen.threshold.and_then(|threshold| seen.level(threshold));
-    let bad = alarm.unwrap_or_else(|| f64::from(policy.floor_percent));
+    // A host that is above a warning and below the floor does not say that it is in trouble.
+    let bad = f64::from(policy.floor_percent).max(alarm.unwrap_or_default());
     if f64::from(level) >= bad { Word::InTrouble } else { Word::Well }
 }
 

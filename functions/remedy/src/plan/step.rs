@@ -137,6 +137,22 @@ impl Step {
         }
     }
 
+    /// Whether it takes an instance out of service that serves: what was decided minutes ago
+    /// is asked for again, since the call never arrived.
+    pub fn begins_disruption(&self) -> bool {
+        let Self::Call(action, incident, _) = self else { return false };
+        match action {
+            Action::LeaveService(_) | Action::Replace => true,
+            Action::Reboot => incident.standby.is_none(),
+            Action::ComeBack
+            | Action::Clean
+            | Action::Survey
+            | Action::Grow
+            | Action::Extend
+            | Action::Gather => false,
+        }
+    }
+
     /// The step, unless it is to wait for an instance that is gone, or to give it to a
     /// person: no datapoint will ever tell that its symptom is over, another incident about
     /// it may be in the queue, and there is nothing left to look at.

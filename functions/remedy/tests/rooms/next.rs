@@ -203,6 +203,28 @@ fn a_disk_without_its_numbers_is_no_witness() {
     }
 }
 
+/// An alarm may warn at any level; what the host says below the floor confirms no trouble.
+#[test]
+fn a_disk_below_the_floor_is_no_witness_of_trouble_whatever_the_alarm_warns_of() {
+    for (threshold, percent, word) in [
+        (30.0, 41, Word::Well),
+        (30.0, 89, Word::Well),
+        (30.0, 90, Word::InTrouble),
+        (95.0, 92, Word::Well),
+        (95.0, 95, Word::InTrouble),
+    ] {
+        let told = format!("\"used_percent_before\":{percent},\"mount\":\"/\",\"reason\"");
+        let line =
+            result("report").replace("cpu-relief", "disk-clean").replace("\"reason\"", &told);
+        let mut asked = at(Stage::Cleaning, 1);
+        asked.seen.threshold = Some(threshold);
+        let next = next(&asked, &command("Success", 0, &line), now(), &policy());
+        let Step::Move(incident, _) = next else { panic!("{percent}: {next:?}") };
+        let said = incident.testimony.map(|testimony| testimony.word);
+        assert_eq!(said, Some(word), "{percent} % of an alarm at {threshold} %");
+    }
+}
+
 /// A script that went wrong may have said before how full the disk is, and which: what is not
 /// full is neither a reason for a disruption nor what the alarm means.
 #[test]

@@ -28,6 +28,8 @@ pub(super) struct EveryEndIsTold {
     told: BTreeMap<IncidentId, Timestamp>,
     /// Rows of ended incidents that were looked at.
     ended: usize,
+    /// Ends that are counted with another's, which is yet to be told, and when they came.
+    counted: Vec<(Incident, Timestamp)>,
     /// Since when nobody can be told anything.
     mute_since: Option<Timestamp>,
     /// The incidents that are open.
@@ -58,13 +60,19 @@ impl EveryEndIsTold {
                 && !cannot_be_told
                 && !self.told_with_another(incident, ended, moment.now)
             {
+                if tells_for(incident, moment) {
+                    self.counted.push((incident.clone(), moment.now));
+                    continue;
+                }
                 return Some(format!(
                     "incident {} ended as {:?}, and nobody was told",
                     incident.id, incident.stage
                 ));
             }
         }
-        self.vanished(moment).or_else(|| never_ends(moment))
+        self.never_told(moment, cannot_be_told)
+            .or_else(|| self.vanished(moment))
+            .or_else(|| never_ends(moment))
     }
 
     /// Whether people heard of the same cause by another incident: of many that one cause
@@ -79,6 +87,22 @@ impl EveryEndIsTold {
             self.told.get(&other.id).is_some_and(|at| now.duration_since(*at) <= WINDOW)
         };
         incident.stage == Stage::Expired && ended.iter().filter(alike).any(told)
+    }
+
+    /// Whoever is counted with another is told with it in the time in which that one is tried
+    /// to be told, unless nobody can be told anything.
+    fn never_told(&mut self, moment: &Moment<'_>, cannot_be_told: bool) -> Option<String> {
+        let mut counted = std::mem::take(&mut self.counted);
+        let ended = moment.state.book.ended();
+        counted.retain(|(incident, _)| {
+            !cannot_be_told && !self.told_with_another(incident, ended, moment.now)
+        });
+        self.counted = counted;
+        let late = |since: &Timestamp| {
+            moment.over || moment.now.duration_since(*since) > TRIED_FOR + TOLD_WITHIN
+        };
+        let (incident, _) = self.counted.iter().find(|(_, since)| late(since))?;
+        Some(format!("incident {} was counted with another, which nobody was told", incident.id))
     }
 
     /// Notes who heard what. A notification that does not say that something
@@ -113,6 +137,18 @@ impl EveryEndIsTold {
         }
         None
     }
+}
+
+/// Whether another incident of the same cause is still open, and told again and again until it
+/// is heard: of many that one cause held back until their time was over one is told for all.
+fn tells_for(incident: &Incident, moment: &Moment<'_>) -> bool {
+    let alike = |other: &Incident| {
+        other.group == incident.group
+            && other.symptom == incident.symptom
+            && other.stage.is_open()
+            && other.expires_at <= moment.now
+    };
+    incident.stage == Stage::Expired && moment.state.book.all_latest().any(alike)
 }
 
 /// When nothing is due any more, nothing is open but what its group does not take back, of
