@@ -6,9 +6,9 @@ use remedy::model::busy::BUSY_TAG;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::pause::Pause;
-use remedy::model::policy::MAX_RUNG_TAG;
+use remedy::model::policy::{MAX_RUNG_TAG, OPT_IN_OBSERVE, OPT_IN_TAG};
 use remedy::model::pool::Pool;
-use remedy::model::reason::Reason;
+use remedy::model::reason::{Reason, Severity};
 use world::Region;
 use world::calls::Verb;
 use world::drive::{FollowUp, Function};
@@ -156,6 +156,39 @@ fn whoever_opts_out_while_it_waits_is_not_bothered_again() {
     assert_eq!(play.until_the_end(), Stage::Withdrawn);
     assert_eq!(play.touches(), []);
     assert_eq!(play.told(), ["waits, person-present"]);
+}
+
+/// Whoever wants no more of it after a cleanup is not called at the end of its time.
+#[test]
+fn whoever_opts_out_after_a_cleanup_is_told_once_and_not_called() {
+    type Say = fn(&Play);
+    let says: [(Say, &str); 3] = [
+        (
+            |play| play.region.with_host(&play.names.web, |it| it.instance.tags.clear()),
+            "not-opted-in",
+        ),
+        (
+            |play| {
+                let observe = (OPT_IN_TAG.to_owned(), OPT_IN_OBSERVE.to_owned());
+                play.region.with_host(&play.names.web, |it| it.instance.tags.extend([observe]));
+            },
+            "observing",
+        ),
+        (
+            |play| play.region.with_watches(&play.names.web, |it| it.actions_enabled = false),
+            "alarm-actions-disabled",
+        ),
+    ];
+    for (say, code) in says {
+        let mut play = Play::standalone(Trouble::hopeless(HighCpu, 99.1));
+        play.until(Stage::Cleaning);
+        say(&play);
+        assert_eq!(play.until_the_end(), Stage::Withdrawn, "{code}");
+        assert_eq!(play.touches(), [Verb::Clean], "{code}");
+        let last = play.reports.last().unwrap();
+        assert_eq!(last.because.first().map(Reason::code), Some(code));
+        assert!(last.told && last.severity() < Severity::Critical, "{code}: {:?}", play.told());
+    }
 }
 
 #[test]

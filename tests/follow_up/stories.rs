@@ -46,6 +46,18 @@ fn a_metric_that_comes_every_five_minutes_is_waited_for() {
     assert_eq!(play.touches(), [Verb::Clean]);
 }
 
+/// Nothing new is measured for most of an hour, and nobody is called for that.
+#[test]
+fn a_metric_that_comes_every_hour_is_waited_for() {
+    for period in [15, 30, 60].map(minutes) {
+        let play = Play::grouped(Trouble::slight(DiskFull, 96.4));
+        let mut play = play.with_host(|host| host.period = period);
+        play.region.with_watches(&play.names.web, |watch| watch.period = period);
+        assert_eq!(play.until_the_end(), Stage::Resolved, "{period:#}: {:?}", play.told());
+        assert_eq!(play.touches(), [Verb::Clean]);
+    }
+}
+
 #[test]
 fn a_cleanup_that_is_not_enough_is_followed_by_a_reboot() {
     let mut play = Play::standalone(Trouble::stubborn(HighCpu, 99.1));

@@ -43,6 +43,8 @@ pub struct Watch {
     pub file_system: FileSystem,
     /// Whether it says which file system that is.
     pub names_path: bool,
+    /// How long each of its periods is.
+    pub period: SignedDuration,
     /// Whether an alarm mute rule is active.
     pub muted: bool,
     /// Whether it is one alarm for a whole fleet, which tells of this instance
@@ -136,6 +138,7 @@ impl Watch {
             unusual_below: None,
             file_system: FileSystem::Root,
             names_path: true,
+            period: PERIOD,
             muted,
             fleet,
             actions_enabled: true,
@@ -242,7 +245,7 @@ impl Watch {
                      most recent datapoint which crossed the threshold: [{percent:?} ({})].",
                     self.side(),
                     self.threshold,
-                    (now - PERIOD).strftime("%d/%m/%y %H:%M:00"),
+                    (now - self.period).strftime("%d/%m/%y %H:%M:00"),
                 )
             }
         };
@@ -273,7 +276,7 @@ impl Watch {
                          ORDER BY {order}"
                     ),
                     "returnData": true,
-                    "period": PERIOD.as_secs(),
+                    "period": self.period.as_secs(),
                 }],
                 "description": "An instance of the fleet is in trouble",
             },
@@ -341,14 +344,14 @@ impl Watch {
     /// model gives (events/high-cpu.anomaly-above.json).
     fn metrics(&self) -> Value {
         let stat =
-            json!({ "metric": self.metric(), "period": PERIOD.as_secs(), "stat": "Average" });
+            json!({ "metric": self.metric(), "period": self.period.as_secs(), "stat": "Average" });
         if self.comes == Comes::AsAQuery && self.symptom != Symptom::DiskFull {
             let ((namespace, name), id) = (self.metric_name(), &self.instance);
             let query = format!(
                 "SELECT MAX({name}) FROM SCHEMA(\"{namespace}\", InstanceId) \
                  WHERE InstanceId = '{id}'"
             );
-            let period = PERIOD.as_secs();
+            let period = self.period.as_secs();
             return json!([
                 { "id": "q1", "expression": query, "period": period, "returnData": true },
             ]);
@@ -409,14 +412,14 @@ impl Watch {
                 "timestamp": timestamp,
             });
         };
-        let newest = at - PERIOD;
+        let newest = at - self.period;
         let change = if state == Light::Alarm { "OK -> ALARM" } else { "ALARM -> OK" };
         let crossing = self.crossing(state, percent, newest);
         let mut data = json!({
             "version": "1.0",
             "queryDate": timestamp,
             "startDate": newest.strftime("%Y-%m-%dT%H:%M:00.000+0000").to_string(),
-            "period": PERIOD.as_secs(),
+            "period": self.period.as_secs(),
             "recentDatapoints": [percent],
         });
         if let Some(data) = data.as_object_mut() {

@@ -719,7 +719,10 @@ pub(crate) fn agent(found: &ssm::InstanceInformation) -> Agent {
             }
             Some(ssm::PlatformType::Linux) => Some(Platform::Linux),
             Some(ssm::PlatformType::Windows) => Some(Platform::Windows),
-            _ => None,
+            // `MacOS` is the third today (Systems Manager API reference,
+            // `InstanceInformation`), and none of them has our scripts.
+            Some(_) => Some(Platform::Other),
+            None => None,
         },
     }
 }

@@ -356,7 +356,7 @@ where
         Err(refusal) if refusal.handed_over => {
             return no_rung_left(cx, incident, reason, refusal, hearing, &facts).await;
         }
-        Err(refusal) if !refusal.passes && incident.attempts.is_empty() => {
+        Err(refusal) if is_left_alone(&refusal, incident) => {
             return give_up(cx, incident, Stage::Withdrawn, refusal.because).await;
         }
         Err(refusal) => return object(cx, incident, reason, refusal, &facts).await,
@@ -374,6 +374,13 @@ where
     }
     let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
     take_if_allowed(cx, &cleared, incident, (because, reason), &facts).await
+}
+
+/// Whether nobody waits for what is in the way to pass: nothing was done yet, or what the owner
+/// has said since ends it.
+fn is_left_alone(refusal: &Refusal, incident: &Incident) -> bool {
+    let by_the_owner = |reason: &Reason| reason.row().ends_it;
+    !refusal.passes && (incident.attempts.is_empty() || refusal.because.iter().any(by_the_owner))
 }
 
 /// Carries out what was cleared, if those who want to be asked first have allowed it.
@@ -509,7 +516,8 @@ fn hear<W>(
 
 fn witness<W>(cx: Context<'_, W>, incident: &Incident, facts: &Facts) -> Witness {
     let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
-    Witness { host_speaks: cleanup::host_answers(incident.symptom, facts, cx.policy), acted }
+    let host_speaks = cleanup::host_answers(incident.symptom, facts, cx.policy);
+    Witness { host_speaks, acted, lags: probe::lag(&incident.seen) }
 }
 
 /// What both witnesses say about a disruption.

@@ -95,7 +95,8 @@ where
     let mut report = Report::of(&ended, outcome, because, cx.now);
     ended.note(report.entry());
     // People who heard of an action, or who are to take over, hear of every end.
-    if report.is_news() || ended.stage != Stage::Withdrawn {
+    let heard_of_it = !ended.attempts.is_empty() || ended.stage != Stage::Withdrawn;
+    if report.is_news() || heard_of_it {
         tell(&mut report, cx.world).await;
         let mut told_by = incident.expires_at + TOLD_LATE_MAX;
         if !incident.queued.is_empty() {

@@ -11,6 +11,8 @@ pub enum Platform {
     Windows,
     /// Bottlerocket, whose agent lives in a container and sees little of its host.
     Bottlerocket,
+    /// Another, such as macOS.
+    Other,
 }
 
 impl fmt::Display for Platform {
@@ -19,6 +21,7 @@ impl fmt::Display for Platform {
             Self::Linux => "Linux",
             Self::Windows => "Windows",
             Self::Bottlerocket => "Bottlerocket",
+            Self::Other => "another system",
         })
     }
 }

@@ -75,12 +75,14 @@ impl Seen {
     /// How bad the instance's own series is, which has a unit also where the alarm compares
     /// it with something else than a threshold, such as a band: by `value`, what the alarm
     /// makes of the newest period. Of an alarm on the worst moment of a period the `last`
-    /// minute tells whether that is over.
-    pub fn level_measured(&self, value: f64, last: f64) -> Option<f64> {
+    /// minute tells whether that is over, and of one on a long period the mean `lately`.
+    pub fn level_measured(&self, value: f64, last: f64, lately: f64) -> Option<f64> {
         let series = self.series.as_ref()?;
         let unit = series.unit.or(self.unit);
-        let worst = unit == Some(Unit::Percent) && series.statistic.is_the_worst(series.bad);
-        self.percent(unit, if worst { last } else { value })
+        if unit == Some(Unit::Percent) && series.statistic.is_the_worst(series.bad) {
+            return self.percent(unit, last);
+        }
+        Some(self.percent(unit, value)?.min(self.percent(unit, lately)?))
     }
 
     /// Whether the alarm compares what it makes of the metric, and not the metric itself.

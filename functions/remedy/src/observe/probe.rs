@@ -114,6 +114,8 @@ pub struct Witness {
     /// How long ago something was done last that only a newer datapoint can judge; `None`
     /// while nothing was done, and the alarm's own datapoint is the measurement.
     pub acted: Option<SignedDuration>,
+    /// How far the metric may lag behind: see [`lag`].
+    pub lags: SignedDuration,
 }
 
 impl SymptomState {
@@ -125,7 +127,7 @@ impl SymptomState {
     pub fn doubt(&self, witness: Witness) -> Option<Reason> {
         match self {
             Self::Unobserved { why, alarm_stands: true }
-                if witness.acted.is_some_and(|ago| witness.host_speaks || ago < METRIC_LAGS) =>
+                if witness.acted.is_some_and(|ago| witness.host_speaks || ago < witness.lags) =>
             {
                 Some(Reason::Unverified { why: why.clone() })
             }
@@ -144,6 +146,22 @@ impl SymptomState {
 /// After a rung the metric may lag this far behind: a 5-minute period, and the
 /// delay of its datapoint.
 pub const METRIC_LAGS: SignedDuration = SignedDuration::from_mins(10);
+
+/// After a rung the metric of an alarm may lag this far behind: its datapoints may come as
+/// seldom as its period is long, and the next one only just have been missed.
+pub fn lag(seen: &Seen) -> SignedDuration {
+    METRIC_LAGS.max(period(seen) * 2)
+}
+
+/// Whether the metric of an alarm may come so seldom that for most of the time nothing is new.
+pub fn is_slow(seen: &Seen) -> bool {
+    period(seen) >= NEWS_MAX
+}
+
+fn period(seen: &Seen) -> SignedDuration {
+    let seconds = seen.series.as_ref().map_or(0, |series| series.period);
+    SignedDuration::from_secs(seconds.into())
+}
 
 /// A datapoint older than this says nothing about now. The slowest metric
 /// comes every 5 minutes and may be some minutes late.
@@ -282,9 +300,7 @@ const EVALUATED_WITHIN: SignedDuration = SignedDuration::from_mins(3);
 
 /// When the period began that the alarm is about. As long as nothing was done it counts whole.
 pub fn period_begins(seen: &Seen) -> Timestamp {
-    let period = seen.series.as_ref().map_or(0, |series| series.period);
-    let period = SignedDuration::from_secs(period.into()) + EVALUATED_WITHIN;
-    seen.changed_at.checked_sub(period).unwrap_or(seen.changed_at)
+    seen.changed_at.checked_sub(period(seen) + EVALUATED_WITHIN).unwrap_or(seen.changed_at)
 }
 
 /// Whether what an alarm has seen is still there, by datapoints after `since`:
@@ -342,13 +358,31 @@ fn judged<'a>(
     })
 }
 
+/// What has been measured lately tells the level of now, however long the alarm's period is.
+const LATELY: SignedDuration = SignedDuration::from_mins(5);
+
+/// The mean of the newest of `minutes`: of as many as tell the level of now, and of no more
+/// than the alarm's period.
+fn lately(seen: &Seen, minutes: &[Datapoint]) -> Option<f64> {
+    let newest = minutes.last()?.at;
+    let span = period(seen).min(LATELY);
+    let values = minutes.iter().rev();
+    let values = values.take_while(|minute| newest.duration_since(minute.at) < span);
+    Statistic::Average.over(&values.map(|minute| minute.value).collect::<Vec<_>>())
+}
+
 /// How long the newest of `minutes` have been within bounds without a break: nothing else was
-/// measured, and not for long nothing at all.
-fn quiet(series: &Series, minutes: &[Datapoint], beyond: impl Fn(f64) -> bool) -> Option<Quiet> {
+/// measured, and not for long nothing at all: for no longer than the metric `lags`.
+fn quiet(
+    series: &Series,
+    minutes: &[Datapoint],
+    lags: SignedDuration,
+    beyond: impl Fn(f64) -> bool,
+) -> Option<Quiet> {
     let mut quiet: Option<Quiet> = None;
     for (at, value) in judged(series, minutes) {
         let until = quiet.map_or(at, |quiet| quiet.until);
-        let gap = quiet.is_some_and(|quiet| quiet.since.duration_since(at) > METRIC_LAGS);
+        let gap = quiet.is_some_and(|quiet| quiet.since.duration_since(at) > lags);
         if beyond(value) || gap {
             break;
         }
@@ -369,7 +403,8 @@ fn judge(
     let series = seen.series.as_ref();
     let newest = series.and_then(|series| judged(series, &datapoints).next());
     let last = datapoints.last().map(|last| last.value);
-    let (Some((_, newest)), Some(last)) = (newest, last) else {
+    let last = last.zip(lately(seen, &datapoints));
+    let (Some((_, newest)), Some((last, lately))) = (newest, last) else {
         let why = format!("{} has no new datapoint", seen.metric);
         return SymptomState::Unobserved { why, alarm_stands: alarm != Some(AlarmState::Ok) };
     };
@@ -377,7 +412,7 @@ fn judge(
     let bounds = series.zip(seen.threshold).zip(seen.unit);
     let bounds = bounds.map(|((series, threshold), unit)| {
         let beyond = move |value| series.bad.beyond(value, threshold) && !unit.is_well_at(value);
-        (beyond(newest), quiet(series, &datapoints, beyond))
+        (beyond(newest), quiet(series, &datapoints, lag(seen), beyond))
     });
     let (beyond, quiet) = bounds.map_or((None, None), |(beyond, quiet)| (Some(beyond), quiet));
     match (beyond, alarm) {
@@ -389,7 +424,9 @@ fn judge(
                 Some(AlarmState::Ok) => {
                     SymptomState::Conflicting { what: format!("{what}, but the alarm is OK") }
                 }
-                _ => SymptomState::Present { what, level: seen.level_measured(newest, last) },
+                _ => {
+                    SymptomState::Present { what, level: seen.level_measured(newest, last, lately) }
+                }
             }
         }
         (Some(false), Some(AlarmState::Alarm)) => {
@@ -403,7 +440,7 @@ fn judge(
         }
         (None, Some(AlarmState::Alarm)) => SymptomState::Present {
             what: "the alarm is still in ALARM".to_owned(),
-            level: seen.level_measured(newest, last),
+            level: seen.level_measured(newest, last, lately),
         },
         (Some(false), _) | (None, Some(AlarmState::Ok)) => SymptomState::Cleared {
             now: Some(format!("{} is {}", seen.metric, seen.measure(newest))),
@@ -513,6 +550,38 @@ mod tests {
             assert_eq!(level(sum, Bad::Up, &spike), None);
         }
         assert_eq!(level(Extended("p95".to_owned()), Bad::Up, &[96.0; 5]), Some(96.0));
+    }
+
+    /// An hour that was bad for the most part is none if its end is not.
+    #[test]
+    fn a_mean_over_a_long_period_is_no_level_of_now() {
+        use Statistic::{Average, Extended};
+        for statistic in [Average, Extended("p95".to_owned())] {
+            let mut hour = vec![99.0; 55];
+            let level = |values: &[f64]| match judge(
+                &seen(statistic.clone(), 3600),
+                Ok(minutes(values)),
+                Ok(None),
+            ) {
+                SymptomState::Present { level, .. } => level,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(level(&hour), Some(99.0));
+            hour.extend([20.0; 5]);
+            assert_eq!(level(&hour), Some(20.0), "{statistic:?}: it is over");
+        }
+        // Nor is one that is bad at its end as bad as that.
+        let mut hour = vec![92.0; 55];
+        hour.extend([99.0; 5]);
+        let state = judge(&seen(Average, 3600), Ok(minutes(&hour)), Ok(None));
+        let SymptomState::Present { level: Some(level), .. } = state else { panic!("{state:?}") };
+        assert!((92.0..93.0).contains(&level), "{level}");
+    }
+
+    #[test]
+    fn a_metric_lags_behind_by_two_of_its_periods() {
+        let lags = |period| lag(&seen(Statistic::Average, period)).as_mins();
+        assert_eq!([60, 300, 900, 3600].map(lags), [10, 10, 30, 120]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::model::action::Action;
 use crate::model::alarm::Symptom;
 use crate::model::diagnostics::Diagnostics;
 use crate::model::diagnostics::Location;
+use crate::model::host_text::HostText;
 use crate::model::ids::CommandId;
 use crate::model::incident::FailedCall;
 use crate::model::incident::FailureKind;
@@ -19,7 +20,7 @@ use crate::model::testimony::{Testimony, Word};
 use crate::observe::facts::Fact;
 use crate::observe::facts::Facts;
 use crate::observe::host_report;
-use crate::observe::host_report::Verdict;
+use crate::observe::host_report::{Failure, Verdict};
 use crate::plan::guard::{Cleared, Refusal};
 use crate::plan::host_said::boot_before_reboot;
 use crate::plan::host_said::gathered;
@@ -78,12 +79,12 @@ pub fn may_say_otherwise(
         && may_ask(incident)
 }
 
-/// Whether the host's own word speaks against a disruption. Sessions that AWS
-/// knows of are no word of the host's.
+/// Whether the host's own word speaks against a disruption, or leaves open what would.
+/// Sessions that AWS knows of are no word of the host's.
 fn objects(preflight: &Preflight) -> bool {
-    preflight.persons.is_some_and(|persons| persons > 0)
-        || preflight.packages_busy == Some(true)
-        || preflight.fstab_ok == Some(false)
+    preflight.persons != Some(0)
+        || preflight.packages_busy != Some(false)
+        || preflight.fstab_ok != Some(true)
 }
 
 /// Whether the host spoke against a disruption when it was asked last.
@@ -111,6 +112,31 @@ pub(crate) const ASKED_SHOWS: SignedDuration = SignedDuration::from_secs(60);
 fn unheard(why: &str, now: Timestamp) -> Testimony {
     let why = format!("what it says is not known: {why}");
     Testimony { at: now, since: None, word: Word::Unsure, why }
+}
+
+/// What is known of a host whose question came to nothing by a person's doing or by ours: it has
+/// not spoken. A script that cannot run there tells of the host.
+fn no_word(said: &Verdict, now: Timestamp) -> Option<Testimony> {
+    let Verdict::Failed(failure) = said else { return None };
+    let no_word = match failure {
+        Failure::Cancelled | Failure::BadParameter { .. } => true,
+        Failure::CannotStart
+        | Failure::NotDelivered { .. }
+        | Failure::NoAnswer
+        | Failure::RanTooLong
+        | Failure::CannotWork { .. }
+        | Failure::Crashed { .. }
+        | Failure::Unreadable { .. } => false,
+    };
+    no_word.then(|| unheard(&failure.to_string(), now))
+}
+
+/// The boot that the host runs, if it told.
+fn boot(said: &Verdict) -> Option<HostText> {
+    match said {
+        Verdict::Said(said) => said.preflight.as_ref()?.boot_id.clone(),
+        Verdict::Failed(_) => None,
+    }
 }
 
 /// How the question to the host goes. Whatever becomes of it, the rung that is
@@ -144,13 +170,10 @@ pub(crate) fn gathering(
                 command.exit_code,
                 &command.status,
             );
-            let booted = match &said {
-                Verdict::Said(said) => {
-                    said.preflight.as_ref().and_then(|preflight| preflight.boot_id.clone())
-                }
-                Verdict::Failed(_) => None,
-            };
+            let booted = boot(&said);
             not_rebooted = booted.is_some() && booted == booted_before;
+            let unheard = no_word(&said, now).map(|word| word.after(incident.testimony.as_ref()));
+            incident.testimony = unheard.or(incident.testimony);
             let found = host_report::preflight(&command.stdout);
             incident.preflight = found.or(incident.preflight);
             gathered(&mut incident, said, now, policy)

@@ -25,6 +25,7 @@ use crate::plan::availability::too_young;
 use crate::plan::capacity::Capacity;
 use crate::plan::correlation;
 use crate::plan::decide::Decision;
+use crate::plan::rung::cleanup;
 use crate::ports::look::{Group, Instance, InstanceState};
 
 /// What may be done, exactly: nothing is left to choose while acting. Only
@@ -690,23 +691,40 @@ fn nobody_in_session(case: &Case<'_>) -> Option<Reason> {
     }
 }
 
-/// No disruption while somebody is logged in, as far as the host has said so. A host that
-/// cannot answer is not held to it.
+/// No disruption while somebody is logged in, or the host cannot tell. A host that does not
+/// answer is not held to it.
 fn nobody_present(case: &Case<'_>) -> Option<Reason> {
-    let count = case.preflight?.persons?;
-    (case.is_disruptive() && count > 0).then_some(Reason::PersonPresent { count })
+    let preflight = case.preflight.filter(|_| case.is_disruptive())?;
+    match preflight.persons {
+        Some(0) => None,
+        Some(count) => Some(Reason::PersonPresent { count }),
+        None => host_unsure("who is logged in", case),
+    }
 }
 
 /// A host that installs packages or could not mount its disks again is not
-/// disrupted.
+/// disrupted, nor one that cannot tell.
 fn fit_for_disruption(case: &Case<'_>) -> Option<Reason> {
-    let preflight = case.preflight?;
-    let rung = case.rung?;
-    if rung.is_disruptive() && preflight.packages_busy == Some(true) {
-        return Some(Reason::UnfitForReboot { why: "packages are being installed" });
+    let preflight = case.preflight.filter(|_| case.is_disruptive())?;
+    let boots = match preflight.fstab_ok {
+        _ if case.rung != Some(Rung::Reboot) => None,
+        Some(true) => None,
+        Some(false) => {
+            Some(Reason::UnfitForReboot { why: "fstab has a line that cannot be mounted" })
+        }
+        None => host_unsure("whether fstab lets it boot again", case),
+    };
+    match preflight.packages_busy {
+        Some(false) => boots,
+        Some(true) => Some(Reason::UnfitForReboot { why: "packages are being installed" }),
+        None => boots.or_else(|| host_unsure("whether packages are being installed", case)),
     }
-    (rung == Rung::Reboot && preflight.fstab_ok == Some(false))
-        .then_some(Reason::UnfitForReboot { why: "fstab has a line that cannot be mounted" })
+}
+
+/// A host that answers and cannot tell `what` is asked again: it may be busy now.
+fn host_unsure(what: &'static str, case: &Case<'_>) -> Option<Reason> {
+    let answers = cleanup::host_answers(case.symptom, case.facts, case.policy);
+    answers.then_some(Reason::HostUnsure { what })
 }
 
 /// Observation, asked for by the tag, the deployment or the request.

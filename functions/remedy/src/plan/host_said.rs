@@ -144,12 +144,17 @@ pub(crate) fn testimony(
         Code::Protected | Code::NeedsAPerson => Word::Protected,
         Code::Looked => looked(said, seen, policy),
         Code::Incomplete | Code::LockHeld | Code::Unknown => Word::Unsure,
+        // An alarm may ring at any level, or at an amount: that nothing was to be relieved may
+        // mean that there was no need.
         Code::Insufficient
         | Code::NotListed
         | Code::PersonPresent
         | Code::PackagesBusy
         | Code::DoneAlready
-        | Code::NothingToDo => Word::InTrouble,
+        | Code::NothingToDo => match level(said, seen, policy) {
+            Some(Word::Well) => Word::Well,
+            _ => Word::InTrouble,
+        },
         // What went wrong on a host that answers says nothing for it, but its numbers may.
         Code::OutOfTime
         | Code::Failed
@@ -164,24 +169,35 @@ pub(crate) fn testimony(
     Testimony { at: now, since: None, word, why: said.reason.to_string() }
 }
 
-/// What a host that only looked saw. The scripts for memory and processors look whether
-/// there is trouble before they look for its cause; the one for disks tells the level, and
-/// the one for services what has failed.
+/// What a host saw when it looked last. The script for memory looks whether there is trouble
+/// before it looks for its cause; those for disks and processors tell the level, and the one
+/// for services what has failed.
 fn looked(said: &HostResult, seen: &Seen, policy: &Policy) -> Word {
     if let Some(service) = &said.service {
         let well = service.down.is_empty() && service.looping.is_empty();
         return if well { Word::Well } else { Word::InTrouble };
     }
-    let Some(disk) = &said.disk else {
-        let tells = matches!(said.action, HostScript::DiskClean | HostScript::ServiceRestart);
-        return if tells { Word::Unsure } else { Word::InTrouble };
+    let tells = matches!(said.action, HostScript::DiskClean | HostScript::ServiceRestart);
+    let without = if tells { Word::Unsure } else { Word::InTrouble };
+    level(said, seen, policy).unwrap_or(without)
+}
+
+/// What the level comes to that the host told last, if it told one: how full its disk is, or how
+/// busy its processors are. A host that is above a warning and below the floor does not say
+/// that it is in trouble.
+fn level(said: &HostResult, seen: &Seen, policy: &Policy) -> Option<Word> {
+    let floor = f64::from(policy.floor_percent);
+    let (level, bad) = match (&said.disk, &said.cpu) {
+        (Some(disk), _) => {
+            let used = disk.used_percent_after.or(disk.used_percent_before);
+            let inodes = disk.inode_percent_after.or(disk.inode_percent_before);
+            let alarm = seen.threshold.and_then(|threshold| seen.level(threshold));
+            (used.max(inodes)?, floor.max(alarm.unwrap_or_default()))
+        }
+        (None, Some(cpu)) => (cpu.busy_percent?, floor),
+        (None, None) => return None,
     };
-    let levels = [disk.used_percent_before, disk.inode_percent_before];
-    let Some(level) = levels.into_iter().flatten().max() else { return Word::Unsure };
-    let alarm = seen.threshold.and_then(|threshold| seen.level(threshold));
-    // A host that is above a warning and below the floor does not say that it is in trouble.
-    let bad = f64::from(policy.floor_percent).max(alarm.unwrap_or_default());
-    if f64::from(level) >= bad { Word::InTrouble } else { Word::Well }
+    Some(if f64::from(level) >= bad { Word::InTrouble } else { Word::Well })
 }
 
 /// Whether the script changed anything on the host, as far as its end tells.
@@ -290,9 +306,11 @@ pub(crate) fn kept(
 /// Whether a reboot brings the disk below its alarm: by what the host has reckoned, which
 /// it tells only if it knows all of it.
 pub(crate) fn reboot_frees(disk: &Disk, seen: &Seen, policy: &Policy) -> Option<bool> {
-    let after = f64::from(disk.used_percent_reboot.filter(|_| disk.complete)?);
+    let after = disk.used_percent_reboot.filter(|_| disk.complete)?;
+    let now = disk.used_percent_after.or(disk.used_percent_before);
     let alarm = seen.threshold.and_then(|threshold| seen.level(threshold));
-    Some(after < alarm.unwrap_or_else(|| f64::from(policy.floor_percent)))
+    let enough = f64::from(after) < alarm.unwrap_or_else(|| f64::from(policy.floor_percent));
+    Some(enough && now.is_none_or(|now| after < now))
 }
 
 /// The reason, and for a disk what fills it: what a person asks first.

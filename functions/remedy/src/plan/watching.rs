@@ -3,7 +3,8 @@
 use crate::model::incident::{Incident, Rung, Stage};
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
-use crate::observe::probe::{METRIC_LAGS, Quiet, SymptomState};
+use crate::model::testimony::Word;
+use crate::observe::probe::{self, METRIC_LAGS, Quiet, SymptomState};
 use crate::plan::step::BEAT;
 use crate::plan::step::Step;
 use crate::plan::step::end;
@@ -60,7 +61,7 @@ pub fn first_look(incident: &Incident, now: Timestamp, policy: &Policy) -> Times
 /// Nothing tells whether the symptom is there. It is waited for as long as
 /// after a rung, and then a person's.
 pub(crate) fn unobserved(incident: &Incident, since: Timestamp, why: &str, now: Timestamp) -> Step {
-    if now.duration_since(since) < Stage::Watching.deadline() {
+    if now.duration_since(since) < Stage::Watching.deadline().max(probe::lag(&incident.seen)) {
         return wait(incident, now);
     }
     end(incident, Stage::HandedOver, now, vec![Reason::Unverified { why: why.to_owned() }])
@@ -119,13 +120,25 @@ pub(crate) fn watched(
         }
         SymptomState::Present { .. } => still_present(incident, now),
         SymptomState::Conflicting { what } => conflicting(incident, what, now),
-        SymptomState::Unobserved { why, .. } => {
-            unobserved(incident, incident.stage_since, why, now)
-        }
+        SymptomState::Unobserved { why, .. } => match relieved(incident) {
+            Some(host) if after >= Stage::Watching.deadline() => {
+                let what = format!("{why}, and its host says: {host}");
+                end(incident, Stage::Resolved, now, vec![Reason::AlarmDisagrees { what }])
+            }
+            _ => unobserved(incident, incident.stage_since, why, now),
+        },
         SymptomState::Unknown(unknown) => {
             unobserved(incident, incident.stage_since, &unknown.to_string(), now)
         }
     }
+}
+
+/// The words of a host that was relieved by its cleanup, where they have to do because its
+/// metric comes too seldom to tell.
+fn relieved(incident: &Incident) -> Option<&str> {
+    let said = incident.testimony.as_ref().filter(|said| said.word == Word::Well)?;
+    let cleaned = incident.rung() == Some(Rung::Cleanup) && probe::is_slow(&incident.seen);
+    cleaned.then_some(said.why.as_str())
 }
 
 /// The metric and its alarm disagree. One follows the other within the alarm's window;
@@ -133,7 +146,8 @@ pub(crate) fn watched(
 /// there is.
 fn conflicting(incident: &Incident, what: &str, now: Timestamp) -> Step {
     let since = incident.conflicting_since.unwrap_or(now);
-    if now.duration_since(since) < conflict_lasts(incident) {
+    let is_time_left = now + BEAT < incident.expires_at;
+    if is_time_left && now.duration_since(since) < conflict_lasts(incident) {
         let waits = with_quiet_reset(incident).waiting_until(now + BEAT);
         return Step::Wait(Incident { conflicting_since: Some(since), ..waits });
     }

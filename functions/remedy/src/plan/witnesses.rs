@@ -12,7 +12,7 @@ use crate::model::seen::Seen;
 use crate::model::testimony::Testimony;
 use crate::model::unknown::Unknown;
 use crate::observe::facts::{Fact, Facts};
-use crate::observe::probe::{SymptomState, Witness};
+use crate::observe::probe::{self, SymptomState, Witness};
 use crate::plan::guard::{Cleared, Refusal};
 
 /// What a host said longer ago than this counts only while it can be asked again: it may
@@ -177,7 +177,7 @@ pub fn confirmed(
     if let Some(hint) = hint(symptom_state, seen).filter(|_| !others.host_speaks) {
         return for_good(Reason::OnlyAHint { hint });
     }
-    let witness = Witness { host_speaks: false, acted: None };
+    let witness = Witness { host_speaks: false, acted: None, lags: probe::lag(seen) };
     match symptom_state.doubt(witness).or(others.lacking) {
         Some(doubt) => Err(Refusal::for_now(rung, doubt)),
         None => Ok(cleared),

@@ -242,6 +242,7 @@ fn an_answer_that_nobody_could_read_is_no_consent() {
     assert_eq!(word(step(3, true, &failed())), Some(Word::Unsure));
     assert_eq!(word(step(3, true, &seen(false, Fact::Known(None)))), None, "it was never there");
     assert_eq!(word(step(1, false, &ended("DeliveryTimedOut", ""))), None, "it cannot speak");
+    assert_eq!(word(step(1, false, &ended("Cancelled", ""))), Some(Word::Unsure), "a person did");
     let refused = |before: Option<Word>| {
         let why = "its words".to_owned();
         let incident = Incident {

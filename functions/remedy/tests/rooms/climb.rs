@@ -33,7 +33,12 @@ fn refused(change: Change) -> (Vec<&'static str>, bool) {
 }
 
 fn found(incident: &mut Incident) -> &mut Preflight {
-    incident.preflight.get_or_insert_default()
+    incident.preflight.get_or_insert_with(|| Preflight {
+        persons: Some(0),
+        packages_busy: Some(false),
+        fstab_ok: Some(true),
+        ..Preflight::default()
+    })
 }
 
 #[test]
@@ -91,6 +96,42 @@ fn a_climb_has_guards_of_its_own() {
         let (mut codes, _) = refused(change);
         codes.dedup();
         assert_eq!(codes, expected, "{rule}");
+    }
+}
+
+#[test]
+fn what_a_host_cannot_tell_is_no_pass() {
+    let rows: [(&str, Change, &[&str]); 5] = [
+        ("who is logged in must be known", |it, _, _| found(it).persons = None, &["host-unsure"]),
+        (
+            "whether packages are being installed must be known",
+            |it, _, _| found(it).packages_busy = None,
+            &["host-unsure"],
+        ),
+        (
+            "whether it would boot again must be known",
+            |it, _, _| found(it).fstab_ok = None,
+            &["host-unsure"],
+        ),
+        (
+            "but of who is replaced",
+            |it, _, _| {
+                it.symptom = DiskFull;
+                found(it).fstab_ok = None;
+            },
+            &[],
+        ),
+        (
+            "and of who does not answer",
+            |it, facts, _| {
+                found(it).persons = None;
+                crate::given::silence(facts);
+            },
+            &[],
+        ),
+    ];
+    for (rule, change, expected) in rows {
+        assert_eq!(refused(change).0, expected, "{rule}");
     }
 }
 

@@ -1159,7 +1159,7 @@ fn who_is_protected_from_scale_in_is_not_replaced() {
 
 #[test]
 fn a_host_that_nothing_of_ours_can_ask_is_not_disrupted() {
-    for platform in [Platform::Windows, Platform::Bottlerocket] {
+    for platform in [Platform::Windows, Platform::Bottlerocket, Platform::Other] {
         let mut facts = facts();
         silence(&mut facts);
         agent(&mut facts).platform = Some(platform);

@@ -10,7 +10,7 @@ use remedy::model::ids::{BucketName, CommandId, GroupName, MountPoint};
 use remedy::model::incident::{FailedCall, FailureKind, HeldBack, Incident, Rung, Stage, Standby};
 use remedy::model::policy::Policy;
 use remedy::model::reason::Reason;
-use remedy::model::testimony::Word;
+use remedy::model::testimony::{Testimony, Word};
 use remedy::observe::facts::{Fact, Facts, GroupFact};
 use remedy::observe::probe::{Probe, SymptomState};
 use remedy::plan::next::next;
@@ -222,6 +222,38 @@ fn a_disk_below_the_floor_is_no_witness_of_trouble_whatever_the_alarm_warns_of()
         let Step::Move(incident, _) = next else { panic!("{percent}: {next:?}") };
         let said = incident.testimony.map(|testimony| testimony.word);
         assert_eq!(said, Some(word), "{percent} % of an alarm at {threshold} %");
+    }
+}
+
+/// An alarm may ring at an amount, or at any level: what a cleanup cannot relieve on a host that
+/// is below the floor is no trouble.
+#[test]
+fn what_cannot_be_relieved_below_the_floor_is_no_trouble() {
+    let disk = |before, after| {
+        format!("\"used_percent_before\":{before},\"used_percent_after\":{after},\"mount\":\"/\"")
+    };
+    let busy = |percent| format!("\"busy_percent\":{percent}");
+    for (action, numbers, word) in [
+        ("disk-clean", disk(85, 85), Word::Well),
+        ("disk-clean", disk(95, 89), Word::Well),
+        ("disk-clean", disk(95, 90), Word::InTrouble),
+        ("disk-clean", disk(80, 97), Word::InTrouble),
+        ("cpu-relief", busy(89), Word::Well),
+        ("cpu-relief", busy(90), Word::InTrouble),
+    ] {
+        for code in ["insufficient", "nothing-to-do", "not-listed", "looked", "failed"] {
+            let told = format!("\"code\":\"{code}\",{numbers},\"reason\"");
+            let line = result("insufficient").replace("cpu-relief", action);
+            let line = line.replace("\"reason\"", &told);
+            let mut asked = at(Stage::Cleaning, 1);
+            asked.seen.threshold = None;
+            let next = next(&asked, &command("Success", 0, &line), now(), &policy());
+            let (Step::Move(incident, _) | Step::Climb(incident, _)) = next else {
+                panic!("{code}: {next:?}")
+            };
+            let said = incident.testimony.map(|testimony| testimony.word);
+            assert_eq!(said, Some(word), "{code}: {numbers}");
+        }
     }
 }
 
@@ -836,13 +868,14 @@ fn what_nothing_shows_while_it_waits_counts_from_its_own_beginning() {
 
 #[test]
 fn a_metric_and_its_alarm_may_disagree_for_as_long_as_one_follows_the_other() {
-    let rows: [(&str, Option<i64>, u32, bool, &str); 6] = [
+    let rows: [(&str, Option<i64>, u32, bool, &str); 7] = [
         ("it begins", None, 60, true, "wait"),
         ("it goes on", Some(29), 60, true, "wait"),
         ("it lasts", Some(30), 60, true, "end Resolved: alarm-disagrees"),
         ("nothing was done", Some(30), 60, false, "end Withdrawn: alarm-disagrees"),
         ("a slow alarm has more time", Some(74), 900, true, "wait"),
         ("and not for ever", Some(75), 900, true, "end Resolved: alarm-disagrees"),
+        ("one that looks at a day, too", Some(90), 86_400, true, "wait"),
     ];
     for (rule, since, period, acted, expected) in rows {
         let mut incident = at(Stage::Watching, 80);
@@ -852,6 +885,37 @@ fn a_metric_and_its_alarm_may_disagree_for_as_long_as_one_follows_the_other() {
             incident.attempts.clear();
         }
         assert_eq!(step(&incident, &Probe::Symptom(disputed())), expected, "{rule}");
+        incident.expires_at = now() + SignedDuration::from_secs(60);
+        let last = step(&incident, &Probe::Symptom(disputed()));
+        assert!(last.ends_with("alarm-disagrees"), "{rule}: it is no end for a person: {last}");
+    }
+}
+
+/// Where nothing new is measured for an hour the word of a host that was relieved has to do.
+#[test]
+fn a_slow_metric_is_no_end_for_a_person() {
+    let rows: [(&str, i64, u32, Option<Word>, &str); 6] = [
+        ("it may come", 29, 3600, Some(Word::Well), "wait"),
+        ("it is late", 30, 3600, Some(Word::Well), "end Resolved: alarm-disagrees"),
+        ("the host objects for another reason", 30, 3600, Some(Word::Unsure), "wait"),
+        ("and was not heard", 119, 3600, None, "wait"),
+        ("it does not come", 120, 3600, None, "end HandedOver: unverified"),
+        (
+            "a metric of each minute has stopped",
+            30,
+            60,
+            Some(Word::Well),
+            "end HandedOver: unverified",
+        ),
+    ];
+    for (rule, minutes, period, word, expected) in rows {
+        let mut incident = at(Stage::Watching, minutes);
+        incident.seen.series.as_mut().unwrap().period = period;
+        let why = "its words".to_owned();
+        incident.testimony =
+            word.map(|word| Testimony { at: ago(minutes), since: None, word, why });
+        let seen = SymptomState::Unobserved { why: "no news".to_owned(), alarm_stands: true };
+        assert_eq!(step(&incident, &Probe::Symptom(seen)), expected, "{rule}");
     }
 }
 

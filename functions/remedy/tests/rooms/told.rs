@@ -345,6 +345,7 @@ fn refused() -> Vec<Report> {
         no_reboot(Reason::DisruptedToday { count: 2 }),
         waits(Reason::PersonPresent { count: 2 }),
         waits(Reason::UnfitForReboot { why: "packages are being installed" }),
+        waits(Reason::HostUnsure { what: "who is logged in" }),
         waits(Reason::FactUnknown(unknown("ec2:DescribeInstances"))),
         held(Reason::DuplicateDelivery { incident: other() }),
         held(Reason::IncidentOpen { incident: other(), symptom }),

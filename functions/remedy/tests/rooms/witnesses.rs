@@ -8,7 +8,7 @@ use remedy::model::reason::Reason;
 use remedy::model::series::{Statistic, Unit};
 use remedy::model::testimony::{Testimony, Word};
 use remedy::observe::facts::{Fact, Facts};
-use remedy::observe::probe::{SymptomState, Witness};
+use remedy::observe::probe::{METRIC_LAGS, SymptomState, Witness};
 use remedy::plan::witnesses::{Hearing, hear, lacking};
 use remedy::ports::look::StatusChecks;
 
@@ -74,7 +74,7 @@ fn request() -> Incident {
 }
 
 fn witness(host_speaks: bool, acted: Option<i64>) -> Witness {
-    Witness { host_speaks, acted: acted.map(minutes) }
+    Witness { host_speaks, acted: acted.map(minutes), lags: METRIC_LAGS }
 }
 
 /// A rule, the incident, what is measured, who can speak, and what it comes to.
@@ -245,6 +245,13 @@ fn amounts() -> Vec<Row> {
         ("an amount without news", amount(None), unobserved(), silent, "withdraw only-a-hint"),
         ("a sum of shares without news", sum(), unobserved(), silent, "withdraw only-a-hint"),
         ("a person's request", request(), unobserved(), silent, "agreed"),
+        (
+            "too soon for news of a metric that comes each hour",
+            heard(None, 1, 1),
+            unobserved(),
+            Witness { lags: minutes(120), ..witness(false, Some(119)) },
+            "hold unverified",
+        ),
     ]
 }
 

@@ -206,6 +206,8 @@ pub enum Reason {
     PersonPresent { count: u64 },
     /// The host says that a reboot now would do harm.
     UnfitForReboot { why: &'static str },
+    /// The host was asked, and could not tell what must be known before a disruption.
+    HostUnsure { what: &'static str },
     /// The host's own cleanup did what it may, and that was not enough.
     CleanupInsufficient { why: String },
     /// The cleanup did not do its duty.
@@ -280,12 +282,12 @@ impl fmt::Display for Reason {
             }
             Self::PlatformUnsupported { platform } => write!(
                 f,
-                "the cleanup scripts are written for Linux and the instance runs {platform}"
+                "the cleanup scripts are written for Linux, and the instance runs {platform}"
             ),
             Self::PlatformNotAsked { platform } => write!(
                 f,
-                "nothing of ours can ask a {platform} host whether somebody works on it or it \
-                 installs updates, so it is never disrupted"
+                "nothing of ours can ask a host that runs {platform} whether somebody works on \
+                 it or it installs updates, so it is never disrupted"
             ),
             Self::RungLimited { rung, limit, of } => {
                 write!(f, "the tag {MAX_RUNG_TAG} of {of} is {limit:?}, which allows no {rung}")
@@ -572,6 +574,7 @@ impl fmt::Display for Reason {
                 write!(f, "somebody works on the host ({count} logged in or in a session)")
             }
             Self::UnfitForReboot { why } => write!(f, "a reboot now would do harm: {why}"),
+            Self::HostUnsure { what } => write!(f, "the host cannot tell {what}"),
             Self::NothingOpen => f.write_str("no incident of this symptom is open on the instance"),
             Self::ActionFailed { call, why } => write!(f, "{call} was refused: {why}"),
             Self::ActionUncertain { call, why } => write!(

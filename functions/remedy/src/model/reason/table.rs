@@ -49,6 +49,9 @@ pub struct Row {
     pub shared_cause: bool,
     /// Whether the host itself can say something else the next time it is asked.
     pub of_the_host: bool,
+    /// Whether the owner has said it, and it ends an incident whose instance serves: nobody
+    /// waits for them to say something else.
+    pub ends_it: bool,
     /// Whether it tells where the evidence is, and nothing about the symptom.
     pub is_about_evidence: bool,
     /// What it asks of people where it is the first reason for holding something.
@@ -64,6 +67,7 @@ const fn row(code: &'static str) -> Row {
         is_news: true,
         shared_cause: false,
         of_the_host: false,
+        ends_it: false,
         is_about_evidence: false,
         severity: Severity::Info,
         advice: None,
@@ -85,6 +89,10 @@ impl Row {
 
     const fn of_the_host(self) -> Self {
         Self { of_the_host: true, ..self }
+    }
+
+    const fn ends_it(self) -> Self {
+        Self { ends_it: true, ..self }
     }
 
     const fn about_evidence(self) -> Self {
@@ -140,7 +148,7 @@ impl Reason {
             Self::DataLost { .. } => row("data-lost")
                 .warning("free or grow the disk, or say by its tag that it holds nothing"),
             Self::TooYoung { .. } => row("too-young").passes(),
-            Self::AlarmActionsDisabled => row("alarm-actions-disabled").is_no_news(),
+            Self::AlarmActionsDisabled => row("alarm-actions-disabled").is_no_news().ends_it(),
             Self::AlarmActsItself { .. } => row("alarm-acts-itself").passes(),
             Self::SystemImpaired { .. } => row("system-impaired")
                 .warning("stop and start the instance, which moves it to another host"),
@@ -177,8 +185,9 @@ impl Reason {
                 .warning("check the alarm's dimensions and its account, or delete the alarm"),
             Self::NotOptedIn { .. } => row("not-opted-in")
                 .is_no_news()
+                .ends_it()
                 .warning("tag the instance auto-remediation = enabled, if it may be touched"),
-            Self::Observing { .. } => row("observing"),
+            Self::Observing { .. } => row("observing").ends_it(),
             Self::Stale { .. } => row("stale").warning("find out why the event came late"),
             Self::FromTheFuture { .. } => row("from-the-future").warning("check the clocks"),
             Self::Muted { .. } => row("muted").is_no_news(),
@@ -187,7 +196,7 @@ impl Reason {
             Self::Unclear { .. } => {
                 row("unclear").warning("simplify the alarm, so that it watches one metric")
             }
-            Self::WhichInstance { .. } => row("which-instance").warning(
+            Self::WhichInstance { .. } => row("which-instance").ends_it().warning(
                 "use an alarm for each instance, or one fleet alarm that groups by InstanceId",
             ),
             Self::NotGrown(obstacle) => match obstacle.advice() {
@@ -271,6 +280,10 @@ impl Reason {
                 .passes()
                 .of_the_host()
                 .warning("let the package installation end, or mend /etc/fstab"),
+            Self::HostUnsure { .. } => row("host-unsure")
+                .passes()
+                .of_the_host()
+                .warning("look at the host: its preflight stands in the SSM command's output"),
             Self::CleanupInsufficient { .. } => {
                 row("cleanup-insufficient").warning("look at what the host names as the largest")
             }
