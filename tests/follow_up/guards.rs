@@ -1,8 +1,9 @@
 //! What guards hold back, and how it goes on.
 
 use jiff::SignedDuration;
-use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure};
+use remedy::model::alarm::Symptom::{self, DiskFull, HighCpu, MemoryPressure, ServiceDown};
 use remedy::model::busy::BUSY_TAG;
+use remedy::model::calendar::CALENDAR_TAG;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::pause::Pause;
@@ -10,7 +11,7 @@ use remedy::model::policy::{MAX_RUNG_TAG, OPT_IN_OBSERVE, OPT_IN_TAG};
 use remedy::model::pool::Pool;
 use remedy::model::reason::{Reason, Severity};
 use world::Region;
-use world::calls::Verb;
+use world::calls::{Fault, Verb};
 use world::drive::{FollowUp, Function};
 use world::group::Group;
 use world::host::{AgentIs, Host, Trouble};
@@ -134,6 +135,99 @@ fn a_pipeline_that_never_ends_has_a_member_come_back_as_it_is() {
     play.until(Stage::Returning);
     play.until_the_end();
     assert_eq!(play.asked(Verb::Reboot), 0);
+}
+
+/// With a tag of the group.
+fn group_says(play: Play, tag: &str, value: String) -> Play {
+    play.with_group(|group| {
+        group.tags.insert(tag.to_owned(), value);
+    })
+}
+
+#[test]
+fn a_service_that_a_pipeline_of_its_group_has_stopped_is_not_started() {
+    let until = (start() + minutes(20)).to_string();
+    let mut play =
+        group_says(Play::grouped(Trouble::slight(ServiceDown, 100.0)), BUSY_TAG, until.clone());
+    play.minutes(19);
+    assert_eq!(play.touches(), []);
+    assert_eq!(play.told(), ["waits, busy"]);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.touches(), [Verb::Clean]);
+    // Whether its group says so must be known.
+    let mut play = group_says(Play::grouped(Trouble::slight(ServiceDown, 100.0)), BUSY_TAG, until);
+    play.region.break_call(Verb::Group, Fault::RequestLost);
+    play.minutes(10);
+    assert_eq!(play.touches(), []);
+}
+
+#[test]
+fn a_groups_calendar_holds_the_cleanups_of_a_host_that_says_all() {
+    let mut play = group_says(
+        Play::grouped(Trouble::slight(HighCpu, 99.1)),
+        CALENDAR_TAG,
+        "freeze".to_owned(),
+    )
+    .with_host(|host| {
+        host.instance.tags.insert(CALENDAR_TAG.to_owned(), "all".to_owned());
+    });
+    play.region.close_calendar("freeze", minutes(20));
+    play.minutes(19);
+    assert_eq!(play.touches(), []);
+    assert_eq!(play.told(), ["waits, calendar-closed"]);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+}
+
+/// A member whose reboot was intended, and the call for it lost.
+fn lost_on_its_way_out() -> Play {
+    let mut play = group_says(
+        Play::grouped(Trouble::stubborn(HighCpu, 99.1)),
+        CALENDAR_TAG,
+        "freeze".to_owned(),
+    );
+    play.region.trip_call(Verb::LeaveService, Fault::RequestLost);
+    play.until(Stage::Draining);
+    play
+}
+
+#[test]
+fn a_window_that_closes_before_a_lost_call_is_made_again_is_waited_for() {
+    let mut play = lost_on_its_way_out();
+    play.region.close_calendar("freeze", minutes(10));
+    play.minutes(9);
+    assert_eq!(play.asked(Verb::LeaveService), 1, "the lost one");
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.asked(Verb::LeaveService), 2);
+
+    let mut play = lost_on_its_way_out();
+    play.region.call_zone("eu-central-1a", "impaired");
+    play.minutes(9);
+    assert_eq!(play.asked(Verb::LeaveService), 1, "the lost one");
+    play.region.call_zone("eu-central-1a", "available");
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.asked(Verb::LeaveService), 2);
+}
+
+#[test]
+fn to_hear_the_owners_costs_two_calls_before_a_disruption_and_none_before_a_cleanup() {
+    let heard = |trouble: Trouble| {
+        let mut play = group_says(Play::grouped(trouble), CALENDAR_TAG, "freeze".to_owned());
+        play.until_the_end();
+        let at = |verb: Verb| {
+            let calls = play.region.calls().into_iter().filter(move |call| call.verb == verb);
+            calls.map(|call| call.at).collect::<Vec<_>>()
+        };
+        // What is asked before every disruption, and only then: who has a session open.
+        let chosen = at(Verb::Sessions);
+        for verb in [Verb::Zones, Verb::Calendar] {
+            assert!(at(verb).iter().all(|at| chosen.contains(at)), "{verb:?}");
+            assert!(at(verb).len() <= chosen.len(), "{verb:?}");
+        }
+        // And of the ledger: what became of the tries, once at the end of who was disrupted.
+        (at(Verb::Zones).len(), at(Verb::Calendar).len(), at(Verb::KeepTries).len())
+    };
+    assert_eq!(heard(Trouble::slight(HighCpu, 99.1)), (0, 0, 0));
+    assert_eq!(heard(Trouble::stubborn(HighCpu, 99.1)), (2, 2, 1), "it is asked, and rebooted");
 }
 
 #[test]

@@ -134,7 +134,7 @@ impl Verb {
     ];
 
     /// Every call that a function of Remedy's makes by itself.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::Instance,
         Self::Status,
         Self::Agent,
@@ -166,6 +166,8 @@ impl Verb {
         Self::Grow,
         Self::Extend,
         Self::KeepTries,
+        Self::Pauses,
+        Self::Pause,
         Self::Clean,
         Self::Reboot,
         Self::Replace,

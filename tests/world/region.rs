@@ -204,11 +204,13 @@ impl Region {
         zones.for_each(|other| *other = zone(name, state));
     }
 
-    /// A change calendar is closed from now on, for so long.
+    /// A change calendar is closed from now on, for so long at least.
     pub fn close_calendar(&self, name: &str, lasts: SignedDuration) {
         let mut state = self.state.borrow_mut();
         let now = state.now;
-        state.closed.insert(name.to_owned(), (now, now + lasts));
+        let before = state.closed.get(name).filter(|(_, until)| now < *until).copied();
+        let (since, until) = before.unwrap_or((now, now));
+        state.closed.insert(name.to_owned(), (since, until.max(now + lasts)));
     }
 
     /// Has the function that makes this call die at it.

@@ -269,13 +269,19 @@ async fn still_in_trouble<W: Look>(
     if !step.begins_disruption() {
         return step;
     }
+    let mut facts = facts.clone();
+    facts.read_zones(cx.world).await;
+    facts.read_owners_word(cx.world, (incident.rung(), incident.symptom), cx.policy).await;
+    if guard::has_closed(incident, &facts, cx.policy) {
+        return step::wait(incident, cx.now);
+    }
     let state = probe::symptom_state(incident, cx.world, cx.now).await.state;
     if matches!(state, SymptomState::Cleared { .. }) {
         let mut untried = Incident { standby: None, ..incident.clone() };
         untried.attempts.pop();
         return Step::Climb(untried, Reason::NeverAsked);
     }
-    match heard(cx, incident, &state, facts) {
+    match heard(cx, incident, &state, &facts) {
         Hearing::Agreed => step,
         Hearing::Withdraw(_) | Hearing::Hold(_) | Hearing::HandOver(_) => {
             step::wait(incident, cx.now)
@@ -346,7 +352,7 @@ where
     }
     let decision = decide::decide(incident.symptom, &tried, &facts, cx.policy);
     let rung = decision.rung();
-    facts.read_calendar(cx.world, rung, cx.policy).await;
+    facts.read_owners_word(cx.world, (rung, incident.symptom), cx.policy).await;
     let hearing = hear(cx, incident, &decision, &symptom_state, &facts);
     if let Some((stage, objection)) = hearing.end() {
         return give_up(cx, incident, stage, vec![objection, reason]).await;

@@ -134,7 +134,7 @@ where
         symptom_state = Some(look_beyond(cx, alarm, &mut facts).await);
     }
     let decision = decide::decide(alarm.symptom, &[], &facts, cx.policy);
-    facts.read_calendar(cx.world, decision.rung(), cx.policy).await;
+    facts.read_owners_word(cx.world, (decision.rung(), alarm.symptom), cx.policy).await;
     let cleared = guard::clear(decision, alarm, &facts, cx.policy).and_then(|cleared| {
         // The alarm is minutes old and the metric may have come back since: nothing is
         // disrupted for what is over. A new alarm comes if it is not.

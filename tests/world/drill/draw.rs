@@ -46,6 +46,18 @@ const CAPS_GIB: [u32; 5] = [100, 104, 120, 200, 1_000];
 /// So many episodes of a hundred have a storm.
 const STORMS_PERCENT: u32 = 2;
 
+/// In so many of a hundred everything is closed for hours, and opens.
+const CLOSED_PERCENT: u32 = 3;
+
+/// In so many of a hundred servers fall ill one after the other of what no reboot mends.
+const USELESS_PERCENT: u32 = 2;
+
+/// For so long everything is closed then.
+const CLOSED_FOR: SignedDuration = SignedDuration::from_hours(6);
+
+/// A server falls ill so long after the one before: by then that one is a person's.
+const ONE_AFTER_THE_OTHER: SignedDuration = SignedDuration::from_mins(70);
+
 /// The codes by which a host says that it is well, or that no disruption helps.
 const WELL: [Code; 4] = [Code::NotInTrouble, Code::NotItsFault, Code::Protected, Code::BelowAlarm];
 
@@ -86,6 +98,12 @@ pub(crate) fn draw(seed: u64) -> Plot {
     growable(&mut pen.plot, seed);
     if pen.chance(STORMS_PERCENT) {
         pen.storm();
+    }
+    if pen.chance(CLOSED_PERCENT) {
+        pen.closed_for_hours();
+    }
+    if pen.chance(USELESS_PERCENT) {
+        pen.what_never_helps();
     }
     pen.plot
 }
@@ -345,6 +363,45 @@ impl Pen {
             let server = format!("batch{number}");
             let begins = at + self.seconds(0, 60);
             self.plot.lines.push(Line::Server(server.clone()));
+            self.plot.lines.push(Line::Happens(begins, What::Trouble(server, trouble)));
+        }
+    }
+
+    /// The calendar of every group is closed for hours. Members fall ill meanwhile, most of them
+    /// in the last of them, so that many wait when it opens.
+    fn closed_for_hours(&mut self) {
+        for line in &mut self.plot.lines {
+            if let Line::Group(group) = line
+                && !group.is(Trait::Calendar)
+            {
+                group.traits.push(Trait::Calendar);
+            }
+        }
+        let at = self.seconds(0, 600);
+        self.plot.lines.push(Line::Happens(at, What::Closes(CLOSED_FOR)));
+        for _ in 0..self.rng.u32(4..=10) {
+            let (on, trouble) = (self.host(), self.drawn_trouble());
+            let lasts = CLOSED_FOR.as_secs();
+            let from = if self.chance(70) { lasts * 2 / 3 } else { 0 };
+            let begins = at + self.seconds(from, lasts);
+            self.plot.lines.push(Line::Happens(begins, What::Trouble(on, trouble)));
+        }
+    }
+
+    /// Servers of one pool fall ill one after the other, and no reboot helps; the boot of one of
+    /// them may never end.
+    fn what_never_helps(&mut self) {
+        let symptom = self.one(&[Symptom::HighCpu, Symptom::MemoryPressure]);
+        let trouble = Trouble::hopeless(symptom.unwrap_or(Symptom::HighCpu), 99.0);
+        let hangs = if self.chance(30) { self.rng.i32(1..=3) } else { 0 };
+        for number in 1..=7 {
+            let server = format!("worker{number}");
+            let begins = ONE_AFTER_THE_OTHER * (number - 1);
+            self.plot.lines.push(Line::Server(server.clone()));
+            if number == hangs {
+                let never = What::Boot(server.clone(), None);
+                self.plot.lines.push(Line::Happens(begins, never));
+            }
             self.plot.lines.push(Line::Happens(begins, What::Trouble(server, trouble)));
         }
     }

@@ -122,6 +122,8 @@ pub(crate) struct Episode<'a> {
     opened: BTreeSet<IncidentId>,
     /// The questions that people have heard, by their nonce.
     heard: BTreeSet<String>,
+    /// What they would have said to the question before, by its incident.
+    before: BTreeMap<IncidentId, Said>,
 }
 
 /// Plays `plot` to its end, or until a promise does not hold.
@@ -167,6 +169,7 @@ impl<'a> Episode<'a> {
             ended: 0,
             opened: BTreeSet::new(),
             heard: BTreeSet::new(),
+            before: BTreeMap::new(),
         };
         for (number, line) in plot.lines.iter().enumerate() {
             if let Line::Happens(after, what) = line {
@@ -399,8 +402,15 @@ impl<'a> Episode<'a> {
                     answers.push((soon + MINUTE, said(false, right)));
                 }
                 Manner::Late => answers.push((question.until + MINUTE * 2, said(true, right))),
-                Manner::Wrong => answers.push((soon, said(true, right + 1))),
+                Manner::Wrong => {
+                    answers.push((soon, said(true, right + 1)));
+                    let nonce = "00000000".to_owned();
+                    answers.push((soon, Said { nonce, ..said(true, right) }));
+                    let before = self.before.get(&incident.id).cloned();
+                    answers.extend(before.map(|before| (soon + MINUTE, before)));
+                }
             }
+            self.before.insert(incident.id.clone(), said(true, right));
         }
         drop(state);
         for (at, said) in answers {
@@ -472,6 +482,7 @@ impl<'a> Episode<'a> {
                 Cause::Alarm(change)
             }
             Act::Break(_, damage) => Cause::Broken(damage),
+            Act::Answer(said) => Cause::Answer(said),
             _ => Cause::Beat,
         };
         Invoked { cause, answer, beat, effects }

@@ -317,7 +317,7 @@ pub(crate) enum Manner {
     Both,
     /// Yes, when it is too late.
     Late,
-    /// Yes, to another attempt.
+    /// Yes, to another attempt: as they answered before, or with a nonce of their own.
     Wrong,
 }
 

@@ -47,6 +47,11 @@ impl Symptom {
             Self::Unreachable => false,
         }
     }
+
+    /// Whether its cleanup starts services, which somebody may have stopped on purpose.
+    pub fn is_mended_by_a_start(self) -> bool {
+        self == Self::ServiceDown
+    }
 }
 
 impl fmt::Display for Symptom {

@@ -244,8 +244,33 @@ impl Facts {
             DisruptionFact::Read { pool: pool.into(), instance_store: instance_store.into() };
     }
 
-    /// Asks the change calendars that hold `rung` back, if there are any.
-    pub async fn read_calendar(&mut self, look: &impl Look, rung: Option<Rung>, policy: &Policy) {
+    /// Asks what the owners say about `rung` besides the tags that are read for each: those of
+    /// its group where they hold a cleanup back as well, and the change calendars.
+    pub async fn read_owners_word(
+        &mut self,
+        look: &impl Look,
+        (rung, symptom): (Option<Rung>, Symptom),
+        policy: &Policy,
+    ) {
+        let cleans = rung.is_some_and(|rung| !rung.is_disruptive());
+        let hears_group = symptom.is_mended_by_a_start() || self.calendars(policy).all;
+        if cleans
+            && hears_group
+            && self.group == GroupFact::NotRead
+            && let Some(name) = self.group_name().cloned()
+        {
+            let refresh = not_asked("autoscaling:DescribeInstanceRefreshes", "the refresh");
+            self.group = GroupFact::Read { group: look.group(&name).await.into(), refresh };
+        }
+        self.read_calendar(look, rung, policy).await;
+    }
+
+    /// Asks EC2 how it calls the zones.
+    pub async fn read_zones(&mut self, look: &impl Look) {
+        self.zones = look.zones().await.into();
+    }
+
+    async fn read_calendar(&mut self, look: &impl Look, rung: Option<Rung>, policy: &Policy) {
         let calendars = self.calendars(policy);
         let asks = rung.is_some_and(|rung| calendars.all || rung.is_disruptive());
         if asks && calendars.names.is_empty() {

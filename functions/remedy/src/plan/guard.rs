@@ -19,6 +19,7 @@ use crate::model::reason::Reason;
 use crate::model::unknown::Unknown;
 use crate::observe::facts::{DisruptionFact, Fact, Facts, GroupFact};
 use crate::plan::availability::busy;
+use crate::plan::availability::group_not_read;
 use crate::plan::availability::not_in_service;
 use crate::plan::availability::pool_not_read;
 use crate::plan::availability::too_young;
@@ -296,6 +297,13 @@ pub fn forbids(incident: &Incident, facts: &Facts, policy: &Policy) -> bool {
     GUARDS.iter().filter_map(|guard| guard(&case)).any(|reason| !reason.passes())
 }
 
+/// Whether a window has closed, or a zone become unwell, since the intent of the disruption that
+/// `incident` is on was written.
+pub fn has_closed(incident: &Incident, facts: &Facts, policy: &Policy) -> bool {
+    let case = case_of_open(incident, incident.rung(), facts, policy);
+    window_open(&case).or_else(|| zone_well(&case)).is_some()
+}
+
 fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cleared, Refusal> {
     let (rung, (standby, growth), because, handed_over) = match decision {
         Decision::Act { rung, standby, growth, because } => {
@@ -448,8 +456,23 @@ fn not_paused(case: &Case<'_>) -> Option<Reason> {
 /// What somebody's pipeline or backup works on is left to it. A cleanup looks first and may
 /// pass, but for one that starts services: a pipeline has stopped them on purpose.
 fn not_busy(case: &Case<'_>) -> Option<Reason> {
-    let starts = case.rung == Some(Rung::Cleanup) && case.symptom == Symptom::ServiceDown;
-    if starts || case.is_disruptive() { busy(case.facts) } else { None }
+    let starts = case.rung == Some(Rung::Cleanup) && case.symptom.is_mended_by_a_start();
+    if !starts && !case.is_disruptive() {
+        return None;
+    }
+    // `not_correlated` refuses a disruption where the group's word is not known.
+    busy(case.facts).or_else(|| group_says_nothing(case.facts).filter(|_| starts))
+}
+
+/// That a member's group could not be asked for its owner's word.
+fn group_says_nothing(facts: &Facts) -> Option<Reason> {
+    match (&facts.membership, &facts.group) {
+        (Fact::Known(Some(_)), GroupFact::NotRead) => Some(Reason::FactUnknown(group_not_read())),
+        (Fact::Known(Some(_)), GroupFact::Read { group: Fact::Unknown(unknown), .. }) => {
+            Some(Reason::FactUnknown(unknown.clone()))
+        }
+        _ => None,
+    }
 }
 
 /// A member that is protected from scale-in by itself, in a group that does not protect all of

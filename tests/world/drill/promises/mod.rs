@@ -1,4 +1,4 @@
-//! The eight promises, each watched in a file of its own. What is compared is the
+//! The nine promises, each watched in a file of its own. What is compared is the
 //! world's own truth: what the calls did and what stood there at that instant,
 //! never what Remedy says about itself.
 
@@ -8,6 +8,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use remedy::alarm::Unreadable;
 use remedy::follow_up::Beat;
+use remedy::model::question::Answered;
 use remedy::report::outcome::Report;
 use remedy::respond::{Answer, RespondError};
 
@@ -22,6 +23,7 @@ mod growth;
 mod nothing_is_stuck;
 mod once;
 mod only_ours;
+mod owners_word;
 mod unreadable;
 mod well;
 
@@ -48,7 +50,7 @@ const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(80);
 /// A promise that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// Which of the eight.
+    /// Which of the nine.
     pub(crate) promise: Promise,
     /// What happened instead, and when.
     pub(crate) how: String,
@@ -67,6 +69,7 @@ pub(crate) enum Promise {
     Unreadable,
     WellAreLeftAlone,
     Growth,
+    OwnersWord,
 }
 
 impl fmt::Display for Promise {
@@ -100,6 +103,11 @@ impl fmt::Display for Promise {
                 "8: a volume grows at most once per attempt, within its cap, its owner's tag and \
                  its counts"
             }
+            Self::OwnersWord => {
+                "9: nothing is done on an answer to another question; a rung that does not help is \
+                 tried 4 times in a pool, one that harms once; who waits hears until when, and who \
+                 waits longest goes on first"
+            }
         })
     }
 }
@@ -113,6 +121,8 @@ pub(crate) enum Cause {
     Broken(Damage),
     /// The heartbeat or a trigger.
     Beat,
+    /// A person's answer to a question.
+    Answer(Answered),
 }
 
 impl fmt::Display for Cause {
@@ -124,6 +134,14 @@ impl fmt::Display for Cause {
             }
             Self::Broken(damage) => write!(f, "a function gets an event {damage}"),
             Self::Beat => f.write_str("the follow-up is invoked"),
+            Self::Answer(said) => {
+                let word = if said.yes { "yes" } else { "no" };
+                let Answered { by, attempt, nonce, incident, .. } = said;
+                write!(
+                    f,
+                    "{by} says {word} to question {nonce} about attempt {attempt} of {incident}"
+                )
+            }
         }
     }
 }
@@ -197,6 +215,7 @@ pub(crate) struct Promises {
     stuck: nothing_is_stuck::NothingIsStuck,
     well: well::WellAreLeftAlone,
     growth: growth::Growths,
+    owners: owners_word::OwnersWord,
 }
 
 impl Promises {
@@ -211,6 +230,7 @@ impl Promises {
             (Promise::Unreadable, unreadable::watch(moment)),
             (Promise::WellAreLeftAlone, self.well.watch(moment)),
             (Promise::Growth, self.growth.watch(moment)),
+            (Promise::OwnersWord, self.owners.watch(moment)),
         ];
         let broken = found.into_iter().find_map(|(promise, how)| Some((promise, how?)));
         broken.map(|(promise, how)| Broken { promise, how, at: moment.now })

@@ -12,7 +12,6 @@ use remedy::model::pause::Scope;
 use remedy::model::policy::OptIn;
 use remedy::model::policy::Policy;
 use remedy::model::pool::Pool;
-use remedy::model::question::{ASK_TAG, Silence};
 
 use super::{Cause, Invoked, KNOWN_AFTER, Moment, disrupts};
 use crate::calls::{Before, Effect, Nature, Verb};
@@ -34,7 +33,6 @@ pub(super) fn watch(moment: &Moment<'_>) -> Option<String> {
             .or_else(|| a_node(effect, before))
             .or_else(|| closed(moment, effect, before))
             .or_else(|| rests(moment, effect, before))
-            .or_else(|| not_allowed(moment, effect, before))
             .or_else(|| zone_unwell(moment, effect, before))
             .or_else(|| no_reason(invoked, effect))?;
         Some(format!("{} of {}, {why}", effect.verb.name(), before.id))
@@ -179,25 +177,6 @@ fn rests(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String
     Some(format!("though {} rests", pause.scope))
 }
 
-/// Where people want to be asked, somebody has allowed this very attempt, or silence is consent.
-fn not_allowed(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
-    let (name, group) = before.group.as_ref()?;
-    let incident = before.incident.as_ref().filter(|_| disrupts(effect))?;
-    if !group.tags.contains_key(ASK_TAG) || moment.is_news(name.as_str()) {
-        return None;
-    }
-    let attempt = incident.attempts.last()?;
-    let question = incident.question.as_ref();
-    let its =
-        question.filter(|it| (it.attempt, it.rung) == (incident.attempts.len(), attempt.rung));
-    let Some(question) = its else { return Some("and nobody was asked about it".to_owned()) };
-    let allowed = match &question.answer {
-        Some(answer) => answer.yes,
-        None => question.silence == Silence::Act && effect.at + CLOCKS_DIFFER >= question.until,
-    };
-    (!allowed).then(|| "though nobody has allowed it".to_owned())
-}
-
 /// A disruption begins in zones that are well by EC2's own word.
 fn zone_unwell(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<String> {
     let own = before.host.as_ref()?.instance.zone.as_str();
@@ -211,7 +190,7 @@ fn zone_unwell(moment: &Moment<'_>, effect: &Effect, before: &Before) -> Option<
 fn no_reason(invoked: &Invoked, effect: &Effect) -> Option<String> {
     let change = match &invoked.cause {
         Cause::Alarm(change) => change,
-        Cause::Beat => return None,
+        Cause::Beat | Cause::Answer(_) => return None,
         Cause::Broken(_) => return Some("because of an event nobody can read".to_owned()),
     };
     let age = effect.at.duration_since(change.at);
