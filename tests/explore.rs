@@ -46,15 +46,25 @@ fn two_that_nothing_answers_from_are_rebooted_one_after_the_other() {
     holds(Beginning::TwoUnreachable, Bounds { turns: 1, ..Bounds::default() }, 500);
 }
 
+/// Each mistake, and within which bounds it is noticed.
+const FLAWS: [(Flaw, Beginning, Bounds); 7] = {
+    use Beginning::{Alone, TwoMembers, TwoUnreachable};
+    let none = Bounds { deaths: 0, losses: 0, turns: 0, doubles: 0, gaps: 0 };
+    let turn = Bounds { turns: 1, ..none };
+    [
+        (Flaw::OpensOverAnother, Alone, turn),
+        (Flaw::WritesOverAnyVersion, TwoMembers, turn),
+        (Flaw::TakesSlotsFromOthers, TwoUnreachable, turn),
+        (Flaw::KeepsSlots, TwoUnreachable, none),
+        (Flaw::GivesOneSlotToTwo, TwoUnreachable, turn),
+        (Flaw::RepeatsLostCalls, Alone, Bounds { losses: 1, ..none }),
+        (Flaw::TellsNobody, Alone, none),
+    ]
+};
+
 #[test]
-fn a_condition_that_the_ledger_forgets_is_noticed() {
-    let bounds = Bounds { turns: 1, ..Bounds::default() };
-    for (flaw, beginning) in [
-        (Flaw::OpensOverAnother, Beginning::Alone),
-        (Flaw::WritesOverAnyVersion, Beginning::TwoMembers),
-        (Flaw::TakesSlotsFromOthers, Beginning::TwoUnreachable),
-        (Flaw::KeepsSlots, Beginning::TwoUnreachable),
-    ] {
+fn a_mistake_between_remedy_and_aws_is_noticed() {
+    for (flaw, beginning, bounds) in FLAWS {
         let explored = explored(beginning, bounds, Some(flaw));
         assert!(explored.broken.is_some(), "{flaw:?}: nobody noticed in {explored:?}");
     }

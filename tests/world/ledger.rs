@@ -29,8 +29,8 @@ type Windows = BTreeMap<Timestamp, (String, u64)>;
 /// A step from stage to stage, or into an incident's first.
 pub(crate) type Move = (Option<Stage>, Stage);
 
-/// A condition that a write does not have: what the ledger would do if it were forgotten, to
-/// see whether anybody notices.
+/// A mistake in what stands between Remedy and AWS, such as a condition that a write does not
+/// have: it is made on purpose, to see whether anybody notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// An incident is opened whoever holds the instance.
@@ -41,6 +41,12 @@ pub enum Flaw {
     TakesSlotsFromOthers,
     /// A slot is never given back.
     KeepsSlots,
+    /// A slot is taken and not written down.
+    GivesOneSlotToTwo,
+    /// A reboot whose answer was lost is asked for again at once.
+    RepeatsLostCalls,
+    /// A message counts as heard and is sent to nobody.
+    TellsNobody,
 }
 
 /// The table.
@@ -130,7 +136,8 @@ impl Book {
         self.flaw = Some(flaw);
     }
 
-    fn has(&self, flaw: Flaw) -> bool {
+    /// Whether that mistake is made.
+    pub(crate) fn has(&self, flaw: Flaw) -> bool {
         self.flaw == Some(flaw)
     }
 
@@ -214,7 +221,7 @@ impl Book {
             .get(&slot)
             .is_none_or(|held| held.until <= now || held.incident == lease.incident);
         let free = free || self.has(Flaw::TakesSlotsFromOthers);
-        if free {
+        if free && !self.has(Flaw::GivesOneSlotToTwo) {
             self.leases.insert(slot, lease.clone());
         }
         free

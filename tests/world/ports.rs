@@ -33,6 +33,7 @@ use crate::disk;
 use crate::drive::give_way;
 use crate::explore::script::Fate;
 use crate::host::Host;
+use crate::ledger::Flaw;
 use crate::region::State;
 use crate::words::{self, Words};
 
@@ -101,6 +102,10 @@ impl Region {
             Err(refused) => format!("FAILED: {}", refused.why),
         });
         Some(answer)
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.state.borrow().book.has(flaw)
     }
 
     pub(crate) async fn look<T: Words>(
@@ -439,7 +444,11 @@ impl Touch for Region {
     }
 
     async fn reboot(&self, instance: &InstanceId) -> Result<(), CallError> {
-        self.call(Verb::Reboot, instance.as_str(), |state| state.reboot(instance)).await
+        let call = || self.call(Verb::Reboot, instance.as_str(), |state| state.reboot(instance));
+        match call().await {
+            Err(lost) if lost.kind.is_none() && self.has(Flaw::RepeatsLostCalls) => call().await,
+            answer => answer,
+        }
     }
 
     async fn replace(&self, instance: &InstanceId) -> Result<(), CallError> {
@@ -470,7 +479,9 @@ impl Tell for Region {
 
     async fn tell(&self, notification: &Notification) -> Told {
         let people = self.look(Verb::Tell, &notification.subject, |state| {
-            state.topic.push(notification.clone());
+            if !state.book.has(Flaw::TellsNobody) {
+                state.topic.push(notification.clone());
+            }
         });
         Told { people: people.await, chat: Ok(()) }
     }

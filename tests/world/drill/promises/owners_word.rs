@@ -82,16 +82,16 @@ pub(super) struct OwnersWord {
 
 impl OwnersWord {
     pub(super) fn watch(&mut self, moment: &Moment<'_>) -> Option<String> {
-        let broken = self
-            .without_consent(moment)
-            .or_else(|| self.though_it_rests(moment))
-            .or_else(|| self.overtaken(moment))
-            .or_else(|| self.without_an_end(moment));
         for invoked in moment.invoked {
             if let Cause::Answer(said) = &invoked.cause {
                 self.said.push((moment.now, said.clone()));
             }
         }
+        let broken = self
+            .without_consent(moment)
+            .or_else(|| self.though_it_rests(moment))
+            .or_else(|| self.overtaken(moment))
+            .or_else(|| self.without_an_end(moment));
         self.learn(moment);
         self.waits = moment.state.book.all_latest().filter_map(waits).collect();
         broken
