@@ -502,3 +502,53 @@ fn the_map_draws_the_pipeline_as_the_code_does() {
     let picture = map.lines().map(str::trim).find(|line| line.starts_with("event(")).unwrap();
     assert_eq!(words(picture, "-->")[1..], words(drawn, "->"), "{MAP}: the pipeline");
 }
+
+/// The names of the calls of a port that change something, in its order.
+fn calls_of(port: &str) -> Vec<String> {
+    let file = Path::new(THINKING).join(format!("ports/{port}.rs"));
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let of_trait = text.split("pub trait ").nth(1).unwrap().split("\n}").next().unwrap();
+    let name = |part: &str| part.split('(').next().unwrap().to_owned();
+    let reads = |name: &String| ["pauses", "due"].contains(&name.as_str());
+    of_trait.split("async fn ").skip(1).map(name).filter(|name| !reads(name)).collect()
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_call_that_changes_something_has_its_row_of_unsafe_actions() {
+    let guide = fs::read_to_string(root().join("docs/unsafe-actions.md")).unwrap();
+    let rows = guide.lines().filter(|line| line.starts_with("| `"));
+    let rows: Vec<Vec<&str>> =
+        rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    let named: Vec<String> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    assert_eq!(named, [calls_of("touch"), calls_of("ledger"), calls_of("tell")].concat());
+    let mut code = String::new();
+    for file in rust_files() {
+        code.push_str(&fs::read_to_string(root().join(file)).unwrap());
+    }
+    let functions: BTreeSet<&str> =
+        code.split("fn ").skip(1).filter_map(|part| part.split(['(', '<']).next()).collect();
+    let promises = fs::read_to_string(root().join("tests/world/drill/promises/mod.rs")).unwrap();
+    let mut findings = Vec::new();
+    for (row, call) in rows.iter().zip(&named) {
+        assert_eq!(row.len(), 5, "{call} has a cell for each of the four ways");
+        for cell in &row[1..] {
+            let names: Vec<&str> = quoted(cell).collect();
+            let promised = cell.split("promise ").skip(1).filter_map(|part| part.chars().next());
+            let promised: Vec<char> = promised.collect();
+            if names.is_empty() && promised.is_empty() && !cell.starts_with("cannot be: ") {
+                findings.push(format!("{call}: nothing stands against it in {cell:?}"));
+            }
+            let unknown = names.iter().filter(|name| !functions.contains(*name));
+            findings.extend(unknown.map(|name| format!("{call}: there is no {name}")));
+            let kept = |number: &&char| promises.contains(&format!("\"{number}: "));
+            let broken = promised.iter().filter(|number| !kept(number));
+            findings.extend(broken.map(|number| format!("{call}: there is no promise {number}")));
+        }
+    }
+    none_of(&findings, "docs/unsafe-actions.md names what stands against each unsafe action");
+}
