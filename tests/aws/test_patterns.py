@@ -17,6 +17,7 @@ import pytest
 
 import alarms
 import template
+import work_in_progress
 from conftest import REFERENCES
 
 TABLE = Path(__file__).parent / "deliveries.txt"
@@ -132,3 +133,21 @@ def test_a_hint_goes_to_the_follow_up(engine, source, kind, status, rule):
 def test_the_engine_refuses_what_aws_refuses(engine, pattern):
     with pytest.raises(InvalidEventPatternException):
         engine.EventPatternCompiler().compile_event_pattern(json.dumps(pattern))
+
+
+def test_the_example_of_work_in_progress_hears_its_beginnings(engine):
+    instance = "i-0a1b2c3d4e5f60718"
+    compiler, matcher = engine.EventPatternCompiler(), engine.EventRuleEngine()
+
+    def hear(event):
+        rules = work_in_progress.patterns().items()
+        compiled = {name: compiler.compile_event_pattern(json.dumps(rule)) for name, rule in rules}
+        hears = matcher.evaluate_pattern_on_event
+        return [name for name, rule in compiled.items() if hears(rule, event)]
+
+    assert hear(work_in_progress.deployment(instance)) == ["DeploymentBegins"]
+    assert hear(work_in_progress.backup(instance)) == ["BackupBegins"]
+    for over in ["SUCCESS", "FAILURE"]:
+        assert hear(work_in_progress.deployment(instance, over)) == []
+    assert hear(work_in_progress.backup(instance, "COMPLETED")) == []
+    assert hear(work_in_progress.deployment("on-premises-1")) == []

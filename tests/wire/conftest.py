@@ -13,6 +13,7 @@ Run it with `make functions` and then `tests/wire/run`. What stands where:
     deployment.py   an account with IAM in force, and template.yaml deployed to it
     fleet.py        instances and groups
     alarms.py       the payloads of events/, about them and now
+    work_in_progress.py  the example by which CodeDeploy and AWS Backup say that they are at work
     later.py        time that passes for open incidents, and what is measured then
 
 When a test fails, the functions' and emulators' last words are in its report.

@@ -34,9 +34,14 @@ _Loader.add_multi_constructor("!", _intrinsic)
 DISK_GROW = "disk-grow"
 
 
+def read(file):
+    """A template of CloudFormation's, as it is written."""
+    return yaml.load(file.read_text(), _Loader)
+
+
 @cache
 def as_written():
-    return yaml.load(TEMPLATE.read_text(), _Loader)
+    return read(TEMPLATE)
 
 
 @cache

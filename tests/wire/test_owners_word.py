@@ -1,9 +1,10 @@
-"""The owner's word where AWS keeps it: change calendars and zones."""
+"""The owner's word where AWS keeps it: change calendars, zones, and work in progress."""
 
 import pytest
 
 import alarms
 import fleet
+import work_in_progress
 
 
 def high_cpu(instance):
@@ -54,3 +55,13 @@ def test_nothing_is_disrupted_in_a_zone_that_ec2_does_not_call_available(region,
     fleet.tag(region, instance, {"test:zone": "available"})
     assert bool(answer.actions) == (state == "available"), answer.because()
     assert ("Increased error rates" in answer.because()) == (state == "impaired")
+
+
+@pytest.mark.parametrize("begins", [work_in_progress.deployment, work_in_progress.backup])
+def test_codedeploy_and_backup_say_it_by_the_example(region, stack, monkeypatch, begins):
+    instance = fleet.standalone(region, agent="none")
+    say = work_in_progress.function(region.ec2, monkeypatch, minutes=60)
+    say(begins(instance), None)
+    answer = stack.start("high-cpu").invoke(high_cpu(instance))
+    assert answer.actions == [] and answer.report["stage"] == "waiting"
+    assert "busy: the instance is busy until 20" in answer.because(), answer.because()

@@ -13,6 +13,8 @@ use remedy::model::ids::{GroupName, IncidentId};
 use remedy::model::incident::{Attempt, Incident, Rung, Stage};
 use remedy::model::pool::Pool;
 use remedy::model::question::{ASK_TAG, Answered, Question, Silence};
+use remedy::model::reason::Reason;
+use remedy::report::outcome::Report;
 
 use super::{Cause, Invoked, KNOWN_AFTER, Moment, disrupts};
 use crate::calls::{Before, Effect, Verb};
@@ -59,7 +61,6 @@ enum Became {
 struct Waits {
     group: GroupName,
     since: Timestamp,
-    version: u64,
 }
 
 /// What is remembered to watch the promise.
@@ -175,18 +176,18 @@ impl OwnersWord {
             if group.desired / group.own() >= ONE_PLACE_BELOW {
                 return None;
             }
-            let still = moment.state.book.all_latest().find(|other| {
-                let waited = self.waits.get(&other.id);
-                let was_first = waited.is_some_and(|waited| {
-                    let ahead = waited.group == took.group && waited.since < took.since;
-                    ahead && waited.version < other.version
-                });
-                let by = other.held_back.as_ref().and_then(|held| held.by.as_ref());
-                let for_a_place =
-                    by.is_some_and(|by| matches!(by.code.as_str(), "budget-spent" | "place-taken"));
-                was_first && for_a_place
+            let for_a_place = |report: &&Report| {
+                let first = report.because.first().map(Reason::code);
+                matches!(first, Some("budget-spent" | "place-taken"))
+            };
+            let still = beat.reports.iter().filter(for_a_place).find(|other| {
+                let waited = self.waits.get(&other.incident_id);
+                waited.is_some_and(|it| it.group == took.group && it.since < took.since)
             })?;
-            Some(format!("{} goes first, though {} has waited longer", incident.id, still.id))
+            Some(format!(
+                "{} goes first, though {} has waited longer",
+                incident.id, still.incident_id
+            ))
         })
     }
 
@@ -244,7 +245,7 @@ fn begins(effect: &Effect) -> Option<&Before> {
 fn waits(incident: &Incident) -> Option<(IncidentId, Waits)> {
     let group = incident.group.clone()?;
     let held = incident.held_back.is_some() && incident.lease.is_none();
-    let waits = Waits { group, since: incident.opened_at, version: incident.version };
+    let waits = Waits { group, since: incident.opened_at };
     (held && incident.stage.is_open()).then(|| (incident.id.clone(), waits))
 }
 
