@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use remedy::model::alarm::Symptom;
 
@@ -524,31 +525,56 @@ fn every_call_that_changes_something_has_its_row_of_unsafe_actions() {
     let rows = guide.lines().filter(|line| line.starts_with("| `"));
     let rows: Vec<Vec<&str>> =
         rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect();
-    let named: Vec<String> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
-    assert_eq!(named, [calls_of("touch"), calls_of("ledger"), calls_of("tell")].concat());
+    let calls: Vec<String> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    assert_eq!(calls, [calls_of("touch"), calls_of("ledger"), calls_of("tell")].concat());
     let mut code = String::new();
     for file in rust_files() {
         code.push_str(&fs::read_to_string(root().join(file)).unwrap());
     }
     let functions: BTreeSet<&str> =
         code.split("fn ").skip(1).filter_map(|part| part.split(['(', '<']).next()).collect();
-    let promises = fs::read_to_string(root().join("tests/world/drill/promises/mod.rs")).unwrap();
+    let watched = fs::read_to_string(root().join("tests/world/drill/promises/mod.rs")).unwrap();
     let mut findings = Vec::new();
-    for (row, call) in rows.iter().zip(&named) {
+    for (row, call) in rows.iter().zip(&calls) {
         assert_eq!(row.len(), 5, "{call} has a cell for each of the four ways");
         for cell in &row[1..] {
             let names: Vec<&str> = quoted(cell).collect();
-            let promised = cell.split("promise ").skip(1).filter_map(|part| part.chars().next());
-            let promised: Vec<char> = promised.collect();
-            if names.is_empty() && promised.is_empty() && !cell.starts_with("cannot be: ") {
+            let after = cell.split("promise ").skip(1);
+            let numbers: Vec<char> = after.filter_map(|part| part.chars().next()).collect();
+            if names.is_empty() && numbers.is_empty() && !cell.starts_with("cannot be: ") {
                 findings.push(format!("{call}: nothing stands against it in {cell:?}"));
             }
             let unknown = names.iter().filter(|name| !functions.contains(*name));
             findings.extend(unknown.map(|name| format!("{call}: there is no {name}")));
-            let kept = |number: &&char| promises.contains(&format!("\"{number}: "));
-            let broken = promised.iter().filter(|number| !kept(number));
+            let kept = |number: &&char| watched.contains(&format!("\"{number}: "));
+            let broken = numbers.iter().filter(|number| !kept(number));
             findings.extend(broken.map(|number| format!("{call}: there is no promise {number}")));
         }
     }
     none_of(&findings, "docs/unsafe-actions.md names what stands against each unsafe action");
+}
+
+#[test]
+fn every_seeded_mistake_still_applies_and_says_what_finds_it() {
+    let guide = fs::read_to_string(root().join("docs/proof.md")).unwrap();
+    let seeds = files("tests/flaws").into_iter();
+    let seeds: Vec<PathBuf> =
+        seeds.filter(|file| file.extension().is_some_and(|end| end == "patch")).collect();
+    assert!(seeds.len() > 11, "{seeds:?}");
+    for patch in seeds {
+        let text = fs::read_to_string(root().join(&patch)).unwrap();
+        let place = patch.display();
+        let checks = text.lines().filter(|line| line.starts_with("check: cargo ")).count();
+        assert!(checks > 0, "{place} has no check");
+        let name = patch.file_stem().unwrap().to_str().unwrap();
+        assert!(guide.contains(&format!("| `{name}` |")), "docs/proof.md lacks {name}");
+        let applied = Command::new("git")
+            .args(["apply", "--check"])
+            .arg(root().join(&patch))
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let why = String::from_utf8_lossy(&applied.stderr);
+        assert!(applied.status.success(), "{place}, after a change of what it breaks: {why}");
+    }
 }
