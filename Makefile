@@ -33,13 +33,14 @@ supply:
 thinking:
 	cargo test --locked
 
-# The functions, as programs. They are linted while they are built: `cargo clippy`
-# would compile the AWS SDKs a second time.
+# The functions and the command line, as programs. They are linted while they are built:
+# `cargo clippy` would compile the AWS SDKs a second time, and so would a build of the one
+# without the others, because cargo unites the features of what it builds together.
 functions:
 	CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" \
 	  RUSTC_WORKSPACE_WRAPPER="$$(rustc --print sysroot)/bin/clippy-driver" \
-	  cargo build --locked -p remedy-aws $(PACKAGES)
-	cargo test --locked -p remedy-aws
+	  cargo build --locked -p remedy-aws -p remedy-cli $(PACKAGES)
+	cargo test --locked -p remedy-aws -p remedy-cli
 
 # Two hundred alarms at once, through the functions and a stub of AWS.
 storm: functions

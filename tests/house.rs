@@ -51,7 +51,7 @@ fn lines(file: &Path) -> Vec<(String, String)> {
 }
 
 fn rust_files() -> Vec<PathBuf> {
-    let all = [files("functions"), files("tests"), files("benches")].concat();
+    let all = [files("cli"), files("functions"), files("tests"), files("benches")].concat();
     let rust: Vec<PathBuf> =
         all.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).collect();
     assert!(rust.len() > 20, "the house is not where it was: {rust:?}");
@@ -233,6 +233,25 @@ fn the_bench_stays_outside_of_what_it_measures() {
     assert!(!quick.contains("benches"), "Cargo.toml: the bench is in the quick loop");
 }
 
+/// A feature of an SDK that the command line added would have all of them compiled twice, and
+/// could change what ships.
+#[test]
+fn the_command_line_adds_no_feature_to_what_functions_are_built_from() {
+    let manifest = fs::read_to_string(root().join("functions/remedy-aws/Cargo.toml")).unwrap();
+    let person = manifest.split("\nperson = [").nth(1).unwrap().split(']').next().unwrap();
+    let added: Vec<&str> = person.split(',').map(|word| word.trim().trim_matches('"')).collect();
+    assert!(added.iter().all(|word| word.starts_with("dep:")), "the feature person: {added:?}");
+    for function in fs::read_dir(root().join("functions")).unwrap() {
+        let manifest = function.unwrap().path().join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).unwrap();
+        let asks = text.contains("features = [\"person");
+        assert!(!asks, "{}: no function is a person", manifest.display());
+    }
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let quick = workspace.lines().find(|line| line.starts_with("default-members")).unwrap();
+    assert!(!quick.contains("cli"), "Cargo.toml: the quick loop compiles an SDK");
+}
+
 #[test]
 fn only_the_adapters_name_the_sdk() {
     let named = ["aws_sdk_", "aws_config", "aws_smithy", "lambda_runtime"];
@@ -279,7 +298,7 @@ fn the_lint_bans_clock_environment_and_sleep() {
 fn no_file_is_a_drawer() {
     let drawers = ["utils", "util", "common", "helpers", "helper", "misc"];
     let mut findings = Vec::new();
-    let folders = ["functions", "tests", "benches", "events", "docs"];
+    let folders = ["cli", "functions", "tests", "benches", "events", "docs"];
     for file in folders.map(files).concat() {
         for part in &file {
             let stem = part.to_str().unwrap().split('.').next().unwrap();
@@ -369,7 +388,7 @@ fn nothing_is_left_for_later() {
         concat!("#[should", "_panic"),
     ];
     let mut findings = Vec::new();
-    for file in [files("functions"), files("tests"), files("benches")].concat() {
+    for file in [files("cli"), files("functions"), files("tests"), files("benches")].concat() {
         let text = ["rs", "sh", "py", "toml"];
         if !file.extension().is_some_and(|end| text.contains(&end.to_str().unwrap())) {
             continue;

@@ -46,6 +46,8 @@ def problems(service_name, operation, method, path, headers, body):
     model = model.operation_model(operation)
     if service_name == "s3":
         found = _rest(model, method, path, headers)
+    elif model.service_model.metadata["protocol"] == "rest-json":
+        found = _rest_json(model, path, headers, body)
     elif "/operation/" in path:
         found = _check(model.input_shape, cbor2.loads(body) if body else {}, "")
     elif target := headers.get("X-Amz-Target"):
@@ -53,6 +55,16 @@ def problems(service_name, operation, method, path, headers, body):
     else:
         found = _form(model, body.decode("utf-8", "replace"))
     return [f"{service_name}:{operation}: {problem}" for problem in found]
+
+
+def addressed(service_name, method, path):
+    """The operation that a request means by its method and its path; None if there is none."""
+    model = service(service_name)
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        if http["method"] == method and _labels(http["requestUri"], path) is not None:
+            return name
+    return None
 
 
 def filters(service_name, operation):
@@ -293,6 +305,39 @@ def _from_text(kind, text):
     except ValueError:
         return text
     return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
+
+
+def _labels(template, path):
+    """What stands in a path at the places that its template names; None if it is another's."""
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template.split("?")[0]))
+    found = re.fullmatch(pattern, urlsplit(path).path)
+    return found and {name: unquote(text) for name, text in found.groupdict().items()}
+
+
+def _rest_json(model, path, headers, body):
+    """Lambda: labels in the path, the rest in headers and parameters, and in the body either
+    the one member that is the payload, or JSON of those that stand nowhere else."""
+    places = {
+        (member.serialization["location"], member.serialization["name"].lower()): (name, member)
+        for name, member in model.input_shape.members.items()
+        if "location" in member.serialization
+    }
+    given = [("uri", key, text) for key, text in _labels(model.http["requestUri"], path).items()]
+    given += [("header", key, text) for key, text in headers.items()]
+    given += [("querystring", key, text) for key, text in parse_qsl(urlsplit(path).query, True)]
+    value = {}
+    for place, key, text in given:
+        if (place, key.lower()) in places:
+            name, member = places[place, key.lower()]
+            value[name] = _from_text(member.type_name, text)
+        elif place == "querystring" or key.lower().startswith("x-amz-"):
+            if not _OF_EVERY_REQUEST.match(key):
+                yield f"{key} is unknown"
+    if payload := model.input_shape.serialization.get("payload"):
+        value[payload] = body
+    elif body:
+        value |= json.loads(body)
+    yield from _check(model.input_shape, value, "")
 
 
 # Headers and parameters that say who asks, and how, and nothing about the object.

@@ -14,6 +14,7 @@ Run it with `make functions` and then `tests/wire/run`. What stands where:
     fleet.py        instances and groups
     alarms.py       the payloads of events/, about them and now
     work_in_progress.py  the example by which CodeDeploy and AWS Backup say that they are at work
+    command_line.py a person who types `remedy`
     later.py        time that passes for open incidents, and what is measured then
 
 When a test fails, the functions' and emulators' last words are in its report.
@@ -27,7 +28,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "emulators"))
 
-from deployment import Account
+from deployment import PARAMETERS, Account, Deployment
 from function import MissingBinary, binary
 from region import Region
 from stack import FOLLOW_UP, SYMPTOMS, Stack
@@ -62,6 +63,12 @@ def account(tmp_path_factory):
     account = Account(tmp_path_factory.mktemp("account"))
     yield account
     account.stop()
+
+
+@pytest.fixture(scope="session")
+def deployed(account):
+    """The stack, for all who only use it."""
+    return Deployment(account, **PARAMETERS)
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,8 @@ from region import ACCOUNT, EMULATORS, REGION, Emulator, client, start_moto
 from stack import FOLLOW_UP, SYMPTOMS, Stack
 
 DEPLOY_SECONDS = 120
+# What the stack is deployed with that all share.
+PARAMETERS = {"ChatTopic": "yes"}
 # A beat comes every minute.
 ARRIVAL_SECONDS = 90
 BUCKET = "code"

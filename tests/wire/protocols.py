@@ -1,9 +1,9 @@
 """What an AWS request on the wire is about, and what AWS's errors look like.
 
-Four protocols matter to Remedy: `ec2` (a form in, XML out), `query` (the same
+Five protocols matter to Remedy: `ec2` (a form in, XML out), `query` (the same
 with another error envelope: Auto Scaling and SNS), `json` (a target header,
-JSON both ways: DynamoDB, SSM, SQS) and `cbor` (the operation in the path, CBOR
-both ways: CloudWatch). A fault in the wrong shape would be met by the SDK as
+JSON both ways: DynamoDB, SSM, SQS), `cbor` (the operation in the path, CBOR
+both ways: CloudWatch) and `rest-json` (the operation by method and path: Lambda). A fault in the wrong shape would be met by the SDK as
 "cannot parse the answer" and would prove nothing about throttling.
 """
 
@@ -24,6 +24,9 @@ PROTOCOLS = {
     "ssm": "json",
     "sqs": "json",
     "cloudwatch": "cbor",
+    "cloudformation": "query",
+    "iam": "query",
+    "lambda": "rest-json",
 }
 
 # What a service signs as, where that is not the name people know.
@@ -71,6 +74,7 @@ _THROTTLED = {
     ),
     "query": (400, "Throttling", "Rate exceeded"),
     "json": (400, "ThrottlingException", "Rate exceeded"),
+    "rest-json": (429, "TooManyRequestsException", "Rate Exceeded."),
     "cbor": (400, "Throttling", "Rate exceeded"),
 }
 
@@ -79,6 +83,7 @@ _DENIED = {
     "sns": (403, "AuthorizationError", "User is not authorized to perform this operation"),
     "query": (403, "AccessDenied", "User is not authorized to perform this operation"),
     "json": (400, "AccessDeniedException", "User is not authorized to perform this operation"),
+    "rest-json": (403, "AccessDeniedException", "User is not authorized to perform this operation"),
     "cbor": (403, "AccessDenied", "User is not authorized to perform this operation"),
 }
 
@@ -86,6 +91,7 @@ _BROKEN = {
     "ec2": (500, "InternalError", "An internal error has occurred"),
     "query": (500, "InternalFailure", "We encountered an internal error. Please try again."),
     "json": (500, "InternalServerError", "We encountered an internal error. Please try again."),
+    "rest-json": (500, "ServiceException", "We encountered an internal error. Please try again."),
     "cbor": (500, "InternalServiceFault", "We encountered an internal error. Please try again."),
 }
 
@@ -94,6 +100,7 @@ _NOT_UNDERSTOOD = {
     "ec2": (400, "InvalidParameterValue", "A value of a parameter is not valid."),
     "query": (400, "ValidationError", "The input fails to satisfy the constraints."),
     "json": (400, "ValidationException", "The input fails to satisfy the constraints."),
+    "rest-json": (400, "InvalidParameterValueException", "A value of a parameter is not valid."),
     "cbor": (400, "ValidationError", "The input fails to satisfy the constraints."),
 }
 
@@ -172,6 +179,9 @@ def error(service, status, code, message):
     if protocol == "cbor":
         headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
         return status, headers, cbor2.dumps({"__type": code, "message": message})
+    if protocol == "rest-json":
+        headers = {"Content-Type": "application/json", "x-amzn-ErrorType": code}
+        return status, headers, json.dumps({"Type": "User", "Message": message}).encode()
     headers, body = _envelope(service, protocol, code, message)
     return status, headers, body.encode()
 

@@ -217,6 +217,10 @@ class Requests(BaseHTTPRequestHandler):
         """S3's way: the object in the path, and the signature with it."""
         self.do_POST()
 
+    def do_GET(self):
+        """Lambda's way to read."""
+        self.do_POST()
+
     def do_POST(self):
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -225,6 +229,8 @@ class Requests(BaseHTTPRequestHandler):
         operation = protocols.operation_of(self.path, self.headers, body)
         if service == "s3":
             operation = {"PUT": "PutObject"}.get(self.command, "?")
+        elif service == "lambda":
+            operation = models.addressed(service, self.command, self.path) or "?"
         text = body.decode("utf-8", "replace")
         call = Call(caller or "?", service, operation, text, time.monotonic())
         if not proxy.understands(call, self.command, self.path, self.headers, body):

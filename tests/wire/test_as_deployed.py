@@ -24,15 +24,9 @@ pytestmark = pytest.mark.xdist_group("deployment")
 
 GOOD = 5.0
 SEND = "ssm:SendCommand"
-PARAMETERS = {"ChatTopic": "yes"}
 # Its place in the budget is its own, whatever other tests have out of service.
 HUNG = {"agent": "ConnectionLost", "instance_status": "impaired"}
 ALONE = fleet.OPTED_IN | {"auto-remediation-pool": "alone"}
-
-
-@pytest.fixture(scope="module")
-def deployed(account):
-    return Deployment(account, **PARAMETERS)
 
 
 @pytest.fixture(scope="module", autouse=True)

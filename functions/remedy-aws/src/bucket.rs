@@ -37,7 +37,7 @@ const DOMAINS: [(&str, &str); 6] = [
 ];
 
 /// The domain below which AWS's services are in a region.
-fn domain(region: &str) -> &'static str {
+pub(crate) fn domain(region: &str) -> &'static str {
     let own = DOMAINS.iter().find(|(beginning, _)| region.starts_with(beginning));
     own.map_or("amazonaws.com", |(_, domain)| domain)
 }

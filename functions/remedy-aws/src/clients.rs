@@ -55,16 +55,27 @@ impl Aws {
     /// Makes the clients. Nothing is called yet.
     pub async fn new(settings: &Settings) -> Self {
         let region = EnvironmentVariableRegionProvider::new().region().await;
-        let connector = connections::connector(settings, region.as_ref());
+        let trust = connections::trust(settings, region.as_ref());
+        let connector = connections::connector(trust);
         let config = config(connector.clone(), region);
+        Self::over(settings, &config, connector, named("AWS_ENDPOINT_URL", "S3"))
+    }
+
+    /// The clients over one connector, with the credentials and the region of `config`.
+    pub(crate) fn over(
+        settings: &Settings,
+        config: &SdkConfig,
+        connector: SharedHttpConnector,
+        s3: Option<String>,
+    ) -> Self {
         Self {
-            autoscaling: aws_sdk_autoscaling::Client::new(&config),
-            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            ec2: aws_sdk_ec2::Client::new(&config),
-            sns: aws_sdk_sns::Client::new(&config),
-            ssm: aws_sdk_ssm::Client::new(&config),
-            bucket: Bucket::new(&config, connector, named("AWS_ENDPOINT_URL", "S3")),
+            autoscaling: aws_sdk_autoscaling::Client::new(config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            ec2: aws_sdk_ec2::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+            bucket: Bucket::new(config, connector, s3),
             table: settings.table.clone(),
             topic_arn: settings.topic_arn.clone(),
             chat_topic_arn: settings.chat_topic_arn.clone(),
@@ -117,7 +128,8 @@ impl LoadServiceConfig for Environment {
     }
 }
 
-fn named(variable: &str, service: &str) -> Option<String> {
+/// What an SDK's variable says for one service, or else for all.
+pub(crate) fn named(variable: &str, service: &str) -> Option<String> {
     let service = service.to_uppercase().replace(' ', "_");
     let names = [format!("{variable}_{service}"), variable.to_owned()];
     names.iter().find_map(|name| std::env::var(name).ok())

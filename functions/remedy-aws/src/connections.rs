@@ -37,11 +37,11 @@ const ELSEWHERE: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-iso", "eusc-"];
 
 /// One connector for all services. ring is ready at once: the SDK's default
 /// provider spends 100 ms of processor time before its first handshake.
-pub(crate) fn connector(settings: &Settings, region: Option<&Region>) -> SharedHttpConnector {
+pub(crate) fn connector(trust: TrustStore) -> SharedHttpConnector {
     let mut connector = Connector::builder()
         .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
         .tls_provider(Provider::Rustls(CryptoMode::Ring));
-    if let Ok(context) = TlsContext::builder().with_trust_store(trust(settings, region)).build() {
+    if let Ok(context) = TlsContext::builder().with_trust_store(trust).build() {
         connector = connector.tls_context(context);
     }
     SharedHttpConnector::new(connector.build())
@@ -55,7 +55,7 @@ pub(crate) fn http_client(connector: SharedHttpConnector) -> SharedHttpClient {
 
 /// The system's certificates where the operator named some, or where Amazon's
 /// may not do. To parse all of the system's takes 3 ms.
-fn trust(settings: &Settings, region: Option<&Region>) -> TrustStore {
+pub(crate) fn trust(settings: &Settings, region: Option<&Region>) -> TrustStore {
     let elsewhere =
         |region: &Region| ELSEWHERE.iter().any(|name| region.as_ref().starts_with(name));
     if settings.names_roots || region.is_none_or(elsewhere) {

@@ -13,6 +13,8 @@ mod ledger;
 mod look;
 mod look_at_many;
 mod pause;
+#[cfg(feature = "person")]
+pub mod person;
 mod pool;
 mod repeats;
 mod serve;

@@ -2,7 +2,7 @@
 
 pub mod outcome;
 
-mod quote;
+pub mod quote;
 
 mod wording;
 

@@ -7,7 +7,7 @@ const QUOTE_CHARS_MAX: usize = 300;
 /// `text` as one line of visible characters (control characters and the marks
 /// that turn the direction of writing become `?`), cut to 300 characters, in which nothing
 /// is a link that mail or chat would make live.
-pub(super) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let harmless = |c: char| {
         let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}');
