@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use remedy::doctor::code::{Code, Row};
 use remedy::model::alarm::Symptom;
 
 /// Wider lines are cut off in a review with two columns.
@@ -471,6 +473,41 @@ fn every_reason_has_a_row_for_operators() {
         }
     }
     none_of(&findings, "an operator can look every reason up");
+}
+
+/// Where an operator can look every check of the doctor up.
+const GUIDE: &str = "docs/operations.md";
+const CHECKS: &str = "| check | it | what it means | what mends it |";
+
+/// The table as the code has it; what a finding fills in stands in capitals.
+fn checks() -> String {
+    let mut table = format!("{CHECKS}\n|---|---|---|---|\n");
+    for check in Code::ALL {
+        let Row { code, severity, means, mend } = check.row();
+        let mut parts = mend.split('{');
+        let mut mends = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('}').unwrap();
+            mends.extend([name.to_uppercase().as_str(), rest]);
+        }
+        let severity = severity.name();
+        writeln!(table, "| `{code}` | {severity} | {means} | `{mends}` |").unwrap();
+    }
+    table
+}
+
+/// `UPDATE=1 cargo test -p tests --test house` writes it.
+#[test]
+fn every_check_of_the_doctor_has_a_row_for_operators() {
+    let guide = fs::read_to_string(root().join(GUIDE)).unwrap();
+    let (before, rest) = guide.split_once(CHECKS).unwrap();
+    let after = rest.split_once("\n\n").map_or("", |(_, after)| after);
+    let written = format!("{before}{}\n{after}", checks());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(root().join(GUIDE), &written).unwrap();
+    } else {
+        assert!(guide == written, "{GUIDE}: run UPDATE=1 cargo test -p tests --test house");
+    }
 }
 
 /// The guide that says where everything is.

@@ -2,7 +2,10 @@
 
 mod answer;
 mod desk;
+mod doctor;
+mod incidents;
 mod pauses;
+mod question;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -56,6 +59,9 @@ struct Reach {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Doctor(doctor::DoctorCommand),
+    Incidents(incidents::IncidentsCommand),
+    Answer(question::AnswerCommand),
     Pause(pauses::PauseCommand),
     Lift(pauses::LiftCommand),
     Pauses(pauses::PausesCommand),
@@ -91,6 +97,9 @@ async fn ask(reach: &Reach, command: Command) -> Result<Answer, NotAsked> {
     let desk = Desk::open(reach).await?;
     let now = Timestamp::now();
     match command {
+        Command::Doctor(doctor) => doctor.run(&desk, now).await,
+        Command::Incidents(incidents) => incidents.run(&desk, now).await,
+        Command::Answer(answer) => answer.run(&desk).await,
         Command::Pause(pause) => pause.run(&desk, now).await,
         Command::Lift(lift) => lift.run(&desk, now).await,
         Command::Pauses(pauses) => pauses.run(&desk, now).await,

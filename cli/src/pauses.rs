@@ -3,7 +3,7 @@
 use std::env;
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use remedy::model::pause::{LASTS_MAX, Pause, Scope};
 use remedy::report::quote::quote;
 use remedy_aws::person::NotAsked;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, table};
 use crate::desk::Desk;
+use crate::incidents::age;
 
 /// Begins nothing new for a while
 ///
@@ -90,7 +91,7 @@ fn told(pauses: &[Pause], now: Timestamp) -> String {
     pauses.sort_by_key(|pause| pause.until);
     let row = |pause: &&Pause| {
         let until = pause.until.strftime("%Y-%m-%d %H:%M UTC");
-        let left = left(pause.until.duration_since(now));
+        let left = age(pause.until.duration_since(now));
         // What people have written can hold anything.
         let scope = quote(&pause.scope.to_string());
         [scope, until.to_string(), left, quote(&pause.owner), quote(&pause.reason)]
@@ -99,18 +100,10 @@ fn told(pauses: &[Pause], now: Timestamp) -> String {
     table(["paused", "until", "left", "by", "why"], &rows)
 }
 
-/// Such as `1 h 40 min`.
-fn left(duration: SignedDuration) -> String {
-    let minutes = duration.as_mins() + i64::from(duration.as_secs() % 60 > 0);
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn pause(scope: &str, minutes: i64) -> Pause {

@@ -242,7 +242,9 @@ def describe_instance_information(self):
         for item in known
         if item["PingStatus"] in wanted.get("PingStatus", [item["PingStatus"]])
     ]
-    return ActionResult({"InstanceInformationList": found})
+    return paged(
+        self, "InstanceInformationList", found, int(self._get_param("MaxResults") or 10)
+    )
 
 
 def check_parameters(document, given):
@@ -318,9 +320,9 @@ def list_command_invocations(self):
 
 
 def paged(response, name, found, size):
-    """A page, shorter than what was asked for: that is a maximum, and a caller has to follow
-    the token (SSM API reference, ListCommandInvocations; Auto Scaling API reference,
-    DescribeInstanceRefreshes)."""
+    """A page: a caller has to follow the token, also where it is shorter than what was asked
+    for, which is a maximum (SSM API reference, ListCommandInvocations and
+    DescribeInstanceInformation; Auto Scaling API reference, DescribeInstanceRefreshes)."""
     start = int(response._get_param("NextToken") or 0)
     page = {name: found[start : start + size]}
     more = {"NextToken": str(start + size)} if start + size < len(found) else {}

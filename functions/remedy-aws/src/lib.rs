@@ -11,6 +11,7 @@ mod failure;
 mod growth;
 mod ledger;
 mod look;
+mod look_at_all;
 mod look_at_many;
 mod pause;
 #[cfg(feature = "person")]

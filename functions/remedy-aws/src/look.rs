@@ -418,9 +418,18 @@ pub(crate) async fn every_page<T>(
     call: &'static str,
     ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), CallFailed>,
 ) -> Result<Vec<T>, CallFailed> {
+    pages(call, PAGES_MAX, ask).await
+}
+
+/// All pages of a list, if there are at most `max`.
+pub(crate) async fn pages<T>(
+    call: &'static str,
+    max: usize,
+    ask: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), CallFailed>,
+) -> Result<Vec<T>, CallFailed> {
     let mut found = Vec::new();
     let mut token = None;
-    for _ in 0..PAGES_MAX {
+    for _ in 0..max {
         let (page, next) = ask(token).await?;
         found.extend(page);
         token = next.filter(|token| !token.is_empty());
@@ -500,9 +509,14 @@ const PERIOD_SECONDS: i32 = 60;
 /// Reads one series: by its dimensions if these are all, else by a query for
 /// every series that has them (`CloudWatch` user guide, "Metrics Insights").
 pub(crate) fn query(series: &Series, id: &str) -> cloudwatch::MetricDataQuery {
+    query_every(series, id, PERIOD_SECONDS)
+}
+
+/// The same, with one value for so many seconds.
+pub(crate) fn query_every(series: &Series, id: &str, period: i32) -> cloudwatch::MetricDataQuery {
     let query = cloudwatch::MetricDataQuery::builder().id(id).return_data(true);
     if !series.exact {
-        return query.expression(insights(series)).period(PERIOD_SECONDS).build();
+        return query.expression(insights(series)).period(period).build();
     }
     let dimensions = series
         .dimensions
@@ -515,7 +529,7 @@ pub(crate) fn query(series: &Series, id: &str) -> cloudwatch::MetricDataQuery {
         .build();
     let stat = cloudwatch::MetricStat::builder()
         .metric(metric)
-        .period(PERIOD_SECONDS)
+        .period(period)
         .stat(named(&series.statistic).0)
         .build();
     query.metric_stat(stat).build()

@@ -257,7 +257,7 @@ fn sent(invocation: &ssm::CommandInvocation) -> Option<(Sent, Command)> {
 
 /// The id of the query at that place: it begins with a lower-case letter (`CloudWatch` API
 /// reference, `MetricDataQuery`).
-fn name(place: usize) -> String {
+pub(crate) fn name(place: usize) -> String {
     format!("q{place}")
 }
 

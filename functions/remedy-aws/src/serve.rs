@@ -7,14 +7,20 @@ use std::process::ExitCode;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use remedy::alarm::{Invocation, Unreadable};
+use remedy::doctor::diagnose;
+use remedy::doctor::finding::Diagnosis;
+use remedy::doctor::fleet::Account;
 use remedy::execute::ask_people::answer;
 use remedy::follow_up::{Beat, beat};
 use remedy::metrics::{self, Line};
 use remedy::model::alarm::Symptom;
+use remedy::model::ids::InstanceId;
+use remedy::model::incident::Incident;
 use remedy::model::pause::Pause;
 use remedy::model::question::{Answered, NoAnswer};
 use remedy::model::unknown::CallFailed;
-use remedy::ports::ledger::Ledger as _;
+use remedy::ports::ledger::{Due, Ledger as _};
+use remedy::ports::look::Look as _;
 use remedy::report::outcome::Report;
 use remedy::respond::{RespondError, respond};
 use remedy::trigger::{self, Trigger};
@@ -91,6 +97,11 @@ async fn follow_up(
         Trigger::Pause(pause) => return Ok(paused(aws.pause(&pause).await?)),
         Trigger::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
         Trigger::Pauses => return Ok(paused(aws.pauses().await?)),
+        Trigger::Doctor => {
+            let fleet = Box::pin(settings.fleet(aws, Account::not_asked(), now, &|_| {})).await;
+            return Ok(FollowedUp::Diagnosis(diagnose(&fleet, &settings.policy)));
+        }
+        Trigger::Incidents(of) => return Ok(listed(aws, of.as_ref(), now).await?),
         Trigger::Answer(said) => return Ok(answered(&answer(aws, &said, now).await?, &said)),
     };
     let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(now);
@@ -107,6 +118,29 @@ async fn follow_up(
     Ok(FollowedUp::Beat(beat))
 }
 
+/// So many open incidents are listed: an answer has 6 MB (Lambda quotas), and a row some
+/// kilobytes.
+const LISTED_MAX: usize = 500;
+
+/// Every open incident is due within this.
+const DUE_BY: SignedDuration = SignedDuration::from_hours(48);
+
+/// The open incidents, or the newest of one instance.
+async fn listed(
+    aws: &Aws,
+    of: Option<&InstanceId>,
+    now: Timestamp,
+) -> Result<FollowedUp, CallFailed> {
+    let Some(id) = of else {
+        let Due { mut incidents, unreadable } = aws.due(now + DUE_BY, LISTED_MAX).await?;
+        incidents.truncate(LISTED_MAX);
+        let unreadable = unreadable.iter().map(ToString::to_string).collect();
+        return Ok(FollowedUp::Incidents { incidents, unreadable });
+    };
+    let latest = aws.history(id).await?.latest;
+    Ok(FollowedUp::Incidents { incidents: latest.into_iter().collect(), unreadable: Vec::new() })
+}
+
 /// The follow-up's answer.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -115,6 +149,15 @@ enum FollowedUp {
     Beat(Beat),
     /// To a person who pauses, lifts or asks: what is paused now.
     Pauses { pauses: Vec<Pause> },
+    /// To a person who asks whether all is set up as it must be.
+    Diagnosis(Diagnosis),
+    /// To a person who asks for incidents.
+    Incidents {
+        /// The open ones, or the newest of one instance.
+        incidents: Vec<Incident>,
+        /// What cannot be read of them.
+        unreadable: Vec<String>,
+    },
     /// To a person who answers a question.
     Answer {
         /// Whether it counts.

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::tracing::level_filters::LevelFilter;
+use remedy::doctor::fleet::{Account, Fleet, Own};
 use remedy::model::alarm::Symptom;
 use remedy::model::calendar;
 use remedy::model::cleanup_opt_in::CleanupOptIn;
@@ -13,6 +14,8 @@ use remedy::model::growth::Prices;
 use remedy::model::ids::{BucketName, UnitName};
 use remedy::model::links::Deployment;
 use remedy::model::policy::{Mode, Policy};
+use remedy::ports::ledger::Ledger;
+use remedy::ports::look_at_all::LookAtAll;
 
 /// What the deployment says, from the environment.
 ///
@@ -47,7 +50,7 @@ use remedy::model::policy::{Mode, Policy};
 /// The SDK's own variables (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL` and
 /// its variants for one service) mean what they always mean, and so do
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR` (the root certificates to believe) and
-/// Lambda's `AWS_LAMBDA_LOG_GROUP_NAME` and `AWS_LAMBDA_LOG_LEVEL`.
+/// Lambda's `AWS_LAMBDA_LOG_GROUP_NAME`, `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_LOG_LEVEL`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The ledger's table.
@@ -60,6 +63,8 @@ pub struct Settings {
     pub namespace: String,
     /// Where the deployment runs: where its notification topic is.
     pub deployment: Deployment,
+    /// The function's own name, where Lambda says it.
+    pub function: Option<String>,
     /// The document of each symptom the function may send.
     pub documents: BTreeMap<Symptom, String>,
     /// The document about disks, for those who may send it.
@@ -111,6 +116,23 @@ impl Settings {
         Self::read(symptom, |name| std::env::var(name).ok())
     }
 
+    /// Reads all there is of the deployment's region, for whoever asks whether it is set up as
+    /// it must be.
+    pub async fn fleet(
+        &self,
+        look: &(impl LookAtAll + Ledger),
+        account: Account,
+        at: Timestamp,
+        tell: &impl Fn(&str),
+    ) -> Fleet {
+        let own = Own {
+            namespace: self.namespace.clone(),
+            topic_arn: self.topic_arn.clone(),
+            function: self.function.clone(),
+        };
+        Fleet::read(look, own, account, at, tell).await
+    }
+
     /// Reads from `lookup`, which gives a variable's value by its name.
     pub fn read(
         symptom: Option<Symptom>,
@@ -130,6 +152,7 @@ impl Settings {
             topic_arn,
             chat_topic_arn,
             namespace: namespace(lookup("REMEDY_NAMESPACE"))?,
+            function: lookup("AWS_LAMBDA_FUNCTION_NAME"),
             documents: match symptom {
                 Some(symptom) if !symptom.has_scripts() => BTreeMap::new(),
                 Some(symptom) => {

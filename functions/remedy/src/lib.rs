@@ -27,6 +27,8 @@ pub mod plan;
 
 pub mod report;
 
+pub mod doctor;
+
 pub mod execute;
 
 pub mod together;

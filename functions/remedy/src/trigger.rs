@@ -28,6 +28,10 @@ pub enum Trigger {
     Pauses,
     /// A person's answer to a question.
     Answer(Answered),
+    /// Say whether all is set up as it must be.
+    Doctor,
+    /// List the open incidents, or the newest of one instance.
+    Incidents(Option<InstanceId>),
 }
 
 /// Reads what the follow-up is asked to do at `now`.
@@ -39,8 +43,9 @@ pub enum Trigger {
 ///   "Auto Scaling event reference"): `detail.EC2InstanceId`
 /// - what a person types: `{"instance_id": "i-..."}`,
 ///   `{"pause": "group:web", "minutes": 120, "owner": "...", "reason": "..."}`,
-///   `{"lift": "group:web"}`, `{"pauses": "list"}`, or an answer with the incident, the attempt
-///   and the nonce of its question
+///   `{"lift": "group:web"}`, `{"pauses": "list"}`, `{"doctor": {}}`, `{"incidents": "open"}` or
+///   `{"incidents": "i-..."}`, or an answer with the incident, the attempt and the nonce of its
+///   question
 pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
     let value: Value = serde_json::from_str(event).map_err(|error| Unreadable {
         field: "event".to_owned(),
@@ -70,12 +75,24 @@ pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
             _ => Err(pauses.unlike("list")),
         };
     }
+    if let Some(doctor) = root.get("doctor") {
+        only(&root, &["doctor"])?;
+        only(&doctor, &[])?;
+        return Ok(Trigger::Doctor);
+    }
+    if let Some(incidents) = root.get("incidents") {
+        only(&root, &["incidents"])?;
+        return match incidents.text()? {
+            "open" => Ok(Trigger::Incidents(None)),
+            _ => instance(&root, "incidents").map(|id| Trigger::Incidents(Some(id))),
+        };
+    }
     if root.get("answer").is_some() {
         only(&root, &["answer", "instance_id", "incident", "attempt", "nonce", "by"])?;
         return answer(&root).map(Trigger::Answer);
     }
     let known = "an event of aws.events, aws.ssm or aws.autoscaling, {}, or one of instance_id, \
-                 pause, lift, pauses and answer";
+                 pause, lift, pauses, incidents, answer and doctor";
     match root.text_of("source")? {
         Some("aws.events" | "aws.scheduler") => Ok(Trigger::Beat),
         Some("aws.ssm") => instance(&root.object("detail")?, "instance-id").map(Trigger::LookAt),
@@ -90,6 +107,7 @@ pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
 fn only(root: &Field<'_>, names: &[&str]) -> Result<(), Unreadable> {
     let members = root.members()?;
     match members.into_iter().find(|(name, _)| !names.contains(name)) {
+        Some((_, other)) if names.is_empty() => Err(other.unlike("nothing")),
         Some((_, other)) => Err(other.unlike(&format!("no other field than {}", names.join(", ")))),
         None => Ok(()),
     }
@@ -169,6 +187,9 @@ mod tests {
             ),
             Ok(Trigger::Lift(scope)) => format!("lift {scope}"),
             Ok(Trigger::Pauses) => "pauses".to_owned(),
+            Ok(Trigger::Doctor) => "doctor".to_owned(),
+            Ok(Trigger::Incidents(None)) => "open incidents".to_owned(),
+            Ok(Trigger::Incidents(Some(instance))) => format!("incidents of {instance}"),
             Ok(Trigger::Answer(said)) => {
                 let Answered { incident, attempt, nonce, yes, by, .. } = said;
                 format!("{by} says {yes} to {attempt} {nonce} of {incident}")
@@ -200,6 +221,13 @@ mod tests {
             (r#"{"lift":"symptom:rain"}"#, "lift"),
             (r#"{"pauses":"list"}"#, "pauses"),
             (r#"{"pauses":"all"}"#, "pauses"),
+            (r#"{"doctor":{}}"#, "doctor"),
+            (r#"{"doctor":{"deep":true}}"#, "doctor.deep"),
+            (r#"{"doctor":"x"}"#, "doctor"),
+            (r#"{"doctor":{},"instance":"i-0123abcd"}"#, "instance"),
+            (r#"{"incidents":"open"}"#, "open incidents"),
+            (r#"{"incidents":"i-0123abcd"}"#, "incidents of i-0123abcd"),
+            (r#"{"incidents":"web-1"}"#, "incidents"),
             (
                 r#"{"answer":"no","instance_id":"i-0123abcd","incident":"disk-full-1",
                     "attempt":2,"nonce":"0a1b2c3d","by":" Anna "}"#,

@@ -1,6 +1,7 @@
 //! What a person asks with credentials of their own: of the stack and its follow-up, and of
 //! the account. No function is built with this.
 
+mod account;
 mod signed;
 mod stack;
 
@@ -18,7 +19,7 @@ use crate::clients::TRIES_MAX;
 use crate::connections;
 use crate::settings::SettingsError;
 
-pub use stack::FollowUp;
+pub use stack::{Deployed, FollowUp};
 
 /// One try of one call: a page of a thousand instances is long.
 const ATTEMPT: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! Calls to services of which a person needs one or two: Lambda and `CloudFormation`. Their SDKs
+//! Calls to services of which a person needs one or two: Lambda, `CloudFormation`, IAM. Their SDKs
 //! would be minutes of every build; what they would do here is to sign one request
 //! (docs/decisions/0032).
 
@@ -45,6 +45,8 @@ pub(super) struct Answered {
     pub(super) body: String,
     /// The kind of error of a function that was invoked and failed.
     pub(super) function_error: Option<String>,
+    /// What AWS's clock said.
+    pub(super) date: Option<String>,
 }
 
 impl Person {
@@ -79,12 +81,12 @@ impl Person {
         let header = |name| answer.headers().get(name).map(str::to_owned);
         let (error_type, function_error) =
             (header("x-amzn-errortype"), header("x-amz-function-error"));
-        let status = answer.status();
+        let (date, status) = (header("date"), answer.status());
         let body = tokio::time::timeout(TIME, read(answer.into_body())).await;
         let body = body.map_err(|_| failed("the answer does not end".to_owned()))?;
         let body = body.map_err(failed)?;
         if status.is_success() {
-            return Ok(Answered { body, function_error });
+            return Ok(Answered { body, function_error, date });
         }
         let why = refusal(error_type.as_deref(), &body);
         let why = why.unwrap_or_else(|| format!("HTTP status {}", status.as_u16()));
@@ -93,10 +95,8 @@ impl Person {
 
     async fn signed(&self, wanted: Wanted<'_>) -> Result<HttpRequest, String> {
         let Wanted { service, method, path, content_type, body, .. } = wanted;
-        let region = self.region.as_ref();
-        let own = named("AWS_ENDPOINT_URL", service);
-        let endpoint =
-            own.unwrap_or_else(|| format!("https://{service}.{region}.{}", domain(region)));
+        let (host, region) = place(service, self.region.as_ref());
+        let endpoint = named("AWS_ENDPOINT_URL", service).unwrap_or(format!("https://{host}"));
         let url = format!("{}{path}", endpoint.trim_end_matches('/'));
         let provider = self.config.credentials_provider().ok_or("no credentials")?;
         let credentials = provider.provide_credentials().await.map_err(|no| no.to_string())?;
@@ -124,6 +124,18 @@ impl Person {
             request.headers_mut().insert(name.to_owned(), value.to_owned());
         }
         Ok(request)
+    }
+}
+
+/// The host of a service for a region, and the region that its requests are signed for. IAM is
+/// one for each partition (botocore, `data/endpoints.json`, `partitionEndpoint`).
+fn place<'a>(service: &str, region: &'a str) -> (String, &'a str) {
+    let domain = domain(region);
+    match service {
+        "iam" if region.starts_with("cn-") => (format!("iam.cn-north-1.{domain}"), "cn-north-1"),
+        "iam" if region.starts_with("us-gov-") => (format!("iam.us-gov.{domain}"), "us-gov-west-1"),
+        "iam" if domain == "amazonaws.com" => (format!("iam.{domain}"), "us-east-1"),
+        _ => (format!("{service}.{region}.{domain}"), region),
     }
 }
 
@@ -185,6 +197,18 @@ mod tests {
         assert_eq!(told.as_deref(), Some("ResourceNotFoundException: Function not found"));
         assert_eq!(refusal(None, "<html>"), None);
         assert_eq!(refusal(None, "{}"), None);
+    }
+
+    #[test]
+    fn iam_is_one_for_each_partition() {
+        for (service, region, host, signed_for) in [
+            ("lambda", "eu-central-1", "lambda.eu-central-1.amazonaws.com", "eu-central-1"),
+            ("iam", "eu-central-1", "iam.amazonaws.com", "us-east-1"),
+            ("iam", "cn-northwest-1", "iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+            ("iam", "us-gov-east-1", "iam.us-gov.amazonaws.com", "us-gov-west-1"),
+        ] {
+            assert_eq!(place(service, region), (host.to_owned(), signed_for), "{service} {region}");
+        }
     }
 
     #[test]

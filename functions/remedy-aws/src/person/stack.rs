@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use remedy::model::unknown::CallFailed;
 use serde::Deserialize;
 
+use super::account::ahead;
 use super::signed::Wanted;
 use super::{NotAsked, Person};
 use crate::clients::{Aws, named};
@@ -42,6 +44,7 @@ impl FollowUp {
 #[serde(rename_all = "PascalCase")]
 struct Configuration {
     environment: Option<Environment>,
+    role: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,20 @@ struct Environment {
 #[serde(rename_all = "camelCase")]
 struct FunctionFailed {
     error_message: String,
+}
+
+/// A deployment as its follow-up is set up, and the clients to read with as it does, with the
+/// person's credentials.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// What its follow-up is told by its environment.
+    pub settings: Settings,
+    /// The clients.
+    pub aws: Aws,
+    /// The ARN of the follow-up's role.
+    pub(super) role: String,
+    /// By how much AWS's clock is ahead of this machine's.
+    pub(super) clock_ahead: Result<SignedDuration, CallFailed>,
 }
 
 impl Person {
@@ -94,9 +111,8 @@ impl Person {
         Err(NotAsked::Refused(failed.map_or(answer.body, |failed| failed.error_message)))
     }
 
-    /// `lambda:GetFunctionConfiguration`: what the deployment told its follow-up, and the
-    /// clients to read with as it does, with the person's credentials.
-    pub async fn deployment(&self, follow_up: &FollowUp) -> Result<(Settings, Aws), NotAsked> {
+    /// `lambda:GetFunctionConfiguration`: the deployment of this follow-up.
+    pub async fn deployed(&self, follow_up: &FollowUp) -> Result<Deployed, NotAsked> {
         const CALL: &str = "lambda:GetFunctionConfiguration";
         let path = format!("{LAMBDA}/{}/configuration", follow_up.0);
         let answer = self
@@ -115,8 +131,11 @@ impl Person {
         let variables = variables.unwrap_or_default();
         let settings = Settings::read(None, |name| variables.get(name).cloned())
             .map_err(|error| NotAsked::Settings(follow_up.0.clone(), error))?;
+        let settings = Settings { function: Some(follow_up.0.clone()), ..settings };
         let s3 = named("AWS_ENDPOINT_URL", "S3");
         let aws = Aws::over(&settings, &self.config, self.connector.clone(), s3);
-        Ok((settings, aws))
+        let clock_ahead = ahead(CALL, answer.date.as_deref(), Timestamp::now());
+        let role = told.role.unwrap_or_default();
+        Ok(Deployed { settings, aws, role, clock_ahead })
     }
 }

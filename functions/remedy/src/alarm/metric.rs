@@ -79,6 +79,11 @@ pub(super) fn meaning(namespace: &str, name: &str) -> Option<Meaning> {
         .map(|&(_, _, symptom, bad, unit)| Meaning { symptom, bad, unit })
 }
 
+/// Whether a metric of that name means something in the namespace that it is known in.
+pub fn is_known_name(name: &str) -> bool {
+    METRICS.iter().any(|metric| metric.1 == name)
+}
+
 /// Whether the statistic `stat` is about the number of datapoints (or the rank
 /// of a value among them) rather than about the metric's own value. Its
 /// direction then says nothing about the metric's.

@@ -43,6 +43,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::field::{Field, quoted};
+pub use self::metric::is_known_name;
 use crate::model::alarm::{Alarm, AlarmState, Envelope, Evidence, Muted, Symptom};
 use crate::model::series::{Bad, Scope, Series, Statistic, Unit};
 

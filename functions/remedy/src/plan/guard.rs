@@ -27,7 +27,7 @@ use crate::plan::capacity::Capacity;
 use crate::plan::correlation;
 use crate::plan::decide::Decision;
 use crate::plan::rung::cleanup;
-use crate::ports::look::{Group, Instance, InstanceState};
+use crate::ports::look::{AlarmSettings, Group, Instance, InstanceState};
 
 /// What may be done, exactly: nothing is left to choose while acting. Only
 /// [`clear`] and [`clear_climb`] make one.
@@ -557,6 +557,11 @@ fn alarm_leaves_it_to_us(case: &Case<'_>) -> Option<Reason> {
         Fact::Unknown(unknown) => return Some(Reason::FactUnknown(unknown.clone())),
         Fact::Known(alarm) => alarm.as_ref()?,
     };
+    left_to_the_alarm(alarm)
+}
+
+/// Why an alarm that its owner has set so is left to that.
+pub(crate) fn left_to_the_alarm(alarm: &AlarmSettings) -> Option<Reason> {
     if !alarm.actions_enabled {
         return Some(Reason::AlarmActionsDisabled);
     }

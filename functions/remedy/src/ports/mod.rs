@@ -4,6 +4,8 @@ pub mod look;
 
 pub mod look_at_many;
 
+pub mod look_at_all;
+
 pub mod ledger;
 
 pub mod touch;

@@ -12,6 +12,7 @@ mod alarm;
 mod ask_host;
 mod climb;
 mod decide;
+mod doctor;
 mod given;
 mod grow;
 mod guard;
