@@ -16,12 +16,14 @@ is pinned in requirements.txt):
   policy lets them, with its retries, and with its failure destination, which
   needs the permission of its role.
 * Events of `aws.*` may be put, which AWS keeps to itself: a test is AWS here.
+* A simulated policy hears the context and all resources of its question.
 * `AWS::SSM::Document` and alarms on Metrics Insights can be created by
   CloudFormation.
 """
 
 import asyncio
 import fnmatch
+import itertools
 import json
 import os
 import threading
@@ -35,7 +37,7 @@ from botocore.config import Config
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import eventbridge, lambda_svc, sns, tagging
+from ministack.services import eventbridge, iam, lambda_svc, sns, tagging
 from ministack.services.cloudformation import provisioners
 
 MOTO = os.environ["MOTO_URL"].rstrip("/")
@@ -300,7 +302,69 @@ def alarm_record(name, properties):
         return _alarm_record(name, properties)
     single = {k: v for k, v in properties.items() if k != "Metrics"}
     single |= {"Namespace": "expression", "MetricName": "expression"}
-    return _alarm_record(name, single) | {"Metrics": properties["Metrics"]}
+    shape = _session.get_service_model("cloudwatch").shape_for("MetricDataQueries")
+    return _alarm_record(name, single) | {"Metrics": typed(shape, properties["Metrics"])}
+
+
+def typed(shape, value):
+    """A template's value as the API has it: CloudFormation takes a number's text for it."""
+    if shape.type_name == "structure":
+        return {name: typed(shape.members[name], part) for name, part in value.items()}
+    if shape.type_name == "list":
+        return [typed(shape.member, part) for part in value]
+    if shape.type_name == "integer":
+        return int(value)
+    return str(value).lower() == "true" if shape.type_name == "boolean" else value
+
+
+_built = iam._build_simulate_results_real
+
+
+def simulate(p):
+    """A simulation of each of its resources, with the context that its caller gives it: MiniStack
+    takes the first and hears no context (IAM API reference, SimulatePrincipalPolicy)."""
+
+    def listed(name):
+        numbered = (f"{name}.member.{at}" for at in range(1, 100))
+        return itertools.takewhile(lambda key: any(k.startswith(key) for k in p), numbered)
+
+    context = {
+        iam._p(p, f"{entry}.ContextKeyName").lower(): iam._p(p, f"{entry}.ContextKeyValues.member.1")
+        for entry in listed("ContextEntries")
+    }
+    resources = [iam._p(p, key) for key in listed("ResourceArns")] or ["*"]
+
+    def built(actions, _, principal, account, policies):
+        told = ""
+        for action, resource in itertools.product(actions, resources):
+            asked = iam_evaluator.EvalContext(
+                principal_arn=principal,
+                principal_type="AssumedRole",
+                principal_account=account,
+                action=action,
+                resource_arn=resource,
+                region=get_region(),
+                service_context=context,
+            )
+            words = {"Allow": "allowed", "Deny": "explicitDeny"}
+            decision = iam_evaluator.evaluate(asked, policies).decision
+            told += (
+                f"<member><EvalActionName>{action}</EvalActionName>"
+                f"<EvalResourceName>{resource}</EvalResourceName>"
+                f"<EvalDecision>{words.get(decision, 'implicitDeny')}</EvalDecision></member>"
+            )
+        return told
+
+    with _simulating:
+        iam._build_simulate_results_real = built
+        try:
+            return iam._simulate_principal_policy(p)
+        finally:
+            iam._build_simulate_results_real = _built
+
+
+_simulating = threading.Lock()
+iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate
 
 
 provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {

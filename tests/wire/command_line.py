@@ -14,7 +14,8 @@ from region import REGION
 
 # The emulated account's owner; no function signs with it.
 PERSON = "test"
-SECONDS = 60
+# Longer than anybody waits, because emulators are slow where a machine is busy.
+SECONDS = 300
 
 
 @dataclass

@@ -279,4 +279,7 @@ def test_a_thousand_instances_and_three_thousand_alarms_are_a_minute(account, de
     unknown = [f for f in said.json()["findings"] if f["code"] == "alarm-metric-unknown"]
     assert len(unknown) == 3000 and said.code == 1
     assert said.json()["unknown"] == []
-    assert len(calls) <= 250 and took <= 60, (len(calls), took)
+    # What a machine's load makes of the emulators is not AWS's time: each call is taken for a
+    # fifth of a second.
+    own = took - sum(call.ended - call.started for call in calls)
+    assert len(calls) <= 250 and own + 0.2 * len(calls) <= 60, (len(calls), took, own)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_ssm::operation::describe_document::DescribeDocumentError;
 use jiff::{SignedDuration, Timestamp};
 use remedy::doctor::fleet::{Account, Subscription};
 use remedy::model::unknown::CallFailed;
@@ -203,12 +204,12 @@ async fn missing_documents(aws: &Aws, settings: &Settings) -> Result<Vec<String>
     const CALL: &str = "ssm:DescribeDocument";
     let mut missing = Vec::new();
     for name in settings.documents.values().chain(&settings.disk_document) {
-        match aws.ssm.describe_document().name(name).send().await {
-            Ok(_) => {}
-            Err(error) if error.as_service_error().is_some_and(|it| it.is_invalid_document()) => {
-                missing.push(name.clone());
-            }
-            Err(error) => return Err(call_failed(CALL, &error)),
+        let answer = aws.ssm.describe_document().name(name).send().await;
+        let Err(error) = answer else { continue };
+        if error.as_service_error().is_some_and(DescribeDocumentError::is_invalid_document) {
+            missing.push(name.clone());
+        } else {
+            return Err(call_failed(CALL, &error));
         }
     }
     Ok(missing)

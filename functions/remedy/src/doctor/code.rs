@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use self::Severity::{Limits, Note, Stops};
+
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -85,7 +87,7 @@ pub enum Code {
     AlarmGroupOnly,
     /// The alarm's query makes one series of all instances, and names none.
     AlarmAggregate,
-    /// The alarm's metric has no dimension InstanceId, or one that is no instance's id.
+    /// The alarm's metric has no dimension `InstanceId`, or one that is no instance's id.
     AlarmNamesNoInstance,
     /// The alarm is about a file system that is an image, in memory or on another machine.
     AlarmNoDisk,
@@ -260,8 +262,8 @@ impl Code {
     ];
 
     /// All that it is.
+    #[expect(clippy::too_many_lines, reason = "a table has a row for each check")]
     pub fn row(self) -> Row {
-        use Severity::{Limits, Note, Stops};
         match self {
             Self::AlarmMetricSilent => row(
                 Stops,
