@@ -60,7 +60,12 @@ def answer(name, **given):
         return protocols.error(service, recording["status"], error["Code"], error["Message"])
     model = models.service(service).operation_model(operation)
     shape = model.output_shape
-    data = _timed(shape, _filled(recording["data"], given)) if shape else {}
+    return said(service, operation, _timed(shape, _filled(recording["data"], given)) if shape else {})
+
+
+def said(service, operation, data):
+    """What an operation answers with, as status, headers and body."""
+    model = models.service(service).operation_model(operation)
     if protocols.PROTOCOLS[service] == "cbor":
         headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
         return 200, headers, cbor2.dumps(data, datetime_as_timestamp=True)
