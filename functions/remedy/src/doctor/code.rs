@@ -512,7 +512,8 @@ impl Code {
                 "members are opted in and their group is not: they are neither taken out for a \
                  reboot nor replaced",
                 "aws autoscaling create-or-update-tags --tags \
-                 ResourceId={group},ResourceType=auto-scaling-group,Key=auto-remediation,Value=enabled,PropagateAtLaunch=true",
+                 ResourceId={group},ResourceType=auto-scaling-group,\
+                 Key=auto-remediation,Value=enabled,PropagateAtLaunch=true",
             ),
             Self::GroupObserved => row(
                 Limits,
@@ -520,7 +521,8 @@ impl Code {
                 "members are opted in and their group is only observed: they are neither taken \
                  out for a reboot nor replaced",
                 "aws autoscaling create-or-update-tags --tags \
-                 ResourceId={group},ResourceType=auto-scaling-group,Key=auto-remediation,Value=enabled,PropagateAtLaunch=true",
+                 ResourceId={group},ResourceType=auto-scaling-group,\
+                 Key=auto-remediation,Value=enabled,PropagateAtLaunch=true",
             ),
             Self::GroupLaunchSuspended => row(
                 Limits,
