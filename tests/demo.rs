@@ -15,6 +15,7 @@ use remedy::model::alarm::Symptom;
 use stories::Story;
 use world::drill::command::{Drill, Play};
 use world::explore::command::Explore;
+use world::rehearse::Rehearse;
 
 mod stories;
 
@@ -51,6 +52,7 @@ enum Command {
     Drill(Drill),
     Play(Play),
     Explore(Explore),
+    Rehearse(Rehearse),
 }
 
 fn symptom_names() -> impl TypedValueParser<Value = Symptom> {
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Some(Command::Drill(drill)) => return drill.run(),
         Some(Command::Play(play)) => return play.run(),
         Some(Command::Explore(explore)) => return explore.run(),
+        Some(Command::Rehearse(rehearse)) => return rehearse.run(),
         None => {}
     }
     let (told, code) = match arguments.event {

@@ -3,9 +3,11 @@
 mod answer;
 mod desk;
 mod doctor;
+mod explain;
 mod incidents;
 mod pauses;
 mod question;
+mod rehearse;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -60,11 +62,13 @@ struct Reach {
 #[derive(Debug, Subcommand)]
 enum Command {
     Doctor(doctor::DoctorCommand),
+    Explain(explain::ExplainCommand),
     Incidents(incidents::IncidentsCommand),
     Answer(question::AnswerCommand),
     Pause(pauses::PauseCommand),
     Lift(pauses::LiftCommand),
     Pauses(pauses::PausesCommand),
+    Rehearse(rehearse::RehearseCommand),
 }
 
 /// For a question that could not be asked, as for arguments that clap refuses.
@@ -94,14 +98,20 @@ fn main() -> ExitCode {
 }
 
 async fn ask(reach: &Reach, command: Command) -> Result<Answer, NotAsked> {
+    // A history in a file needs no account.
+    if let Command::Rehearse(rehearse) = &command {
+        return rehearse.run();
+    }
     let desk = Desk::open(reach).await?;
     let now = Timestamp::now();
     match command {
         Command::Doctor(doctor) => doctor.run(&desk, now).await,
+        Command::Explain(explain) => explain.run(&desk).await,
         Command::Incidents(incidents) => incidents.run(&desk, now).await,
         Command::Answer(answer) => answer.run(&desk).await,
         Command::Pause(pause) => pause.run(&desk, now).await,
         Command::Lift(lift) => lift.run(&desk, now).await,
         Command::Pauses(pauses) => pauses.run(&desk, now).await,
+        Command::Rehearse(rehearse) => rehearse.run(),
     }
 }

@@ -53,6 +53,8 @@ pub enum Verb {
     Datapoints,
     /// Reads an alarm's state.
     Alarm,
+    /// Reads one incident, open or ended.
+    Kept,
     /// Asks the ledger what is due.
     Due,
     /// Opens an incident in the ledger.
@@ -188,7 +190,9 @@ impl Verb {
             Self::Volumes => "ec2:DescribeVolumes",
             Self::Modification => "ec2:DescribeVolumesModifications",
             Self::Grow => "ec2:ModifyVolume",
-            Self::History | Self::Pool | Self::Growths | Self::Pauses => "dynamodb:BatchGetItem",
+            Self::History | Self::Pool | Self::Growths | Self::Pauses | Self::Kept => {
+                "dynamodb:BatchGetItem"
+            }
             Self::Sessions => "ssm:DescribeSessions",
             Self::InstanceStore => "ec2:DescribeInstanceTypes",
             Self::Zones => "ec2:DescribeAvailabilityZones",
@@ -242,6 +246,7 @@ impl Verb {
             | Self::ConsoleOutput
             | Self::Datapoints
             | Self::Alarm
+            | Self::Kept
             | Self::Due => Nature::Look,
             Self::Open
             | Self::Record

@@ -24,6 +24,7 @@ pub mod host;
 pub mod ledger;
 pub mod otherwise;
 pub mod region;
+pub mod rehearse;
 pub mod script;
 pub mod watch;
 

@@ -395,6 +395,14 @@ impl Ledger for Region {
         .await
     }
 
+    async fn kept(
+        &self,
+        instance: &InstanceId,
+        incident: &IncidentId,
+    ) -> Result<Option<Incident>, CallFailed> {
+        self.look(Verb::Kept, incident.as_str(), |state| state.book.kept(instance, incident)).await
+    }
+
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
         self.look(Verb::Due, "", |state| state.book.due(now, limit)).await
     }
@@ -489,7 +497,7 @@ impl Tell for Region {
 
 /// The types that the region knows to have disks of their own: those with a
 /// `d` behind their generation (EC2 user guide, "Instance type naming").
-fn has_instance_store(instance_type: &str) -> bool {
+pub(crate) fn has_instance_store(instance_type: &str) -> bool {
     let family = instance_type.split('.').next().unwrap_or_default();
     let behind = family.trim_start_matches(|c: char| c.is_ascii_alphabetic());
     behind.contains('d')

@@ -3,7 +3,7 @@
 use remedy::model::calendar::CalendarState;
 use remedy::model::growth::{GROW_TO_TAG, GrowthBook};
 use remedy::model::ids::CommandId;
-use remedy::model::incident::Stage;
+use remedy::model::incident::{Incident, Stage};
 use remedy::model::pause::Pause;
 use remedy::model::policy::OPT_IN_TAG;
 use remedy::model::policy::OptIn;
@@ -40,6 +40,12 @@ impl Written {
 
 fn or_none<T>(value: Option<&T>, none: &str, words: impl FnOnce(&T) -> String) -> String {
     value.map_or_else(|| none.to_owned(), words)
+}
+
+impl Words for Option<Incident> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "no such incident", |incident| stage(incident.stage).to_owned())
+    }
 }
 
 impl Words for Option<Instance> {

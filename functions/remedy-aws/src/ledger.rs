@@ -289,6 +289,22 @@ impl Ledger for Aws {
         self.write_tries(pool, symptom, rung, tries).await
     }
 
+    async fn kept(
+        &self,
+        instance: &InstanceId,
+        incident: &IncidentId,
+    ) -> Result<Option<Incident>, CallFailed> {
+        let sorts = ["incident".to_owned(), format!("ended#{incident}")];
+        let rows = self.rows(sorts.map(|sort| (partition(instance), sort))).await?;
+        for row in &rows {
+            let found = incident_of(BATCH_GET, row)?;
+            if found.id == *incident {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
         let query = self
             .dynamodb

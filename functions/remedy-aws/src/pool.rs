@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::brake::Tries;
 use remedy::model::ids::{IncidentId, InstanceId};
-use remedy::model::pool::{Lease, Pool, PoolBook, Sighting};
+use remedy::model::pool::{Lease, Pool, PoolBook, Sighting, sick_window};
 use remedy::model::rung::Rung;
 use remedy::model::unknown::CallFailed;
 
@@ -35,10 +35,6 @@ const UPDATE: &str = "dynamodb:UpdateItem";
 
 /// The row that says who holds which slot.
 const LEASES: &str = "leases";
-
-/// Sick members are noted by windows of this length. It is what counts as
-/// "within minutes", so that this window and the one before hold all that do.
-const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// So many sick members are noted in one window: more than any decision asks
 /// for, and a row of some 10 KB at most.
@@ -76,10 +72,6 @@ fn sick_row(symptom: Symptom, window: i64) -> String {
     format!("sick#{symptom}#{window}")
 }
 
-fn window(at: Timestamp) -> i64 {
-    at.as_second().div_euclid(WINDOW.as_secs())
-}
-
 impl Aws {
     /// Everything about `pool` and `symptom` at `now`, read consistently.
     pub(crate) async fn pool_book(
@@ -88,7 +80,7 @@ impl Aws {
         symptom: Symptom,
         now: Timestamp,
     ) -> Result<PoolBook, CallFailed> {
-        let (this, before) = (window(now), window(now) - 1);
+        let (this, before) = (sick_window(now), sick_window(now) - 1);
         let sorts = [
             LEASES.to_owned(),
             replaced_row(symptom),
@@ -160,7 +152,7 @@ impl Aws {
             .update_item()
             .table_name(&self.table)
             .key("pk", text(&partition(pool)))
-            .key("sk", text(&sick_row(symptom, window(sighting.at))))
+            .key("sk", text(&sick_row(symptom, sick_window(sighting.at))))
             .expression_attribute_names("#instance", sighting.instance.as_str())
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":sighting", text(&json))

@@ -11,6 +11,10 @@ use remedy::doctor::diagnose;
 use remedy::doctor::finding::Diagnosis;
 use remedy::doctor::fleet::Account;
 use remedy::execute::ask_people::answer;
+use remedy::explain::now::explain;
+use remedy::explain::recorded::{Recorded, nowhere, recorded};
+use remedy::explain::said::Explanation;
+use remedy::explain::text;
 use remedy::follow_up::{Beat, beat};
 use remedy::metrics::{self, Line};
 use remedy::model::alarm::Symptom;
@@ -102,6 +106,20 @@ async fn follow_up(
             return Ok(FollowedUp::Diagnosis(diagnose(&fleet, &settings.policy)));
         }
         Trigger::Incidents(of) => return Ok(listed(aws, of.as_ref(), now).await?),
+        Trigger::Explain(asked) => {
+            let explained = Box::pin(explain(aws, &settings.policy, &asked, now)).await;
+            let text = text::explanation(&explained);
+            return Ok(FollowedUp::Explained { explained: Box::new(explained), text });
+        }
+        Trigger::Recorded(incident, of) => {
+            return Ok(match recorded(aws, &incident, of.as_ref()).await? {
+                Some(recorded) => {
+                    let text = text::recorded(&recorded);
+                    FollowedUp::Recorded { recorded: Box::new(recorded), text }
+                }
+                None => FollowedUp::NotRecorded { text: nowhere(of.as_ref()) },
+            });
+        }
         Trigger::Answer(said) => return Ok(answered(&answer(aws, &said, now).await?, &said)),
     };
     let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(now);
@@ -158,6 +176,22 @@ enum FollowedUp {
         /// What cannot be read of them.
         unreadable: Vec<String>,
     },
+    /// To a person who asks what would be done.
+    Explained {
+        #[serde(flatten)]
+        explained: Box<Explanation>,
+        /// The same for people.
+        text: String,
+    },
+    /// To a person who asks why something was done.
+    Recorded {
+        #[serde(flatten)]
+        recorded: Box<Recorded>,
+        /// The same for people.
+        text: String,
+    },
+    /// To a person who asks about what was not recorded.
+    NotRecorded { text: &'static str },
     /// To a person who answers a question.
     Answer {
         /// Whether it counts.

@@ -8,6 +8,7 @@ use futures_util::future;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::consider::volumes;
 use crate::execute::ask_people::ask_people;
 use crate::execute::carry_out::{Order, carry_out, note_replacement};
 use crate::execute::claim::{self, Claim, Climbed};
@@ -41,7 +42,6 @@ use crate::ports::look_at_many::LookAtMany;
 use crate::ports::tell::Tell;
 use crate::ports::touch::Touch;
 use crate::report::outcome::{Outcome, Report};
-use crate::respond::volumes;
 use crate::together::Together;
 use crate::together::line::Place;
 

@@ -33,9 +33,13 @@ pub mod execute;
 
 pub mod together;
 
+pub mod consider;
+
 pub mod respond;
 
 pub mod follow_up;
+
+pub mod explain;
 
 pub mod trigger;
 

@@ -4,25 +4,19 @@ use futures_util::future;
 use serde::Serialize;
 
 use crate::alarm::{self, Invocation, Unreadable};
+use crate::consider::{Considered, First, Intent, consider, read_beyond, read_first};
 use crate::execute::carry_out::{Order, carry_out};
 use crate::execute::claim::{self, Claim, NoClaim};
 use crate::execute::console_capture::{self, Captured};
 use crate::model::action::Action;
-use crate::model::alarm::{Alarm, AlarmState, Evidence, Symptom};
+use crate::model::alarm::{Alarm, AlarmState, Evidence};
 use crate::model::incident::{HeldBack, Rung, Stage};
 use crate::model::policy::{Mode, Policy};
 use crate::model::reason::Reason;
 use crate::model::repeats::Occurrence;
-use crate::model::seen::Seen;
 use crate::model::unknown::{LedgerError, Unknown};
-use crate::observe::facts::{DiskFact, Fact, Facts};
-use crate::observe::probe::{self, SymptomState};
-use crate::plan::ask_host;
-use crate::plan::consent;
-use crate::plan::decide;
-use crate::plan::guard::{self, Cleared, Refusal};
-use crate::plan::rung::cleanup;
-use crate::plan::witnesses::{self, Others};
+use crate::observe::facts::{Fact, Facts};
+use crate::plan::guard::{self, Refusal};
 use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
 use crate::ports::look::Look;
@@ -119,49 +113,22 @@ async fn handle<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let mut facts = Facts::read(cx.world, &alarm.instance_id, cx.now).await;
-    facts.mount.clone_from(&alarm.mount);
-    facts.alarm_limit.clone_from(&alarm.limit);
-    facts.ask.clone_from(&alarm.ask);
-    let beyond = decide::looks_beyond_cleanup(alarm.symptom, &[], &facts, cx.policy);
-    if beyond && !guard::is_ours(alarm, &facts, cx.policy) {
-        // Nothing more is asked about what is refused whatever the answers.
-        let objections = guard::objections(alarm, &facts, cx.policy);
-        return refuse(cx, alarm, invocation, &facts, Refusal::by_guards(None, objections)).await;
-    }
-    let mut symptom_state = None;
-    if beyond {
-        symptom_state = Some(look_beyond(cx, alarm, &mut facts).await);
-    }
-    let decision = decide::decide(alarm.symptom, &[], &facts, cx.policy);
-    facts.read_owners_word(cx.world, (decision.rung(), alarm.symptom), cx.policy).await;
-    let cleared = guard::clear(decision, alarm, &facts, cx.policy).and_then(|cleared| {
-        // The alarm is minutes old and the metric may have come back since: nothing is
-        // disrupted for what is over. A new alarm comes if it is not.
-        let others = Others {
-            host_speaks: cleanup::host_answers(alarm.symptom, &facts, cx.policy),
-            lacking: witnesses::lacking(alarm.symptom, &facts, cx.policy),
-        };
-        let seen = Seen::of(alarm);
-        witnesses::confirmed(cleared, symptom_state.as_ref(), &seen, others, cx.policy)
-    });
-    let cleared = match cleared {
-        Ok(cleared) => cleared,
+    let facts = read_first(cx.world, alarm, cx.now).await;
+    let noted = async |facts: &Facts| claim::note_sick(cx.world, alarm.symptom, facts).await;
+    let beyond = async |facts: &mut Facts| read_beyond(cx, alarm, facts, noted).await;
+    let Considered { facts, beyond, answer } = consider(cx, alarm, facts, beyond).await;
+    let intent = match answer {
+        Ok(intent) => intent,
         Err(refusal) => return refuse(cx, alarm, invocation, &facts, refusal).await,
     };
-    let host_first = ask_host::comes_first(alarm.symptom, &cleared, None, &facts, cx.policy);
-    if !host_first && consent::is_needed(cleared.rung(), &facts) {
-        let asks = Reason::AsksFirst { rung: cleared.rung() };
-        let refusal = Refusal::for_now(cleared.rung(), asks);
-        return refuse(cx, alarm, invocation, &facts, refusal).await;
-    }
-    let (claim, captured) = match claim(cx, &cleared, alarm, &facts).await {
+    let (claim, captured) = match claim(cx, &intent, alarm, &facts).await {
         Ok(claimed) => claimed,
         Err(NoClaim::Refused(refusal)) => {
             return refuse(cx, alarm, invocation, &facts, refusal).await;
         }
         Err(NoClaim::Unreachable(failed)) => return Err(failed.into()),
     };
+    let cleared = &intent.cleared;
     let mut because = cleared.because().to_vec();
     if claim.action() == Action::Gather {
         because.insert(0, Reason::EvidenceFirst { rung: cleared.rung() });
@@ -179,59 +146,31 @@ where
 /// disrupted; what a host that cannot answer showed last is read meanwhile.
 async fn claim<W>(
     cx: Context<'_, W>,
-    cleared: &Cleared,
+    intent: &Intent,
     alarm: &Alarm,
     facts: &Facts,
 ) -> Result<(Claim, Option<Captured>), NoClaim>
 where
     W: Look + Ledger,
 {
-    if cleared.first_action() == Action::Survey {
-        return Ok((claim::survey_first(cx.world, cleared, alarm, facts, cx.policy).await?, None));
-    }
-    if ask_host::comes_first(alarm.symptom, cleared, None, facts, cx.policy) {
-        return Ok((claim::ask_first(cx.world, cleared, alarm, facts, cx.policy).await?, None));
-    }
-    let (claim, captured) = future::join(
-        claim::claim(cx.world, cleared, alarm, facts, cx.policy),
-        console_capture::read(cx.world, cleared, &alarm.instance_id, None, cx.now),
-    )
-    .await;
-    Ok((claim?, captured))
-}
-
-/// Asks what only a rung above a cleanup needs to know, all at once, and has the
-/// instance counted among those that show the symptom.
-async fn look_beyond<W>(cx: Context<'_, W>, alarm: &Alarm, facts: &mut Facts) -> SymptomState
-where
-    W: Look + Ledger,
-{
-    let seen = Seen::of(alarm);
-    let before = facts.clone();
-    let volumes = volumes(cx, alarm.symptom, &seen, &before);
-    let (sick, ((), disk), observed) = future::join3(
-        claim::note_sick(cx.world, alarm.symptom, &before),
-        future::join(facts.read_for_disruption(cx.world, alarm.symptom), volumes),
-        probe::symptom_state_since(probe::period_begins(&seen), &seen, cx.world, cx.now),
-    )
-    .await;
-    facts.learn_who_is_sick(sick);
-    facts.disk = disk;
-    facts.alarm = observed.alarm;
-    observed.state
-}
-
-/// Asks about the volumes of a full disk, where the host can say which of them it is.
-pub(crate) async fn volumes<W: Look>(
-    cx: Context<'_, W>,
-    symptom: Symptom,
-    seen: &Seen,
-    facts: &Facts,
-) -> DiskFact {
-    if symptom == Symptom::DiskFull && cleanup::host_answers(symptom, facts, cx.policy) {
-        facts.volumes(cx.world, seen).await
-    } else {
-        DiskFact::NotRead
+    let Intent { cleared, first } = intent;
+    match first {
+        First::Survey => {
+            let claim = claim::survey_first(cx.world, cleared, alarm, facts, cx.policy).await?;
+            Ok((claim, None))
+        }
+        First::AskTheHost => {
+            let claim = claim::ask_first(cx.world, cleared, alarm, facts, cx.policy).await?;
+            Ok((claim, None))
+        }
+        First::TheRung => {
+            let (claim, captured) = future::join(
+                claim::claim(cx.world, cleared, alarm, facts, cx.policy),
+                console_capture::read(cx.world, cleared, &alarm.instance_id, None, cx.now),
+            )
+            .await;
+            Ok((claim?, captured))
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use crate::alarm::Unreadable;
 use crate::alarm::field::Field;
-use crate::model::ids::{IncidentId, InstanceId};
+use crate::explain::said::Asked;
+use crate::model::alarm::Symptom;
+use crate::model::ids::{IncidentId, InstanceId, MountPoint};
 use crate::model::pause::{self, Pause, Scope};
 use crate::model::question::Answered;
 
@@ -32,6 +34,10 @@ pub enum Trigger {
     Doctor,
     /// List the open incidents, or the newest of one instance.
     Incidents(Option<InstanceId>),
+    /// Say what would be done about an instance now.
+    Explain(Asked),
+    /// Say what was recorded of an incident, of this instance if that is told.
+    Recorded(IncidentId, Option<InstanceId>),
 }
 
 /// Reads what the follow-up is asked to do at `now`.
@@ -46,6 +52,8 @@ pub enum Trigger {
 ///   `{"lift": "group:web"}`, `{"pauses": "list"}`, `{"doctor": {}}`, `{"incidents": "open"}` or
 ///   `{"incidents": "i-..."}`, or an answer with the incident, the attempt and the nonce of its
 ///   question
+/// - `{"explain": "i-..."}`, with a `symptom` and the `mount` of a full disk where only that
+///   matters, or `{"explain": "an incident's id"}`, with its `instance_id` if it has ended
 pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
     let value: Value = serde_json::from_str(event).map_err(|error| Unreadable {
         field: "event".to_owned(),
@@ -55,6 +63,9 @@ pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
     let root = Field::at("", &value);
     if value.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok(Trigger::Beat);
+    }
+    if root.get("explain").is_some() {
+        return explain(&root);
     }
     if root.get("instance_id").is_some() && root.get("answer").is_none() {
         only(&root, &["instance_id"])?;
@@ -92,7 +103,7 @@ pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
         return answer(&root).map(Trigger::Answer);
     }
     let known = "an event of aws.events, aws.ssm or aws.autoscaling, {}, or one of instance_id, \
-                 pause, lift, pauses, incidents, answer and doctor";
+                 pause, lift, pauses, incidents, answer, doctor and explain";
     match root.text_of("source")? {
         Some("aws.events" | "aws.scheduler") => Ok(Trigger::Beat),
         Some("aws.ssm") => instance(&root.object("detail")?, "instance-id").map(Trigger::LookAt),
@@ -150,6 +161,28 @@ fn answer(root: &Field<'_>) -> Result<Answered, Unreadable> {
     })
 }
 
+fn explain(root: &Field<'_>) -> Result<Trigger, Unreadable> {
+    let what = root.need("explain", "an instance or an incident")?;
+    let text = what.text()?;
+    let Ok(instance) = InstanceId::new(text) else {
+        only(root, &["explain", "instance_id"])?;
+        let incident = IncidentId::new(text).ok().filter(|_| !text.starts_with("i-"));
+        let incident = incident.ok_or_else(|| what.unlike("an instance's or an incident's id"))?;
+        let named = root.get("instance_id").is_some();
+        let of = named.then(|| self::instance(root, "instance_id")).transpose()?;
+        return Ok(Trigger::Recorded(incident, of));
+    };
+    only(root, &["explain", "symptom", "mount"])?;
+    let symptom = root
+        .get("symptom")
+        .map(|name| name.text()?.parse::<Symptom>().map_err(|error| name.unlike(error.expected)));
+    let mount = root
+        .get("mount")
+        .map(|path| MountPoint::new(path.text()?).map_err(|error| path.unlike(error.expected)));
+    let (symptom, mount) = (symptom.transpose()?, mount.transpose()?);
+    Ok(Trigger::Explain(Asked { instance, symptom, mount }))
+}
+
 fn scope(root: &Field<'_>, key: &str) -> Result<Scope, Unreadable> {
     let field = root.need(key, "what to pause")?;
     Scope::from_str(field.text()?).map_err(|error| field.unlike(error.expected))
@@ -194,7 +227,37 @@ mod tests {
                 let Answered { incident, attempt, nonce, yes, by, .. } = said;
                 format!("{by} says {yes} to {attempt} {nonce} of {incident}")
             }
+            Ok(Trigger::Explain(Asked { instance, symptom, mount })) => {
+                format!("explain {instance} {symptom:?} {mount:?}")
+            }
+            Ok(Trigger::Recorded(incident, of)) => format!("recorded {incident} {of:?}"),
             Err(error) => error.field,
+        }
+    }
+
+    #[test]
+    fn a_person_asks_why() {
+        for (event, expected) in [
+            (r#"{"explain":"i-0123abcd"}"#, "explain i-0123abcd None None"),
+            (
+                r#"{"explain":"i-0123abcd","symptom":"disk-full","mount":"/var"}"#,
+                r#"explain i-0123abcd Some(DiskFull) Some(MountPoint("/var"))"#,
+            ),
+            (r#"{"explain":"i-0123abcd","symptom":"rain"}"#, "symptom"),
+            (r#"{"explain":"i-0123abcd","mount":"var"}"#, "mount"),
+            (r#"{"explain":"i-0123abcd","instance_id":"i-0123abcd"}"#, "instance_id"),
+            (r#"{"explain":"high-cpu-1"}"#, "recorded high-cpu-1 None"),
+            (
+                r#"{"explain":"high-cpu-1","instance_id":"i-0123abcd"}"#,
+                r#"recorded high-cpu-1 Some(InstanceId("i-0123abcd"))"#,
+            ),
+            (r#"{"explain":"high-cpu-1","symptom":"high-cpu"}"#, "symptom"),
+            (r#"{"explain":"high-cpu-1","instance_id":"web"}"#, "instance_id"),
+            (r#"{"explain":"i-0123"}"#, "explain"),
+            (r#"{"explain":{}}"#, "explain"),
+            (r#"{"explain":"Web 1"}"#, "explain"),
+        ] {
+            assert_eq!(told(event), expected, "{event}");
         }
     }
 

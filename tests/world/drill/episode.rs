@@ -17,10 +17,12 @@ use remedy::respond::{Answer, RespondError};
 
 use super::cast::Cast;
 use super::chronicle::{Chronicle, Entry, Mood};
+use super::explained::Explained;
 use super::pages::Pages;
 use super::past::Past;
 use super::plot::{Damage, Habit, Line, Manner, Plot, What};
 use super::promises::{Broken, Cause, Invoked, Moment, Promises, disrupts};
+use super::rehearsed::Recorder;
 use super::tally::{self, Tally};
 use crate::Region;
 use crate::calls::Nature;
@@ -124,6 +126,10 @@ pub(crate) struct Episode<'a> {
     heard: BTreeSet<String>,
     /// What they would have said to the question before, by its incident.
     before: BTreeMap<IncidentId, Said>,
+    /// What is asked before each alarm arrives: what would be done about it.
+    pub(super) explained: Option<Explained>,
+    /// Who writes down what a history would hold.
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// Plays `plot` to its end, or until a promise does not hold.
@@ -170,6 +176,8 @@ impl<'a> Episode<'a> {
             opened: BTreeSet::new(),
             heard: BTreeSet::new(),
             before: BTreeMap::new(),
+            explained: None,
+            recorder: None,
         };
         for (number, line) in plot.lines.iter().enumerate() {
             if let Line::Happens(after, what) = line {
@@ -192,7 +200,7 @@ impl<'a> Episode<'a> {
         self.agenda.insert((at, self.arranged), act);
     }
 
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         let (mut quiet_since, last) = (self.begin, self.rests + ENDS_AFTER);
         while let Some((at, act)) = self.next() {
             self.region.pass(at.duration_since(self.region.now()));
@@ -347,6 +355,9 @@ impl<'a> Episode<'a> {
             .collect();
         for change in self.region.changes() {
             self.delivered += 1;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.changed(&change);
+            }
             self.note(|episode| {
                 let state = change.state.map_or("INSUFFICIENT_DATA", |state| match state {
                     AlarmState::Alarm => "ALARM",
@@ -437,6 +448,13 @@ impl<'a> Episode<'a> {
             What::Clock { ahead, .. } => *ahead,
             _ => ahead,
         });
+        if let (Some(explained), [Act::Deliver(change, _)]) = (&mut self.explained, &*acts) {
+            explained.before(&self.region, change, ahead);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.look_around(&self.region);
+            recorder.invoked(&acts, self.region.now());
+        }
         let region = &self.region;
         let mut futures: Vec<std::pin::Pin<Box<dyn Future<Output = Answered> + '_>>> = Vec::new();
         for act in &acts {
@@ -449,9 +467,21 @@ impl<'a> Episode<'a> {
         });
         self.order = order;
         let mut effects = self.region.take_effects();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.done(&effects);
+        }
         let mut invoked = Vec::new();
         for (place, (act, answer)) in acts.into_iter().zip(answers).enumerate() {
             let mine = effects.extract_if(.., |effect| effect.by == place).collect();
+            if let (Some(recorder), Act::Deliver(change, _), Some(Answered::Event(answer))) =
+                (&mut self.recorder, &act, &answer)
+            {
+                recorder.answered(change, answer);
+            }
+            if let (Some(explained), Some(Answered::Event(answer))) = (&mut self.explained, &answer)
+            {
+                explained.after(answer);
+            }
             invoked.push(self.answered(act, answer, mine));
         }
         invoked

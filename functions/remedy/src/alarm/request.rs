@@ -15,10 +15,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::field::{Field, quoted};
-use super::{
-    Alarm, AlarmState, Envelope, Evidence, Invocation, NoAlarm, NotOurs, Received, Symptom,
-    Unreadable,
-};
+use super::{Alarm, Invocation, NoAlarm, NotOurs, Received, Symptom, Unreadable};
 use crate::model::ids::{InstanceId, InvalidId, MountPoint};
 
 const FIELDS: [&str; 4] = ["instance_id", "symptom", "mount", "observe"];
@@ -53,29 +50,9 @@ pub(super) fn read(
         return Err(Unreadable::new("mount", expected, mount.as_str()).into());
     }
     let alarm = Alarm {
-        envelope: Envelope::Request,
-        name: "request".to_owned(),
-        arn: None,
-        account: None,
-        region: None,
-        instance_id,
-        watched: 1,
-        symptom,
-        state: AlarmState::Alarm,
-        changed_at: invocation.at,
-        metric: "no metric".to_owned(),
-        unit: None,
-        series: None,
-        mount,
-        evidence: Evidence::Asked,
-        hint: None,
-        reason: "a person asked".to_owned(),
-        muted: None,
-        suppressed_by: None,
         observe,
-        limit: None,
-        ask: None,
         request_id: Some(invocation.request_id.clone()),
+        ..Alarm::asked(instance_id, symptom, mount, invocation.at)
     };
     Ok(Received { alarms: vec![alarm], ignored: Vec::new() })
 }

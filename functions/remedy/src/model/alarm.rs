@@ -1,11 +1,12 @@
 //! One alarm about one instance, and what it is about.
 
-use crate::model::ids::{IncidentId, InstanceId, MountPoint, TransitionId};
+use crate::model::ids::{IncidentId, InstanceId, InvalidId, MountPoint, TransitionId};
 use crate::model::series::Series;
 use crate::model::series::Unit;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// What an alarm is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +52,15 @@ impl Symptom {
     /// Whether its cleanup starts services, which somebody may have stopped on purpose.
     pub fn is_mended_by_a_start(self) -> bool {
         self == Self::ServiceDown
+    }
+}
+
+impl FromStr for Symptom {
+    type Err = InvalidId;
+
+    fn from_str(name: &str) -> Result<Self, InvalidId> {
+        let known = Self::ALL.into_iter().find(|symptom| symptom.name() == name);
+        known.ok_or_else(|| InvalidId::new(name, "a symptom's name"))
     }
 }
 
@@ -205,6 +215,40 @@ pub struct Muted {
 }
 
 impl Alarm {
+    /// As if a person said that `instance` has `symptom`: there is no alarm and no metric.
+    pub fn asked(
+        instance: InstanceId,
+        symptom: Symptom,
+        mount: Option<MountPoint>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            envelope: Envelope::Request,
+            name: "request".to_owned(),
+            arn: None,
+            account: None,
+            region: None,
+            instance_id: instance,
+            watched: 1,
+            symptom,
+            state: AlarmState::Alarm,
+            changed_at: at,
+            metric: "no metric".to_owned(),
+            unit: None,
+            series: None,
+            mount,
+            evidence: Evidence::Asked,
+            hint: None,
+            reason: "a person asked".to_owned(),
+            muted: None,
+            suppressed_by: None,
+            observe: false,
+            limit: None,
+            ask: None,
+            request_id: None,
+        }
+    }
+
     /// The occasion to act this alarm is. Every delivery of one transition has
     /// the same id, whichever envelope brought it.
     pub fn transition_id(&self) -> TransitionId {

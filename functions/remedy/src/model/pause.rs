@@ -95,10 +95,7 @@ impl FromStr for Scope {
             None if text == "all" => Ok(Self::All),
             Some(("group", name)) => GroupName::new(name).map(Self::Group),
             Some(("instance", id)) => InstanceId::new(id).map(Self::Instance),
-            Some(("symptom", name)) => {
-                let known = Symptom::ALL.into_iter().find(|symptom| symptom.name() == name);
-                known.map(Self::Symptom).ok_or_else(|| InvalidId::new(name, "a symptom's name"))
-            }
+            Some(("symptom", name)) => name.parse().map(Self::Symptom),
             Some(("rung", rest)) => {
                 a_rung(rest).ok_or_else(|| InvalidId::new(text, FORM_OF_A_RUNG))
             }
@@ -116,7 +113,7 @@ fn a_rung(text: &str) -> Option<Scope> {
     let (rung, symptom, pool) = (parts.next()?, parts.next()?, parts.next()?);
     let rungs = [Rung::Reboot, Rung::Replace];
     let rung = rungs.into_iter().find(|one| one.name() == rung)?;
-    let symptom = Symptom::ALL.into_iter().find(|one| one.name() == symptom)?;
+    let symptom = symptom.parse().ok()?;
     let pool = match pool.split_once(':') {
         None if pool == "region" => None,
         Some(("group", name)) => Some(Pool::Group(GroupName::new(name).ok()?)),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::brake::Tries;
@@ -107,6 +107,15 @@ pub struct Sighting {
     pub image: String,
     /// The launch template version it was started from.
     pub launch_template_version: Option<String>,
+}
+
+/// Sick members are noted by windows of this length. It is what counts as "within minutes", so
+/// that a window and the one before it hold all that do.
+const SICK_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// The number of the window in which a member is noted that is sick at `at`.
+pub fn sick_window(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(SICK_WINDOW.as_secs())
 }
 
 /// What the ledger holds about a pool and one symptom.

@@ -136,7 +136,7 @@ pub fn looks_beyond_cleanup(
         || matches!(availability(Rung::Cleanup, symptom, tried, facts, policy), Unavailable(_))
 }
 
-fn availability(
+pub(crate) fn availability(
     rung: Rung,
     symptom: Symptom,
     tried: &[Rung],

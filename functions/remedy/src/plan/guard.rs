@@ -155,32 +155,163 @@ impl Case<'_> {
     }
 }
 
-/// The guards of a new alarm, in the order their reasons are told.
-const ALARM_GUARDS: [fn(&Alarm, &Case<'_>) -> Option<Reason>; 6] =
-    [muted, suppressed, fresh, measured, not_a_duplicate, no_other_incident];
+/// A rule that refuses an action whatever was decided.
+#[derive(Debug)]
+pub struct Guard {
+    /// Its stable name.
+    pub name: &'static str,
+    /// What holds where it lets pass, for people.
+    pub holds: &'static str,
+    /// Where what it asks about is told.
+    pub told: Told,
+    /// For which actions it counts.
+    pub counts: Counts,
+    asks: Asks,
+}
 
-/// The guards of every action, in the order their reasons are told.
-const GUARDS: [fn(&Case<'_>) -> Option<Reason>; 19] = [
-    opted_in,
-    running,
-    in_service,
-    one_instance,
-    not_paused,
-    not_busy,
-    not_at_work,
-    window_open,
-    zone_well,
-    rested,
-    alarm_leaves_it_to_us,
-    old_enough,
-    host_may_speak,
-    nobody_in_session,
-    nobody_present,
-    fit_for_disruption,
-    not_correlated,
-    enough_healthy,
-    not_observing,
+/// Where it is told what a guard asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// By the world, whenever it is asked.
+    Now,
+    /// By the alarm: without one nobody knows.
+    ByTheAlarm,
+    /// By the host, which is asked before it is disrupted.
+    ByTheHost,
+}
+
+/// For which actions a guard counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// For all of them.
+    Always,
+    /// For those that disrupt.
+    ForDisruptions,
+}
+
+/// What a guard asks.
+#[derive(Clone, Copy, Debug)]
+enum Asks {
+    /// About a new alarm. Of an open incident it was asked when its alarm came.
+    OfAlarm(fn(&Alarm, &Case<'_>) -> Option<Reason>),
+    /// About an action.
+    OfAction(fn(&Case<'_>) -> Option<Reason>),
+    /// After all others, for the slot that a disruption takes.
+    ForSlot(fn(&Case<'_>) -> Result<Option<Slot>, Reason>),
+}
+
+use Asks::{ForSlot, OfAction, OfAlarm};
+use Counts::{Always, ForDisruptions};
+use Told::{ByTheAlarm, ByTheHost, Now};
+
+const fn guard(
+    (name, holds): (&'static str, &'static str),
+    (told, counts): (Told, Counts),
+    asks: Asks,
+) -> Guard {
+    Guard { name, holds, told, counts, asks }
+}
+
+/// Every guard there is, in the order their reasons are told. There is no other list: whoever
+/// decides and whoever explains walk this one.
+#[rustfmt::skip]
+static GUARDS: [Guard; 26] = [
+    guard(("not-muted", "no mute rule of the alarm is active"),
+        (ByTheAlarm, Always), OfAlarm(muted)),
+    guard(("not-suppressed", "nothing suppresses the alarm's actions"),
+        (ByTheAlarm, Always), OfAlarm(suppressed)),
+    guard(("fresh", "the alarm has changed its state just now"),
+        (ByTheAlarm, Always), OfAlarm(fresh)),
+    guard(("measured", "the alarm rests on a measurement"),
+        (ByTheAlarm, Always), OfAlarm(measured)),
+    guard(("not-answered", "this change of state was not answered before"),
+        (Now, Always), OfAlarm(not_a_duplicate)),
+    guard(("no-incident", "no incident is open on the instance"),
+        (Now, Always), OfAlarm(no_other_incident)),
+    guard(("opted-in", "the instance is opted in"),
+        (Now, Always), OfAction(opted_in)),
+    guard(("running", "the instance runs"),
+        (Now, Always), OfAction(running)),
+    guard(("in-service", "the instance is in service, if it is in a group"),
+        (Now, Always), OfAction(in_service)),
+    guard(("one-instance", "the alarm means this instance alone"),
+        (ByTheAlarm, ForDisruptions), OfAction(one_instance)),
+    guard(("not-paused", "nobody has paused it"),
+        (Now, Always), OfAction(not_paused)),
+    guard(("not-busy", "no pipeline or backup is at work that it has to wait for"),
+        (Now, Always), OfAction(not_busy)),
+    guard(("not-at-work", "no protection of its own says that it is at work"),
+        (Now, ForDisruptions), OfAction(not_at_work)),
+    guard(("window-open", "no change calendar holds it back"),
+        (Now, Always), OfAction(window_open)),
+    guard(("zone-well", "EC2 calls its zone available"),
+        (Now, ForDisruptions), OfAction(zone_well)),
+    guard(("rested", "no incident of it ended a short while ago"),
+        (Now, Always), OfAction(rested)),
+    guard(("left-to-us", "the alarm's actions are enabled, and none acts on the instance itself"),
+        (ByTheAlarm, ForDisruptions), OfAction(alarm_leaves_it_to_us)),
+    guard(("old-enough", "it does not boot any more"),
+        (Now, ForDisruptions), OfAction(old_enough)),
+    guard(("host-may-speak", "whether its SSM agent answers is known"),
+        (Now, ForDisruptions), OfAction(host_may_speak)),
+    guard(("no-session", "nobody has a session open on it"),
+        (Now, ForDisruptions), OfAction(nobody_in_session)),
+    guard(("nobody-present", "nobody is logged in on it"),
+        (ByTheHost, ForDisruptions), OfAction(nobody_present)),
+    guard(("fit", "no packages are installed on it, and its fstab lets it boot"),
+        (ByTheHost, ForDisruptions), OfAction(fit_for_disruption)),
+    guard(("not-correlated", "not many of its group, pool or zone suffer at once"),
+        (Now, ForDisruptions), OfAction(not_correlated)),
+    guard(("others-healthy", "enough other members are healthy"),
+        (Now, ForDisruptions), OfAction(enough_healthy)),
+    guard(("not-observing", "it may act, and not only observe"),
+        (Now, Always), OfAction(not_observing)),
+    guard(("budget", "a slot of the disruption budget is free"),
+        (Now, ForDisruptions), ForSlot(free_slot)),
 ];
+
+impl Guard {
+    /// Whether it counts for `rung`.
+    pub fn counts_for(&self, rung: Option<Rung>) -> bool {
+        match self.counts {
+            Always => true,
+            ForDisruptions => rung.is_some_and(Rung::is_disruptive),
+        }
+    }
+
+    /// Why it refuses, if it does. One that gives a slot comes last and is asked by itself.
+    fn refuses(&self, alarm: Option<&Alarm>, case: &Case<'_>) -> Option<Reason> {
+        match (self.asks, alarm) {
+            _ if !self.counts_for(case.rung) => None,
+            (OfAlarm(asks), Some(alarm)) => asks(alarm, case),
+            (OfAction(asks), _) => asks(case),
+            (OfAlarm(_), None) | (ForSlot(_), _) => None,
+        }
+    }
+
+    /// The slot that the action takes, where this gives one, or why there is none.
+    fn slot(&self, case: &Case<'_>) -> Result<Option<Slot>, Reason> {
+        match self.asks {
+            ForSlot(asks) if self.counts_for(case.rung) => asks(case),
+            ForSlot(_) | OfAlarm(_) | OfAction(_) => Ok(None),
+        }
+    }
+}
+
+/// Every guard with why it refuses `rung` for `alarm`, if it does: each is asked by itself,
+/// whatever the others say.
+pub fn each(
+    alarm: &Alarm,
+    rung: Rung,
+    facts: &Facts,
+    policy: &Policy,
+) -> Vec<(&'static Guard, Option<Reason>)> {
+    let case = case_of(alarm, Some(rung), facts, policy);
+    let said = |guard: &'static Guard| {
+        (guard, guard.refuses(Some(alarm), &case).or_else(|| guard.slot(&case).err()))
+    };
+    GUARDS.iter().map(said).collect()
+}
 
 /// Lets a decision about an alarm pass, or refuses it with every reason there is.
 pub fn clear(
@@ -190,17 +321,26 @@ pub fn clear(
     policy: &Policy,
 ) -> Result<Cleared, Refusal> {
     let case = case_of(alarm, decision.rung(), facts, policy);
-    pass(decision, refused(alarm, &case), &case)
+    pass(decision, refused(Some(alarm), &case), &case)
 }
 
 /// What stands in the way of doing anything about the alarm at all.
 pub fn objections(alarm: &Alarm, facts: &Facts, policy: &Policy) -> Vec<Reason> {
-    refused(alarm, &case_of(alarm, None, facts, policy))
+    refused(Some(alarm), &case_of(alarm, None, facts, policy))
 }
 
-fn refused(alarm: &Alarm, case: &Case<'_>) -> Vec<Reason> {
-    let of_the_alarm = ALARM_GUARDS.iter().filter_map(|guard| guard(alarm, case));
-    of_the_alarm.chain(GUARDS.iter().filter_map(|guard| guard(case))).collect()
+/// Why guards refuse what is to be done: about `alarm`, or about an incident that is open.
+fn refused(alarm: Option<&Alarm>, case: &Case<'_>) -> Vec<Reason> {
+    GUARDS.iter().filter_map(|guard| guard.refuses(alarm, case)).collect()
+}
+
+/// The slot that the action takes, if it takes one, or why there is none.
+fn slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
+    let mut slot = None;
+    for guard in &GUARDS {
+        slot = guard.slot(case)?.or(slot);
+    }
+    Ok(slot)
 }
 
 /// Whether nothing stands in the way but what may pass by itself and the wish to
@@ -283,10 +423,9 @@ pub fn clear_climb(
     policy: &Policy,
 ) -> Result<Cleared, Refusal> {
     let case = case_of_open(incident, decision.rung(), facts, policy);
-    let refused = GUARDS.iter().filter_map(|guard| guard(&case)).collect();
     // What we began is ours to hand over, whatever has become of the instance.
     let no_rung_left = matches!(decision, Decision::HandOver { .. });
-    pass(decision, refused, &case)
+    pass(decision, refused(None, &case), &case)
         .map_err(|refusal| Refusal { handed_over: no_rung_left, ..refusal })
 }
 
@@ -294,14 +433,15 @@ pub fn clear_climb(
 /// host included.
 pub fn forbids(incident: &Incident, facts: &Facts, policy: &Policy) -> bool {
     let case = case_of_open(incident, None, facts, policy);
-    GUARDS.iter().filter_map(|guard| guard(&case)).any(|reason| !reason.passes())
+    refused(None, &case).iter().any(|reason| !reason.passes())
 }
 
 /// Whether a window has closed, or a zone become unwell, since the intent of the disruption that
 /// `incident` is on was written.
 pub fn has_closed(incident: &Incident, facts: &Facts, policy: &Policy) -> bool {
     let case = case_of_open(incident, incident.rung(), facts, policy);
-    window_open(&case).or_else(|| zone_well(&case)).is_some()
+    let closes = |guard: &&Guard| ["window-open", "zone-well"].contains(&guard.name);
+    GUARDS.iter().filter(closes).any(|guard| guard.refuses(None, &case).is_some())
 }
 
 fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cleared, Refusal> {
@@ -318,7 +458,7 @@ fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cle
             return Err(Refusal { rung, because, handed_over, passes });
         };
         let group = case.facts.group_name().cloned();
-        return match free_slot(case) {
+        return match slot(case) {
             Ok(slot) => Ok(Cleared { rung, standby, group, slot, growth, because }),
             Err(reason) => {
                 let passes = reason.passes();
@@ -410,8 +550,7 @@ fn in_service(case: &Case<'_>) -> Option<Reason> {
 /// Nothing disruptive on one of several suspects. A cleanup looks first and
 /// leaves a healthy host alone.
 fn one_instance(case: &Case<'_>) -> Option<Reason> {
-    (case.is_disruptive() && case.watched > 1)
-        .then_some(Reason::WhichInstance { watched: case.watched })
+    (case.watched > 1).then_some(Reason::WhichInstance { watched: case.watched })
 }
 
 /// One transition is answered once, however often it is delivered.
@@ -483,7 +622,7 @@ fn not_at_work(case: &Case<'_>) -> Option<Reason> {
     let GroupFact::Read { group: Fact::Known(Some(group)), .. } = &case.facts.group else {
         return None; // `not_correlated` refuses where it matters.
     };
-    (case.is_disruptive() && membership.protected && !group.protects_new).then_some(Reason::AtWork)
+    (membership.protected && !group.protects_new).then_some(Reason::AtWork)
 }
 
 /// What an owner's change calendar holds back: disruptions, and cleanups where their tag says
@@ -506,9 +645,6 @@ fn window_open(case: &Case<'_>) -> Option<Reason> {
 
 /// Nothing is disrupted in a zone that EC2 itself does not call available.
 fn zone_well(case: &Case<'_>) -> Option<Reason> {
-    if !case.is_disruptive() {
-        return None;
-    }
     let zones = match &case.facts.zones {
         Fact::Unknown(unknown) => return Some(Reason::FactUnknown(unknown.clone())),
         Fact::Known(zones) => zones,
@@ -550,9 +686,6 @@ fn rested(case: &Case<'_>) -> Option<Reason> {
 /// What the owner of the alarm has set: one that acts on nothing disrupts nobody through us
 /// either, and an instance that the alarm itself reboots or stops is not rebooted twice.
 fn alarm_leaves_it_to_us(case: &Case<'_>) -> Option<Reason> {
-    if !case.is_disruptive() {
-        return None;
-    }
     let alarm = match &case.facts.alarm {
         Fact::Unknown(unknown) => return Some(Reason::FactUnknown(unknown.clone())),
         Fact::Known(alarm) => alarm.as_ref()?,
@@ -583,9 +716,6 @@ fn acts_on_the_instance(action: &str) -> bool {
 
 /// Who still boots is given the time.
 fn old_enough(case: &Case<'_>) -> Option<Reason> {
-    if !case.is_disruptive() {
-        return None;
-    }
     too_young(case.facts, case.policy)
 }
 
@@ -593,10 +723,8 @@ fn old_enough(case: &Case<'_>) -> Option<Reason> {
 /// measurement alone.
 fn host_may_speak(case: &Case<'_>) -> Option<Reason> {
     match &case.facts.agent {
-        Fact::Unknown(unknown) if case.is_disruptive() => {
-            Some(Reason::FactUnknown(unknown.clone()))
-        }
-        Fact::Known(_) | Fact::Unknown(_) => None,
+        Fact::Unknown(unknown) => Some(Reason::FactUnknown(unknown.clone())),
+        Fact::Known(_) => None,
     }
 }
 
@@ -635,12 +763,8 @@ fn members(case: &Case<'_>) -> Result<Option<u32>, Reason> {
 
 /// The last guard: no more members are out of service through us than the pool's
 /// budget. Gives the slot that a disruption has to take, the incident's own if
-/// it holds one, and `None` for a rung that disrupts nobody. The write that takes it has
-/// the last word.
+/// it holds one. The write that takes it has the last word.
 fn free_slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
-    if !case.is_disruptive() {
-        return Ok(None);
-    }
     let book = pool_book(case)?;
     let members = members(case)?.unwrap_or(0);
     let Some(pool) = case.facts.pool() else { return Ok(None) };
@@ -659,9 +783,6 @@ fn free_slot(case: &Case<'_>) -> Result<Option<Slot>, Reason> {
 /// So many members must be in service that this one can be spared. Who took the others
 /// out does not matter.
 fn enough_healthy(case: &Case<'_>) -> Option<Reason> {
-    if !case.is_disruptive() {
-        return None;
-    }
     let GroupFact::Read { group: Fact::Known(Some(group)), .. } = &case.facts.group else {
         return None; // `not_correlated` refuses where it matters.
     };
@@ -694,9 +815,6 @@ fn healthy_needed(group: &Group, capacity: Capacity, name: &GroupName, policy: &
 
 /// What many members suffer from at once is not mended by disrupting them.
 fn not_correlated(case: &Case<'_>) -> Option<Reason> {
-    if !case.is_disruptive() {
-        return None;
-    }
     let (book, size) = match (pool_book(case), members(case)) {
         (Ok(book), Ok(size)) => (book, size),
         (Err(reason), _) | (_, Err(reason)) => return Some(reason),
@@ -709,9 +827,6 @@ fn not_correlated(case: &Case<'_>) -> Option<Reason> {
 
 /// No disruption while a Session Manager session is open.
 fn nobody_in_session(case: &Case<'_>) -> Option<Reason> {
-    if !case.is_disruptive() {
-        return None;
-    }
     match &case.facts.sessions {
         Fact::Known(0) => None,
         Fact::Known(count) => Some(Reason::PersonPresent { count: *count as u64 }),
@@ -722,7 +837,7 @@ fn nobody_in_session(case: &Case<'_>) -> Option<Reason> {
 /// No disruption while somebody is logged in, or the host cannot tell. A host that does not
 /// answer is not held to it.
 fn nobody_present(case: &Case<'_>) -> Option<Reason> {
-    let preflight = case.preflight.filter(|_| case.is_disruptive())?;
+    let preflight = case.preflight?;
     match preflight.persons {
         Some(0) => None,
         Some(count) => Some(Reason::PersonPresent { count }),
@@ -733,7 +848,7 @@ fn nobody_present(case: &Case<'_>) -> Option<Reason> {
 /// A host that installs packages or could not mount its disks again is not
 /// disrupted, nor one that cannot tell.
 fn fit_for_disruption(case: &Case<'_>) -> Option<Reason> {
-    let preflight = case.preflight.filter(|_| case.is_disruptive())?;
+    let preflight = case.preflight?;
     let boots = match preflight.fstab_ok {
         _ if case.rung != Some(Rung::Reboot) => None,
         Some(true) => None,

@@ -107,6 +107,13 @@ pub trait Ledger {
         tries: &Tries,
     ) -> Result<bool, CallFailed>;
 
+    /// The incident by that id of `instance`, open or ended; `None` if there is none.
+    async fn kept(
+        &self,
+        instance: &InstanceId,
+        incident: &IncidentId,
+    ) -> Result<Option<Incident>, CallFailed>;
+
     /// The open incidents that are due at `now`, longest due first, at most
     /// `limit`: one query, which reads nothing that is not due.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed>;

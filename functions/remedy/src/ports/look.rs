@@ -12,11 +12,12 @@ use crate::model::series::Series;
 
 use crate::model::unknown::CallFailed;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// An EC2 instance, from `ec2:DescribeInstances`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its state.
     pub state: InstanceState,
@@ -41,7 +42,7 @@ pub struct Instance {
 }
 
 /// The states of an instance (EC2 API reference, `InstanceState`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InstanceState {
     /// `running`
     Running,
@@ -50,7 +51,7 @@ pub enum InstanceState {
 }
 
 /// Status checks, from `ec2:DescribeInstanceStatus`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a check of its own")]
 pub struct StatusChecks {
     /// The host under the instance is impaired: a reboot stays on that host.
@@ -73,7 +74,7 @@ pub struct StatusChecks {
 }
 
 /// An impaired performance, as AWS tells of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Performance {
     /// What AWS recommends, if it does.
     pub remediation: Option<String>,
@@ -93,7 +94,7 @@ impl StatusChecks {
 }
 
 /// Something AWS is going to do to an instance: reboot, stop or retire it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduledEvent {
     /// What, in EC2's words, such as `instance-retirement`.
     pub code: String,
@@ -102,7 +103,7 @@ pub struct ScheduledEvent {
 }
 
 /// An SSM agent, from `ssm:DescribeInstanceInformation`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The service takes the agent for connected (`PingStatus` is `Online`).
     pub online: bool,
@@ -113,7 +114,7 @@ pub struct Agent {
 }
 
 /// A place in a group, from `autoscaling:DescribeAutoScalingInstances`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// The group.
     pub group: GroupName,
@@ -128,7 +129,7 @@ pub struct Membership {
 }
 
 /// A group, from `autoscaling:DescribeAutoScalingGroups`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -158,7 +159,7 @@ pub struct Group {
 
 /// What a group's capacity counts (Auto Scaling user guide, "Specify instance types by
 /// attributes" and "instance weights").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CapacityUnit {
     /// Members, or their weights where they have some.
     Units,
@@ -167,7 +168,7 @@ pub enum CapacityUnit {
 }
 
 /// A member of a group, as the group sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Which instance.
     pub instance: InstanceId,
@@ -182,7 +183,7 @@ pub struct Member {
 }
 
 /// An Availability Zone, from `ec2:DescribeAvailabilityZones`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
     /// Its name, such as `eu-central-1a`.
     pub name: String,
@@ -253,7 +254,7 @@ impl fmt::Display for InstanceState {
 }
 
 /// A volume that is attached to an instance, from `ec2:DescribeVolumes`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// Which volume.
     pub id: VolumeId,
@@ -274,7 +275,7 @@ pub struct Volume {
 }
 
 /// The last modification of a volume, from `ec2:DescribeVolumesModifications`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Modification {
     /// How far it has come.
     pub state: ModificationState,
@@ -286,7 +287,7 @@ pub struct Modification {
 
 /// How far the modification of a volume has come (EC2 API reference,
 /// `VolumeModification`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModificationState {
     /// Under way: the new size cannot be used yet.
     Modifying,

@@ -454,6 +454,14 @@ impl<W: Ledger> Ledger for Together<'_, W> {
         self.call(self.world.keep_tries(pool, symptom, rung, tries)).await
     }
 
+    async fn kept(
+        &self,
+        instance: &InstanceId,
+        incident: &IncidentId,
+    ) -> Result<Option<Incident>, CallFailed> {
+        self.call(self.world.kept(instance, incident)).await
+    }
+
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
         self.call(self.world.due(now, limit)).await
     }

@@ -2,6 +2,7 @@
 //! compile before it has one. The operations guide shows the same words, and a test
 //! holds the two together.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::alarm::Hint;
@@ -383,6 +384,17 @@ impl Reason {
                  aws ec2 start-instances --instance-ids {instance}"
             )],
             _ => Vec::new(),
+        }
+    }
+
+    /// Until when it holds, where that is known. Something else may end it sooner.
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::TooYoung { until } | Self::CalendarClosed { until, .. } => *until,
+            Self::Paused { pause } | Self::Resting { pause } => Some(pause.until),
+            Self::Busy { until, .. } | Self::CoolingDown { until } => Some(*until),
+            Self::Asked { question, .. } => Some(question.until),
+            _ => None,
         }
     }
 
