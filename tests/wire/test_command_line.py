@@ -67,7 +67,8 @@ def test_what_could_not_be_asked_has_a_code_and_a_sentence(typed, arguments, env
 
 
 def test_what_is_open_is_listed_and_one_story_is_told(account, deployed, typed):
-    instance = fleet.standalone(account, ssm_output="disk-ok")
+    # In a group of its own: what is told of one standalone instance is not told of the next.
+    instance = fleet.group(account, size=1, ssm_output="disk-ok").members[0]
     wish = {"instance_id": instance, "symptom": "disk-full", "mount": "/"}
     asked = account.functions.invoke(
         FunctionName=deployed.ids["DiskFullFunction"], Payload=json.dumps(wish).encode()
@@ -89,7 +90,8 @@ def test_what_is_open_is_listed_and_one_story_is_told(account, deployed, typed):
 
 
 def test_a_person_answers_a_question_once(account, deployed, typed):
-    instance = fleet.standalone(account, ssm_output="disk-ok")
+    # In a group of its own: what is told of one standalone instance is not told of the next.
+    instance = fleet.group(account, size=1, ssm_output="disk-ok").members[0]
     wish = {"instance_id": instance, "symptom": "disk-full", "mount": "/"}
     account.functions.invoke(
         FunctionName=deployed.ids["DiskFullFunction"], Payload=json.dumps(wish).encode()

@@ -238,7 +238,8 @@ def test_the_stack_answers_with_its_own_role(account, deployed, typed):
 
 
 def test_what_may_not_be_read_is_unknown_and_not_well(account, deployed, typed):
-    with account.proxy.fault("ssm", "DescribeInstanceInformation", DENIED):
+    documents = recorded.replayed(account, "ssm.DescribeDocument.active")
+    with documents, account.proxy.fault("ssm", "DescribeInstanceInformation", DENIED):
         said = typed("doctor", "--json")
     assert said.code == 1 and said.json()["findings"] == [], said
     (unclear,) = said.json()["unknown"]
