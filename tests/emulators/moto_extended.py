@@ -323,7 +323,8 @@ def paged(response, name, found, size):
     """A page: a caller has to follow the token, also where it is shorter than what was asked
     for, which is a maximum (SSM API reference, ListCommandInvocations and
     DescribeInstanceInformation; Auto Scaling API reference, DescribeInstanceRefreshes)."""
-    start = int(response._get_param("NextToken") or 0)
+    token = response._get_param("NextToken") or "0"
+    start = int(token) if token.isdigit() else 0  # Another is that of a page a test put before.
     page = {name: found[start : start + size]}
     more = {"NextToken": str(start + size)} if start + size < len(found) else {}
     return ActionResult(page | more)

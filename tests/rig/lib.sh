@@ -101,7 +101,7 @@ boot() {
   ' bash "${RIG_MEMORY-}" "$(cgroup_directories)" \
     env SYSTEMD_NSPAWN_TMPFS_TMP=0 systemd-nspawn -q -b -D "$ROOT" -M "$RIG_NAME" --register=no \
     --keep-unit --private-network ${RIG_MEMORY:+--private-users=identity} --resolv-conf=off \
-    --timezone=off --link-journal=no -- systemd.mask=tmp.mount \
+    --timezone=off --link-journal=no -- systemd.mask=tmp.mount systemd.mask=dpkg-db-backup.timer \
     systemd.mask=console-getty.service systemd.mask=systemd-firstboot.service \
     systemd.firstboot=off </dev/null >"$RIG/console.log" 2>&1 &
   printf '%s\n' "$!" >"$RIG/nspawn.pid"

@@ -238,6 +238,9 @@ def test_the_stack_answers_with_its_own_role(account, deployed, typed):
 
 
 def test_what_may_not_be_read_is_unknown_and_not_well(account, deployed, typed):
+    watch(account, fleet.standalone(account))
+    settles(account)
+    beats(deployed)
     documents = recorded.replayed(account, "ssm.DescribeDocument.active")
     with documents, account.proxy.fault("ssm", "DescribeInstanceInformation", DENIED):
         said = typed("doctor", "--json")

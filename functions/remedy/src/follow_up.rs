@@ -275,13 +275,13 @@ async fn still_in_trouble<W: Look>(
     if guard::has_closed(incident, &facts, cx.policy) {
         return step::wait(incident, cx.now);
     }
-    let state = probe::symptom_state(incident, cx.world, cx.now).await.state;
+    let mut untried = Incident { standby: None, ..incident.clone() };
+    untried.attempts.pop();
+    let state = probe::symptom_state(&untried, cx.world, cx.now).await.state;
     if matches!(state, SymptomState::Cleared { .. }) {
-        let mut untried = Incident { standby: None, ..incident.clone() };
-        untried.attempts.pop();
         return Step::Climb(untried, Reason::NeverAsked);
     }
-    match heard(cx, incident, &state, &facts) {
+    match heard(cx, &untried, &state, &facts) {
         Hearing::Agreed => step,
         Hearing::Withdraw(_) | Hearing::Hold(_) | Hearing::HandOver(_) => {
             step::wait(incident, cx.now)
