@@ -41,9 +41,10 @@ impl RehearseCommand {
     }
 
     fn rehearse(&self) -> Result<Answer, String> {
-        let of = |error: io::Error, file: &PathBuf| format!("{}: {error}", file.display());
-        let text = fs::read_to_string(&self.history).map_err(|no| of(no, &self.history))?;
-        let history = History::read(&text)?;
+        let unread =
+            |why: String| format!("cannot read the history '{}': {why}", self.history.display());
+        let text = fs::read_to_string(&self.history).map_err(|error| unread(error.to_string()))?;
+        let history = History::read(&text).map_err(unread)?;
         let policy = Policy { mode: Mode::Act, ..Policy::default() };
         let changed: Result<Vec<Policy>, String> =
             self.with.iter().map(|one| setting::with(&policy, one)).collect();
@@ -53,7 +54,9 @@ impl RehearseCommand {
             (one.clone(), differences(&as_it_is, &with_it))
         });
         let tried: Vec<(String, Vec<Changed>)> = tried.collect();
-        fs::write(&self.report, page(&as_it_is, &tried)).map_err(|no| of(no, &self.report))?;
+        fs::write(&self.report, page(&as_it_is, &tried)).map_err(|error| {
+            format!("cannot write the page '{}': {error}", self.report.display())
+        })?;
         let text = format!("{}The page is {}\n", told(&as_it_is, &tried), self.report.display());
         let with: Vec<Value> = tried
             .iter()

@@ -303,9 +303,10 @@ pub struct Missing {
 impl History {
     /// Reads a file.
     pub fn read(text: &str) -> Result<Self, String> {
-        let mut history: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut history: Self =
+            serde_json::from_str(text).map_err(|error| format!("it is no history: {error}"))?;
         if history.version != VERSION {
-            return Err(format!("version {} is not {VERSION}", history.version));
+            return Err(format!("its version is {}, and {VERSION} is understood", history.version));
         }
         history.items.sort_by_key(|item| item.timestamp);
         history.acts.sort_by_key(|act| act.at);

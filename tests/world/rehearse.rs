@@ -23,9 +23,8 @@ const BAD_USAGE: u8 = 2;
 
 /// Rehearses what Remedy would have done about the alarms of the past.
 ///
-/// With a file it rehearses the history in it, as `remedy rehearse --save` keeps one. Without one
-/// it records episodes of the drill as histories, rehearses them, and tells how many of the
-/// decisions are those that were taken.
+/// With a file it rehearses the history in it. Without one it records episodes of the drill as
+/// histories, rehearses them, and tells how many of the decisions are those that were taken.
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Rehearse {
@@ -86,8 +85,9 @@ impl Rehearse {
     }
 
     fn of_file(&self, file: &PathBuf) -> Result<String, String> {
-        let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
-        let history = History::read(&text)?;
+        let unread = |why: String| format!("cannot read the history '{}': {why}", file.display());
+        let text = fs::read_to_string(file).map_err(|error| unread(error.to_string()))?;
+        let history = History::read(&text).map_err(unread)?;
         let policy = acts();
         let as_it_is = rehearse(&history, &policy, |_, _| {});
         let mut tried = Vec::new();
