@@ -32,6 +32,8 @@ pub(super) struct EveryEndIsTold {
     counted: Vec<(Incident, Timestamp)>,
     /// Since when nobody can be told anything.
     mute_since: Option<Timestamp>,
+    /// Since when an incident's end is tried to be told, by the first row that says so.
+    closing_since: BTreeMap<IncidentId, Timestamp>,
     /// The incidents that are open.
     open: BTreeMap<InstanceId, IncidentId>,
 }
@@ -46,6 +48,7 @@ impl EveryEndIsTold {
         self.mute_since = mute.then(|| self.mute_since.unwrap_or(moment.now));
         let mute_for = self.mute_since.map(|since| moment.now.duration_since(since));
         let cannot_be_told = mute_for.is_some_and(|lasts| lasts >= TRIED_FOR);
+        self.note_who_closes(moment);
         let ended = moment.state.book.ended();
         let news = ended.get(self.ended..).unwrap_or_default();
         self.ended = ended.len();
@@ -56,8 +59,11 @@ impl EveryEndIsTold {
             }
             let told = self.told.get(&incident.id);
             let late = |at: &Timestamp| moment.now.duration_since(*at) > TOLD_WITHIN;
+            // The first tries may have died, and the topic failed after that.
+            let tried_in_vain = mute && self.tried_long_enough(&incident.id, moment.now);
             if told.is_none_or(late)
                 && !cannot_be_told
+                && !tried_in_vain
                 && !self.told_with_another(incident, ended, moment.now)
             {
                 if tells_for(incident, moment) {
@@ -73,6 +79,24 @@ impl EveryEndIsTold {
         self.never_told(moment, cannot_be_told)
             .or_else(|| self.vanished(moment))
             .or_else(|| never_ends(moment))
+    }
+
+    /// Notes since when incidents are tried to be told of, for as long as they are.
+    fn note_who_closes(&mut self, moment: &Moment<'_>) {
+        let closing = |incident: &&Incident| incident.closing_until.is_some();
+        let rows = moment.state.book.all_latest().filter(closing);
+        let ended = moment.state.book.ended().iter().skip(self.ended);
+        let since = rows.chain(ended).map(|incident| {
+            let since = self.closing_since.get(&incident.id).copied();
+            (incident.id.clone(), since.unwrap_or(moment.now))
+        });
+        self.closing_since = since.collect();
+    }
+
+    /// Whether an incident's end was tried to be told for as long as one is.
+    fn tried_long_enough(&self, incident: &IncidentId, now: Timestamp) -> bool {
+        let since = self.closing_since.get(incident);
+        since.is_some_and(|since| now.duration_since(*since) >= TRIED_FOR)
     }
 
     /// Whether people heard of the same cause by another incident: of many that one cause
