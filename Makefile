@@ -58,8 +58,13 @@ aws: python
 
 # The template and the documents it includes, by the tools that deploy them and one
 # that looks for what is insecure (its exceptions are in .checkov.yaml). What no
-# linter knows is a test of `thinking`: tests/template and tests/documents.rs.
+# linter knows is a test of `thinking`: tests/template and tests/documents.rs. And what
+# ships in its place: the plain template.
 template: python
+	mkdir -p "$(CARGO_TARGET_DIR)"
+	$(VENV)/python release/plain.py >"$(CARGO_TARGET_DIR)/remedy.yaml"
+	$(VENV)/cfn-lint "$(CARGO_TARGET_DIR)/remedy.yaml"
+	$(VENV)/python -m pytest -q tests/release
 	$(VENV)/cfn-lint template.yaml docs/examples/*.yaml
 	tests/template/lint-documents $(VENV)/cfn-lint
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(VENV)/sam validate --lint --template template.yaml

@@ -300,7 +300,8 @@ fn the_lint_bans_clock_environment_and_sleep() {
 fn no_file_is_a_drawer() {
     let drawers = ["utils", "util", "common", "helpers", "helper", "misc"];
     let mut findings = Vec::new();
-    let folders = ["cli", "functions", "rehearsal", "tests", "benches", "events", "docs"];
+    let folders =
+        ["cli", "functions", "rehearsal", "release", "tests", "benches", "events", "docs"];
     for file in folders.map(files).concat() {
         for part in &file {
             let stem = part.to_str().unwrap().split('.').next().unwrap();
@@ -390,7 +391,8 @@ fn nothing_is_left_for_later() {
         concat!("#[should", "_panic"),
     ];
     let mut findings = Vec::new();
-    for file in ["cli", "functions", "rehearsal", "tests", "benches"].map(files).concat() {
+    for file in ["cli", "functions", "rehearsal", "release", "tests", "benches"].map(files).concat()
+    {
         let text = ["rs", "sh", "py", "toml"];
         if !file.extension().is_some_and(|end| text.contains(&end.to_str().unwrap())) {
             continue;

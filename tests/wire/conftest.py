@@ -10,7 +10,7 @@ Run it with `make functions` and then `tests/wire/run`. What stands where:
     function.py     the Lambda Runtime API, and a running function
     template.py     the table and the documents of template.yaml
     stack.py        one test's table, topic, queue, documents and functions
-    deployment.py   an account with IAM in force, and template.yaml deployed to it
+    deployment.py   an account with IAM in force, and template.yaml or the plain one deployed to it
     fleet.py        instances and groups
     alarms.py       the payloads of events/, about them and now
     work_in_progress.py  the example by which CodeDeploy and AWS Backup say that they are at work
@@ -26,9 +26,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "emulators"))
+ROOT = Path(__file__).parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "emulators"), str(ROOT / "release")]
 
-from deployment import PARAMETERS, Account, Deployment
+from deployment import PARAMETERS, Account, Plain
 from function import MissingBinary, binary
 from region import Region
 from stack import FOLLOW_UP, SYMPTOMS, Stack
@@ -67,8 +68,8 @@ def account(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def deployed(account):
-    """The stack, for all who only use it."""
-    return Deployment(account, **PARAMETERS)
+    """The stack, for all who only use it: the template that ships."""
+    return Plain(account, **PARAMETERS)
 
 
 @pytest.fixture(autouse=True)

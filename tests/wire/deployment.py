@@ -6,7 +6,8 @@ functions call. `Deployment` is template.yaml in it:
 transformed by the SAM translator, its functions running from zips as their own
 roles, its documents included from S3. The only thing changed is where code and
 documents come from, as `sam package` changes it: the code is the binaries of the
-tests, because those of a release take too long to build.
+tests, because those of a release take too long to build. `Plain` is the template that
+release/plain.py makes of it, which needs no transform.
 """
 
 import io
@@ -18,6 +19,7 @@ import time
 import uuid
 import zipfile
 
+import plain
 import template
 from function import binary
 from proxy import Proxy
@@ -29,7 +31,9 @@ DEPLOY_SECONDS = 120
 PARAMETERS = {"ChatTopic": "yes"}
 # A beat comes every minute.
 ARRIVAL_SECONDS = 90
-BUCKET = "code"
+# Of what a release is uploaded as: a bucket for each region, and keys below one prefix.
+CODE_BUCKET, CODE_PREFIX = "remedy-code", "remedy/wire/"
+BUCKET = f"{CODE_BUCKET}-{REGION}"
 SERVICES = (
     "cloudformation cloudwatch dynamodb ec2 autoscaling events iam kms lambda logs s3 sns sqs "
     "ssm sts"
@@ -60,7 +64,7 @@ class Account:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         for name in (*SYMPTOMS, FOLLOW_UP):
-            self.s3.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=_zip(name, directory))
+            self.s3.put_object(Bucket=BUCKET, Key=key_of(name), Body=_zip(name, directory))
 
     def _start_ministack(self, moto):
         environment = {
@@ -99,6 +103,11 @@ class Account:
             emulator.stop()
 
 
+def key_of(name):
+    """Where the code of a function lies."""
+    return f"{CODE_PREFIX}x86_64/{name}.zip"
+
+
 def _zip(name, directory):
     """A function's code as Lambda wants it."""
     stripped = directory / f"{name}.bootstrap"
@@ -115,27 +124,15 @@ def _zip(name, directory):
 class Deployment(Stack):
     """template.yaml, deployed; `change` may alter it first, to prove a point."""
 
+    CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+
     def __init__(self, account, change=lambda resources: None, **parameters):
         self.region = self.account = account
         self.name = f"remedy-{uuid.uuid4().hex[:8]}"
-        body = template.packaged(account.upload)
-        for resource in body["Resources"].values():
-            if resource["Type"] == "AWS::Serverless::Function":
-                name = resource["Metadata"]["BuildProperties"]["Binary"]
-                resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/{name}.zip"
+        body = self.body()
         change(body["Resources"])
-        key = f"{self.name}.json"
-        account.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(body).encode())
-        account.stacks.create_stack(
-            StackName=self.name,
-            TemplateURL=f"{account.started[1].url}/{BUCKET}/{key}",
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in ({"Mode": "act"} | parameters).items()
-            ],
-        )
-        self._wait()
+        account.stacks.create_stack(**self._sent(body, {"Mode": "act"} | parameters))
+        self._wait("CREATE_COMPLETE")
         summaries = account.stacks.list_stack_resources(StackName=self.name)
         self.ids = {
             r["LogicalResourceId"]: r["PhysicalResourceId"]
@@ -143,6 +140,29 @@ class Deployment(Stack):
         }
         self.table, self.topic = self.ids["Ledger"], self.ids["Notifications"]
         self.queue, self.heard = self.subscribed("all"), []
+
+    def body(self):
+        """The template with its code and documents in S3, as `sam package` makes it."""
+        body = template.packaged(self.account.upload)
+        for resource in body["Resources"].values():
+            if resource["Type"] == "AWS::Serverless::Function":
+                name = resource["Metadata"]["BuildProperties"]["Binary"]
+                resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/{key_of(name)}"
+        return body
+
+    def _sent(self, body, parameters):
+        """What CloudFormation is asked for, with the template in S3."""
+        key = f"{self.name}.{uuid.uuid4().hex[:8]}.json"
+        self.account.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(body).encode())
+        return {
+            "StackName": self.name,
+            "TemplateURL": f"{self.account.started[1].url}/{BUCKET}/{key}",
+            "Capabilities": list(self.CAPABILITIES),
+            "Parameters": [
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in parameters.items()
+            ],
+        }
 
     def told(self, instance):
         """What people were told about an instance up to now."""
@@ -170,11 +190,11 @@ class Deployment(Stack):
         self.account.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": document})
         return queue
 
-    def _wait(self):
+    def _wait(self, wanted):
         deadline = time.monotonic() + DEPLOY_SECONDS
         while time.monotonic() < deadline:
             (stack,) = self.account.stacks.describe_stacks(StackName=self.name)["Stacks"]
-            if stack["StackStatus"] == "CREATE_COMPLETE":
+            if stack["StackStatus"] == wanted:
                 return
             if not stack["StackStatus"].endswith("IN_PROGRESS"):
                 break
@@ -185,6 +205,19 @@ class Deployment(Stack):
 
     def remove(self):
         self.account.stacks.delete_stack(StackName=self.name)
+
+
+class Plain(Deployment):
+    """The plain template, deployed by those who have no transform: no macro is let in."""
+
+    CAPABILITIES = ("CAPABILITY_IAM",)
+
+    def __init__(self, account, change=lambda resources: None, **parameters):
+        where = {"CodeBucket": CODE_BUCKET, "CodePrefix": CODE_PREFIX}
+        super().__init__(account, change, **where | parameters)
+
+    def body(self):
+        return plain.plain()
 
 
 def until(found, what):

@@ -34,9 +34,14 @@ _Loader.add_multi_constructor("!", _intrinsic)
 DISK_GROW = "disk-grow"
 
 
+def parse(text):
+    """A template of CloudFormation's, with its short forms as long ones."""
+    return yaml.load(text, _Loader)
+
+
 def read(file):
     """A template of CloudFormation's, as it is written."""
-    return yaml.load(file.read_text(), _Loader)
+    return parse(file.read_text())
 
 
 @cache
