@@ -10,8 +10,9 @@ export VENVS
 FUNCTIONS := $(patsubst functions/%/src/main.rs,%,$(wildcard functions/*/src/main.rs))
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := $(VENVS)/.venv/bin
+RELEASE := $(VENVS)/.venv-release/bin
 
-.PHONY: test lint supply thinking functions storm wire aws template scripts relief python bench account-check
+.PHONY: test lint supply thinking functions storm wire aws template terraform scripts relief python bench account-check
 
 # What builds, one after the other. Then what waits more than it works, side by
 # side; each part's lines come at its end.
@@ -59,16 +60,22 @@ aws: python
 # The template and the documents it includes, by the tools that deploy them and one
 # that looks for what is insecure (its exceptions are in .checkov.yaml). What no
 # linter knows is a test of `thinking`: tests/template and tests/documents.rs. And what
-# ships in its place: the plain template.
+# ships in its place: the plain template and the Terraform module.
 template: python
+	tests/release/install
 	mkdir -p "$(CARGO_TARGET_DIR)"
-	$(VENV)/python release/plain.py >"$(CARGO_TARGET_DIR)/remedy.yaml"
+	$(RELEASE)/python release/plain.py >"$(CARGO_TARGET_DIR)/remedy.yaml"
 	$(VENV)/cfn-lint "$(CARGO_TARGET_DIR)/remedy.yaml"
-	$(VENV)/python -m pytest -q tests/release
+	$(RELEASE)/python -m pytest -q tests/release
 	$(VENV)/cfn-lint template.yaml docs/examples/*.yaml
 	tests/template/lint-documents $(VENV)/cfn-lint
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-central-1 $(VENV)/sam validate --lint --template template.yaml
 	$(VENVS)/.venv-checkov/bin/checkov --config-file .checkov.yaml --framework cloudformation --file template.yaml docs/examples/*.yaml --skip-download --compact --quiet
+
+# Writes the Terraform module anew, after a change of template.yaml.
+terraform:
+	tests/release/install
+	$(RELEASE)/python release/terraform.py
 
 # The scripts that run on hosts, as root on a really full disk. Says so if this
 # machine cannot do that.
