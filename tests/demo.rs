@@ -16,6 +16,7 @@ use stories::Story;
 use world::drill::command::{Drill, Play};
 use world::explore::command::Explore;
 use world::rehearse::Rehearse;
+use world::storm::command::Storm;
 
 mod stories;
 
@@ -53,6 +54,7 @@ enum Command {
     Play(Play),
     Explore(Explore),
     Rehearse(Rehearse),
+    Storm(Storm),
 }
 
 fn symptom_names() -> impl TypedValueParser<Value = Symptom> {
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Some(Command::Play(play)) => return play.run(),
         Some(Command::Explore(explore)) => return explore.run(),
         Some(Command::Rehearse(rehearse)) => return rehearse.run(),
+        Some(Command::Storm(storm)) => return storm.run(),
         None => {}
     }
     let (told, code) = match arguments.event {

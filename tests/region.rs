@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::MountPoint;
@@ -15,11 +16,12 @@ use remedy::ports::touch::{CleanupOrder, Relief, Touch};
 use serde_json::Value;
 use world::Region;
 use world::calls::{Death, Fault, Verb};
-use world::command::CommandIs;
-use world::drive::{Function, finish, finish_or_die};
+use world::command::{Command, CommandIs};
+use world::drive::{Function, finish, finish_in, finish_or_die};
 use world::fleet::{self, Names};
 use world::group::{Group, Lifecycle};
 use world::host::{AgentIs, FileSystem, Trouble};
+use world::quota::{Grant, Quotas};
 use world::script::Script;
 use world::watch::Watch;
 
@@ -485,4 +487,38 @@ fn whoever_dies_at_a_call_gets_no_answer_and_asks_for_nothing_more() {
 
 async fn send_one(region: &Region, names: &Names) {
     region.clean(&order(names)).await.unwrap();
+}
+
+#[test]
+fn whoever_asks_for_more_than_is_granted_waits_and_is_turned_away() {
+    let (region, names) = region();
+    let grant = Grant { bucket: 2.0, a_second: 0.2 };
+    region.grant(Quotas::default().granting("ssm:SendCommand", grant));
+    let order = order(&names);
+    let sends: Vec<_> = (0..4).map(|_| region.clean(&order)).collect();
+    let sent = finish_in(&region, join_all(sends));
+    let refused: Vec<_> = sent.iter().filter_map(|answer| answer.as_ref().err()).collect();
+    assert!(refused.len() > 1, "two are there, and one comes back in five seconds");
+    assert!(refused.iter().all(|no| no.kind == Some(FailureKind::Throttled)), "{refused:?}");
+    assert_eq!(region.commands().len(), 4 - refused.len(), "what is turned away does nothing");
+    let took = region.now().duration_since(start());
+    assert!(took > SignedDuration::from_millis(300) && took < SignedDuration::from_secs(4));
+    pass(&region, 5);
+    finish_in(&region, region.clean(&order)).unwrap();
+}
+
+#[test]
+fn a_command_too_many_is_accepted_and_never_run() {
+    let (region, names) = region();
+    region.grant(Quotas::default().with_pending(1));
+    let order = order(&names);
+    for _ in 0..2 {
+        finish_in(&region, region.clean(&order)).unwrap();
+    }
+    pass(&region, 100);
+    let how: Vec<CommandIs> = region.commands().iter().map(Command::status).collect();
+    assert_eq!(how, [CommandIs::Success, CommandIs::Failed]);
+    finish_in(&region, region.clean(&order)).unwrap();
+    pass(&region, 100);
+    assert_eq!(region.commands()[2].status(), CommandIs::Success, "nothing is pending any more");
 }

@@ -6,28 +6,17 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use remedy::follow_up;
 use remedy::model::alarm::Symptom::{DiskFull, MemoryPressure};
-use remedy::model::ids::InstanceId;
 use remedy::model::incident::{Incident, Rung, Stage};
-use remedy::model::pool::POOL_TAG;
-use world::Region;
 use world::calls::Verb;
-use world::drive::{FollowUp, Function, finish};
-use world::host::{Host, Trouble};
-use world::watch::Watch;
-
-use crate::play::start;
+use world::drive::{FollowUp, finish};
+use world::host::Trouble;
+use world::quota::Quotas;
+use world::storm::Storm;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Longer than any incident may take.
 const MINUTES_MAX: usize = 200;
-
-/// A fleet whose hosts fall ill in the same minute.
-struct Storm {
-    region: Region,
-    hosts: Vec<InstanceId>,
-    function: Function,
-}
 
 /// What came of a storm.
 struct Came {
@@ -41,72 +30,44 @@ struct Came {
     writes: usize,
 }
 
-impl Storm {
-    /// So many hosts in this trouble, each in a pool of its own.
-    fn of(count: usize, trouble: Trouble) -> Self {
-        let region = Region::new(start());
-        region.transcribe(false);
-        let ids = (1..=count).map(|n| InstanceId::new(format!("i-{n:017x}")).unwrap());
-        let hosts: Vec<InstanceId> = ids.collect();
-        for id in &hosts {
-            let mut host = Host::healthy("eu-central-1a");
-            host.instance.tags.insert(POOL_TAG.to_owned(), id.to_string());
-            host.trouble = Some(trouble);
-            region.add_host(id.clone(), host);
-            let mut watch = Watch::new(trouble.symptom, id.clone(), start());
-            watch.name = format!("{}-{id}", trouble.symptom);
-            region.add_watch(watch);
-        }
-        Self { region, hosts, function: Function::new(trouble.symptom) }
+/// One minute passes; then the alarms' events arrive, and the heartbeat comes. Calls take no
+/// time, and nothing is turned away.
+fn minute(storm: &Storm) {
+    storm.region.pass(MINUTE);
+    for event in storm.region.transitions() {
+        storm.function.run(&storm.region, &event).unwrap();
     }
+    let beat = FollowUp::default().run(&storm.region).unwrap();
+    assert_eq!((beat.left.as_slice(), beat.lag_seconds), ([].as_slice(), Some(0)));
+}
 
-    /// One minute passes; then the alarms' events arrive, and the heartbeat comes.
-    fn minute(&self) {
-        self.region.pass(MINUTE);
-        for event in self.region.transitions() {
-            self.function.run(&self.region, &event).unwrap();
-        }
-        let beat = FollowUp::default().run(&self.region).unwrap();
-        assert_eq!((beat.left.as_slice(), beat.lag_seconds), ([].as_slice(), Some(0)));
+/// Minutes pass until all of it is over.
+fn to_its_end(storm: &Storm) -> Came {
+    let mut minutes = 0;
+    while storm.rages() {
+        minutes += 1;
+        assert!(minutes < MINUTES_MAX, "it rages on");
+        minute(storm);
     }
-
-    fn incidents(&self) -> Vec<Incident> {
-        self.hosts.iter().filter_map(|id| self.region.incident(id)).collect()
+    let (incidents, counted) = (storm.incidents(), storm.region.counted());
+    let mut ends = BTreeMap::new();
+    for incident in &incidents {
+        *ends.entry(incident.stage).or_default() += 1;
     }
-
-    fn rages(&self) -> bool {
-        let incidents = self.incidents();
-        incidents.len() < self.hosts.len() || incidents.iter().any(|it| it.stage.is_open())
-    }
-
-    /// Minutes pass until all of it is over.
-    fn to_its_end(&self) -> Came {
-        let mut minutes = 0;
-        while self.rages() {
-            minutes += 1;
-            assert!(minutes < MINUTES_MAX, "it rages on");
-            self.minute();
-        }
-        let (incidents, counted) = (self.incidents(), self.region.counted());
-        let mut ends = BTreeMap::new();
-        for incident in &incidents {
-            *ends.entry(incident.stage).or_default() += 1;
-        }
-        let last = incidents.iter().filter_map(Incident::ended_at).max();
-        let first = incidents.iter().map(|incident| incident.opened_at).min();
-        let writes = [Verb::Open, Verb::Record, Verb::Count, Verb::NoteSick];
-        Came {
-            ends,
-            took: last.unwrap().duration_since(first.unwrap()),
-            calls: counted.values().sum(),
-            writes: writes.iter().filter_map(|verb| counted.get(verb)).sum(),
-        }
+    let last = incidents.iter().filter_map(Incident::ended_at).max();
+    let first = incidents.iter().map(|incident| incident.opened_at).min();
+    let writes = [Verb::Open, Verb::Record, Verb::Count, Verb::NoteSick];
+    Came {
+        ends,
+        took: last.unwrap().duration_since(first.unwrap()),
+        calls: counted.values().sum(),
+        writes: writes.iter().filter_map(|verb| counted.get(verb)).sum(),
     }
 }
 
 /// What a storm of this size comes to whose cleanups all help.
 fn cleaned(count: usize) -> Came {
-    let came = Storm::of(count, Trouble::slight(DiskFull, 96.4)).to_its_end();
+    let came = to_its_end(&Storm::of(count, Trouble::slight(DiskFull, 96.4)));
     assert_eq!(came.ends, BTreeMap::from([(Stage::Resolved, count)]), "of {count}");
     came
 }
@@ -130,7 +91,7 @@ fn five_thousand_cleanups_are_followed_to_their_end_as_fast_as_one() {
 #[test]
 fn five_hundred_reboots_in_pools_of_their_own_wait_for_nobody() {
     let storm = Storm::of(500, Trouble::stubborn(MemoryPressure, 97.0));
-    let came = storm.to_its_end();
+    let came = to_its_end(&storm);
     assert_eq!(came.ends, BTreeMap::from([(Stage::Resolved, 500)]));
     for incident in storm.incidents() {
         let at = |rung| {
@@ -152,7 +113,7 @@ fn who_is_not_told_of_among_many_stays_open() {
     storm.region.leave_untold(untold.as_str());
     let stages = || -> Vec<Stage> { storm.incidents().iter().map(|it| it.stage).collect() };
     for _ in 0..10 {
-        storm.minute();
+        minute(&storm);
         assert_eq!(stages()[0], stages()[2], "of the two others nothing differs");
         if stages()[0] == Stage::Resolved {
             break;
@@ -161,13 +122,13 @@ fn who_is_not_told_of_among_many_stays_open() {
     assert_eq!(stages()[0], Stage::Resolved);
     assert!(stages()[1].is_open(), "{:?}", stages());
     // When it is the last one it is asked about by itself.
-    assert_eq!(storm.to_its_end().ends, BTreeMap::from([(Stage::Resolved, 3)]));
+    assert_eq!(to_its_end(&storm).ends, BTreeMap::from([(Stage::Resolved, 3)]));
 }
 
 #[test]
 fn what_a_beat_has_no_time_for_stays_due_and_is_told_of() {
     let storm = Storm::of(600, Trouble::slight(DiskFull, 96.4));
-    storm.minute();
+    minute(&storm);
     storm.region.pass(SignedDuration::from_secs(90));
     let beat = |parts: usize| {
         let begun = Cell::new(0);
@@ -183,4 +144,23 @@ fn what_a_beat_has_no_time_for_stays_due_and_is_told_of() {
     let others = beat(1);
     assert_eq!((others.looked_at, others.lag_seconds), (100, Some(0)));
     assert!(storm.incidents().iter().all(|incident| incident.stage == Stage::Watching));
+}
+
+/// A command that AWS accepts and then cancels, because too many have not ended, was no try.
+#[test]
+fn what_was_canceled_before_it_ran_is_sent_again() {
+    let storm = Storm::of(3, Trouble::slight(MemoryPressure, 97.0));
+    let came = storm.rage(Quotas::default().with_pending(1));
+    assert_eq!((came.ended(Stage::Resolved), came.lost), (3, 0), "{came}");
+    assert!(storm.region.commands().len() > 3, "each of them was run at once");
+    assert_eq!(came.reboots, [], "a cleanup would have helped");
+}
+
+/// AWS turns away what is more than it grants, and nothing is lost by that.
+#[test]
+fn a_storm_within_quotas_is_followed_to_its_end() {
+    let came = Storm::of(50, Trouble::slight(DiskFull, 96.4)).rage(Quotas::default());
+    assert_eq!((came.ended(Stage::Resolved), came.lost), (50, 0), "{came}");
+    assert!(came.took <= SignedDuration::from_mins(12), "{came}");
+    assert!(came.turned_away > 0, "quotas count: {came}");
 }

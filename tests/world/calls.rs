@@ -307,7 +307,7 @@ impl Fault {
 /// What AWS means by `why`, which begins with an error code.
 pub(crate) fn failure_kind(why: &str) -> FailureKind {
     match why.split(':').next() {
-        Some("ThrottlingException") => FailureKind::Throttled,
+        Some("ThrottlingException" | "RequestLimitExceeded") => FailureKind::Throttled,
         Some(
             "InvalidInstanceId"
             | "InvalidInstanceID.NotFound"

@@ -1,9 +1,11 @@
 //! Drives the functions without a runtime: polls by hand, in an order the test
 //! chooses.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use jiff::SignedDuration;
 use remedy::alarm::Invocation;
@@ -15,10 +17,17 @@ use remedy::model::unknown::CallFailed;
 use remedy::respond::{self, Answer, RespondError};
 
 use crate::Region;
+use crate::quota::Caller;
 
-/// No invocation takes more polls than this: each call to the region takes one, a beat has
+/// No invocation takes more polls than this: each call to the region takes some, a beat has
 /// 16 of them at a time, and one in a storm makes 20,000.
-const POLLS_MAX: usize = 100_000;
+const POLLS_MAX: usize = 1_000_000;
+
+/// What a function is given of time (the template's `Timeout`).
+pub const TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+
+/// The follow-up begins no part of its work with less time than this left.
+const ENDS_WITHIN: SignedDuration = SignedDuration::from_secs(25);
 
 /// One deployed function.
 #[derive(Clone, Debug)]
@@ -46,12 +55,13 @@ impl Function {
             at: region.now() + self.ahead,
         };
         // Boxed, as in the functions: the road's future is large.
-        Box::pin(respond::respond(event, &invocation, &self.policy, region)).await
+        let respond = Box::pin(respond::respond(event, &invocation, &self.policy, region));
+        called_by(region, Caller::Intake, respond).await
     }
 
     /// Invokes the function with `event`, now, and waits for its answer.
     pub fn run(&self, region: &Region, event: &str) -> Result<Answer, RespondError> {
-        finish(self.invoke(region, event))
+        finish_in(region, self.invoke(region, event))
     }
 }
 
@@ -85,23 +95,82 @@ impl FollowUp {
         region: &Region,
         trigger: Option<&InstanceId>,
     ) -> Result<Beat, CallFailed> {
-        let now = region.now() + self.ahead;
-        follow_up::beat(trigger, now, &self.policy, region, &|| true).await
+        let begun = region.now();
+        let is_time_left = || region.now().duration_since(begun) + ENDS_WITHIN < TIMEOUT;
+        let beat =
+            follow_up::beat(trigger, begun + self.ahead, &self.policy, region, &is_time_left);
+        called_by(region, Caller::FollowUp, Box::pin(beat)).await
     }
 
     /// One beat, now, of the heartbeat, and waits for its answer.
     pub fn run(&self, region: &Region) -> Result<Beat, CallFailed> {
-        finish(self.invoke(region, None))
+        finish_in(region, self.invoke(region, None))
+    }
+}
+
+/// Does what `future` does in somebody's name.
+async fn called_by<T>(region: &Region, caller: Caller, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        region.is_called_by(caller);
+        future.as_mut().poll(context)
+    })
+    .await
+}
+
+/// What `future` comes to, if it does within `time` of the region's.
+pub(crate) async fn within<T>(
+    region: &Region,
+    time: SignedDuration,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut over = pin!(region.sleep(time));
+    let mut future = pin!(future);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => over.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+/// Whether somebody can go on.
+#[derive(Debug)]
+pub(crate) struct Woken(AtomicBool);
+
+impl Woken {
+    /// Whoever has only begun can.
+    pub(crate) fn begins() -> Arc<Self> {
+        Arc::new(Self(AtomicBool::new(true)))
+    }
+
+    pub(crate) fn is(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether it could go on, which is done now.
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// Polls `future` until it is ready, or until the region says that the function
-/// behind it has died: then it is dropped, and `None`.
+/// behind it has died: then it is dropped, and `None`. While it waits for an answer, the
+/// region's time passes.
 pub fn finish_or_die<T>(region: &Region, future: impl Future<Output = T>) -> Option<T> {
     let mut future = Box::pin(future);
-    let mut context = Context::from_waker(Waker::noop());
+    let woken = Woken::begins();
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
     for _ in 0..POLLS_MAX {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+        if woken.take()
+            && let Poll::Ready(output) = future.as_mut().poll(&mut context)
+        {
             return Some(output);
         }
         if region.is_dead() {
@@ -109,8 +178,19 @@ pub fn finish_or_die<T>(region: &Region, future: impl Future<Output = T>) -> Opt
             region.bury();
             return None;
         }
+        if !woken.is() && !region.wakes() {
+            break;
+        }
     }
     unreachable!("an invocation waits for something that nobody does")
+}
+
+/// Polls `future` until it is ready, while the region's time passes as its calls take it.
+pub fn finish_in<T>(region: &Region, future: impl Future<Output = T>) -> T {
+    match finish_or_die(region, future) {
+        Some(output) => output,
+        None => unreachable!("nobody was to die"),
+    }
 }
 
 /// Polls `future` until it is ready.
@@ -148,8 +228,8 @@ pub fn interleave<T>(
     (first_output, second_output)
 }
 
-/// Polls all `futures` in the order `next` chooses, which is told how many are
-/// left and names one of them, until each is ready or its function has died.
+/// Polls all `futures` in the order `next` chooses, which is told how many can go on
+/// and names one of them, until each is ready, its function has died or its time is over.
 /// Gives their outputs in the order of the futures, and `None` for the dead.
 pub fn together<T>(
     region: &Region,
@@ -157,16 +237,28 @@ pub fn together<T>(
     mut next: impl FnMut(usize) -> usize,
 ) -> Vec<Option<T>> {
     let mut outputs: Vec<Option<T>> = futures.iter().map(|_| None).collect();
-    let mut left: Vec<_> = futures.into_iter().enumerate().collect();
-    let mut context = Context::from_waker(Waker::noop());
+    let begun = |(place, future)| (place, future, Woken::begins());
+    let mut left: Vec<_> = futures.into_iter().enumerate().map(begun).collect();
+    let begins = region.now();
     for _ in 0..POLLS_MAX * outputs.len() {
-        if left.is_empty() {
+        let can: Vec<usize> = (0..left.len())
+            .filter(|n| left.get(*n).is_some_and(|(.., woken)| woken.is()))
+            .collect();
+        if left.is_empty() || region.now().duration_since(begins) > TIMEOUT {
             return outputs;
         }
-        let chosen = next(left.len()).min(left.len() - 1);
-        let Some((place, future)) = left.get_mut(chosen) else { continue };
+        if can.is_empty() {
+            if !region.wakes() {
+                break;
+            }
+            continue;
+        }
+        let Some(chosen) = can.get(next(can.len()).min(can.len() - 1)).copied() else { continue };
+        let Some((place, future, woken)) = left.get_mut(chosen) else { continue };
         region.works(*place);
-        let answer = future.as_mut().poll(&mut context);
+        woken.take();
+        let waker = Waker::from(Arc::clone(woken));
+        let answer = future.as_mut().poll(&mut Context::from_waker(&waker));
         let is_dead = region.is_dead();
         if let (Poll::Ready(output), Some(slot)) = (answer, outputs.get_mut(*place)) {
             *slot = Some(output);

@@ -16,6 +16,7 @@ use crate::disk;
 use crate::group::{Group, Lifecycle, Member, Step};
 use crate::host::{AgentIs, Host, Trouble};
 use crate::otherwise::Otherwise;
+use crate::quota::Quotas;
 use crate::region::{GROUP_LOOKS_AFTER, State, TICK};
 use crate::script::{self, Ending};
 use crate::watch::Watch;
@@ -95,6 +96,14 @@ impl State {
             sent_at: self.now,
             ending: None,
         });
+        // Accepted and then not run: "the system has canceled the command before executing it
+        // on any instance" (SSM API reference, `Command`).
+        if self.quotas.as_ref().is_some_and(Quotas::is_rate_exceeded) {
+            let canceled = Ending::silent("RateExceeded", -1);
+            self.commands.last_mut().map(|it| it.ending = Some(canceled)).unwrap_or_default();
+            return Ok(id);
+        }
+        self.quotas.iter_mut().for_each(|quotas| quotas.pending += 1);
         self.arrange(takes, Due::CommandEnds(number));
         Ok(id)
     }
@@ -385,6 +394,7 @@ impl State {
     /// "Systems Manager event examples").
     fn command_ends(&mut self, number: usize) {
         let Some(command) = self.commands.get_mut(number) else { return };
+        self.quotas.iter_mut().for_each(|quotas| quotas.pending -= 1);
         let id = command.order.instance.clone();
         let host = self.hosts.get_mut(&id).filter(|host| host.obeys());
         let (cured, ending) = match host {

@@ -7,8 +7,9 @@
 //! conditional write is won by one writer; an answer can be lost after the call
 //! took effect, and a function can die at any call.
 //!
-//! Nothing here happens by itself. Time moves when [`Region::pass`] says so,
-//! and then everything due happens in one fixed order, so a run can always be
+//! Nothing here happens by itself. Time moves when [`Region::pass`] says so, and in a region
+//! whose [`quotas`](Region::grant) count while calls are answered;
+//! then everything due happens in one fixed order, so a run can always be
 //! repeated. No runtime drives it: [`drive`] polls by hand, which also lets a
 //! test choose how concurrent invocations interleave.
 
@@ -23,9 +24,11 @@ pub mod group;
 pub mod host;
 pub mod ledger;
 pub mod otherwise;
+pub mod quota;
 pub mod region;
 pub mod rehearse;
 pub mod script;
+pub mod storm;
 pub mod watch;
 
 mod answers;

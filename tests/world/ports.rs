@@ -2,6 +2,8 @@
 //! before it takes effect, so that other invocations may be first; its effect
 //! is one instant.
 
+use std::slice;
+
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::brake::Tries;
@@ -34,6 +36,7 @@ use crate::drive::give_way;
 use crate::explore::script::Fate;
 use crate::host::Host;
 use crate::ledger::Flaw;
+use crate::quota::{self, Draw};
 use crate::region::State;
 use crate::words::{self, Words};
 
@@ -46,11 +49,46 @@ impl Region {
         about: &str,
         effect: impl FnOnce(&mut State) -> Result<T, &'static str>,
     ) -> Result<T, CallError> {
+        self.call_drawing(verb, about, |_| quota::of_api(verb, false), effect).await
+    }
+
+    /// One call that draws tokens, where quotas count.
+    async fn call_drawing<T: Words>(
+        &self,
+        verb: Verb,
+        about: &str,
+        draws: impl Fn(&State) -> Vec<Draw>,
+        effect: impl FnOnce(&mut State) -> Result<T, &'static str>,
+    ) -> Result<T, CallError> {
         give_way().await;
-        match self.answer(verb, about, effect) {
+        let refused = self.granted(verb, draws).await.err();
+        match self.answer(verb, about, refused, effect) {
             Some(answer) => answer,
             // Whoever asked is dead, and nobody waits for the answer.
             None => std::future::pending().await,
+        }
+    }
+
+    /// Waits for as long as a call takes, and draws what it takes of what is granted. What is
+    /// turned away is tried again, as the adapter does.
+    async fn granted(
+        &self,
+        verb: Verb,
+        draws: impl Fn(&State) -> Vec<Draw>,
+    ) -> Result<(), &'static str> {
+        if self.state.borrow().quotas.is_none() {
+            return Ok(());
+        }
+        let mut tries = 1;
+        loop {
+            self.sleep(quota::takes(verb)).await;
+            match self.state.borrow_mut().draw(verb, &draws) {
+                Err(_) if tries < quota::TRIES_MAX => {}
+                answer => return answer,
+            }
+            let backs_off = self.state.borrow_mut().backs_off(tries);
+            self.sleep(backs_off).await;
+            tries += 1;
         }
     }
 
@@ -58,6 +96,7 @@ impl Region {
         &self,
         verb: Verb,
         about: &str,
+        refused: Option<&'static str>,
         effect: impl FnOnce(&mut State) -> Result<T, &'static str>,
     ) -> Option<Result<T, CallError>> {
         let mut state = self.state.borrow_mut();
@@ -82,6 +121,7 @@ impl Region {
         }
         let fault = state.hiccups.remove(&verb).or_else(|| state.faults.get(&verb).cloned());
         let fault = fault.or((fate == Fate::AnswerLost).then_some(Fault::AnswerLost));
+        let fault = refused.map(Fault::Refused).or(fault);
         let answer = match &fault {
             Some(Fault::Refused(_) | Fault::RequestLost) => None,
             Some(Fault::AnswerLost) | None => Some(happen(&mut state, verb, about, effect)),
@@ -114,9 +154,63 @@ impl Region {
         about: &str,
         answer: impl FnOnce(&mut State) -> T,
     ) -> Result<T, CallFailed> {
-        self.call(verb, about, |state| Ok(answer(state)))
+        self.look_drawing(verb, about, |_| quota::of_api(verb, false), answer).await
+    }
+
+    /// A look that draws tokens, where quotas count.
+    pub(crate) async fn look_drawing<T: Words>(
+        &self,
+        verb: Verb,
+        about: &str,
+        draws: impl Fn(&State) -> Vec<Draw>,
+        answer: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, CallFailed> {
+        self.call_drawing(verb, about, draws, |state| Ok(answer(state)))
             .await
             .map_err(|refused| CallFailed { call: refused.call, why: refused.why })
+    }
+}
+
+/// Bytes of a row of a pool or a count, at most.
+const ROW: usize = 1024;
+
+/// Bytes of one sighting in the row of a pool's sick.
+const SIGHTING: usize = 160;
+
+impl State {
+    /// Draws what one try of a call takes, or says why it is turned away.
+    fn draw(
+        &mut self,
+        verb: Verb,
+        draws: &impl Fn(&Self) -> Vec<Draw>,
+    ) -> Result<(), &'static str> {
+        let draws = draws(self);
+        let (now, by) = (self.now, self.caller);
+        self.quotas.as_mut().map_or(Ok(()), |quotas| quotas.draw(now, (verb, by), &draws))
+    }
+
+    /// How long the adapter waits after a try that was turned away.
+    fn backs_off(&mut self, tries: u32) -> SignedDuration {
+        self.quotas.as_mut().map(|quotas| quotas.backs_off(tries)).unwrap_or_default()
+    }
+
+    /// What the ledger is charged for `incident` in the place of what it holds: by the larger
+    /// of both, and for the index. A transaction costs so many times as much.
+    fn writes(&self, incident: &Incident, times: f64) -> Vec<Draw> {
+        let before = self.book.latest(&incident.instance_id);
+        let size = quota::bytes(incident).max(before.map_or(0, quota::bytes));
+        let row = quota::write(incident.instance_id.to_string(), size, times);
+        row.into_iter().chain(quota::index(before, incident)).collect()
+    }
+
+    /// What it is charged when these are looked up, with what is paused.
+    pub(crate) fn reads_histories(&self, ids: &[InstanceId]) -> Vec<Draw> {
+        let of = |id: &InstanceId| {
+            let size = self.book.latest(id).map_or(0, quota::bytes);
+            quota::read(id.to_string(), size)
+        };
+        let pauses = quota::read("pauses".to_owned(), ROW);
+        ids.iter().flat_map(of).chain(pauses).collect()
     }
 }
 
@@ -173,7 +267,8 @@ impl Look for Region {
     }
 
     async fn history(&self, id: &InstanceId) -> Result<History, CallFailed> {
-        self.look(Verb::History, id.as_str(), |state| state.history(id)).await
+        let draws = |state: &State| state.reads_histories(slice::from_ref(id));
+        self.look_drawing(Verb::History, id.as_str(), draws, |state| state.history(id)).await
     }
 
     async fn pool(
@@ -182,7 +277,10 @@ impl Look for Region {
         symptom: Symptom,
         now: Timestamp,
     ) -> Result<PoolBook, CallFailed> {
-        self.look(Verb::Pool, &pool.to_string(), |state| state.book.pool(pool, symptom, now)).await
+        let about = pool.to_string();
+        let draws = |_: &State| quota::read(about.clone(), 4096).to_vec();
+        let pool = |state: &mut State| state.book.pool(pool, symptom, now);
+        self.look_drawing(Verb::Pool, &about, draws, pool).await
     }
 
     async fn sessions(&self, id: &InstanceId) -> Result<usize, CallFailed> {
@@ -263,7 +361,8 @@ impl Look for Region {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Datapoint>, CallFailed> {
-        self.look(Verb::Datapoints, &series.name, |state| {
+        let draws = |_: &State| quota::of_api(Verb::Datapoints, !series.exact);
+        self.look_drawing(Verb::Datapoints, &series.name, draws, |state| {
             state.metrics.read(series, (since, until), state.now)
         })
         .await
@@ -277,15 +376,17 @@ impl Look for Region {
 impl Ledger for Region {
     async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, CallFailed> {
         let about = incident.id.to_string();
-        self.look(Verb::Open, &about, |state| state.book.open(incident, now)).await
+        let draws = |state: &State| state.writes(incident, 1.0);
+        self.look_drawing(Verb::Open, &about, draws, |state| state.book.open(incident, now)).await
     }
 
     async fn record(&self, incident: &Incident) -> Result<bool, CallFailed> {
         let about = incident.id.to_string();
         let written = words::Written { stage: incident.stage, version: incident.version };
-        self.look(Verb::Record, &about, |state| written.over(state.book.record(incident)))
-            .await
-            .map(|written| written.is_some())
+        let draws = |state: &State| state.writes(incident, 1.0);
+        let record = |state: &mut State| written.over(state.book.record(incident));
+        let written = self.look_drawing(Verb::Record, &about, draws, record).await;
+        written.map(|written| written.is_some())
     }
 
     async fn end(
@@ -295,9 +396,14 @@ impl Ledger for Region {
     ) -> Result<bool, CallFailed> {
         let about = ended.id.to_string();
         let written = words::Written { stage: ended.stage, version: ended.version };
-        self.look(Verb::Record, &about, |state| written.over(state.book.end(ended, successor)))
-            .await
-            .map(|written| written.is_some())
+        let draws = |state: &State| {
+            // A transaction costs twice, and keeps a copy.
+            let kept = quota::write(about.clone(), quota::bytes(ended), 2.0);
+            [state.writes(successor.unwrap_or(ended), 2.0), kept.to_vec()].concat()
+        };
+        let end = |state: &mut State| written.over(state.book.end(ended, successor));
+        let written = self.look_drawing(Verb::Record, &about, draws, end).await;
+        written.map(|written| written.is_some())
     }
 
     async fn record_with_lease(
@@ -306,10 +412,13 @@ impl Ledger for Region {
         now: Timestamp,
     ) -> Result<Leased, CallFailed> {
         let about = incident.id.to_string();
-        self.look(Verb::RecordWithLease, &about, |state| {
-            state.book.record_with_lease(incident, now)
-        })
-        .await
+        let draws = |state: &State| {
+            let slot = incident.lease.as_ref().map(|lease| lease.pool.to_string());
+            let slot = slot.map(|slot| quota::write(slot, ROW, 2.0)).into_iter().flatten();
+            state.writes(incident, 2.0).into_iter().chain(slot).collect()
+        };
+        let record = |state: &mut State| state.book.record_with_lease(incident, now);
+        self.look_drawing(Verb::RecordWithLease, &about, draws, record).await
     }
 
     async fn record_with_growth(
@@ -338,7 +447,9 @@ impl Ledger for Region {
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), CallFailed> {
-        self.look(Verb::Release, &lease.pool.to_string(), |state| state.book.release(lease)).await
+        let pool = lease.pool.to_string();
+        let draws = |_: &State| quota::write(pool.clone(), ROW, 1.0).to_vec();
+        self.look_drawing(Verb::Release, &pool, draws, |state| state.book.release(lease)).await
     }
 
     async fn note_sick(
@@ -347,10 +458,13 @@ impl Ledger for Region {
         symptom: Symptom,
         sighting: &Sighting,
     ) -> Result<Vec<Sighting>, CallFailed> {
-        self.look(Verb::NoteSick, &pool.to_string(), |state| {
-            state.book.note_sick(pool, symptom, sighting)
-        })
-        .await
+        let about = pool.to_string();
+        let draws = |state: &State| {
+            let noted = state.book.pool(pool, symptom, sighting.at).sick.len();
+            quota::write(about.clone(), SIGHTING * (noted + 1), 1.0).to_vec()
+        };
+        let note = |state: &mut State| state.book.note_sick(pool, symptom, sighting);
+        self.look_drawing(Verb::NoteSick, &about, draws, note).await
     }
 
     async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, CallFailed> {
@@ -366,7 +480,10 @@ impl Ledger for Region {
     }
 
     async fn count(&self, occurrence: &Occurrence) -> Result<Occurrences, CallFailed> {
-        self.look(Verb::Count, &occurrence.cause, |state| state.book.count(occurrence)).await
+        let group = occurrence.group.as_ref().map_or("none", GroupName::as_str);
+        let draws = |_: &State| quota::write(format!("repeats of {group}"), ROW, 1.0).to_vec();
+        let count = |state: &mut State| state.book.count(occurrence);
+        self.look_drawing(Verb::Count, &occurrence.cause, draws, count).await
     }
 
     async fn note_replacement(
@@ -389,10 +506,10 @@ impl Ledger for Region {
         rung: Rung,
         tries: &Tries,
     ) -> Result<bool, CallFailed> {
-        self.look(Verb::KeepTries, &pool.to_string(), |state| {
-            state.book.keep_tries((pool, symptom, rung), tries)
-        })
-        .await
+        let about = pool.to_string();
+        let draws = |_: &State| quota::write(about.clone(), ROW, 1.0).to_vec();
+        let keep = |state: &mut State| state.book.keep_tries((pool, symptom, rung), tries);
+        self.look_drawing(Verb::KeepTries, &about, draws, keep).await
     }
 
     async fn kept(
@@ -404,7 +521,11 @@ impl Ledger for Region {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
-        self.look(Verb::Due, "", |state| state.book.due(now, limit)).await
+        let draws = |state: &State| {
+            let due = state.book.due(now, limit).incidents;
+            quota::look_at_index(due.iter().map(quota::bytes).sum()).to_vec()
+        };
+        self.look_drawing(Verb::Due, "", draws, |state| state.book.due(now, limit)).await
     }
 }
 
@@ -490,6 +611,8 @@ impl Tell for Region {
             if !state.book.has(Flaw::TellsNobody) {
                 state.topic.push(notification.clone());
             }
+            let now = state.now;
+            state.quotas.iter_mut().for_each(|quotas| quotas.mail(now));
         });
         Told { people: people.await, chat: Ok(()) }
     }

@@ -14,6 +14,7 @@ use remedy::ports::look_at_many::{
 
 use crate::Region;
 use crate::calls::Verb;
+use crate::quota::{self, Draw};
 use crate::region::State;
 use crate::words::Words;
 
@@ -29,9 +30,23 @@ impl Region {
         name: impl Fn(&Q) -> &str,
         answer: impl Fn(&mut State, &Q) -> A,
     ) -> Vec<Result<A, CallFailed>> {
+        let draws = |_: &State| quota::of_api(verb, false);
+        self.look_at_many_drawing((verb, most), many, draws, name, answer).await
+    }
+
+    /// The same of what draws tokens of its own, where quotas count.
+    async fn look_at_many_drawing<Q, A: Words>(
+        &self,
+        (verb, most): (Verb, usize),
+        many: &[Q],
+        draws: impl Fn(&State) -> Vec<Draw>,
+        name: impl Fn(&Q) -> &str,
+        answer: impl Fn(&mut State, &Q) -> A,
+    ) -> Vec<Result<A, CallFailed>> {
         assert!((1..=most).contains(&many.len()), "{verb:?} is asked about {}", many.len());
         let about = format!("{} of them", many.len());
-        let answers = self.look(verb, &about, |state| Many(state.about(many, name, answer)));
+        let look = |state: &mut State| Many(state.about(many, name, answer));
+        let answers = self.look_drawing(verb, &about, draws, look);
         match answers.await {
             Ok(answers) => {
                 let told = |answer: Option<A>| {
@@ -117,19 +132,20 @@ impl LookAtMany for Region {
     }
 
     async fn histories(&self, ids: &[InstanceId]) -> Vec<Result<History, CallFailed>> {
-        self.look_at_many((Verb::History, HISTORIES_MAX), ids, InstanceId::as_str, State::history)
-            .await
+        let draws = |state: &State| state.reads_histories(ids);
+        let at_most = (Verb::History, HISTORIES_MAX);
+        let name = InstanceId::as_str;
+        self.look_at_many_drawing(at_most, ids, draws, name, State::history).await
     }
 
     async fn commands(&self, since: Timestamp) -> Result<Vec<(Sent, Command)>, CallFailed> {
-        let listed = self.look(Verb::CommandOf, "all", |state| {
-            let listed = state.commands_since(since);
-            // The list comes in pages, and each is a call.
-            let more = listed.len().saturating_sub(1) / COMMANDS_ON_A_PAGE;
-            *state.counted.entry(Verb::CommandOf).or_default() += more;
-            Listed(listed)
-        });
-        Ok(listed.await?.0)
+        let listed = self.look(Verb::CommandOf, "all", |state| Listed(state.commands_since(since)));
+        let listed = listed.await?.0;
+        // The list comes in pages, and each is a call.
+        for _ in 1..listed.len().div_ceil(COMMANDS_ON_A_PAGE) {
+            self.look(Verb::CommandOf, "the next page", |_| Listed(Vec::new())).await?;
+        }
+        Ok(listed)
     }
 
     async fn sessions_of(&self, ids: &[InstanceId]) -> Vec<Result<usize, CallFailed>> {

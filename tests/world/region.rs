@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::AlarmState;
@@ -22,6 +24,7 @@ use crate::host::{Host, Trouble};
 use crate::ledger::Book;
 use crate::metrics::Metrics;
 use crate::otherwise::{Otherwise, Otherwises};
+use crate::quota::{Caller, Quotas};
 use crate::replica::Replica;
 use crate::watch::{Change, Watch};
 
@@ -84,6 +87,13 @@ pub(crate) struct State {
     pub(crate) agenda: BTreeMap<(Timestamp, u64), Due>,
     pub(crate) arranged: u64,
     pub(crate) invoked: u64,
+    /// What is granted, if that counts: then calls take time.
+    pub(crate) quotas: Option<Quotas>,
+    /// Who waits until when.
+    pub(crate) sleepers: BTreeMap<(Timestamp, u64), Waker>,
+    pub(crate) slept: u64,
+    /// In whose name calls are made.
+    pub(crate) caller: Caller,
 }
 
 impl Region {
@@ -121,6 +131,10 @@ impl Region {
             agenda: BTreeMap::new(),
             arranged: 0,
             invoked: 0,
+            quotas: None,
+            sleepers: BTreeMap::new(),
+            slept: 0,
+            caller: Caller::Intake,
         };
         state.arrange(TICK, Due::Measured);
         Self { deployment: deployment(), state: RefCell::new(state) }
@@ -131,11 +145,28 @@ impl Region {
         self.state.borrow().now
     }
 
+    /// From now on calls take time, and AWS grants so much.
+    pub fn grant(&self, quotas: Quotas) {
+        self.state.borrow_mut().quotas = Some(quotas);
+    }
+
+    /// What is granted and was drawn, if that counts.
+    pub fn quotas(&self) -> Option<Quotas> {
+        self.state.borrow().quotas.clone()
+    }
+
     /// Lets `time` pass. What falls due meanwhile happens at its time and in
     /// the order it was arranged.
     pub fn pass(&self, time: SignedDuration) {
+        self.pass_until(self.now() + time);
+    }
+
+    /// Lets time pass until then, unless that is over.
+    pub fn pass_until(&self, until: Timestamp) {
         let mut state = self.state.borrow_mut();
-        let until = state.now + time;
+        if until < state.now {
+            return;
+        }
         while let Some(entry) = state.agenda.first_entry()
             && entry.key().0 <= until
         {
@@ -144,6 +175,37 @@ impl Region {
             state.happen(due);
         }
         state.now = until;
+    }
+
+    /// Waits until `time` has passed.
+    pub(crate) fn sleep(&self, time: SignedDuration) -> Sleep<'_> {
+        let mut state = self.state.borrow_mut();
+        state.slept += 1;
+        Sleep { region: self, key: (state.now + time, state.slept) }
+    }
+
+    /// When the next of those who wait has waited long enough.
+    pub(crate) fn next_wake(&self) -> Option<Timestamp> {
+        Some(self.state.borrow().sleepers.first_key_value()?.0.0)
+    }
+
+    /// Lets time pass until the next of those who wait has waited long enough, and wakes them.
+    /// Gives whether there was anybody.
+    pub(crate) fn wakes(&self) -> bool {
+        let Some(until) = self.next_wake() else { return false };
+        self.pass_until(until);
+        let mut state = self.state.borrow_mut();
+        let now = state.now;
+        let later = state.sleepers.split_off(&(now, u64::MAX));
+        let awake = std::mem::replace(&mut state.sleepers, later);
+        drop(state);
+        awake.into_values().for_each(Waker::wake);
+        true
+    }
+
+    /// Whoever calls from now on does so in this name.
+    pub(crate) fn is_called_by(&self, caller: Caller) {
+        self.state.borrow_mut().caller = caller;
     }
 
     /// Puts a host into the region.
@@ -432,6 +494,32 @@ impl Region {
         let mut state = self.state.borrow_mut();
         state.invoked += 1;
         format!("00000000-0000-4000-8000-{:012x}", state.invoked)
+    }
+}
+
+/// Somebody who waits until a time has come.
+#[derive(Debug)]
+pub(crate) struct Sleep<'a> {
+    region: &'a Region,
+    key: (Timestamp, u64),
+}
+
+impl Future for Sleep<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.region.state.borrow_mut();
+        if state.now >= self.key.0 {
+            return Poll::Ready(());
+        }
+        state.sleepers.insert(self.key, context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep<'_> {
+    fn drop(&mut self) {
+        self.region.state.borrow_mut().sleepers.remove(&self.key);
     }
 }
 

@@ -203,7 +203,7 @@ impl<'a> Episode<'a> {
     pub(super) fn run(&mut self) {
         let (mut quiet_since, last) = (self.begin, self.rests + ENDS_AFTER);
         while let Some((at, act)) = self.next() {
-            self.region.pass(at.duration_since(self.region.now()));
+            self.region.pass_until(at);
             let batch = self.batch(act);
             if self.take(batch, false) {
                 return;

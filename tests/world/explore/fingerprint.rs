@@ -61,6 +61,11 @@ impl Node {
             agenda,
             arranged: _,
             invoked: _,
+            // Nobody waits between two rounds, and an exploration has no quotas.
+            quotas: _,
+            sleepers: _,
+            slept: _,
+            caller: _,
         } = &*state;
         metrics.hash(&mut written.0);
         let due: Vec<_> = agenda.iter().map(|((at, _), due)| (at, due)).collect();

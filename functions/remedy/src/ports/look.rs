@@ -235,6 +235,14 @@ pub struct Command {
     pub stderr: String,
 }
 
+impl Command {
+    /// Whether it was accepted and then canceled before it ran anywhere, because too many
+    /// commands of the account had not ended (SSM API reference, `Command`, `StatusDetails`).
+    pub fn was_never_run(&self) -> bool {
+        self.ended && self.status == "RateExceeded"
+    }
+}
+
 /// One value of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Datapoint {

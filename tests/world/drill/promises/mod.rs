@@ -1,4 +1,4 @@
-//! The nine promises, each watched in a file of its own. What is compared is the
+//! The ten promises, each watched in a file of its own. What is compared is the
 //! world's own truth: what the calls did and what stood there at that instant,
 //! never what Remedy says about itself.
 
@@ -24,6 +24,7 @@ mod nothing_is_stuck;
 mod once;
 mod only_ours;
 mod owners_word;
+mod quotas;
 mod unreadable;
 mod well;
 
@@ -50,7 +51,7 @@ const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(80);
 /// A promise that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// Which of the nine.
+    /// Which of the ten.
     pub(crate) promise: Promise,
     /// What happened instead, and when.
     pub(crate) how: String,
@@ -70,6 +71,7 @@ pub(crate) enum Promise {
     WellAreLeftAlone,
     Growth,
     OwnersWord,
+    Quotas,
 }
 
 impl fmt::Display for Promise {
@@ -107,6 +109,10 @@ impl fmt::Display for Promise {
                 "9: nothing is done on an answer to another question; a rung that does not help is \
                  tried 4 times in a pool, one that harms once; who waits hears until when, and who \
                  waits longest goes on first"
+            }
+            Self::Quotas => {
+                "10: over any 10 seconds the follow-up uses at most half of any bucket that it \
+                 shares with others"
             }
         })
     }
@@ -231,6 +237,7 @@ impl Promises {
             (Promise::WellAreLeftAlone, self.well.watch(moment)),
             (Promise::Growth, self.growth.watch(moment)),
             (Promise::OwnersWord, self.owners.watch(moment)),
+            (Promise::Quotas, quotas::watch(moment)),
         ];
         let broken = found.into_iter().find_map(|(promise, how)| Some((promise, how?)));
         broken.map(|(promise, how)| Broken { promise, how, at: moment.now })

@@ -34,6 +34,12 @@ pub(crate) fn cleaning(
         attempt.command_id = command_id.cloned();
     }
     match command {
+        Fact::Known(Some(command)) if command.was_never_run() && !overdue(&incident, now) => {
+            if let Some(attempt) = incident.attempts.last_mut() {
+                attempt.command_id = None;
+            }
+            Step::Call(Action::Clean, incident, Reason::NeverAsked)
+        }
         Fact::Known(Some(command)) if command.ended => {
             let said = host_report::parse(
                 &command.stdout,

@@ -1,0 +1,9 @@
+//! 10. Over any 10 seconds the follow-up uses at most half of any bucket that it shares with
+//!     others of the account.
+
+use super::Moment;
+
+pub(super) fn watch(moment: &Moment<'_>) -> Option<String> {
+    let overdrawn = moment.state.quotas.as_ref()?.overdrawn()?;
+    Some(format!("it asked for {overdrawn}"))
+}
