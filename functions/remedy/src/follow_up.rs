@@ -24,7 +24,7 @@ use crate::model::pool::Pool;
 use crate::model::reason::Reason;
 use crate::model::unknown::CallFailed;
 use crate::observe::facts::{Fact, Facts, GroupFact};
-use crate::observe::probe::{self, Observed, Probe, SymptomState, Witness};
+use crate::observe::probe::{self, METRIC_LAGS, Observed, Probe, SymptomState, Witness};
 use crate::plan::ask_host;
 use crate::plan::consent::{self, Consent};
 use crate::plan::decide::{self, Decision};
@@ -419,7 +419,8 @@ where
     take(cx, cleared, incident, because, reason, facts).await
 }
 
-/// No rung is left: it is a person's, unless the host may still say something else.
+/// No rung is left: it is a person's, unless the host may still say something else, or nothing
+/// newer than the last act has been measured yet: it may have helped.
 async fn no_rung_left<W>(
     cx: Context<'_, W>,
     incident: &Incident,
@@ -431,19 +432,35 @@ async fn no_rung_left<W>(
 where
     W: Look + Ledger + Touch + Tell,
 {
-    if let Hearing::Hold(objection @ Reason::HostObjects { .. }) = hearing
+    if let Hearing::Hold(objection @ Reason::HostObjects { .. }) = &hearing
         && !guard::forbids(incident, facts, cx.policy)
     {
-        let because = [vec![objection], refusal.because].concat();
+        let because = [vec![objection.clone()], refusal.because].concat();
         let refusal = Refusal { because, handed_over: false, passes: true, ..refusal };
         return object(cx, incident, reason, refusal, facts).await;
     }
     let is_down = is_down(incident, &reason, facts);
+    if let Hearing::Hold(doubt) = hearing
+        && !is_down
+        && is_yet_to_show(cx, incident, &doubt)
+    {
+        let because = [vec![doubt], refusal.because].concat();
+        let refusal = Refusal { because, handed_over: false, passes: true, ..refusal };
+        return Ok(hold_back(cx, incident, reason, refusal).await?);
+    }
     let because = [vec![reason], refusal.because].concat();
     if is_down {
         return Ok(close::stay_out(cx, incident, because).await?);
     }
     give_up(cx, incident, Stage::HandedOver, because).await
+}
+
+/// Whether the metric may still show that the last act has helped. A person is kept waiting for
+/// it no longer than for most metrics' next datapoint.
+fn is_yet_to_show<W>(cx: Context<'_, W>, incident: &Incident, doubt: &Reason) -> bool {
+    let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
+    let is_young = acted.is_some_and(|ago| ago < METRIC_LAGS);
+    is_young && matches!(doubt, Reason::Unverified { .. })
 }
 
 /// The state of an instance that is gone, unless we have had it replaced.

@@ -21,6 +21,7 @@ use crate::plan::rung::reboot::rebooting;
 use crate::plan::rung::reboot::returning;
 use crate::plan::rung::replace::replacing;
 use crate::plan::rung::replace::substitute;
+use crate::plan::step::BEAT;
 use crate::plan::step::Step;
 use crate::plan::step::end;
 use crate::plan::step::failing;
@@ -33,8 +34,12 @@ use crate::ports::look::Command;
 /// The next step of `incident`.
 pub fn next(incident: &Incident, probe: &Probe, now: Timestamp, policy: &Policy) -> Step {
     let step = within_its_time(incident, probe, now, policy);
-    // What had ended in time, and could not be told, is told as it ended.
-    let ended = incident.ended_since.is_some() && matches!(step, Step::End(..));
+    // What had ended in time, and could not be told, is told as it ended; and nobody is called
+    // for what is over in the moment in which its time is.
+    let ended = match &step {
+        Step::End(ended, _) => incident.ended_since.is_some() || !ended.stage.is_taken_over(),
+        _ => false,
+    };
     if now >= incident.expires_at && !ended {
         let out_of_time = Reason::OutOfTime {
             after: now.duration_since(incident.opened_at),
@@ -45,12 +50,30 @@ pub fn next(incident: &Incident, probe: &Probe, now: Timestamp, policy: &Policy)
         if incident.standby.is_some() && incident.stage != Stage::Returning {
             return Step::Call(Action::ComeBack, incident.clone(), out_of_time);
         }
+        // It is over by what was measured last, and nobody is called for that.
+        if let Some(resolved) = over_by_then(incident, &step, probe, now) {
+            return resolved;
+        }
         // On its way back its own deadline holds, whose end tells of Standby.
         if incident.standby.is_none() {
             return end(incident, Stage::Expired, now, vec![out_of_time]);
         }
     }
     step
+}
+
+/// The end of an incident that was still watched when its time was over, if the symptom was gone
+/// by then in two looks.
+fn over_by_then(incident: &Incident, step: &Step, probe: &Probe, now: Timestamp) -> Option<Step> {
+    let Step::Wait(waits) = step else { return None };
+    let Probe::Symptom(SymptomState::Cleared { now: measured, .. }) = probe else { return None };
+    let since = waits.quiet_since.filter(|_| incident.stage == Stage::Watching)?;
+    let for_the_last = now.duration_since(since);
+    if for_the_last < BEAT {
+        return None;
+    }
+    let reason = Reason::StayedGone { for_the_last, measured: measured.clone() };
+    Some(end(incident, Stage::Resolved, now, vec![reason]))
 }
 
 fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &Policy) -> Step {

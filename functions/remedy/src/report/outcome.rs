@@ -312,7 +312,7 @@ impl Report {
     /// no incident that would remember it, and for its group, unless it asks for what only this
     /// member needs.
     pub fn calls(&self) -> Vec<Occurrence> {
-        if self.severity() != Severity::Critical || self.shared_cause().is_some() {
+        if self.severity() != Severity::Critical {
             return Vec::new();
         }
         let by = self.incident_id.as_str();

@@ -1104,6 +1104,14 @@ fn an_incident_that_is_out_of_time_ends_but_not_in_standby() {
             assert_eq!(step(&incident, &probe), "end Expired: out-of-time", "{stage:?}");
         }
     }
+    for (quiet, there, expected) in [
+        (2, gone(), "end Resolved: stayed-gone"),
+        (5, gone(), "end Resolved: stayed-gone"),
+        (2, there(), "end Expired: out-of-time"),
+    ] {
+        let watched = Incident { quiet_since: Some(ago(quiet)), ..at(Stage::Watching, 8) };
+        assert_eq!(step(&expired(watched), &Probe::Symptom(there)), expected, "{quiet}");
+    }
     for stage in [Stage::Draining, Stage::Rebooting, Stage::Watching] {
         let standby = Some(Standby { decremented: true });
         let out = expired(Incident { standby, ..at(stage, 1) });

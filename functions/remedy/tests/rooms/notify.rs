@@ -478,6 +478,12 @@ fn twenty_that_one_cause_held_are_one_page_which_names_the_cause() {
     let other = Report { instance_id: InstanceId::new("i-00000000").unwrap(), ..report.clone() };
     let [one, two] = [&report, &other].map(|report| report.occurrence("me".to_owned()));
     assert!(one.is_some() && one == two, "{one:?} {two:?}");
+    let called: Vec<_> = report.calls().into_iter().map(|it| (it.cause, it.window)).collect();
+    let [other] = [&other].map(|it| it.calls().into_iter().map(|it| (it.cause, it.window)));
+    assert!(
+        called.len() == 2 && other.eq(called),
+        "whoever ends in the next minutes asks nobody new"
+    );
     let text = told(&report).text;
     assert!(text.contains("20 of 20 members have high CPU: that is load. Add capacity"), "{text}");
     assert!(!text.contains("it is yours now"), "no single one is to blame: {text}");
