@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::InstanceId;
-use remedy::model::series::Series;
+use remedy::model::series::{Series, Statistic};
 use remedy::ports::look::Datapoint;
 
 use crate::host::Host;
@@ -88,6 +88,20 @@ impl Metrics {
         newest
     }
 
+    /// The mean of what was measured of `symptom` in the `period` before `now`, if anything was.
+    pub(crate) fn mean(
+        &self,
+        id: &InstanceId,
+        symptom: Symptom,
+        (now, period): (Timestamp, SignedDuration),
+    ) -> Option<f64> {
+        let published = self.published.get(id).and_then(|published| published.get(&symptom))?;
+        let newest = published.iter().rev().map(|(_, datapoint)| datapoint);
+        let within = newest.take_while(|datapoint| datapoint.at >= now - period);
+        let values: Vec<f64> = within.map(|datapoint| datapoint.value).collect();
+        Statistic::Average.over(&values)
+    }
+
     /// Hashes every value.
     pub(crate) fn hash(&self, hasher: &mut impl Hasher) {
         for (id, published) in &self.published {
@@ -124,6 +138,11 @@ impl Metrics {
             .map(|(_, datapoint)| Datapoint { value: of.value(datapoint.value), ..*datapoint })
             .collect()
     }
+}
+
+/// What a metric says where the share in use is `percent`, if it is one that is published here.
+pub(crate) fn measure(namespace: &str, name: &str, percent: f64) -> Option<f64> {
+    told_by(namespace, name).map(|(_, of)| of.value(percent))
 }
 
 /// What every host here has, in bytes or inodes: the memory (ours).

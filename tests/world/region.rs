@@ -347,13 +347,16 @@ impl Region {
     /// alarms were added.
     pub fn changes(&self) -> Vec<Change> {
         let mut state = self.state.borrow_mut();
-        let State { watches, hosts, now, .. } = &mut *state;
+        let State { watches, hosts, metrics, now, .. } = &mut *state;
         let mut acts = Vec::new();
         let changes = watches
             .iter_mut()
+            .filter(|watch| watch.period_ends(*now))
             .filter_map(|watch| {
                 let percent =
                     hosts.get(&watch.instance).and_then(|host| host.percent(watch.symptom));
+                let mean = || metrics.mean(&watch.instance, watch.symptom, (*now, watch.period));
+                let percent = if watch.is_slow() { mean() } else { percent };
                 let change = watch.evaluate(percent, *now)?;
                 let rings = change.state == Some(AlarmState::Alarm) && watch.actions_enabled;
                 let action = watch.acts_itself().filter(|_| rings && !watch.muted);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::{ACCOUNT, REGION};
 use crate::host::FileSystem;
+use crate::metrics;
 
 /// An alarm's metric is evaluated over datapoints of this length (ours: its owner's choice).
 const PERIOD: SignedDuration = SignedDuration::from_secs(60);
@@ -45,6 +46,8 @@ pub struct Watch {
     pub names_path: bool,
     /// How long each of its periods is.
     pub period: SignedDuration,
+    /// Whether its metric counts an amount that is in use, of which nobody says how much there is.
+    pub counts: bool,
     /// Whether an alarm mute rule is active.
     pub muted: bool,
     /// Whether it is one alarm for a whole fleet, which tells of this instance
@@ -139,6 +142,7 @@ impl Watch {
             file_system: FileSystem::Root,
             names_path: true,
             period: PERIOD,
+            counts: false,
             muted,
             fleet,
             actions_enabled: true,
@@ -161,6 +165,18 @@ impl Watch {
             actions_enabled: self.actions_enabled,
             actions: self.actions.clone(),
         }
+    }
+
+    /// Whether each of its periods is longer than that of what it watches, whose mean it takes
+    /// (`CloudWatch` user guide, "Evaluating an alarm").
+    pub(crate) fn is_slow(&self) -> bool {
+        self.period > PERIOD
+    }
+
+    /// Whether one of its periods ends at `now`, so that it is evaluated. AWS evaluates each
+    /// minute, and aligns what it reads to the period (ours: once in each).
+    pub(crate) fn period_ends(&self, now: Timestamp) -> bool {
+        !self.is_slow() || now.as_second().rem_euclid(self.period.as_secs()) == 0
     }
 
     /// Evaluates the alarm with what its metric says at `now`. Gives the change
@@ -236,15 +252,15 @@ impl Watch {
     /// The event of one contributor to a fleet's alarm: no state before, and
     /// the instance only among the attributes.
     fn contributor_event(&self, state: Light, percent: Option<f64>, now: Timestamp) -> Value {
-        let reason = match percent {
+        let reason = match percent.map(|percent| self.measure(percent)) {
             None => "No data was returned for this contributor".to_owned(),
-            Some(percent) => {
+            Some(value) => {
                 let was = if state == Light::Alarm { "was" } else { "was not" };
                 format!(
                     "Threshold Crossed: 1 datapoint {was} {} than the threshold ({:?}). The \
-                     most recent datapoint which crossed the threshold: [{percent:?} ({})].",
+                     most recent datapoint which crossed the threshold: [{value:?} ({})].",
                     self.side(),
-                    self.threshold,
+                    self.measure(self.threshold),
                     (now - self.period).strftime("%d/%m/%y %H:%M:00"),
                 )
             }
@@ -374,12 +390,23 @@ impl Watch {
 
     fn metric_name(&self) -> (&'static str, &'static str) {
         match self.symptom {
+            Symptom::MemoryPressure if self.counts => ("CWAgent", "mem_used"),
+            Symptom::DiskFull if self.counts => ("CWAgent", "disk_used"),
             Symptom::HighCpu => ("AWS/EC2", "CPUUtilization"),
             Symptom::MemoryPressure => ("CWAgent", "mem_used_percent"),
             Symptom::DiskFull => ("CWAgent", "disk_used_percent"),
             Symptom::Unreachable => ("AWS/EC2", "StatusCheckFailed"),
             Symptom::ServiceDown => ("CWAgent", "procstat_lookup_pid_count"),
         }
+    }
+
+    /// What its metric says where the share in use is `percent`.
+    fn measure(&self, percent: f64) -> f64 {
+        if !self.counts {
+            return percent;
+        }
+        let (namespace, name) = self.metric_name();
+        metrics::measure(namespace, name, percent).unwrap_or(percent)
     }
 
     /// On which side of its threshold it rings.
@@ -413,20 +440,21 @@ impl Watch {
             });
         };
         let newest = at - self.period;
+        let value = self.measure(percent);
         let change = if state == Light::Alarm { "OK -> ALARM" } else { "ALARM -> OK" };
-        let crossing = self.crossing(state, percent, newest);
+        let crossing = self.crossing(state, value, newest);
         let mut data = json!({
             "version": "1.0",
             "queryDate": timestamp,
             "startDate": newest.strftime("%Y-%m-%dT%H:%M:00.000+0000").to_string(),
             "period": self.period.as_secs(),
-            "recentDatapoints": [percent],
+            "recentDatapoints": [value],
         });
         if let Some(data) = data.as_object_mut() {
             match self.unusual_below {
                 None => {
                     data.insert("statistic".to_owned(), json!("Average"));
-                    data.insert("threshold".to_owned(), json!(self.threshold));
+                    data.insert("threshold".to_owned(), json!(self.measure(self.threshold)));
                 }
                 Some(lower) => {
                     data.insert("recentLowerThresholds".to_owned(), json!([lower]));
@@ -443,18 +471,18 @@ impl Watch {
     }
 
     /// What was compared with what, in the words of an event.
-    fn crossing(&self, state: Light, percent: f64, newest: Timestamp) -> String {
+    fn crossing(&self, state: Light, value: f64, newest: Timestamp) -> String {
         let was = if state == Light::Alarm { "was" } else { "was not" };
         let at = newest.strftime("%d/%m/%y %H:%M:00");
-        let (threshold, seen) = (self.threshold, "1 out of the last 1 datapoints");
+        let (threshold, seen) = (self.measure(self.threshold), "1 out of the last 1 datapoints");
         match self.unusual_below {
             None => format!(
-                "Threshold Crossed: {seen} [{percent:?} ({at})] {was} {} than the threshold \
+                "Threshold Crossed: {seen} [{value:?} ({at})] {was} {} than the threshold \
                  ({threshold:?})",
                 self.side()
             ),
             Some(lower) => format!(
-                "Thresholds Crossed: {seen} [{percent:?} ({at})] {was} less than the lower \
+                "Thresholds Crossed: {seen} [{value:?} ({at})] {was} less than the lower \
                  thresholds [{lower:?}] or {was} greater than the upper thresholds [{threshold:?}]"
             ),
         }

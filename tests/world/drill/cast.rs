@@ -433,6 +433,8 @@ fn tune(watch: &mut Watch, host: &str, line: &Line) {
                     watch.actions = vec![format!("arn:aws:automate:{REGION}:ec2:{action}")];
                 }
                 Setting::Comes(comes) => watch.comes = *comes,
+                Setting::Minutes(minutes) => watch.period = SignedDuration::from_mins(*minutes),
+                Setting::Counts => watch.counts = true,
             }
         }
         Line::Disk(of, which, named) if of == host && watch.symptom == Symptom::DiskFull => {

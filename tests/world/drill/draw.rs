@@ -262,7 +262,7 @@ impl Pen {
     fn setting(&mut self, of: &str, symptom: Symptom) {
         let setting = match self.rng.u32(..100) {
             0..5 => Setting::Disabled,
-            5..15 => self.one(&SETTINGS).map_or(Setting::Disabled, |(setting, _)| setting),
+            5..18 => self.one(&SETTINGS).map_or(Setting::Disabled, |(setting, _)| setting),
             _ => return,
         };
         if !self.is_set(of, symptom) {

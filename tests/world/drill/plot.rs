@@ -86,15 +86,22 @@ pub(crate) enum Setting {
     Acts(&'static str),
     /// Its events come in this way.
     Comes(Comes),
+    /// It looks at the mean of so many minutes.
+    Minutes(i64),
+    /// It counts bytes, where its metric is about memory or a disk.
+    Counts,
 }
 
 /// Every setting that a drill draws, in words.
-pub(crate) const SETTINGS: [(Setting, &str); 8] = [
+pub(crate) const SETTINGS: [(Setting, &str); 11] = [
     (Setting::Disabled, "has its actions disabled"),
     (Setting::Acts("reboot"), "reboots it itself"),
     (Setting::Acts("recover"), "recovers it itself"),
     (Setting::Acts("stop"), "stops it itself"),
     (Setting::Acts("terminate"), "terminates it itself"),
+    (Setting::Minutes(5), "looks at the mean of 5 min"),
+    (Setting::Minutes(60), "looks at the mean of 60 min"),
+    (Setting::Counts, "counts bytes"),
     (Setting::Comes(Comes::AsAQuery), "is a query about it alone"),
     (Setting::Comes(Comes::BySns), "comes by SNS"),
     (Setting::Comes(Comes::BySqs), "comes by SQS"),
