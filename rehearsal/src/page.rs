@@ -9,15 +9,7 @@ use remedy::model::ids::InstanceId;
 use remedy::model::incident::Rung;
 
 use crate::report::{Changed, Course, Line, Rehearsal, Step};
-
-/// The width of a timeline, its names excluded, in the units of the drawing.
-const WIDTH: f64 = 900.0;
-
-/// Room for the names.
-const NAMES: f64 = 170.0;
-
-/// The height of one lane.
-const LANE: f64 = 22.0;
+use crate::timeline::{Bar, Lane, Mark, Timeline, escaped};
 
 /// Instances with a lane of their own in the picture of all.
 const LANES_MAX: usize = 60;
@@ -39,6 +31,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   max-width: 1120px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { margin-top: 2.5rem; } h3 { margin-bottom: .2rem; }
 .soft { color: var(--soft); } code { font: 12px/1.45 ui-monospace, monospace; }
+h2 code, h3 code { font-size: .8em; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; } td, th { text-align: left;
   border-bottom: 1px solid var(--line); padding: .15rem .6rem .15rem 0; vertical-align: top; }
 article { border-top: 1px solid var(--line); padding: .5rem 0 1rem; }
@@ -73,7 +66,7 @@ pub fn page(rehearsal: &Rehearsal, with: &[(String, Vec<Changed>)]) -> String {
     if !rehearsal.lines.is_empty() {
         page.push_str("<h2>All of it</h2>\n");
         key(&mut page);
-        Picture::of_all(rehearsal).draw(&mut page);
+        of_all(rehearsal).draw(&mut page);
     }
     worth_a_look(&mut page, &rehearsal.lines);
     every_alarm(&mut page, &rehearsal.lines);
@@ -174,7 +167,7 @@ fn article(page: &mut String, line: &Line) {
         escaped(&line.measured),
         how_it_ended(line),
     );
-    Picture::of_one(line).draw(page);
+    of_one(line).draw(page);
     for course in &line.courses {
         let assumes = course.assumes.unwrap_or("whatever is assumed");
         let _ = write!(page, "<details><summary>{assumes}: {}</summary><ul>", words(course));
@@ -252,120 +245,44 @@ fn every_alarm(page: &mut String, lines: &[Line]) {
     page.push_str("</table>\n");
 }
 
-/// A drawing: lanes of bars and marks over the same time.
-struct Picture {
-    from: Timestamp,
-    until: Timestamp,
-    lanes: Vec<Lane>,
+/// Everything, a lane for each instance.
+fn of_all(rehearsal: &Rehearsal) -> Timeline {
+    let mut lanes: BTreeMap<&InstanceId, Lane> = BTreeMap::new();
+    for line in &rehearsal.lines {
+        let lane = lanes.entry(&line.instance).or_default();
+        line.instance.as_str().clone_into(&mut lane.name);
+        lane.bars.push(rings(line, line.ended_at.unwrap_or(rehearsal.until)));
+        lane.marks.extend(line.courses.first().into_iter().flat_map(marks));
+        lane.marks.extend(people(line));
+    }
+    let mut lanes: Vec<Lane> = lanes.into_values().collect();
+    // Those with most going on come first; of as many their names decide.
+    lanes.sort_by_key(|lane| (usize::MAX - lane.marks.len(), lane.name.clone()));
+    lanes.truncate(LANES_MAX);
+    Timeline { from: rehearsal.from, until: rehearsal.until, lanes }
 }
 
-#[derive(Default)]
-struct Lane {
-    name: String,
-    /// From, until, how it is painted, and what it is.
-    bars: Vec<(Timestamp, Timestamp, &'static str, String)>,
-    /// When, how it is painted, and what it is.
-    marks: Vec<(Timestamp, &'static str, String)>,
+/// One alarm: what was, and each way in which it would have gone.
+fn of_one(line: &Line) -> Timeline {
+    let last = line.courses.iter().filter_map(|course| Some(course.steps.last()?.at)).max();
+    let ended = line.ended_at.unwrap_or(line.at);
+    let until = last.unwrap_or(line.at).max(ended) + AROUND;
+    let bars = vec![rings(line, line.ended_at.unwrap_or(until).min(until))];
+    let mut lanes = vec![Lane { name: "then".to_owned(), bars, marks: people(line).collect() }];
+    for course in &line.courses {
+        let name = course.assumes.unwrap_or("with Remedy").to_owned();
+        lanes.push(Lane { name, bars: stages(course, until), marks: marks(course).collect() });
+    }
+    Timeline { from: line.at - AROUND, until, lanes }
 }
 
-impl Picture {
-    fn of_all(rehearsal: &Rehearsal) -> Self {
-        let mut lanes: BTreeMap<&InstanceId, Lane> = BTreeMap::new();
-        for line in &rehearsal.lines {
-            let lane = lanes.entry(&line.instance).or_default();
-            line.instance.as_str().clone_into(&mut lane.name);
-            let until = line.ended_at.unwrap_or(rehearsal.until);
-            lane.bars.push((line.at, until, "trouble", line.alarm.clone()));
-            lane.marks.extend(line.courses.first().into_iter().flat_map(marks));
-            lane.marks.extend(people(line));
-        }
-        let mut lanes: Vec<Lane> = lanes.into_values().collect();
-        // Those with most going on come first; of as many their names decide.
-        lanes.sort_by_key(|lane| (usize::MAX - lane.marks.len(), lane.name.clone()));
-        lanes.truncate(LANES_MAX);
-        Self { from: rehearsal.from, until: rehearsal.until, lanes }
-    }
-
-    fn of_one(line: &Line) -> Self {
-        let last = line.courses.iter().filter_map(|course| Some(course.steps.last()?.at)).max();
-        let ended = line.ended_at.unwrap_or(line.at);
-        let until = last.unwrap_or(line.at).max(ended) + AROUND;
-        let shown = line.ended_at.unwrap_or(until).min(until);
-        let bars = vec![(line.at, shown, "trouble", line.alarm.clone())];
-        let name = "then".to_owned();
-        let mut lanes = vec![Lane { name, bars, marks: people(line).collect() }];
-        for course in &line.courses {
-            let name = course.assumes.unwrap_or("with Remedy").to_owned();
-            lanes.push(Lane { name, bars: stages(course, until), marks: marks(course).collect() });
-        }
-        Self { from: line.at - AROUND, until, lanes }
-    }
-
-    fn x(&self, at: Timestamp) -> f64 {
-        let whole = self.until.duration_since(self.from).as_secs_f64().max(1.0);
-        let part = at.duration_since(self.from).as_secs_f64();
-        NAMES + (part / whole).clamp(0.0, 1.0) * WIDTH
-    }
-
-    fn draw(&self, page: &mut String) {
-        let lanes = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
-        let height = f64::from(lanes.saturating_add(1)) * LANE;
-        let _ = write!(page, "<svg viewBox=\"0 0 {} {height}\" role=\"img\">", NAMES + WIDTH);
-        self.draw_clock(page, height);
-        let mut y = LANE;
-        for lane in &self.lanes {
-            let _ = write!(page, "<text x=\"0\" y=\"{}\">{}</text>", y + 15.0, escaped(&lane.name));
-            for (from, until, paint, what) in &lane.bars {
-                let (x, end) = (self.x(*from), self.x(*until));
-                let (width, what) = ((end - x).max(1.0), escaped(what));
-                let _ = write!(
-                    page,
-                    "<rect class=\"{paint}\" x=\"{x:.1}\" y=\"{}\" width=\"{width:.1}\" \
-                     height=\"{}\"><title>{}: {what}</title></rect>",
-                    y + 3.0,
-                    LANE - 6.0,
-                    stamp(*from),
-                );
-            }
-            for (at, paint, what) in &lane.marks {
-                let (x, what) = (self.x(*at), escaped(what));
-                let _ = write!(
-                    page,
-                    "<line class=\"{paint}\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{y}\" y2=\"{}\">\
-                     <title>{}: {what}</title></line>",
-                    y + LANE,
-                    stamp(*at),
-                );
-            }
-            y += LANE;
-        }
-        page.push_str("</svg>\n");
-    }
-
-    /// A line every so often, so that there are some ten.
-    fn draw_clock(&self, page: &mut String, height: f64) {
-        const STEPS: [i64; 11] = [1, 2, 5, 10, 15, 30, 60, 180, 720, 1440, 4320];
-        let minutes = self.until.duration_since(self.from).as_mins();
-        let step = STEPS.into_iter().find(|step| minutes / step <= 10).unwrap_or(10_080) * 60;
-        let form = if step < 86_400 { "%H:%M" } else { "%m-%d" };
-        let mut at = self.from.as_second() / step * step + step;
-        while at < self.until.as_second() {
-            let Ok(time) = Timestamp::from_second(at) else { return };
-            let x = self.x(time);
-            let _ = write!(
-                page,
-                "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"16\" y2=\"{height}\"/>\
-                 <text x=\"{:.1}\" y=\"12\">{}</text>",
-                x - 14.0,
-                time.strftime(form),
-            );
-            at += step;
-        }
-    }
+/// The alarm rings.
+fn rings(line: &Line, until: Timestamp) -> Bar {
+    Bar { from: line.at, until, paint: "trouble", what: line.alarm.clone() }
 }
 
 /// What would have been done, and when.
-fn marks(course: &Course) -> impl Iterator<Item = (Timestamp, &'static str, String)> {
+fn marks(course: &Course) -> impl Iterator<Item = Mark> {
     course.steps.iter().map(|step| {
         let disrupts = step.rung.is_some_and(Rung::is_disruptive);
         let acts = step.outcome == "acted" && step.words() != "watched";
@@ -374,27 +291,31 @@ fn marks(course: &Course) -> impl Iterator<Item = (Timestamp, &'static str, Stri
             (true, false) => "cleanup",
             (false, _) => "held",
         };
-        (step.at, paint, format!("{}: {}", step.words(), step.text))
+        Mark { at: step.at, paint, what: format!("{}: {}", step.words(), step.text) }
     })
 }
 
 /// What was done then.
-fn people(line: &Line) -> impl Iterator<Item = (Timestamp, &'static str, String)> {
-    line.people.iter().map(|act| (act.at, "people", format!("{} by {}", act.call, act.by)))
+fn people(line: &Line) -> impl Iterator<Item = Mark> {
+    line.people.iter().map(|act| {
+        let what = format!("{} by {}", act.call, act.by);
+        Mark { at: act.at, paint: "people", what }
+    })
 }
 
 /// A bar from each step to the next.
-fn stages(course: &Course, until: Timestamp) -> Vec<(Timestamp, Timestamp, &'static str, String)> {
+fn stages(course: &Course, until: Timestamp) -> Vec<Bar> {
     let ends = course.steps.iter().skip(1).map(|step| step.at).chain([until]);
     let spans = course.steps.iter().zip(ends);
-    spans.map(|(step, end)| (step.at, end, "stage", step.words())).collect()
+    let stage = |(step, until): (&Step, Timestamp)| Bar {
+        from: step.at,
+        until,
+        paint: "stage",
+        what: step.words(),
+    };
+    spans.map(stage).collect()
 }
 
 fn stamp(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// Text that may stand in a page.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

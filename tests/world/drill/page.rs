@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
+use rehearsal::timeline::{Bar, Lane, Mark, Timeline, escaped};
 use remedy::model::incident::Stage;
 
 use super::chronicle::{Chronicle, Entry, Mood};
@@ -15,15 +16,6 @@ use crate::calls::{Nature, Verb};
 
 /// A timeline begins so long before its incident, and ends so long after it.
 const AROUND: SignedDuration = SignedDuration::from_mins(4);
-
-/// The width of a timeline, its names excluded, in the units of the drawing.
-const WIDTH: f64 = 900.0;
-
-/// Room for the names.
-const NAMES: f64 = 130.0;
-
-/// The height of one lane.
-const LANE: f64 = 22.0;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #fbfaf7; --line: #d7d3ca;
@@ -133,7 +125,7 @@ fn article(page: &mut String, plan: &Plan, past: &Past) {
         "<article><p><code>{}</code> on <code>{}</code>, {took} minutes, episode {}</p>",
         past.id, past.instance, past.episode
     );
-    Timeline::of(past, &plot, &chronicle).draw(page);
+    timeline(past, &plot, &chronicle).draw(page);
     let told: String = excerpt(past, chronicle).told();
     let _ = writeln!(
         page,
@@ -159,108 +151,37 @@ fn excerpt(past: &Past, mut chronicle: Chronicle) -> Chronicle {
     chronicle
 }
 
-/// A drawing: lanes of bars and marks over the same time.
-struct Timeline {
-    from: Timestamp,
-    until: Timestamp,
-    lanes: Vec<Lane>,
+/// The incident: its host, its stages, and what goes on around it.
+fn timeline(past: &Past, plot: &Plot, chronicle: &Chronicle) -> Timeline {
+    let (from, until) = (past.opened_at - AROUND, past.ended_at + AROUND);
+    let moods = chronicle.moods.get(&past.instance).map(Vec::as_slice).unwrap_or_default();
+    let moods = spans(moods, until, |mood| (class(*mood), mood.name().to_owned()));
+    let stages = chronicle.stages.get(&past.id).map(Vec::as_slice).unwrap_or_default();
+    let stages: Vec<(Timestamp, Stage)> = stages.to_vec();
+    let stages = spans(&stages, until, |stage| ("stage", crate::stage(*stage).to_owned()));
+    let lane = |name: &str, bars, marks| Lane { name: name.to_owned(), bars, marks };
+    let mut lanes = vec![
+        lane("the host", moods, Vec::new()),
+        lane("the incident", stages, marks(past, chronicle)),
+    ];
+    let zero = Timestamp::from_second(episode::BEGINS).unwrap_or_default();
+    let around = plot.under_way(from.duration_since(zero), until.duration_since(zero));
+    for (at, over, what) in around {
+        let (from, until, told) = (zero + at, zero + over, what.to_string());
+        let bar = Bar { from, until, paint: "line", what: told };
+        lanes.push(lane(what.kind(), vec![bar], Vec::new()));
+    }
+    Timeline { from, until, lanes }
 }
 
-struct Lane {
-    name: &'static str,
-    /// From, until, how it is painted, and what it is.
-    bars: Vec<(Timestamp, Timestamp, String, String)>,
-    /// When, how it is painted, and what it is.
-    marks: Vec<(Timestamp, &'static str, String)>,
-}
-
-impl Timeline {
-    fn of(past: &Past, plot: &Plot, chronicle: &Chronicle) -> Self {
-        let (from, until) = (past.opened_at - AROUND, past.ended_at + AROUND);
-        let moods = chronicle.moods.get(&past.instance).map(Vec::as_slice).unwrap_or_default();
-        let moods = spans(moods, until, |mood| (format!("{mood:?}"), mood.name().to_owned()));
-        let stages = chronicle.stages.get(&past.id).map(Vec::as_slice).unwrap_or_default();
-        let stages: Vec<(Timestamp, Stage)> = stages.to_vec();
-        let stages =
-            spans(&stages, until, |stage| ("stage".to_owned(), crate::stage(*stage).to_owned()));
-        let mut lanes = vec![
-            Lane { name: "the host", bars: moods, marks: Vec::new() },
-            Lane { name: "the incident", bars: stages, marks: marks(past, chronicle) },
-        ];
-        let zero = Timestamp::from_second(episode::BEGINS).unwrap_or_default();
-        let around = plot.under_way(from.duration_since(zero), until.duration_since(zero));
-        for (at, over, what) in around {
-            let bar = (zero + at, zero + over, "line".to_owned(), what.to_string());
-            lanes.push(Lane { name: what.kind(), bars: vec![bar], marks: Vec::new() });
-        }
-        Self { from, until, lanes }
-    }
-
-    fn x(&self, at: Timestamp) -> f64 {
-        let whole = self.until.duration_since(self.from).as_secs_f64();
-        let part = at.duration_since(self.from).as_secs_f64();
-        NAMES + (part / whole).clamp(0.0, 1.0) * WIDTH
-    }
-
-    fn draw(&self, page: &mut String) {
-        let lanes = u32::try_from(self.lanes.len()).unwrap_or(u32::MAX);
-        let height = f64::from(lanes + 1) * LANE;
-        let _ = write!(page, "<svg viewBox=\"0 0 {} {height}\" role=\"img\">", NAMES + WIDTH);
-        self.draw_clock(page, height);
-        let mut y = LANE;
-        for lane in &self.lanes {
-            let _ = write!(page, "<text x=\"0\" y=\"{}\">{}</text>", y + 15.0, escaped(lane.name));
-            for (from, until, paint, what) in &lane.bars {
-                let (x, end) = (self.x(*from), self.x(*until));
-                let (width, what) = ((end - x).max(2.0), escaped(what));
-                let _ = write!(
-                    page,
-                    "<rect class=\"{paint}\" x=\"{x:.1}\" y=\"{}\" width=\"{width:.1}\" \
-                     height=\"{}\"><title>{}: {what}</title></rect>",
-                    y + 3.0,
-                    LANE - 6.0,
-                    from.strftime("%H:%M:%S"),
-                );
-                if paint == "stage" && width > 45.0 {
-                    let _ =
-                        write!(page, "<text x=\"{:.1}\" y=\"{}\">{what}</text>", x + 4.0, y + 15.0);
-                }
-            }
-            for (at, paint, what) in &lane.marks {
-                let x = self.x(*at);
-                let _ = write!(
-                    page,
-                    "<line class=\"{paint}\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{}\" y2=\"{}\">\
-                     <title>{}: {}</title></line>",
-                    y,
-                    y + LANE,
-                    at.strftime("%H:%M:%S"),
-                    escaped(what),
-                );
-            }
-            y += LANE;
-        }
-        page.push_str("</svg>\n");
-    }
-
-    /// A line every so many minutes, so that there are some ten.
-    fn draw_clock(&self, page: &mut String, height: f64) {
-        let minutes = self.until.duration_since(self.from).as_mins();
-        let step = [1, 2, 5, 10, 15, 30].into_iter().find(|step| minutes / step <= 10);
-        let step = step.unwrap_or(60) * 60;
-        let mut at = self.from.as_second() / step * step + step;
-        while at < self.until.as_second() {
-            let Ok(time) = Timestamp::from_second(at) else { return };
-            let x = self.x(time);
-            let _ = write!(
-                page,
-                "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"16\" y2=\"{height}\"/>\
-                 <text x=\"{:.1}\" y=\"12\">{}</text>",
-                x - 14.0,
-                time.strftime("%H:%M"),
-            );
-            at += step;
-        }
+/// The class of a mood in the page's style.
+fn class(mood: Mood) -> &'static str {
+    match mood {
+        Mood::Well => "Well",
+        Mood::InTrouble => "InTrouble",
+        Mood::Down => "Down",
+        Mood::OutOfService => "OutOfService",
+        Mood::Gone => "Gone",
     }
 }
 
@@ -268,19 +189,18 @@ impl Timeline {
 fn spans<T>(
     changes: &[(Timestamp, T)],
     until: Timestamp,
-    told: impl Fn(&T) -> (String, String),
-) -> Vec<(Timestamp, Timestamp, String, String)> {
+    told: impl Fn(&T) -> (&'static str, String),
+) -> Vec<Bar> {
     let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([until]);
-    let spans = changes.iter().zip(ends);
-    let bars = spans.map(|((at, what), end)| {
-        let (paint, name) = told(what);
-        (*at, end, paint, name)
+    let bars = changes.iter().zip(ends).map(|((from, what), until)| {
+        let (paint, what) = told(what);
+        Bar { from: *from, until, paint, what }
     });
     bars.collect()
 }
 
 /// What was done to the instance, and what people heard of the incident.
-fn marks(past: &Past, chronicle: &Chronicle) -> Vec<(Timestamp, &'static str, String)> {
+fn marks(past: &Past, chronicle: &Chronicle) -> Vec<Mark> {
     let mut marks = Vec::new();
     for (at, entry) in &chronicle.entries {
         let Entry::Call(call) = entry else { continue };
@@ -295,12 +215,7 @@ fn marks(past: &Past, chronicle: &Chronicle) -> Vec<(Timestamp, &'static str, St
             _ => continue,
         };
         let what = if paint == "tell" { &call.about } else { call.verb.name() };
-        marks.push((*at, paint, format!("{what}: {}", call.answer)));
+        marks.push(Mark { at: *at, paint, what: format!("{what}: {}", call.answer) });
     }
     marks
-}
-
-/// Text that may stand in a page.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
