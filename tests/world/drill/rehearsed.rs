@@ -22,7 +22,7 @@ use remedy::respond::{Answer, RespondError};
 use serde_json::{Value, json};
 
 use super::episode::{Act, Episode};
-use super::plot::{Line, What};
+use super::plot::{Line, Plot, Trait, What};
 use super::run::Plan;
 use crate::Region;
 use crate::calls::{Effect, Nature, Verb};
@@ -96,7 +96,8 @@ impl Fidelity {
 /// Plays an episode, and gives its history.
 fn record(plan: Plan, number: u64) -> Recorder {
     let mut plot = plan.plot(number);
-    plot.lines.retain(|line| !is_of_the_machinery(line));
+    let fleets = fleets(&plot);
+    plot.lines.retain(|line| !is_of_the_machinery(line) && !mutes_a_member(line, &fleets));
     let mut episode = Episode::new(&plot);
     episode.region.transcribe(false);
     let mut recorder = Recorder::default();
@@ -107,6 +108,23 @@ fn record(plan: Plan, number: u64) -> Recorder {
     let mut recorder = episode.recorder.unwrap_or_default();
     recorder.end(&region);
     recorder
+}
+
+/// The beginnings of the names of those that a fleet alarm watches.
+fn fleets(plot: &Plot) -> Vec<String> {
+    let groups = plot.lines.iter().filter_map(|line| match line {
+        Line::Group(group) => group.is(Trait::FleetAlarm).then(|| format!("{}/", group.name)),
+        _ => None,
+    });
+    groups.collect()
+}
+
+/// Whether a line mutes one member of a fleet. A mute rule names alarms (`PutAlarmMuteRule` in
+/// botocore's model of `cloudwatch`, `MuteTargets`), so that AWS cannot do it, and no history has
+/// a place for it.
+fn mutes_a_member(line: &Line, fleets: &[String]) -> bool {
+    let Line::Happens(_, What::Mutes(of, _)) = line else { return false };
+    fleets.iter().any(|fleet| of.starts_with(fleet.as_str()))
 }
 
 /// Whether a line is about what no account suffers but what runs Remedy: calls that fail, events
@@ -225,6 +243,7 @@ impl Recorder {
             region: REGION.to_owned(),
             from: now,
             looks: Some(Vec::new()),
+            closed: Some(Vec::new()),
             ..History::default()
         };
     }
@@ -365,8 +384,9 @@ impl Recorder {
         self.history.pauses.note(now, pauses);
         for (calendar, (from, until)) in &state.closed {
             let closed = Closed { calendar: calendar.clone(), from: *from, until: *until };
-            if !self.history.closed.contains(&closed) {
-                self.history.closed.push(closed);
+            let all = self.history.closed.get_or_insert_default();
+            if !all.contains(&closed) {
+                all.push(closed);
             }
         }
         for watch in &state.watches {
