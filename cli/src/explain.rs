@@ -27,7 +27,7 @@ pub(crate) struct ExplainCommand {
     #[arg(long, value_parser = mount)]
     mount: Option<MountPoint>,
 
-    /// The instance of an incident that has ended
+    /// The instance of an incident that ended under 0.1.0
     #[arg(long, value_parser = instance, conflicts_with_all = ["symptom", "mount"])]
     instance: Option<InstanceId>,
 }
@@ -43,14 +43,17 @@ fn instance(text: &str) -> Result<InstanceId, InvalidId> {
 #[derive(Deserialize)]
 struct Told {
     text: String,
+    /// What is told in more than words has a version of its form.
+    version: Option<u8>,
 }
 
 impl ExplainCommand {
     pub(crate) async fn run(self, desk: &Desk) -> Result<Answer, NotAsked> {
-        let (json, Told { text }) = desk.ask(&self.wish()).await?;
-        // What was not recorded is told in one line.
-        let text = if text.ends_with('\n') { text } else { format!("{text}\n") };
-        Ok(Answer { text, json, found: false })
+        let (json, Told { text, version }) = desk.ask(&self.wish()).await?;
+        match version {
+            Some(_) => Ok(Answer { text, json, found: false }),
+            None => Err(NotAsked::Unclear(text)),
+        }
     }
 
     fn wish(self) -> Value {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use remedy::model::alarm::Symptom;
 use remedy::model::brake::Tries;
-use remedy::model::growth::{Grown, GrowthBook};
+use remedy::model::growth::{Grown, Growth, GrowthBook};
 use remedy::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
 use remedy::model::incident::{Incident, Stage};
 use remedy::model::pause::{Pause, Scope};
@@ -277,9 +277,13 @@ impl Book {
         Counted::Won
     }
 
-    /// Takes back that a volume was to grow.
-    pub fn forget_growth(&mut self, volume: &VolumeId, incident: &IncidentId) {
-        self.growths.entry(volume.clone()).or_default().remove(incident);
+    /// Takes back that a volume was to grow, once.
+    pub fn forget_growth(&mut self, growth: &Growth, incident: &IncidentId, counted_at: Timestamp) {
+        let of_volume = self.growths.entry(growth.volume.clone()).or_default();
+        if of_volume.remove(incident).is_some() {
+            let of_day = self.grown_gib.entry(day(counted_at)).or_default();
+            *of_day = of_day.saturating_sub(growth.added_gib());
+        }
     }
 
     /// Gives a slot back, if its holder still holds it.
@@ -392,10 +396,14 @@ impl Book {
         replaced.insert((at, instance.clone()));
     }
 
-    /// The incident by that id of `instance`, open or ended.
-    pub fn kept(&self, instance: &InstanceId, incident: &IncidentId) -> Option<Incident> {
-        let of_it = |it: &&Incident| it.id == *incident && it.instance_id == *instance;
-        self.latest.values().chain(&self.ended).find(of_it).cloned()
+    /// The incident by that id of `instance`, open or ended; of no instance in particular one
+    /// that has ended.
+    pub fn kept(&self, instance: Option<&InstanceId>, incident: &IncidentId) -> Option<Incident> {
+        let of_it = |it: &&Incident| {
+            it.id == *incident && instance.is_none_or(|instance| it.instance_id == *instance)
+        };
+        let open = self.latest.values().filter(|_| instance.is_some());
+        open.chain(&self.ended).find(of_it).cloned()
     }
 
     /// The index of open incidents: those due at `now`, longest due first.

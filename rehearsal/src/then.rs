@@ -53,6 +53,9 @@ const ALARM_FOLLOWS: SignedDuration = SignedDuration::from_mins(2);
 /// An agent that answers has pinged so long ago.
 const PINGED: SignedDuration = SignedDuration::from_mins(1);
 
+/// An agent that does not answer pinged so long ago: longer than any deployment waits for one.
+const SILENT: SignedDuration = SignedDuration::from_hours(3);
+
 /// Facts that were used, by whom they are about, and how they are known.
 pub type Noted = BTreeMap<(String, &'static str), Known>;
 
@@ -161,6 +164,14 @@ impl<'h> World<'h> {
         let found = self.history.instances.get(id).and_then(|then| timeline(then).at(now));
         self.note(id.as_str(), what, found.map_or(Known::Unknowable, |(_, known)| known));
         found
+    }
+
+    /// Whether it is known of then that EC2's checks of the instance failed.
+    fn failed_its_checks(&self, id: &InstanceId) -> bool {
+        let then = self.history.instances.get(id).and_then(|then| then.status.at(self.now()));
+        then.is_some_and(|(status, known)| {
+            known == Known::Then && status.as_ref().is_some_and(|status| !status.pass())
+        })
     }
 
     /// Whether the same was done to the instance then: what AWS answered.
@@ -298,6 +309,11 @@ impl<'h> World<'h> {
     }
 }
 
+/// The agent, if it had not pinged for long.
+fn silent_at(now: Timestamp) -> impl Fn(Agent) -> Agent {
+    move |agent| Agent { online: false, last_ping: Some(now - SILENT), ..agent }
+}
+
 /// What is measured where nothing is wrong.
 fn good(series: &Series) -> f64 {
     match (series.bad, series.unit) {
@@ -360,6 +376,14 @@ impl Look for World<'_> {
             return Err(nobody_knows("ssm:DescribeInstanceInformation"));
         };
         let (mut agent, now) = (agent.clone(), self.now());
+        // Whether it answered while the instance failed its checks, its word of today does not
+        // tell.
+        if known == Known::Today && self.failed_its_checks(id) {
+            self.note(id.as_str(), "its SSM agent", Known::Unknowable);
+            if self.helps() {
+                return Ok(self.course(id).agent(agent.map(silent_at(now)), now));
+            }
+        }
         // One that answers today is taken for one that answered then.
         if let Some(agent) = agent.as_mut().filter(|_| known == Known::Today)
             && (agent.online || agent.last_ping.is_some_and(|ping| ping > now))
@@ -470,8 +494,12 @@ impl Look for World<'_> {
         calendars: &Calendars,
         now: Timestamp,
     ) -> Result<CalendarState, CallFailed> {
+        let Some(closed) = &self.history.closed else {
+            self.note("", "the change calendars", Known::Unknowable);
+            return Ok(CalendarState { is_open: self.helps(), until: None });
+        };
         self.note("", "the change calendars", Known::Then);
-        let closed = self.history.closed.iter().filter(|closed| {
+        let closed = closed.iter().filter(|closed| {
             calendars.names.contains(&closed.calendar) && (closed.from..closed.until).contains(&now)
         });
         let until = closed.map(|closed| closed.until).max();
@@ -665,10 +693,11 @@ impl Ledger for World<'_> {
 
     async fn forget_growth(
         &self,
-        volume: &VolumeId,
+        growth: &Growth,
         incident: &IncidentId,
+        counted_at: Timestamp,
     ) -> Result<(), CallFailed> {
-        self.state.borrow_mut().book.forget_growth(volume, incident);
+        self.state.borrow_mut().book.forget_growth(growth, incident, counted_at);
         Ok(())
     }
 
@@ -725,7 +754,7 @@ impl Ledger for World<'_> {
 
     async fn kept(
         &self,
-        instance: &InstanceId,
+        instance: Option<&InstanceId>,
         incident: &IncidentId,
     ) -> Result<Option<Incident>, CallFailed> {
         Ok(self.state.borrow().book.kept(instance, incident))

@@ -2,9 +2,12 @@
 
 use jiff::SignedDuration;
 use remedy::model::alarm::Symptom::DiskFull;
+use remedy::model::ids::VolumeId;
 use remedy::model::incident::{Rung, Stage};
 use remedy::model::pause::Pause;
+use remedy::ports::look::Look as _;
 use world::calls::{Fault, Verb};
+use world::drive::finish;
 use world::host::{FileSystem, Trouble};
 use world::script::Script;
 
@@ -148,6 +151,9 @@ fn a_growth_that_aws_refuses_is_not_counted_and_leads_on() {
     play.region.break_call(Verb::Grow, Fault::Refused(why));
     assert_eq!(play.until_the_end(), Stage::HandedOver);
     assert_eq!(play.asked(Verb::ForgetGrowth), 1);
+    let volume = VolumeId::new("vol-0a1b2c3d4e5f60718").unwrap();
+    let book = finish(play.region.growths(&volume, play.region.now())).unwrap();
+    assert_eq!((book.of_volume.len(), book.region_today_gib), (0, 0), "nor for the day");
     assert_eq!(play.tried(), [Rung::Cleanup, Rung::Grow]);
     assert_eq!(play.asked(Verb::Grow), 1);
 }

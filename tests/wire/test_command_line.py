@@ -89,6 +89,83 @@ def test_what_is_open_is_listed_and_one_story_is_told(account, deployed, typed):
     assert set(typed.calls()) == {"cloudformation:DescribeStackResource", "lambda:Invoke"}
 
 
+def test_a_person_has_an_instance_and_an_incident_explained(account, deployed, typed):
+    # In a group of its own: what is told of one standalone instance is not told of the next.
+    instance = fleet.group(account, size=1, ssm_output="disk-ok").members[0]
+    said = typed("explain", instance, "--symptom", "high-cpu")
+    assert (said.code, said.errors) == (0, ""), said
+    assert said.text.startswith(f"{instance} at ") and "If an alarm of high-cpu came now" in said.text
+    assert "memory-pressure" not in said.text
+    for word in ("yes", "no", "unknown"):
+        assert re.search(rf"^    {word} ", said.text, re.MULTILINE), (word, said.text)
+    told = typed("explain", instance, "--symptom", "disk-full", "--mount", "/", "--json").json()
+    (symptom,) = told["symptoms"]
+    assert (symptom["symptom"], symptom["would"], symptom["rung"]) == ("disk-full", "act", "cleanup")
+    assert len(typed("explain", instance, "--json").json()["symptoms"]) == 5
+    wish = {"instance_id": instance, "symptom": "disk-full", "mount": "/"}
+    account.functions.invoke(
+        FunctionName=deployed.ids["DiskFullFunction"], Payload=json.dumps(wish).encode()
+    )
+    incident = deployed.incident(instance)["id"]
+    for named in ([incident], [incident, "--instance", instance]):
+        said = typed("explain", *named)
+        assert said.code == 0 and said.text.startswith(f"{incident}: disk-full on {instance}"), said
+        assert "lowest-rung" in said.text
+    assert set(typed.calls()) == {"cloudformation:DescribeStackResource", "lambda:Invoke"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["web server"], "the follow-up answers: "),
+        (["high-cpu-20261120t031246z-496ea297"], "the ledger has no such incident"),
+        (["i-0123abcd", "--symptom", "slow"], "--symptom"),
+        (["i-0123abcd", "--mount", "tmp"], "--mount"),
+        (["high-cpu-1", "--instance", "web"], "--instance"),
+        (["high-cpu-1", "--instance", "i-0123abcd", "--symptom", "high-cpu"], "cannot be used with"),
+    ],
+)
+def test_what_cannot_be_explained_has_a_code_and_a_sentence(typed, arguments, told):
+    said = typed("explain", *arguments)
+    assert said.code == 2 and said.text == "" and told in said.errors, said
+
+
+def test_every_page_of_what_is_open_is_listed(account, deployed, typed, monkeypatch):
+    instances = [fleet.group(account, size=1).members[0] for _ in range(2)]
+    for instance in instances:
+        wish = {"instance_id": instance, "symptom": "high-cpu"}
+        account.functions.invoke(
+            FunctionName=deployed.ids["HighCpuFunction"], Payload=json.dumps(wish).encode()
+        )
+    forward, pages = account.proxy.forward, []
+
+    def a_row_a_page(call, method, path, headers, body):
+        """A page is 1 MB at most; here it is a row."""
+        if call.name == "dynamodb:Query":
+            pages.append(call)
+            body = json.dumps(json.loads(body) | {"Limit": 1}).encode()
+        return forward(call, method, path, headers, body)
+
+    monkeypatch.setattr(account.proxy, "forward", a_row_a_page)
+    said = typed("incidents")
+    assert all(instance in said.text for instance in instances), said.text
+    assert len(pages) > 1 and said.code == 0
+
+
+def test_a_row_that_nobody_can_read_is_a_finding(account, deployed, typed):
+    key = {"pk": {"S": "instance#i-0bad0bad0bad0bad0"}, "sk": {"S": "incident"}}
+    # No heartbeat takes it up meanwhile.
+    later = str(int((datetime.now(timezone.utc) + timedelta(hours=1)).timestamp()))
+    due = {"due_shard": {"S": "due"}, "due_at": {"N": later}, "incident": {"S": "{"}}
+    account.dynamodb.put_item(TableName=deployed.table, Item=key | due)
+    try:
+        said = typed("incidents")
+    finally:
+        account.dynamodb.delete_item(TableName=deployed.table, Key=key)
+    assert said.code == 1 and said.text.startswith("unreadable: "), said
+    assert typed("incidents").code == 0
+
+
 def test_a_person_answers_a_question_once(account, deployed, typed):
     # In a group of its own: what is told of one standalone instance is not told of the next.
     instance = fleet.group(account, size=1, ssm_output="disk-ok").members[0]
@@ -108,7 +185,18 @@ def test_a_person_answers_a_question_once(account, deployed, typed):
     assert again.code == 2, again
 
 
-def asks(deployed, instance, mark):
+def test_an_answer_that_comes_too_late_is_a_finding(account, deployed, typed):
+    instance = fleet.group(account, size=1, ssm_output="disk-ok").members[0]
+    wish = {"instance_id": instance, "symptom": "disk-full", "mount": "/"}
+    account.functions.invoke(
+        FunctionName=deployed.ids["DiskFullFunction"], Payload=json.dumps(wish).encode()
+    )
+    asks(deployed, instance, "0a1b2c3d", minutes=-1)
+    said = typed("answer", instance, "yes", "--question", "0a1b2c3d", "--json")
+    assert said.code == 1 and said.json()["taken"] is False, said
+
+
+def asks(deployed, instance, mark, minutes=15):
     """The instance's incident asks people about its next attempt."""
     now = datetime.now(timezone.utc)
     row = deployed.row(f"instance#{instance}", "incident")
@@ -118,7 +206,7 @@ def asks(deployed, instance, mark):
         "attempt": len(incident["attempts"]) + 1,
         "nonce": mark,
         "asked_at": now.isoformat(),
-        "until": (now + timedelta(minutes=15)).isoformat(),
+        "until": (now + timedelta(minutes=minutes)).isoformat(),
         "silence": "hand-over",
     }
     deployed.account.dynamodb.update_item(

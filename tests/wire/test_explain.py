@@ -3,6 +3,7 @@ follow-up by a person, and answered from the world without a write."""
 
 import alarms
 import fleet
+import later
 from stack import FOLLOW_UP
 
 WRITES = ("Put", "Update", "Transact", "Send", "Reboot", "Set", "Enter", "Exit", "Modify", "Publish")
@@ -55,6 +56,28 @@ def test_all_symptoms_of_an_instance_that_is_not_there(region, stack):
     assert len(symptoms) == 5 and writes(explained) == []
     assert {symptom["would"] for symptom in symptoms} == {"refuse"}, symptoms
     assert {symptom["because"][0]["code"] for symptom in symptoms} == {"instance-missing"}
+
+
+def test_an_incident_that_has_ended_is_found_by_its_id_alone(region, stack):
+    instance, follow_up = fleet.alone(region, ssm_output="disk-ok"), stack.start(FOLLOW_UP)
+    opened = stack.start("disk-full").invoke(alarms.alarm("disk-full.state-change", instance))
+    incident = opened.report["incident_id"]
+    for _ in range(12):
+        later.passes(stack, 2)
+        later.measured(stack, instance, 5.0)
+        follow_up.invoke({})
+        if stack.stage(instance) == "resolved":
+            break
+    # Another one stands in its place, so that it is not the instance's newest.
+    stack.start("high-cpu").invoke(alarms.alarm("high-cpu.state-change", instance))
+    recorded = follow_up.invoke({"explain": incident})
+    assert writes(recorded) == []
+    told = recorded.body
+    assert (told["instance_id"], told["stage"]) == (instance, "resolved"), told
+    row = stack.row(f"ended#{incident}", "instance")
+    assert row["instance_id"] == instance
+    kept = stack.row(f"instance#{instance}", f"ended#{incident}")
+    assert row["ttl"] == kept["ttl"], "they are forgotten together"
 
 
 def test_an_incident_that_is_nowhere(region, stack):

@@ -107,6 +107,17 @@ def test_a_growth_whose_answer_is_lost_is_found_and_not_repeated(region, stack):
     assert len(volumes["VolumesModifications"]) == 1
 
 
+def test_a_growth_that_aws_refuses_counts_neither_for_its_volume_nor_for_the_day(region, stack):
+    instance, grows, follow_up, _ = asked(stack, region)
+    with region.proxy.fault("ec2", "ModifyVolume", wire.DENIED) as fault:
+        answer = hears(stack, region, instance, follow_up, "grow-fit")
+    assert fault.hits == 1 and "action-failed" in codes(answer), answer.body
+    row = stack.row(f"volume#{grows}", "growths")
+    assert row["n"] == 0 and not [name for name in row if name.startswith("grown_")], row
+    (day,) = [row for row in stack.incidents() if row["pk"] == "growths"]
+    assert day["gib"] == 0
+
+
 def test_volumes_that_cannot_be_read_stop_the_climb(region, stack):
     """A gap is a doubt: nothing is bought, and nothing is replaced instead."""
     instance = fleet.group(region, ssm_output="disk-insufficient").members[0]

@@ -437,11 +437,12 @@ impl Ledger for Region {
 
     async fn forget_growth(
         &self,
-        volume: &VolumeId,
+        growth: &Growth,
         incident: &IncidentId,
+        counted_at: Timestamp,
     ) -> Result<(), CallFailed> {
-        self.look(Verb::ForgetGrowth, volume.as_str(), |state| {
-            state.book.forget_growth(volume, incident);
+        self.look(Verb::ForgetGrowth, growth.volume.as_str(), |state| {
+            state.book.forget_growth(growth, incident, counted_at);
         })
         .await
     }
@@ -514,7 +515,7 @@ impl Ledger for Region {
 
     async fn kept(
         &self,
-        instance: &InstanceId,
+        instance: Option<&InstanceId>,
         incident: &IncidentId,
     ) -> Result<Option<Incident>, CallFailed> {
         self.look(Verb::Kept, incident.as_str(), |state| state.book.kept(instance, incident)).await

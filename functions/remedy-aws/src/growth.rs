@@ -10,7 +10,6 @@
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
@@ -22,10 +21,9 @@ use remedy::ports::ledger::Counted;
 use crate::again::again_while;
 use crate::clients::Aws;
 use crate::failure::call_failed;
-use crate::ledger::{CHECK_FAILED, CONFLICT, Row, TTL, number, text};
+use crate::ledger::{CHECK_FAILED, CONFLICT, Row, TTL, cancelled_by, number, text};
 
 const TRANSACT: &str = "dynamodb:TransactWriteItems";
-const UPDATE: &str = "dynamodb:UpdateItem";
 
 /// The row of a volume, and the partition of the days.
 const GROWTHS: &str = "growths";
@@ -158,35 +156,44 @@ impl Aws {
             .build()
     }
 
-    /// Takes a growth of the volume back, if it was counted.
+    /// Takes a growth back, if it was counted: from its volume and from the region's day, both or
+    /// neither, so that it is taken from each once.
     pub(crate) async fn uncount_growth(
         &self,
-        volume: &VolumeId,
+        growth: &Growth,
         incident: &IncidentId,
+        counted_at: Timestamp,
     ) -> Result<(), CallFailed> {
-        let write = self
-            .dynamodb
-            .update_item()
+        let build = |error: BuildError| CallFailed { call: TRANSACT, why: error.to_string() };
+        let volume = Update::builder()
             .table_name(&self.table)
-            .key("pk", text(&partition(volume)))
+            .key("pk", text(&partition(&growth.volume)))
             .key("sk", text(GROWTHS))
             .update_expression("REMOVE #grown ADD n :less")
             .condition_expression("attribute_exists(#grown)")
             .expression_attribute_names("#grown", attribute(incident))
-            .expression_attribute_values(":less", number(-1));
-        let conflicts = |error: &SdkError<UpdateItemError>| {
-            matches!(
-                error.as_service_error(),
-                Some(UpdateItemError::TransactionConflictException(_))
-            )
-        };
+            .expression_attribute_values(":less", number(-1))
+            .build()
+            .map_err(build)?;
+        let region = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(GROWTHS))
+            .key("sk", text(&day(counted_at)))
+            .update_expression("ADD gib :less")
+            .expression_attribute_values(":less", number(-i64::from(growth.added_gib())))
+            .build()
+            .map_err(build)?;
+        let write = self
+            .dynamodb
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().update(volume).build())
+            .transact_items(TransactWriteItem::builder().update(region).build());
+        let conflicts = |error: &SdkError<_>| cancelled_by(error, CONFLICT);
         let Err(error) = again_while(conflicts, || write.clone().send()).await else {
             return Ok(());
         };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            _ => Err(call_failed(UPDATE, &error)),
-        }
+        // It was taken back before.
+        if cancelled_by(&error, CHECK_FAILED) { Ok(()) } else { Err(call_failed(TRANSACT, &error)) }
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `instance#<id>` | `incident` | the newest incident of the instance |
 //! | `instance#<id>` | `ended#<incident>` | an incident that has ended, kept for 90 days |
+//! | `ended#<incident>` | `instance` | whose an incident was that has ended |
 //! | `group#<name>`, `standalone#<name>` | | a pool: see [`pool`](crate::pool) |
 //! | `repeats#<group>` | `<cause>#<day>` | repeats: see [`repeats`](crate::repeats) |
 //! | `volume#<id>`, `growths` | | how volumes were grown: see [`growth`](crate::growth) |
@@ -27,8 +28,8 @@ use aws_sdk_dynamodb::types::{
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
 use remedy::model::brake::Tries;
-use remedy::model::growth::GrowthBook;
-use remedy::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
+use remedy::model::growth::{Growth, GrowthBook};
+use remedy::model::ids::{GroupName, IncidentId, InstanceId};
 use remedy::model::incident::{Incident, UNENDED_MAX};
 use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, Sighting};
@@ -55,6 +56,9 @@ const DUE: &str = "due";
 /// Pages read of what is due: of 1 MB each (`DynamoDB` API reference, `Query`), which is some
 /// hundred rows.
 const PAGES_MAX: usize = 20;
+
+/// The sort key of the row that says whose an incident was.
+const WHOSE: &str = "instance";
 
 const OVER_THE_VERSION_BEFORE: &str = "incident_id = :incident_id AND version = :before";
 
@@ -166,10 +170,11 @@ impl Ledger for Aws {
 
     async fn forget_growth(
         &self,
-        volume: &VolumeId,
+        growth: &Growth,
         incident: &IncidentId,
+        counted_at: Timestamp,
     ) -> Result<(), CallFailed> {
-        self.uncount_growth(volume, incident).await
+        self.uncount_growth(growth, incident, counted_at).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), CallFailed> {
@@ -237,11 +242,18 @@ impl Ledger for Aws {
             .set_item(Some(row(ended, &format!("ended#{}", ended.id))?))
             .build()
             .map_err(build)?;
+        let whose = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(whose(ended)))
+            .build()
+            .map_err(build)?;
+        let put = |put| TransactWriteItem::builder().put(put).build();
         let write = self
             .dynamodb
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(latest).build())
-            .transact_items(TransactWriteItem::builder().put(kept).build());
+            .transact_items(put(latest))
+            .transact_items(put(kept))
+            .transact_items(put(whose));
         let conflicts = |error: &SdkError<_>| cancelled_by(error, CONFLICT);
         let Err(error) = again_while(conflicts, || write.clone().send()).await else {
             return Ok(true);
@@ -291,9 +303,20 @@ impl Ledger for Aws {
 
     async fn kept(
         &self,
-        instance: &InstanceId,
+        instance: Option<&InstanceId>,
         incident: &IncidentId,
     ) -> Result<Option<Incident>, CallFailed> {
+        let found;
+        let instance = match instance {
+            Some(instance) => instance,
+            None => match self.whose(incident).await? {
+                Some(instance) => {
+                    found = instance;
+                    &found
+                }
+                None => return Ok(None),
+            },
+        };
         let sorts = ["incident".to_owned(), format!("ended#{incident}")];
         let rows = self.rows(sorts.map(|sort| (partition(instance), sort))).await?;
         for row in &rows {
@@ -378,6 +401,17 @@ impl Aws {
             })
         };
         ids.iter().map(answer).collect()
+    }
+
+    /// Whose the incident was, if it has ended and that was written down.
+    async fn whose(&self, incident: &IncidentId) -> Result<Option<InstanceId>, CallFailed> {
+        let rows = self.rows([(format!("ended#{incident}"), WHOSE.to_owned())]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let named = row.get("instance_id").and_then(|it| it.as_s().ok());
+        let named = named.ok_or_else(|| incomplete(BATCH_GET, "attribute instance_id"))?;
+        InstanceId::new(named.as_str())
+            .map(Some)
+            .map_err(|error| CallFailed { call: BATCH_GET, why: error.to_string() })
     }
 
     /// Those of the rows with these keys that there are, read consistently.
@@ -465,7 +499,7 @@ impl Aws {
 }
 
 /// Whether a part of a transaction was not carried out for the reason `code`.
-fn cancelled_by(error: &SdkError<TransactWriteItemsError>, code: &str) -> bool {
+pub(crate) fn cancelled_by(error: &SdkError<TransactWriteItemsError>, code: &str) -> bool {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
             canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some(code))
@@ -499,6 +533,20 @@ fn row(incident: &Incident, sort: &str) -> Result<Row, CallFailed> {
         row.insert("due_at".to_owned(), number(incident.due_at.as_second()));
     }
     Ok(row)
+}
+
+/// The row that finds an incident which has ended by its id alone.
+fn whose(ended: &Incident) -> Row {
+    let forgotten = ended.expires_at + KEPT;
+    Row::from(
+        [
+            ("pk", text(&format!("ended#{}", ended.id))),
+            ("sk", text(WHOSE)),
+            ("instance_id", text(ended.instance_id.as_str())),
+            (TTL, number(forgotten.as_second())),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    )
 }
 
 /// What already stood where `incident` was to be written. If it is the very same, an

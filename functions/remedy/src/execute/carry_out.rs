@@ -148,10 +148,12 @@ pub(crate) fn not_recorded(recorded: Result<bool, CallFailed>) -> Option<LedgerE
 
 /// A growth that AWS has refused was none. One that it turned away unread is asked for again.
 async fn forget_refused(incident: &Incident, world: &impl Ledger) -> Result<(), CallFailed> {
-    let refused = incident.attempts.last().and_then(|last| last.refused.as_ref());
-    match (incident.growth(), refused) {
-        (Some(growth), Some(refused)) if refused.kind != FailureKind::Throttled => {
-            world.forget_growth(&growth.volume, &incident.id).await
+    let (Some(growth), Some(last)) = (incident.growth(), incident.attempts.last()) else {
+        return Ok(());
+    };
+    match &last.refused {
+        Some(refused) if refused.kind != FailureKind::Throttled => {
+            world.forget_growth(growth, &incident.id, last.claimed_at).await
         }
         _ => Ok(()),
     }

@@ -61,15 +61,15 @@ impl Recorded {
     }
 }
 
-/// What was recorded of `incident`, if the ledger has it: of an open one by its id alone, and of
-/// any by its instance too, below which its row lies.
+/// What was recorded of `incident`, if the ledger has it. Its id is enough; where its instance is
+/// named, it is looked for there alone.
 pub async fn recorded(
     ledger: &impl Ledger,
     incident: &IncidentId,
     instance: Option<&InstanceId>,
 ) -> Result<Option<Recorded>, CallFailed> {
-    if let Some(instance) = instance {
-        let kept = ledger.kept(instance, incident).await?;
+    let kept = ledger.kept(instance, incident).await?;
+    if kept.is_some() || instance.is_some() {
         return Ok(kept.as_ref().map(Recorded::of));
     }
     let open = ledger.due(Timestamp::MAX, OPEN_MAX).await?;
@@ -84,8 +84,9 @@ pub fn nowhere(instance: Option<&InstanceId>) -> &'static str {
              opens none: its reasons are in the log, by the incident's id"
         }
         None => {
-            "no incident with this id is open; name its instance_id too, to find one that has \
-             ended"
+            "the ledger has no such incident; one that ended under 0.1.0 is found if its \
+             instance_id is named too. An alarm that was refused for good opens none: its reasons \
+             are in the log, by the incident's id"
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::model::alarm::Symptom;
 use crate::model::brake::Tries;
-use crate::model::growth::GrowthBook;
-use crate::model::ids::{GroupName, IncidentId, InstanceId, VolumeId};
+use crate::model::growth::{Growth, GrowthBook};
+use crate::model::ids::{GroupName, IncidentId, InstanceId};
 use crate::model::incident::Incident;
 use crate::model::pause::{Pause, Scope};
 use crate::model::pool::{Lease, Pool, Sighting};
@@ -52,12 +52,13 @@ pub trait Ledger {
         now: Timestamp,
     ) -> Result<Counted, CallFailed>;
 
-    /// Takes back that the volume was to grow, where AWS has refused that. Idempotent. The
-    /// region's day keeps its GiB.
+    /// Takes back that the volume was to grow, where AWS has refused that: from what the volume
+    /// has had, and its GiB from the region's day, that of `counted_at`. Idempotent.
     async fn forget_growth(
         &self,
-        volume: &VolumeId,
+        growth: &Growth,
         incident: &IncidentId,
+        counted_at: Timestamp,
     ) -> Result<(), CallFailed>;
 
     /// Gives a slot of a pool's budget back, if the incident still holds it.
@@ -107,10 +108,12 @@ pub trait Ledger {
         tries: &Tries,
     ) -> Result<bool, CallFailed>;
 
-    /// The incident by that id of `instance`, open or ended; `None` if there is none.
+    /// The incident by that id of `instance`, open or ended; without an instance one that has
+    /// ended, whosever it was. `None` if there is none. What ended under 0.1.0 is found by its
+    /// instance alone.
     async fn kept(
         &self,
-        instance: &InstanceId,
+        instance: Option<&InstanceId>,
         incident: &IncidentId,
     ) -> Result<Option<Incident>, CallFailed>;
 

@@ -399,10 +399,11 @@ impl<W: Ledger> Ledger for Together<'_, W> {
 
     async fn forget_growth(
         &self,
-        volume: &VolumeId,
+        growth: &Growth,
         incident: &IncidentId,
+        counted_at: Timestamp,
     ) -> Result<(), CallFailed> {
-        self.call(self.world.forget_growth(volume, incident)).await
+        self.call(self.world.forget_growth(growth, incident, counted_at)).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), CallFailed> {
@@ -456,7 +457,7 @@ impl<W: Ledger> Ledger for Together<'_, W> {
 
     async fn kept(
         &self,
-        instance: &InstanceId,
+        instance: Option<&InstanceId>,
         incident: &IncidentId,
     ) -> Result<Option<Incident>, CallFailed> {
         self.call(self.world.kept(instance, incident)).await
