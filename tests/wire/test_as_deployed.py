@@ -476,6 +476,18 @@ def test_without_its_permission_a_member_that_does_not_come_back_is_told_of(acco
     assert group.lifecycle_of(member) == "Standby"
 
 
+def test_the_doctor_finds_by_a_dry_run_what_its_role_may_not_do(account, without):
+    fleet.alone(account)
+    deployment = without("RebootPolicy", "Reboot")
+    answer = account.functions.invoke(
+        FunctionName=deployment.ids["FollowUpFunction"], Payload=b'{"doctor": {}}'
+    )
+    told = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, told
+    missing = [f["about"] for f in told["findings"] if f["code"] == "permission-missing"]
+    assert missing == ["ec2:RebootInstances"], told
+
+
 @pytest.mark.parametrize(("sid", "kept"), [("KeepEvidence", "in-log"), ("ReadConsole", "missing")])
 def test_without_its_permission_evidence_holds_nothing_up(account, without, sid, kept):
     instance = fleet.standalone(account, tags=ALONE, agent="none")

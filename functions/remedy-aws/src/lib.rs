@@ -7,6 +7,7 @@ mod bucket;
 mod calendar_memo;
 mod clients;
 mod connections;
+mod dry_run;
 mod failure;
 mod growth;
 mod ledger;

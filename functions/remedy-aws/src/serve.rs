@@ -102,7 +102,9 @@ async fn follow_up(
         Trigger::Lift(scope) => return Ok(paused(aws.lift(&scope).await?)),
         Trigger::Pauses => return Ok(paused(aws.pauses().await?)),
         Trigger::Doctor => {
-            let fleet = Box::pin(settings.fleet(aws, Account::not_asked(), now, &|_| {})).await;
+            let dry_runs = Box::pin(aws.dry_runs(settings)).await.into();
+            let account = Account::of_the_deployment(dry_runs);
+            let fleet = Box::pin(settings.fleet(aws, account, now, &|_| {})).await;
             return Ok(FollowedUp::Diagnosis(diagnose(&fleet, &settings.policy)));
         }
         Trigger::Incidents(of) => return Ok(listed(aws, of.as_ref(), now).await?),

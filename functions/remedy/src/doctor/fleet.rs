@@ -74,13 +74,16 @@ pub struct Account {
     pub missing_documents: Fact<Vec<String>>,
     /// What the follow-up's role may not do of what it needs, and the role.
     pub denied: Fact<Vec<(String, String)>>,
+    /// The same of those of EC2's calls that can be tried without being made, where the role
+    /// itself asks; and who may not make them.
+    pub dry_runs: Fact<Vec<(String, String)>>,
     /// By how much AWS's clock is ahead of this machine's.
     pub clock_ahead: Fact<SignedDuration>,
 }
 
 impl Account {
-    /// Nothing of it, for the deployment itself: its role may ask none of this.
-    pub fn not_asked() -> Self {
+    /// Nothing of it but dry runs, for the deployment itself: its role may ask none of the rest.
+    pub fn of_the_deployment(dry_runs: Fact<Vec<(String, String)>>) -> Self {
         fn gap<T>(call: &'static str, what: &'static str) -> Fact<T> {
             Fact::Unknown(Unknown::NotAsked { call, what })
         }
@@ -88,6 +91,7 @@ impl Account {
             subscriptions: gap("sns:ListSubscriptionsByTopic", "who subscribes"),
             missing_documents: gap("ssm:DescribeDocument", "the documents"),
             denied: gap("iam:SimulatePrincipalPolicy", "what the role may do"),
+            dry_runs,
             // The clock of a function is AWS's own.
             clock_ahead: Fact::Known(SignedDuration::ZERO),
         }

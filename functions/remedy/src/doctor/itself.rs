@@ -80,8 +80,12 @@ fn its_role(fleet: &Fleet, diagnosis: &mut Diagnosis) {
             diagnosis.find(Code::DocumentMissing, document, seen, &names);
         }
     }
-    if let Some(denied) = diagnosis.known("the role's permissions", &fleet.account.denied) {
-        for (action, role) in denied {
+    let account = &fleet.account;
+    for (what, denied) in [
+        ("the role's permissions", &account.denied),
+        ("what the role may do to instances", &account.dry_runs),
+    ] {
+        for (action, role) in diagnosis.known(what, denied).into_iter().flatten() {
             let seen = format!("IAM says that {role} may not do it");
             diagnosis.find(Code::PermissionMissing, action, seen, &[("role", role)]);
         }

@@ -84,6 +84,8 @@ fn alarm(namespace: &str, name: &str, more: &[(&str, &str)]) -> AlarmDefinition 
             period: 300,
             dimensions: named,
         }],
+        by_the_clock: false,
+        tags_sent: None,
     }
 }
 
@@ -211,6 +213,7 @@ fn sound() -> Ward {
                 subscriptions: Fact::Known(vec![by_mail, of_weight]),
                 missing_documents: Fact::Known(Vec::new()),
                 denied: Fact::Known(Vec::new()),
+                dry_runs: Fact::Known(Vec::new()),
                 clock_ahead: Fact::Known(SignedDuration::from_secs(1)),
             },
         },
@@ -612,9 +615,28 @@ fn what_cannot_be_read_is_unknown_and_never_well() {
 #[test]
 fn the_deployment_says_what_only_a_person_may_ask() {
     let mut ward = sound();
-    ward.fleet.account = Account::not_asked();
+    ward.fleet.account = Account::of_the_deployment(Fact::Known(Vec::new()));
     let told = told::text(&ward.diagnosis(), &|_, mark| mark.to_owned());
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn what_a_dry_run_may_not_do_is_missing() {
+    let mut ward = sound();
+    let denied = vec![("ec2:RebootInstances".to_owned(), "remedy-FollowUpFunction-1".to_owned())];
+    ward.fleet.account = Account::of_the_deployment(Fact::Known(denied));
+    let diagnosis = ward.diagnosis();
+    let [finding] = diagnosis.findings.as_slice() else { panic!("{diagnosis:?}") };
+    assert_eq!(finding.code, Code::PermissionMissing);
+    assert_eq!(finding.about, "ec2:RebootInstances");
+    let undone = Fact::Unknown(Unknown::Call(CallFailed {
+        call: "ec2:RebootInstances",
+        why: "InternalError".to_owned(),
+    }));
+    ward.fleet.account = Account::of_the_deployment(undone);
+    let diagnosis = ward.diagnosis();
+    let what = "what the role may do to instances";
+    assert!(diagnosis.unknown.iter().any(|unclear| unclear.what == what), "{diagnosis:?}");
 }
 
 #[test]
