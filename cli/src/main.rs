@@ -98,20 +98,17 @@ fn main() -> ExitCode {
 }
 
 async fn ask(reach: &Reach, command: Command) -> Result<Answer, NotAsked> {
-    // A history in a file needs no account.
-    if let Command::Rehearse(rehearse) = &command {
-        return rehearse.run();
-    }
-    let desk = Desk::open(reach).await?;
     let now = Timestamp::now();
+    let desk = || Desk::open(reach);
     match command {
-        Command::Doctor(doctor) => doctor.run(&desk, now).await,
-        Command::Explain(explain) => explain.run(&desk).await,
-        Command::Incidents(incidents) => incidents.run(&desk, now).await,
-        Command::Answer(answer) => answer.run(&desk).await,
-        Command::Pause(pause) => pause.run(&desk, now).await,
-        Command::Lift(lift) => lift.run(&desk, now).await,
-        Command::Pauses(pauses) => pauses.run(&desk, now).await,
-        Command::Rehearse(rehearse) => rehearse.run(),
+        Command::Doctor(doctor) => doctor.run(&desk().await?, now).await,
+        Command::Explain(explain) => explain.run(&desk().await?).await,
+        Command::Incidents(incidents) => incidents.run(&desk().await?, now).await,
+        Command::Answer(answer) => answer.run(&desk().await?).await,
+        Command::Pause(pause) => pause.run(&desk().await?, now).await,
+        Command::Lift(lift) => lift.run(&desk().await?, now).await,
+        Command::Pauses(pauses) => pauses.run(&desk().await?, now).await,
+        // A history in a file needs no account.
+        Command::Rehearse(rehearse) => Box::pin(rehearse.run(reach, now)).await,
     }
 }

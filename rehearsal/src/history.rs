@@ -44,8 +44,9 @@ pub struct History {
     pub instance_store: BTreeMap<String, bool>,
     /// The zones of the region.
     pub zones: Timeline<Vec<Zone>>,
-    /// When change calendars were closed.
-    pub closed: Vec<Closed>,
+    /// When change calendars were closed, where anybody has kept that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Vec<Closed>>,
     /// What people had paused.
     pub pauses: Timeline<Vec<Pause>>,
     /// The commands that Remedy itself had sent.
@@ -56,6 +57,9 @@ pub struct History {
     pub looks: Option<Vec<Look>>,
     /// What people said who were asked.
     pub answers: Vec<Answer>,
+    /// The settings of the deployment, as far as they are not as they come.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// What could not be read, and why.
     pub missing: Vec<Missing>,
 }

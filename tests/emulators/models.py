@@ -57,6 +57,12 @@ def problems(service_name, operation, method, path, headers, body):
     return [f"{service_name}:{operation}: {problem}" for problem in found]
 
 
+def unlike(service_name, operation, said):
+    """What of an answer is not as AWS's model of the operation has it, as sentences."""
+    shape = service(service_name).operation_model(operation).output_shape
+    return [f"{service_name}:{operation}: {problem}" for problem in _check(shape, said, "")]
+
+
 def addressed(service_name, method, path):
     """The operation that a request means by its method and its path; None if there is none."""
     model = service(service_name)

@@ -27,6 +27,7 @@ PROTOCOLS = {
     "cloudformation": "query",
     "iam": "query",
     "lambda": "rest-json",
+    "cloudtrail": "json",
 }
 
 # What a service signs as, where that is not the name people know.

@@ -14,7 +14,7 @@ use remedy::model::series::Series;
 use remedy::model::unknown::CallFailed;
 use remedy::ports::look::{Datapoint, Instance, StatusChecks};
 use remedy::ports::look_at_all::{
-    AlarmDefinition, GroupDefinition, LookAtAll, RegisteredAgent, WatchedMetric, Window,
+    AlarmDefinition, GroupDefinition, LookAtAll, RegisteredAgent, TagsSent, WatchedMetric, Window,
 };
 
 use crate::clients::Aws;
@@ -169,6 +169,17 @@ fn definition(alarm: &cloudwatch::MetricAlarm) -> AlarmDefinition {
             [] => of_one_metric(alarm).into_iter().collect(),
             queries => queries.iter().filter_map(watched).collect(),
         },
+        by_the_clock: alarm
+            .evaluation_window()
+            .is_some_and(cloudwatch::EvaluationWindow::is_wall_clock_window),
+        tags_sent: alarm
+            .action_configuration()
+            .and_then(cloudwatch::ActionConfiguration::alarm_tags_propagation)
+            .filter(|sent| sent.enabled() == Some(true))
+            .map(|sent| TagsSent {
+                only: sent.included_tag_keys().iter().cloned().collect(),
+                but: sent.excluded_tag_keys().iter().cloned().collect(),
+            }),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a person asks with credentials of their own: of the stack and its follow-up, and of
-//! the account. No function is built with this.
+//! the account, of today and of the past. No function is built with this.
 
 mod account;
+mod past;
 mod signed;
 mod stack;
 
@@ -19,6 +20,7 @@ use crate::clients::TRIES_MAX;
 use crate::connections;
 use crate::settings::SettingsError;
 
+pub use past::Past;
 pub use stack::{Deployed, FollowUp};
 
 /// One try of one call: a page of a thousand instances is long.

@@ -1,6 +1,6 @@
-//! Calls to services of which a person needs one or two: Lambda, `CloudFormation`, IAM. Their SDKs
-//! would be minutes of every build; what they would do here is to sign one request
-//! (docs/decisions/0032).
+//! Calls to services of which a person needs one or two: Lambda, `CloudFormation`, IAM and
+//! `CloudTrail`. Their SDKs would be minutes of every build; what they would do here is to sign one
+//! request (docs/decisions/0032).
 
 use std::time::{Duration, SystemTime};
 
@@ -37,6 +37,8 @@ pub(super) struct Wanted<'a> {
     pub(super) method: &'static str,
     pub(super) path: &'a str,
     pub(super) content_type: &'static str,
+    /// The operation, where a header names it.
+    pub(super) target: Option<&'static str>,
     pub(super) body: String,
 }
 
@@ -62,7 +64,8 @@ impl Person {
             |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, PLAIN));
         let body = fields.iter().map(pair).collect::<Vec<_>>().join("&");
         let content_type = "application/x-www-form-urlencoded";
-        let wanted = Wanted { call, service, method: "POST", path: "/", content_type, body };
+        let (method, path, target) = ("POST", "/", None);
+        let wanted = Wanted { call, service, method, path, content_type, target, body };
         leaves(&self.send(wanted).await?.body)
             .map_err(|why| CallFailed { call, why: format!("the answer is no XML: {why}") })
     }
@@ -94,7 +97,7 @@ impl Person {
     }
 
     async fn signed(&self, wanted: Wanted<'_>) -> Result<HttpRequest, String> {
-        let Wanted { service, method, path, content_type, body, .. } = wanted;
+        let Wanted { service, method, path, content_type, target, body, .. } = wanted;
         let (host, region) = place(service, self.region.as_ref());
         let endpoint = named("AWS_ENDPOINT_URL", service).unwrap_or(format!("https://{host}"));
         let url = format!("{}{path}", endpoint.trim_end_matches('/'));
@@ -110,15 +113,18 @@ impl Person {
             .build()
             .map_err(|no| no.to_string())?
             .into();
-        let headers = [("content-type", content_type)];
+        let target = target.map(|target| ("x-amz-target", target));
+        let headers = [("content-type", content_type)].into_iter().chain(target);
         let signable = SignableBody::Bytes(body.as_bytes());
-        let signable = SignableRequest::new(method, &url, headers.into_iter(), signable);
+        let signable = SignableRequest::new(method, &url, headers.clone(), signable);
         let signed = sign(signable.map_err(|no| no.to_string())?, &parameters);
         let (instructions, _) = signed.map_err(|no| no.to_string())?.into_parts();
         let mut request = HttpRequest::new(SdkBody::from(body.clone()));
         request.set_method(method).map_err(|no| no.to_string())?;
         request.set_uri(url).map_err(|no| no.to_string())?;
-        request.headers_mut().insert("content-type", content_type);
+        for (name, value) in headers {
+            request.headers_mut().insert(name, value);
+        }
         request.headers_mut().insert("content-length", body.len().to_string());
         for (name, value) in instructions.headers() {
             request.headers_mut().insert(name.to_owned(), value.to_owned());
@@ -145,11 +151,12 @@ async fn read(body: SdkBody) -> Result<String, String> {
     String::from_utf8(bytes.to_vec()).map_err(|_| "the answer is no text".to_owned())
 }
 
-/// How AWS says no: a JSON service by a header and `message`, a query service by `Code` and
-/// `Message`.
+/// How AWS says no: a JSON service by a header, or by `__type`, and `message`; a query service by
+/// `Code` and `Message`.
 fn refusal(error_type: Option<&str>, body: &str) -> Option<String> {
     if let Ok(json) = serde_json::from_str::<serde_json::Value>(body) {
-        let kind = error_type?.split(':').next()?;
+        let named = json.get("__type").and_then(serde_json::Value::as_str);
+        let kind = error_type.or(named)?.split(':').next()?.rsplit('#').next()?;
         let message = json.get("message").or_else(|| json.get("Message"))?.as_str()?;
         return Some(format!("{kind}: {message}"));
     }
@@ -195,6 +202,8 @@ mod tests {
         let json = r#"{"Type":"User","Message":"Function not found"}"#;
         let told = refusal(Some("ResourceNotFoundException:http://x"), json);
         assert_eq!(told.as_deref(), Some("ResourceNotFoundException: Function not found"));
+        let json = r#"{"__type":"com.amazonaws.cloudtrail#ThrottlingException","message":"no"}"#;
+        assert_eq!(refusal(None, json).as_deref(), Some("ThrottlingException: no"));
         assert_eq!(refusal(None, "<html>"), None);
         assert_eq!(refusal(None, "{}"), None);
     }

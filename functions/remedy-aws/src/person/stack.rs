@@ -101,6 +101,7 @@ impl Person {
                 method: "POST",
                 path: &path,
                 content_type: "application/json",
+                target: None,
                 body: payload.to_owned(),
             })
             .await?;
@@ -122,6 +123,7 @@ impl Person {
                 method: "GET",
                 path: &path,
                 content_type: "application/json",
+                target: None,
                 body: String::new(),
             })
             .await?;

@@ -72,7 +72,6 @@ fn read_on(definition: &AlarmDefinition, side: Side, at: Timestamp) -> Reading {
 
 /// The event, in the shape of `events/*.state-change.json`, which names its sources.
 fn event(definition: &AlarmDefinition, side: Side, at: Timestamp) -> Value {
-    let metrics: Vec<Value> = definition.metrics.iter().map(metric).collect();
     let stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string();
     let arn: Vec<&str> = definition.arn.iter().map(String::as_str).collect();
     let part = |place: usize| {
@@ -87,7 +86,7 @@ fn event(definition: &AlarmDefinition, side: Side, at: Timestamp) -> Value {
         "resources": arn,
         "detail": {
             "alarmName": definition.name,
-            "configuration": {"metrics": metrics},
+            "configuration": configuration(definition),
             "state": {
                 "value": "ALARM",
                 "reason": reason(definition, side, at),
@@ -95,6 +94,18 @@ fn event(definition: &AlarmDefinition, side: Side, at: Timestamp) -> Value {
             },
         },
     })
+}
+
+/// What the alarm's events call its `configuration`, as far as anybody reads it.
+pub fn configuration(definition: &AlarmDefinition) -> Value {
+    let metrics: Vec<Value> = definition.metrics.iter().map(metric).collect();
+    let mut configuration = json!({"metrics": metrics});
+    if definition.by_the_clock
+        && let Some(members) = configuration.as_object_mut()
+    {
+        members.insert("evaluationWindow".to_owned(), json!({"wallClockWindow": {}}));
+    }
+    configuration
 }
 
 fn metric(watched: &WatchedMetric) -> Value {

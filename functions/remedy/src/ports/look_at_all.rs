@@ -1,7 +1,7 @@
 //! Reading all there is of a region, in pages as large as each API has them: for whoever asks
 //! whether everything is set up as it must be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -29,6 +29,27 @@ pub struct AlarmDefinition {
     pub missing: Option<String>,
     /// What it watches.
     pub metrics: Vec<WatchedMetric>,
+    /// Whether it judges whole hours or days by the clock.
+    pub by_the_clock: bool,
+    /// Which of its tags come along with its events, if any do.
+    pub tags_sent: Option<TagsSent>,
+}
+
+/// Which tags of an alarm come along with its events (`AlarmTagsPropagation` in botocore's model
+/// of `cloudwatch`).
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct TagsSent {
+    /// These alone, if it names any.
+    pub only: BTreeSet<String>,
+    /// Not these.
+    pub but: BTreeSet<String>,
+}
+
+impl TagsSent {
+    /// Whether the tag `key` comes along.
+    pub fn has(&self, key: &str) -> bool {
+        (self.only.is_empty() || self.only.contains(key)) && !self.but.contains(key)
+    }
 }
 
 /// One of the things an alarm watches.
