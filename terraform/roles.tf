@@ -355,8 +355,8 @@ resource "aws_iam_role_policy" "follow_up_function_role_policy" {
       {
         Sid      = "Due"
         Effect   = "Allow"
-        Action   = "dynamodb:Query"
-        Resource = "${aws_dynamodb_table.ledger.arn}/index/due"
+        Action   = "dynamodb:Scan"
+        Resource = "${aws_dynamodb_table.ledger.arn}/index/open"
       },
       # Ask how commands went. These calls cannot be limited to a resource
       # (Service Authorization Reference).

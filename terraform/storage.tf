@@ -28,6 +28,13 @@ resource "aws_dynamodb_table" "ledger" {
   }
 
   global_secondary_index {
+    name            = "open"
+    hash_key        = "pk"
+    range_key       = "due_at"
+    projection_type = "KEYS_ONLY"
+  }
+
+  global_secondary_index {
     name            = "due"
     hash_key        = "due_shard"
     range_key       = "due_at"

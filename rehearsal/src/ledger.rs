@@ -15,7 +15,7 @@ use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::{Lease, Pool, PoolBook, Sighting, sick_window};
 use remedy::model::repeats::{Occurrence, Occurrences};
 use remedy::model::rung::Rung;
-use remedy::ports::ledger::{Counted, Due, Leased, Recorded};
+use remedy::ports::ledger::{Counted, Due, DueOne, Leased, Recorded};
 
 /// So many sick members of a pool are noted in one window at most.
 const SICK_MAX: usize = 64;
@@ -406,13 +406,23 @@ impl Book {
         open.chain(&self.ended).find(of_it).cloned()
     }
 
-    /// The index of open incidents: those due at `now`, longest due first.
-    pub fn due(&self, now: Timestamp, limit: usize) -> Due {
+    /// The index of open incidents: whose is due at `now`, longest due first.
+    pub fn who_is_due(&self, now: Timestamp) -> Vec<DueOne> {
         let due = |incident: &&Incident| incident.stage.is_open() && incident.due_at <= now;
-        let mut due: Vec<Incident> = self.latest.values().filter(due).cloned().collect();
-        due.sort_by_key(|incident| incident.due_at);
-        due.truncate(limit);
-        Due { incidents: due, ..Due::default() }
+        let one = |incident: &Incident| DueOne {
+            instance: incident.instance_id.clone(),
+            at: incident.due_at,
+        };
+        let mut due: Vec<DueOne> = self.latest.values().filter(due).map(one).collect();
+        due.sort_by_key(|one| one.at);
+        due
+    }
+
+    /// The open incidents that are due at `now`, longest due first.
+    pub fn due(&self, now: Timestamp, limit: usize) -> Due {
+        let due = self.who_is_due(now).into_iter().take(limit);
+        let incidents = due.filter_map(|one| self.latest(&one.instance).cloned()).collect();
+        Due { incidents, ..Due::default() }
     }
 }
 

@@ -20,12 +20,13 @@ use remedy::model::rung::Rung;
 use remedy::model::series::{Bad, Series, Unit};
 use remedy::model::unknown::CallFailed;
 use remedy::observe::host_report::Mode;
-use remedy::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
+use remedy::ports::clock::Clock;
+use remedy::ports::ledger::{Counted, Due, DueOne, Leased, Ledger, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History as OfLedger, Instance, Look,
     Membership, Modification, StatusChecks, Volume, Zone,
 };
-use remedy::ports::look_at_many::{LookAtMany, Sent, Span};
+use remedy::ports::look_at_many::{During, Listed, LookAtMany, Sent, Span};
 use remedy::ports::tell::{Notification, Tell, Told};
 use remedy::ports::touch::{CallError, CleanupOrder, DiskOrder, Touch};
 use serde_json::Value;
@@ -633,14 +634,14 @@ impl LookAtMany for World<'_> {
         each!(ids, |id| self.history(id))
     }
 
-    async fn commands(&self, since: Timestamp) -> Result<Vec<(Sent, Command)>, CallFailed> {
+    async fn commands(&self, sent: During, _page: Option<String>) -> Result<Listed, CallFailed> {
         let now = self.now();
-        let shown = self.shown().into_iter().filter(|command| command.sent_at >= since);
-        let told = shown.map(|command| {
+        let then = |command: &CommandThen| (sent.since..sent.until).contains(&command.sent_at);
+        let told = self.shown().into_iter().filter(then).map(|command| {
             let described = described(&command, now);
             (Sent { command: command.id, instance: command.instance }, described)
         });
-        Ok(told.collect())
+        Ok(Listed { commands: told.collect(), next: None })
     }
 
     async fn sessions_of(&self, ids: &[InstanceId]) -> Vec<Result<usize, CallFailed>> {
@@ -654,6 +655,15 @@ impl LookAtMany for World<'_> {
     async fn alarms(&self, names: &[String]) -> Vec<Result<Option<AlarmSettings>, CallFailed>> {
         each!(names, |name| self.alarm(name))
     }
+}
+
+/// Whatever is waited for has come: what was done then waited for nobody.
+impl Clock for World<'_> {
+    fn time(&self) -> Timestamp {
+        self.now()
+    }
+
+    async fn wait(&self, _time: SignedDuration) {}
 }
 
 impl Ledger for World<'_> {
@@ -758,6 +768,10 @@ impl Ledger for World<'_> {
         incident: &IncidentId,
     ) -> Result<Option<Incident>, CallFailed> {
         Ok(self.state.borrow().book.kept(instance, incident))
+    }
+
+    async fn who_is_due(&self, now: Timestamp) -> Result<Vec<DueOne>, CallFailed> {
+        Ok(self.state.borrow().book.who_is_due(now))
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {

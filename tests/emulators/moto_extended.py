@@ -300,18 +300,19 @@ def send_command(self):
 
 
 def list_command_invocations(self):
-    """Of an instance, since a time; AWS promises no order, and this is the oldest first (SSM
+    """Of an instance, since a time and before one; AWS promises no order, and this is the oldest first (SSM
     API reference, ListCommandInvocations and CommandFilter)."""
     command_id, instance_id = self._get_param("CommandId"), self._get_param("InstanceId")
     filters = {f["key"]: f["value"] for f in self._get_param("Filters", []) or []}
-    if set(filters) - {"InvokedAfter"}:
-        fail("InvalidFilterKey", "Only InvokedAfter is emulated here")
+    if set(filters) - {"InvokedAfter", "InvokedBefore"}:
+        fail("InvalidFilterKey", "Only InvokedAfter and InvokedBefore are emulated here")
     after = datetime.fromisoformat(filters.get("InvokedAfter", "2006-03-14T00:00:00Z"))
+    before = datetime.fromisoformat(filters.get("InvokedBefore", "9999-12-31T00:00:00Z"))
     shown = ("CommandId", "InstanceId", "Comment", "DocumentName", "Status", "StatusDetails")
     found = []
     for command in self.ssm_backend.list_commands(command_id, instance_id):
         at = command.requested_date_time.replace(tzinfo=timezone.utc)
-        for target in command.instance_ids if at >= after else []:
+        for target in command.instance_ids if after <= at < before else []:
             if instance_id in (None, target):
                 invocation = command.get_invocation(target, None)
                 known = {key: invocation[key] for key in shown}

@@ -14,7 +14,7 @@ use crate::yaml::{Template, all, none_of, root};
 /// Calls that only the follow-up makes: what is due, how a command went, and the way back.
 const FOLLOW_UP_ALONE: [&str; 6] = [
     "autoscaling:ExitStandby",
-    "dynamodb:Query",
+    "dynamodb:Scan",
     "ec2:DescribeVolumesModifications",
     "ec2:ModifyVolume",
     "ssm:GetCommandInvocation",

@@ -523,7 +523,7 @@ def test_without_its_permission_nobody_is_told(account, without):
             ("FollowUpFunction", "Due"),
             "FollowUpFunction",
             "foreign.scheduled-event",
-            "dynamodb:Query",
+            "dynamodb:Scan",
         ),
     ],
 )

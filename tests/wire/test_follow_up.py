@@ -76,13 +76,13 @@ def test_nothing_due_costs_one_call(stack, event):
     nothing = {"reports": [], "looked_at": 0, "left": [], "unreadable": [], "lag_seconds": 0}
     assert answer.body == nothing
     (call,) = answer.calls
-    assert call.name == "dynamodb:Query" and json.loads(call.body)["IndexName"] == "due"
+    assert call.name == "dynamodb:Scan" and json.loads(call.body)["IndexName"] == "open"
 
 
 def test_what_is_not_due_yet_is_not_looked_at(region, stack):
     opened(stack, "disk-full", fleet.standalone(region))
     answer = stack.start(FOLLOW_UP).invoke(HEARTBEAT)
-    assert [call.name for call in answer.calls] == ["dynamodb:Query"], answer.story()
+    assert [call.name for call in answer.calls] == ["dynamodb:Scan"], answer.story()
 
 
 def test_one_beat_looks_at_all_that_is_due(region, stack):
@@ -598,7 +598,7 @@ def test_the_end_of_a_command_is_a_hint_to_look_now(region, stack):
     opened(stack, "disk-full", instance)
     answer = stack.start(FOLLOW_UP).invoke(command_ended(instance))
     assert codes(answer) == ["cleanup-ok"], answer.body
-    assert answer.named("dynamodb:Query") == [], "it is not due, and is looked at all the same"
+    assert answer.named("dynamodb:Scan") == [], "it is not due, and is looked at all the same"
 
 
 def test_the_end_of_a_member_is_a_hint_to_look_now(region, stack):
@@ -655,9 +655,9 @@ def test_a_malformed_hint_is_an_error_that_names_the_field(stack, event, field):
 @pytest.mark.parametrize("how", [wire.THROTTLED, wire.DENIED])
 def test_without_the_index_a_beat_is_an_error(stack, how):
     follow_up = stack.start(FOLLOW_UP)
-    with stack.region.proxy.fault("dynamodb", "Query", how):
+    with stack.region.proxy.fault("dynamodb", "Scan", how):
         answer = follow_up.invoke(HEARTBEAT)
-    assert answer.error_type == "LedgerUnreachable" and "dynamodb:Query" in answer.error_message
+    assert answer.error_type == "LedgerUnreachable" and "dynamodb:Scan" in answer.error_message
 
 
 def test_a_throttled_cleanup_is_asked_for_again_and_never_climbs(region, stack):
@@ -782,7 +782,7 @@ def test_rows_that_cannot_be_read_keep_nobody_from_its_turn(region, stack):
     opened(stack, "disk-full", instance)
     rows = []
     for number in range(51):
-        row = {"pk": f"instance#i-{number:08x}", "sk": "incident", "due_shard": "due"}
+        row = {"pk": f"instance#i-{number:08x}", "sk": "incident"}
         item = {name: {"S": value} for name, value in row.items()}
         item |= {"due_at": {"N": str(number)}, "incident": {"S": "{}"}, "is_open": {"BOOL": False}}
         rows.append({"PutRequest": {"Item": item}})

@@ -156,7 +156,7 @@ def test_a_command_without_an_answer_is_not_told_to_have_never_run(region, stack
 
 
 def test_nothing_is_due_as_recorded(region, stack):
-    with recorded.replayed(region, "dynamodb.Query.none"):
+    with recorded.replayed(region, "dynamodb.Scan.none"):
         assert stack.start(FOLLOW_UP).invoke({}).body["looked_at"] == 0
 
 

@@ -1,11 +1,10 @@
 //! What the region says of one thing, whether it was asked about that alone or among others.
 
-use jiff::Timestamp;
 use remedy::model::ids::{CommandId, GroupName, InstanceId};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Group, History, Instance, Membership, StatusChecks,
 };
-use remedy::ports::look_at_many::Sent;
+use remedy::ports::look_at_many::{During, Sent};
 
 use crate::otherwise::Otherwise;
 use crate::region::State;
@@ -63,18 +62,20 @@ impl State {
         found.map(crate::command::Command::described)
     }
 
-    /// What was sent after `since` and is told of.
-    pub(crate) fn commands_since(&mut self, since: Timestamp) -> Vec<(Sent, Command)> {
+    /// What was sent then and is told of, the newest first.
+    pub(crate) fn commands_sent(&mut self, sent: During) -> Vec<(Sent, Command)> {
         let newest_first = self.commands.iter().rev();
-        let late = newest_first.take_while(|command| command.sent_at >= since);
+        let late = newest_first.take_while(|command| command.sent_at >= sent.since);
         let shown = late.filter(|command| {
-            command.is_shown(self.now) && !self.untold.contains(command.order.instance.as_str())
+            command.sent_at < sent.until
+                && command.is_shown(self.now)
+                && !self.untold.contains(command.order.instance.as_str())
         });
-        let sent = |command: &crate::command::Command| Sent {
+        let named = |command: &crate::command::Command| Sent {
             command: command.id.clone(),
             instance: command.order.instance.clone(),
         };
-        shown.map(|command| (sent(command), command.described())).collect()
+        shown.map(|command| (named(command), command.described())).collect()
     }
 
     pub(crate) fn alarm(&mut self, name: &String) -> Option<AlarmSettings> {

@@ -203,7 +203,7 @@ impl Verb {
             Self::Keep => "s3:PutObject",
             Self::Datapoints => "cloudwatch:GetMetricData",
             Self::Alarm => "cloudwatch:DescribeAlarms",
-            Self::Due => "dynamodb:Query",
+            Self::Due => "dynamodb:Scan",
             Self::Open | Self::Record | Self::KeepTries => "dynamodb:PutItem",
             Self::RecordWithLease | Self::RecordWithGrowth => "dynamodb:TransactWriteItems",
             Self::NoteReplacement

@@ -27,7 +27,7 @@ const POLLS_MAX: usize = 1_000_000;
 pub const TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
 /// The follow-up begins no part of its work with less time than this left.
-const ENDS_WITHIN: SignedDuration = SignedDuration::from_secs(25);
+const ENDS_WITHIN: SignedDuration = SignedDuration::from_secs(40);
 
 /// One deployed function.
 #[derive(Clone, Debug)]
@@ -99,7 +99,8 @@ impl FollowUp {
         let is_time_left = || region.now().duration_since(begun) + ENDS_WITHIN < TIMEOUT;
         let beat =
             follow_up::beat(trigger, begun + self.ahead, &self.policy, region, &is_time_left);
-        called_by(region, Caller::FollowUp, Box::pin(beat)).await
+        let caller = if trigger.is_some() { Caller::Hint } else { Caller::Beat };
+        called_by(region, caller, Box::pin(beat)).await
     }
 
     /// One beat, now, of the heartbeat, and waits for its answer.

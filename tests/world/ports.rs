@@ -20,7 +20,8 @@ use remedy::model::rung::Rung;
 use remedy::model::series::Series;
 use remedy::model::unknown::CallFailed;
 use remedy::observe::host_report::Mode;
-use remedy::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
+use remedy::ports::clock::Clock;
+use remedy::ports::ledger::{Counted, Due, DueOne, Leased, Ledger, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
     Modification, StatusChecks, Volume, Zone,
@@ -178,6 +179,11 @@ const ROW: usize = 1024;
 const SIGHTING: usize = 160;
 
 impl State {
+    /// How many incidents are open.
+    fn open_incidents(&self) -> usize {
+        self.book.all_latest().filter(|incident| incident.stage.is_open()).count()
+    }
+
     /// Draws what one try of a call takes, or says why it is turned away.
     fn draw(
         &mut self,
@@ -373,6 +379,23 @@ impl Look for Region {
     }
 }
 
+/// Where quotas do not count calls take no time, and nobody waits for their turn: only whoever
+/// waits sees that time has passed.
+impl Clock for Region {
+    fn time(&self) -> Timestamp {
+        let state = self.state.borrow();
+        state.now + state.waited
+    }
+
+    async fn wait(&self, time: SignedDuration) {
+        if self.state.borrow().quotas.is_some() {
+            self.sleep(time).await;
+        } else {
+            self.state.borrow_mut().waited += time;
+        }
+    }
+}
+
 impl Ledger for Region {
     async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, CallFailed> {
         let about = incident.id.to_string();
@@ -521,12 +544,13 @@ impl Ledger for Region {
         self.look(Verb::Kept, incident.as_str(), |state| state.book.kept(instance, incident)).await
     }
 
+    async fn who_is_due(&self, now: Timestamp) -> Result<Vec<DueOne>, CallFailed> {
+        let draws = |state: &State| quota::look_at_index(state.open_incidents()).to_vec();
+        self.look_drawing(Verb::Due, "", draws, |state| state.book.who_is_due(now)).await
+    }
+
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
-        let draws = |state: &State| {
-            let due = state.book.due(now, limit).incidents;
-            quota::look_at_index(due.iter().map(quota::bytes).sum()).to_vec()
-        };
-        self.look_drawing(Verb::Due, "", draws, |state| state.book.due(now, limit)).await
+        self.look(Verb::Due, "", |state| state.book.due(now, limit)).await
     }
 }
 

@@ -1,15 +1,14 @@
 //! The port that asks for many at once, answered by the region: one call, and an answer for each
 //! question as the call for one would have it.
 
-use jiff::Timestamp;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::unknown::CallFailed;
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Membership, StatusChecks,
 };
 use remedy::ports::look_at_many::{
-    AGENTS_MAX, ALARMS_MAX, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, LookAtMany, MEMBERSHIPS_MAX,
-    SERIES_MAX, SESSIONS_MAX, STATUSES_MAX, Sent, Span,
+    AGENTS_MAX, ALARMS_MAX, During, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, Listed as Page,
+    LookAtMany, MEMBERSHIPS_MAX, SERIES_MAX, SESSIONS_MAX, STATUSES_MAX, Sent, Span,
 };
 
 use crate::Region;
@@ -78,8 +77,8 @@ impl State {
 /// Entries of one page of `ssm:ListCommandInvocations` (SSM API reference).
 const COMMANDS_ON_A_PAGE: usize = 50;
 
-/// The commands of a list.
-struct Listed(Vec<(Sent, Command)>);
+/// The commands of a page, and whether there are more.
+struct Listed(Vec<(Sent, Command)>, bool);
 
 impl Words for Listed {
     fn words(&self) -> String {
@@ -138,14 +137,16 @@ impl LookAtMany for Region {
         self.look_at_many_drawing(at_most, ids, draws, name, State::history).await
     }
 
-    async fn commands(&self, since: Timestamp) -> Result<Vec<(Sent, Command)>, CallFailed> {
-        let listed = self.look(Verb::CommandOf, "all", |state| Listed(state.commands_since(since)));
-        let listed = listed.await?.0;
-        // The list comes in pages, and each is a call.
-        for _ in 1..listed.len().div_ceil(COMMANDS_ON_A_PAGE) {
-            self.look(Verb::CommandOf, "the next page", |_| Listed(Vec::new())).await?;
-        }
-        Ok(listed)
+    async fn commands(&self, sent: During, page: Option<String>) -> Result<Page, CallFailed> {
+        let from = page.and_then(|page| page.parse().ok()).unwrap_or(0);
+        let listed = self.look(Verb::CommandOf, "all", |state| {
+            let mut shown = state.commands_sent(sent);
+            let rest = shown.split_off(from.min(shown.len()));
+            let more = rest.len() > COMMANDS_ON_A_PAGE;
+            Listed(rest.into_iter().take(COMMANDS_ON_A_PAGE).collect(), more)
+        });
+        let Listed(commands, more) = listed.await?;
+        Ok(Page { commands, next: more.then(|| (from + COMMANDS_ON_A_PAGE).to_string()) })
     }
 
     async fn sessions_of(&self, ids: &[InstanceId]) -> Vec<Result<usize, CallFailed>> {

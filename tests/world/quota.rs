@@ -2,6 +2,7 @@
 //! partitions take in a second. Whoever asks for more is turned away.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -82,16 +83,21 @@ const WINDOW: SignedDuration = SignedDuration::from_secs(10);
 /// What of any bucket is ours: the others in the account have the rest.
 pub(crate) const OUR_SHARE: f64 = 0.5;
 
+/// Sums of parts are not exact.
+const ROUNDING: f64 = 1e-9;
+
 /// Tries of one call, as the adapter makes them.
 pub(crate) const TRIES_MAX: u32 = 3;
 
-/// Who calls.
+/// In whose name a call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Caller {
     /// Whoever takes alarms, or a person.
     Intake,
-    /// The follow-up.
-    FollowUp,
+    /// The follow-up, at a hint about one instance.
+    Hint,
+    /// The follow-up, at its heartbeat.
+    Beat,
 }
 
 /// What a call draws tokens from.
@@ -148,6 +154,12 @@ pub struct Fullest {
     pub name: &'static str,
     /// How much of what it had to give within ten seconds was asked for, at most.
     pub share: f64,
+}
+
+impl fmt::Display for Fullest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} % of `{}`", self.share * 100.0, self.name)
+    }
 }
 
 /// What the ledger was charged.
@@ -259,8 +271,8 @@ impl Quotas {
             match bucket {
                 Bucket::WritesOf(TABLE, _) => self.units.write += tokens,
                 Bucket::WritesOf(..) => self.units.index += tokens,
-                Bucket::ReadsOf(..) => self.units.read += tokens,
-                Bucket::Api(_) | Bucket::Writes(_) | Bucket::Reads(_) => {}
+                Bucket::Reads(_) => self.units.read += tokens,
+                Bucket::Api(_) | Bucket::Writes(_) | Bucket::ReadsOf(..) => {}
             }
         }
         Ok(())
@@ -280,7 +292,7 @@ impl Quotas {
             if share > fullest.share {
                 *fullest = Fullest { name, share };
             }
-            if by == Some(Caller::FollowUp) && share > OUR_SHARE {
+            if by == Some(Caller::Beat) && share > OUR_SHARE + ROUNDING {
                 self.overdrawn.get_or_insert_with(|| {
                     format!("{:.0} % of {name} within 10 s, until {now}", share * 100.0)
                 });
@@ -293,12 +305,12 @@ impl Quotas {
         self.fullest.get(&None).cloned().unwrap_or_default()
     }
 
-    /// The bucket of which most was asked for by the follow-up.
-    pub fn fullest_of_follow_up(&self) -> Fullest {
-        self.fullest.get(&Some(Caller::FollowUp)).cloned().unwrap_or_default()
+    /// The bucket of which most was asked for by the heartbeat.
+    pub fn fullest_of_beat(&self) -> Fullest {
+        self.fullest.get(&Some(Caller::Beat)).cloned().unwrap_or_default()
     }
 
-    /// The first time that the follow-up asked for more than its share.
+    /// The first time that the heartbeat asked for more than its share.
     pub(crate) fn overdrawn(&self) -> Option<&str> {
         self.overdrawn.as_deref()
     }
@@ -369,8 +381,11 @@ pub(crate) fn of_api(verb: Verb, is_query: bool) -> Vec<Draw> {
 /// The name of the ledger's table.
 pub(crate) const TABLE: &str = "ledger";
 
-/// The name of its index of what is due.
-const INDEX: &str = "due";
+/// The name of its index of open incidents.
+const INDEX: &str = "open";
+
+/// Bytes of a row of the index: the keys of both.
+const KEYS: usize = 80;
 
 /// Bytes of an incident's row beside its JSON: names and values of what conditions and the
 /// index ask about (`DynamoDB` developer guide, "Item sizes and formats").
@@ -397,27 +412,26 @@ pub(crate) fn read(key: String, bytes: usize) -> [Draw; 2] {
     [(Bucket::Reads(TABLE), units), (Bucket::ReadsOf(TABLE, key), units)]
 }
 
-/// What the index is charged when `after` takes the place of `before`: it holds open incidents
-/// as they are, in one partition, by when they are due. One that is due at another time is
-/// deleted and written anew ("Global secondary indexes", "Write capacity").
+/// What the index is charged when `after` takes the place of `before`: it holds the keys of open
+/// incidents and when they are due, by their instance. One that is due at another time is
+/// deleted and written anew; what else changes does not concern it (`DynamoDB` developer guide,
+/// "Global secondary indexes").
 pub(crate) fn index(before: Option<&Incident>, after: &Incident) -> Vec<Draw> {
-    let open = |incident: &&Incident| incident.stage.is_open();
-    let (before, after) = (before.filter(open), Some(after).filter(open));
-    let units = |incident: &Incident| units_of(bytes(incident), 1024);
-    let charged = match (before, after) {
-        (None, None) => return Vec::new(),
-        (Some(only), None) | (None, Some(only)) => units(only),
-        (Some(one), Some(other)) if one.due_at == other.due_at => units(one).max(units(other)),
-        (Some(one), Some(other)) => units(one) + units(other),
+    let due = |incident: &Incident| incident.stage.is_open().then_some(incident.due_at.as_second());
+    let (before, now) = (before.and_then(due), due(after));
+    let writes = match (before, now) {
+        (before, now) if before == now => return Vec::new(),
+        (Some(_), Some(_)) => 2.0,
+        _ => 1.0,
     };
-    vec![(Bucket::Writes(INDEX), charged), (Bucket::WritesOf(INDEX, INDEX.to_owned()), charged)]
+    let key = after.instance_id.to_string();
+    vec![(Bucket::Writes(INDEX), writes), (Bucket::WritesOf(INDEX, key), writes)]
 }
 
-/// What a look at the index is charged that finds so many bytes: half of what a consistent
-/// read is.
-pub(crate) fn look_at_index(bytes: usize) -> [Draw; 2] {
-    let units = units_of(bytes, 4096) / 2.0;
-    [(Bucket::Reads(INDEX), units), (Bucket::ReadsOf(INDEX, INDEX.to_owned()), units)]
+/// What a look at all of an index with so many rows is charged, which is spread over all of its
+/// partitions: half of what a consistent read is.
+pub(crate) fn look_at_index(rows: usize) -> [Draw; 1] {
+    [(Bucket::Reads(INDEX), units_of(rows * KEYS, 4096) / 2.0)]
 }
 
 #[cfg(test)]
@@ -440,10 +454,10 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_what_it_holds_and_then_what_comes_back() {
-        assert_eq!(reboots(&mut Quotas::default(), 50, 0, Caller::FollowUp), 0);
-        assert_eq!(reboots(&mut Quotas::default(), 53, 0, Caller::FollowUp), 3);
-        assert_eq!(reboots(&mut Quotas::default(), 200, 200, Caller::FollowUp), 0);
-        assert!(reboots(&mut Quotas::default(), 200, 100, Caller::FollowUp) > 40);
+        assert_eq!(reboots(&mut Quotas::default(), 50, 0, Caller::Beat), 0);
+        assert_eq!(reboots(&mut Quotas::default(), 53, 0, Caller::Beat), 3);
+        assert_eq!(reboots(&mut Quotas::default(), 200, 200, Caller::Beat), 0);
+        assert!(reboots(&mut Quotas::default(), 200, 100, Caller::Beat) > 40);
     }
 
     #[test]
@@ -454,8 +468,8 @@ mod tests {
             reboots(&mut quotas, count, 1, by);
             quotas.overdrawn().map(str::to_owned)
         };
-        assert_eq!(told(50, Caller::FollowUp), None);
-        let said = told(51, Caller::FollowUp).unwrap_or_default();
+        assert_eq!(told(50, Caller::Beat), None);
+        let said = told(51, Caller::Beat).unwrap_or_default();
         assert!(said.starts_with("51 % of ec2:RebootInstances"), "{said}");
         assert_eq!(told(51, Caller::Intake), None, "that is its own affair");
     }

@@ -92,6 +92,8 @@ pub(crate) struct State {
     /// Who waits until when.
     pub(crate) sleepers: BTreeMap<(Timestamp, u64), Waker>,
     pub(crate) slept: u64,
+    /// How long was waited for a turn where calls take no time.
+    pub(crate) waited: SignedDuration,
     /// In whose name calls are made.
     pub(crate) caller: Caller,
 }
@@ -134,6 +136,7 @@ impl Region {
             quotas: None,
             sleepers: BTreeMap::new(),
             slept: 0,
+            waited: SignedDuration::ZERO,
             caller: Caller::Intake,
         };
         state.arrange(TICK, Due::Measured);

@@ -9,7 +9,7 @@ use remedy::model::policy::OPT_IN_TAG;
 use remedy::model::policy::OptIn;
 use remedy::model::pool::{PoolBook, Sighting};
 use remedy::model::repeats::Occurrences;
-use remedy::ports::ledger::{Counted, Due, Leased, Recorded};
+use remedy::ports::ledger::{Counted, Due, DueOne, Leased, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Member, Membership,
     Modification, StatusChecks, Volume, Zone,
@@ -285,6 +285,12 @@ impl Words for Option<Modification> {
 impl Words for GrowthBook {
     fn words(&self) -> String {
         format!("grown {} times, {} GiB today", self.of_volume.len(), self.region_today_gib)
+    }
+}
+
+impl Words for Vec<DueOne> {
+    fn words(&self) -> String {
+        format!("{} due", self.len())
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn answer(tables: &mut Tables, request: &Request) -> Reply {
             }
         }
         "TransactWriteItems" => transact(tables, &asked),
-        "Query" => query(tables, &asked),
+        "Scan" => scan(tables, &asked),
         _ => unknown(request),
     }
 }
@@ -151,10 +151,9 @@ fn batch(tables: &Tables, asked: &Value) -> Reply {
     Reply::json(&json!({ "Responses": responses, "UnprocessedKeys": {} }))
 }
 
-/// Rows that meet the key condition: those of one partition, or those with the
-/// keys of the index.
-fn query(tables: &Tables, asked: &Value) -> Reply {
-    let condition = asked["KeyConditionExpression"].as_str().unwrap_or_default();
+/// Rows that meet the filter, which only those with the keys of the index do.
+fn scan(tables: &Tables, asked: &Value) -> Reply {
+    let condition = asked["FilterExpression"].as_str().unwrap_or_default();
     let names = Names::of(asked);
     let table = asked["TableName"].as_str().unwrap_or_default();
     let limit = asked["Limit"].as_u64().and_then(|n| usize::try_from(n).ok());

@@ -12,8 +12,8 @@
 //!
 //! An incident stands in one attribute as JSON; beside it stand, as attributes
 //! of their own, the few values that conditions and the index ask about. Open
-//! incidents carry `due_shard` and `due_at`, so that the index `due` holds them
-//! and nothing else.
+//! incidents carry `due_at`, so that the index `open` holds them and nothing else:
+//! by their instance, so that no partition has them all, and with nothing but keys.
 
 use std::collections::{HashMap, HashSet};
 
@@ -36,8 +36,9 @@ use remedy::model::pool::{Lease, Pool, Sighting};
 use remedy::model::repeats::{Occurrence, Occurrences};
 use remedy::model::rung::Rung;
 use remedy::model::unknown::CallFailed;
-use remedy::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
+use remedy::ports::ledger::{Counted, Due, DueOne, Leased, Ledger, Recorded};
 use remedy::ports::look::History;
+use remedy::ports::look_at_many::HISTORIES_MAX;
 
 use crate::again::again_while;
 use crate::clients::Aws;
@@ -47,14 +48,13 @@ use crate::{pause, pool};
 const PUT: &str = "dynamodb:PutItem";
 const BATCH_GET: &str = "dynamodb:BatchGetItem";
 const TRANSACT: &str = "dynamodb:TransactWriteItems";
-const QUERY: &str = "dynamodb:Query";
+const SCAN: &str = "dynamodb:Scan";
 
-/// The index of open incidents by the time they are due, and its one
-/// partition: a fleet has few incidents at a time.
-const DUE: &str = "due";
+/// The index of open incidents, with the time they are due.
+const OPEN: &str = "open";
 
-/// Pages read of what is due: of 1 MB each (`DynamoDB` API reference, `Query`), which is some
-/// hundred rows.
+/// Pages read of the index: of 1 MB each (`DynamoDB` API reference, `Scan`), which is some ten
+/// thousand keys.
 const PAGES_MAX: usize = 20;
 
 /// The sort key of the row that says whose an incident was.
@@ -328,31 +328,43 @@ impl Ledger for Aws {
         Ok(None)
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
-        let query = self
+    async fn who_is_due(&self, now: Timestamp) -> Result<Vec<DueOne>, CallFailed> {
+        // The index has no key to ask by, and holds nothing that is not open.
+        let scan = self
             .dynamodb
-            .query()
+            .scan()
             .table_name(&self.table)
-            .index_name(DUE)
-            .key_condition_expression("due_shard = :due AND due_at <= :now")
-            .expression_attribute_values(":due", text(DUE))
-            .expression_attribute_values(":now", number(now.as_second()))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let (mut due, mut after) = (Due::default(), None);
+            .index_name(OPEN)
+            .filter_expression("due_at <= :now")
+            .expression_attribute_values(":now", number(now.as_second()));
+        let (mut due, mut after) = (Vec::new(), None);
         for _ in 0..PAGES_MAX {
-            let page = query.clone().set_exclusive_start_key(after).send().await;
-            let page = page.map_err(|error| call_failed(QUERY, &error))?;
-            for row in page.items() {
-                match incident_of(QUERY, row) {
-                    Ok(incident) => due.incidents.push(incident),
-                    Err(failed) => due.unreadable.push(failed),
-                }
-            }
+            let page = scan.clone().set_exclusive_start_key(after).send().await;
+            let page = page.map_err(|error| call_failed(SCAN, &error))?;
+            due.extend(page.items().iter().filter_map(due_one));
             after = page.last_evaluated_key;
-            if after.is_none() || due.incidents.len() >= limit {
+            if after.is_none() {
                 break;
             }
         }
+        due.sort_by_key(|one| one.at);
+        Ok(due)
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {
+        let mut ids: Vec<InstanceId> =
+            self.who_is_due(now).await?.into_iter().map(|one| one.instance).collect();
+        ids.truncate(limit);
+        let mut due = Due::default();
+        for ids in ids.chunks(HISTORIES_MAX) {
+            for history in self.histories_of(ids).await {
+                match history {
+                    Ok(history) => due.incidents.extend(history.latest),
+                    Err(failed) => due.unreadable.push(failed),
+                }
+            }
+        }
+        due.incidents.retain(|incident| incident.stage.is_open());
         Ok(due)
     }
 }
@@ -529,7 +541,6 @@ fn row(incident: &Incident, sort: &str) -> Result<Row, CallFailed> {
         .map(|(name, value)| (name.to_owned(), value)),
     );
     if incident.stage.is_open() {
-        row.insert("due_shard".to_owned(), text(DUE));
         row.insert("due_at".to_owned(), number(incident.due_at.as_second()));
     }
     Ok(row)
@@ -564,6 +575,13 @@ fn version_before(incident: &Incident) -> i64 {
 
 fn partition(id: &InstanceId) -> String {
     format!("instance#{id}")
+}
+
+/// What a row of the index says. One that names no instance is none of ours.
+fn due_one(row: &Row) -> Option<DueOne> {
+    let instance = partition_of(row)?.strip_prefix("instance#")?;
+    let at = row.get("due_at")?.as_n().ok()?.parse().ok()?;
+    Some(DueOne { instance: InstanceId::new(instance).ok()?, at: Timestamp::from_second(at).ok()? })
 }
 
 fn partition_of(row: &Row) -> Option<&str> {

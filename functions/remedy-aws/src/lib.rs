@@ -6,6 +6,7 @@ mod again;
 mod bucket;
 mod calendar_memo;
 mod clients;
+mod clock;
 mod connections;
 mod dry_run;
 mod failure;

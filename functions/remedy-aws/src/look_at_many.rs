@@ -10,14 +10,13 @@ use aws_sdk_cloudwatch::types as cloudwatch;
 use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::types as ec2;
 use aws_sdk_ssm::types as ssm;
-use jiff::Timestamp;
 use remedy::model::ids::{CommandId, GroupName, InstanceId};
 use remedy::model::unknown::CallFailed;
 use remedy::observe::host_report::MARKER;
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Membership, StatusChecks,
 };
-use remedy::ports::look_at_many::{LookAtMany, Sent, Span};
+use remedy::ports::look_at_many::{During, Listed, LookAtMany, Sent, Span};
 
 use crate::clients::Aws;
 use crate::failure::{call_failed, incomplete};
@@ -25,10 +24,6 @@ use crate::look::{
     agent, alarm_settings, complete, every_page, group, has_ended, instance, measured, membership,
     query, status_checks, whole_second,
 };
-
-/// Pages of commands that are read, of 50 each (SSM API reference, `ListCommandInvocations`):
-/// as many as a storm sends in some minutes. What comes behind them is asked for by itself.
-const PAGES_MAX: usize = 200;
 
 type Answers<T> = Vec<Result<T, CallFailed>>;
 
@@ -139,26 +134,27 @@ impl LookAtMany for Aws {
         self.histories_of(ids).await
     }
 
-    async fn commands(&self, since: Timestamp) -> Result<Vec<(Sent, Command)>, CallFailed> {
+    async fn commands(&self, sent: During, page: Option<String>) -> Result<Listed, CallFailed> {
         const CALL: &str = "ssm:ListCommandInvocations";
-        let after = ssm::CommandFilter::builder()
-            .key(ssm::CommandFilterKey::InvokedAfter)
-            .value(whole_second(since))
-            .build()
-            .map_err(|error| CallFailed { call: CALL, why: error.to_string() })?;
-        let call = self.ssm.list_command_invocations();
-        let call = call.filters(after).details(true).max_results(50);
-        let (mut listed, mut token) = (Vec::new(), None);
-        for _ in 0..PAGES_MAX {
-            let answer = call.clone().set_next_token(token).send().await;
-            let answer = answer.map_err(|error| call_failed(CALL, &error))?;
-            listed.extend(answer.command_invocations().iter().filter_map(sent));
-            token = answer.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                break;
-            }
-        }
-        Ok(listed)
+        let filter = |key, at| {
+            let filter = ssm::CommandFilter::builder().key(key).value(whole_second(at)).build();
+            filter.map_err(|error| CallFailed { call: CALL, why: error.to_string() })
+        };
+        let answer = self
+            .ssm
+            .list_command_invocations()
+            .filters(filter(ssm::CommandFilterKey::InvokedAfter, sent.since)?)
+            .filters(filter(ssm::CommandFilterKey::InvokedBefore, sent.until)?)
+            .details(true)
+            .max_results(50)
+            .set_next_token(page)
+            .send()
+            .await
+            .map_err(|error| call_failed(CALL, &error))?;
+        Ok(Listed {
+            commands: answer.command_invocations().iter().filter_map(how_sent).collect(),
+            next: answer.next_token.filter(|token| !token.is_empty()),
+        })
     }
 
     async fn sessions_of(&self, ids: &[InstanceId]) -> Answers<usize> {
@@ -230,7 +226,7 @@ impl LookAtMany for Aws {
 /// How an invocation goes, unless it ended and its list lacks what it said: that shows 2,500
 /// characters of both outputs together (SSM API reference, `CommandPlugin`), in which our
 /// result line comes first. Of what ended in another way the call for one tells more.
-fn sent(invocation: &ssm::CommandInvocation) -> Option<(Sent, Command)> {
+fn how_sent(invocation: &ssm::CommandInvocation) -> Option<(Sent, Command)> {
     let status = invocation.status()?;
     let sent = Sent {
         command: CommandId::new(invocation.command_id()?).ok()?,

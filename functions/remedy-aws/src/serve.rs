@@ -40,9 +40,10 @@ const UNREADABLE: &str = "UnreadableEvent";
 /// The name of the follow-up, beside the symptoms' names.
 const FOLLOW_UP: &str = "follow-up";
 
-/// A part of what is due is begun only if so much time is left: what takes longest, a rung that
-/// is climbed, waits for some calls one after the other.
-const ENDS_WITHIN: SignedDuration = SignedDuration::from_secs(25);
+/// A part of what is due is begun only if so much time is left: it may wait 15 seconds for its
+/// turn to ask, and what takes longest, a rung that is climbed, waits for some calls one after
+/// the other.
+const ENDS_WITHIN: SignedDuration = SignedDuration::from_secs(40);
 
 /// Runs the function that answers for `symptom`, until Lambda ends it.
 pub fn serve(symptom: Symptom) -> ExitCode {

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::consider::volumes;
@@ -35,7 +35,7 @@ use crate::plan::step::{self, Need, Step};
 use crate::plan::watching;
 use crate::plan::witnesses::{self, Hearing};
 use crate::ports::context::Context;
-use crate::ports::ledger::{Due, Ledger};
+use crate::ports::ledger::{DueOne, Ledger};
 use crate::ports::look::AlarmSettings;
 use crate::ports::look::Look;
 use crate::ports::look_at_many::LookAtMany;
@@ -44,9 +44,6 @@ use crate::ports::touch::Touch;
 use crate::report::outcome::{Outcome, Report};
 use crate::together::Together;
 use crate::together::line::Place;
-
-/// Rows that the ledger is asked for at once: few enough that a small function holds them.
-const DUE_MAX: usize = 2000;
 
 /// Incidents that are taken up together: as many as one call asks about, of those that ask
 /// about most.
@@ -92,36 +89,30 @@ where
     W: LookAtMany + Ledger + Touch + Tell,
 {
     let mut beat = Beat::default();
-    let together = Together::new(world, now);
+    let together = Together::new(world);
     let cx = Context { world: &together, policy, now };
     if let Some(instance) = trigger {
         let latest = world.history(instance).await?.latest;
         let looked_at = latest.into_iter().filter(|it| is_open(it, now)).collect();
+        together.begins_part();
         beat.take(looked_at, cx).await;
         return Ok(beat);
     }
-    let (mut taken, mut lag) = (BTreeSet::new(), SignedDuration::ZERO);
-    loop {
-        let Due { incidents, unreadable } = world.due(now, DUE_MAX).await?;
-        let are_all = incidents.len() < DUE_MAX;
-        beat.unreadable = unreadable;
-        let mut due = incidents;
-        // What could not be looked at stays due, and so does what goes on as it was.
-        due.retain(|incident| taken.insert(incident.id.clone()));
-        let are_new = !due.is_empty();
-        due.retain(|incident| is_open(incident, now));
-        while !due.is_empty() && is_time_left() {
-            let later = due.split_off(due.len().min(TOGETHER_MAX));
-            beat.take(due, cx).await;
-            due = later;
-        }
-        let lags = due.iter().map(|incident| now.duration_since(incident.due_at));
-        lag = lags.fold(lag, SignedDuration::max);
-        if are_all || !are_new || !is_time_left() {
+    let mut due = world.who_is_due(now).await?;
+    while !due.is_empty() && is_time_left() {
+        let later = due.split_off(due.len().min(TOGETHER_MAX));
+        together.begins_part();
+        let incidents = beat.read(&due, cx).await;
+        let left = beat.take(incidents, cx).await;
+        let got_on = left.len() < due.len();
+        // Whose time did not come goes on behind the others.
+        due = [later, left].concat();
+        if !got_on {
             break;
         }
     }
-    beat.lag_seconds = Some(lag.as_secs());
+    let since = due.iter().map(|one| one.at).min();
+    beat.lag_seconds = Some(since.map_or(0, |since| now.duration_since(since).as_secs()));
     Ok(beat)
 }
 
@@ -131,15 +122,36 @@ fn is_open(incident: &Incident, now: Timestamp) -> bool {
 }
 
 impl Beat {
-    /// Each of `incidents` takes its next step.
-    async fn take<W>(&mut self, mut incidents: Vec<Incident>, cx: Context<'_, Together<'_, W>>)
+    /// The incidents that are due. What is due no more, because another beat was first, is left.
+    async fn read<W>(&mut self, due: &[DueOne], cx: Context<'_, Together<'_, W>>) -> Vec<Incident>
+    where
+        W: LookAtMany,
+    {
+        let reads = due.iter().map(|one| cx.world.history(&one.instance));
+        let mut incidents = Vec::new();
+        for read in cx.world.all(reads).await {
+            match read {
+                Ok(history) => incidents.extend(history.latest),
+                Err(failed) => self.unreadable.push(failed),
+            }
+        }
+        incidents.retain(|incident| incident.due_at <= cx.now && is_open(incident, cx.now));
+        incidents
+    }
+
+    /// Each of `incidents` takes its next step, if its time comes in this part. Gives the others.
+    async fn take<W>(
+        &mut self,
+        mut incidents: Vec<Incident>,
+        cx: Context<'_, Together<'_, W>>,
+    ) -> Vec<DueOne>
     where
         W: LookAtMany + Ledger + Touch + Tell,
     {
         // Held back incidents go first, the oldest of all before the others, so that the next
         // free slot goes to the one that has waited longest.
         incidents.sort_by_key(|incident| (incident.held_back.is_none(), incident.opened_at));
-        self.looked_at += incidents.len();
+        cx.world.lists_commands_of(&incidents);
         let steps: Vec<_> = incidents
             .iter()
             .map(|incident| {
@@ -149,12 +161,18 @@ impl Beat {
                 async move { (&incident.id, follow(cx, incident, place).await) }
             })
             .collect();
+        let mut taken = BTreeSet::new();
         for (id, followed) in cx.world.all(steps).await {
+            taken.insert(id);
             match followed {
                 Ok(report) => self.reports.extend(report),
                 Err(why) => self.left.push(Left { incident_id: id.clone(), why }),
             }
         }
+        self.looked_at += taken.len();
+        let others = incidents.iter().filter(|incident| !taken.contains(&incident.id));
+        let one = |it: &Incident| DueOne { instance: it.instance_id.clone(), at: it.due_at };
+        others.map(one).collect()
     }
 }
 
@@ -214,6 +232,7 @@ where
             Ok(cx.world.record(&moved).await?.then_some(report))
         }
         Step::Call(action, incident, reason) => {
+            cx.world.may_act(action).await;
             let claim = claim::renew(cx.world, action, &incident, cx.now, cx.policy).await?;
             let Some(claim) = claim else { return Ok(None) };
             Ok(Some(carry_out(cx, order(claim, None, vec![reason])).await))
@@ -378,6 +397,7 @@ where
         let first = Reason::EvidenceFirst { rung: cleared.rung() };
         return ask_host(cx, incident, rung, vec![reason, first]).await;
     }
+    cx.world.may_act(cleared.first_action()).await;
     let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
     take_if_allowed(cx, &cleared, incident, (because, reason), &facts).await
 }
@@ -422,7 +442,7 @@ where
 /// No rung is left: it is a person's, unless the host may still say something else, or nothing
 /// newer than the last act has been measured yet: it may have helped.
 async fn no_rung_left<W>(
-    cx: Context<'_, W>,
+    cx: Context<'_, Together<'_, W>>,
     incident: &Incident,
     reason: Reason,
     refusal: Refusal,
@@ -430,7 +450,7 @@ async fn no_rung_left<W>(
     facts: &Facts,
 ) -> Result<Option<Report>, Stuck>
 where
-    W: Look + Ledger + Touch + Tell,
+    W: LookAtMany + Ledger + Touch + Tell,
 {
     if let Hearing::Hold(objection @ Reason::HostObjects { .. }) = &hearing
         && !guard::forbids(incident, facts, cx.policy)
@@ -501,14 +521,14 @@ where
 
 /// What is refused waits, and the host is asked again where its own word is in the way.
 async fn object<W>(
-    cx: Context<'_, W>,
+    cx: Context<'_, Together<'_, W>>,
     incident: &Incident,
     reason: Reason,
     refusal: Refusal,
     facts: &Facts,
 ) -> Result<Option<Report>, Stuck>
 where
-    W: Look + Ledger + Touch + Tell,
+    W: LookAtMany + Ledger + Touch + Tell,
 {
     if ask_host::may_say_otherwise(&refusal, incident, facts, cx.policy) {
         return ask_host(cx, incident, refusal.rung, refusal.because).await;
@@ -644,14 +664,15 @@ fn led_here(reason: &Reason, symptom_state: &SymptomState) -> Vec<Reason> {
 /// Asks the host what it knows. The log hears of it; people hear of what comes
 /// after it.
 async fn ask_host<W>(
-    cx: Context<'_, W>,
+    cx: Context<'_, Together<'_, W>>,
     incident: &Incident,
     rung: Option<Rung>,
     because: Vec<Reason>,
 ) -> Result<Option<Report>, Stuck>
 where
-    W: Look + Ledger + Touch + Tell,
+    W: LookAtMany + Ledger + Touch + Tell,
 {
+    cx.world.may_act(Action::Gather).await;
     let Some(claim) = claim::gather(cx.world, incident, cx.now, cx.policy).await? else {
         return Ok(None);
     };
@@ -660,13 +681,14 @@ where
 
 /// Asks the host which disk is full. The log hears of it; people hear of what comes after.
 async fn survey<W>(
-    cx: Context<'_, W>,
+    cx: Context<'_, Together<'_, W>>,
     incident: &Incident,
     because: Vec<Reason>,
 ) -> Result<Option<Report>, Stuck>
 where
-    W: Look + Ledger + Touch + Tell,
+    W: LookAtMany + Ledger + Touch + Tell,
 {
+    cx.world.may_act(Action::Survey).await;
     let Some(claim) = claim::survey(cx.world, incident, cx.now, cx.policy).await? else {
         return Ok(None);
     };

@@ -21,6 +21,7 @@ use crate::Region;
 use crate::fleet::REGION;
 use crate::group::Group;
 use crate::host::{AgentIs, Host};
+use crate::quota::Quotas;
 use crate::region::ZONES;
 use crate::watch::Watch;
 
@@ -59,6 +60,7 @@ impl Cast {
                 }
                 Line::Server(name) => cast.host_enters(name, (place, 0), region),
                 Line::Otherwise(answer) => region.answers_otherwise(*answer),
+                Line::Quotas => region.grant(Quotas::default()),
                 Line::Alarm(..)
                 | Line::Setting(..)
                 | Line::Disk(..)

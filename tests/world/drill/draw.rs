@@ -46,6 +46,9 @@ const CAPS_GIB: [u32; 5] = [100, 104, 120, 200, 1_000];
 /// So many episodes of a hundred have a storm.
 const STORMS_PERCENT: u32 = 2;
 
+/// The most servers of a storm whose calls count.
+const STORM_SERVERS_MAX: u32 = 150;
+
 /// In so many of a hundred everything is closed for hours, and opens.
 const CLOSED_PERCENT: u32 = 3;
 
@@ -356,10 +359,19 @@ impl Pen {
         }
     }
 
-    /// Many servers fall ill in the same minute, beside all else that happens.
+    /// Many servers fall ill in the same minute, beside all else that happens. In half of the
+    /// storms there are more of them, and quotas count. A heartbeat that comes twice asks for
+    /// twice as much, and does not come then.
     fn storm(&mut self) {
         let (at, trouble) = (self.seconds(0, BEGINS_WITHIN), self.drawn_trouble());
-        for number in 1..=self.rng.u32(15..=40) {
+        let mut servers = self.rng.u32(15..=40);
+        if self.rng.bool() {
+            servers = self.rng.u32(60..=STORM_SERVERS_MAX);
+            let twice = |line: &Line| matches!(line, Line::Happens(_, What::TwoBeats(_)));
+            self.plot.lines.retain(|line| !twice(line));
+            self.plot.lines.push(Line::Quotas);
+        }
+        for number in 1..=servers {
             let server = format!("batch{number}");
             let begins = at + self.seconds(0, 60);
             self.plot.lines.push(Line::Server(server.clone()));

@@ -19,4 +19,4 @@ mod read;
 pub mod rehearsed;
 mod run;
 mod shrink;
-mod tally;
+pub(crate) mod tally;

@@ -55,6 +55,8 @@ pub(crate) enum Line {
     Otherwise(Otherwise),
     /// The volume of the host may grow to so many GiB.
     Grows(String, u32),
+    /// What AWS grants counts, and calls take time.
+    Quotas,
     /// Something happens, so long after the beginning.
     Happens(SignedDuration, What),
 }
@@ -118,6 +120,9 @@ pub(crate) const FILE_SYSTEMS: [(FileSystem, &str); 5] = [
 
 /// What stands before the name of a question of docs/aws-questions.md.
 pub(crate) const OTHERWISE: &str = "AWS answers otherwise than we assume: ";
+
+/// That quotas count, in words.
+pub(crate) const QUOTAS: &str = "AWS grants no more than its quotas";
 
 /// What stands behind the file system if the alarm does not name it.
 pub(crate) const UNNAMED: &str = ", which its alarm does not say";
@@ -533,6 +538,7 @@ impl Line {
             | Self::Setting(..)
             | Self::Disk(..)
             | Self::Grows(..)
+            | Self::Quotas
             | Self::Otherwise(_) => SignedDuration::MIN,
             Self::Happens(at, _) => *at,
         }
@@ -560,6 +566,7 @@ impl fmt::Display for Line {
             }
             Self::Otherwise(answer) => write!(f, "{OTHERWISE}{}", answer.question()),
             Self::Grows(of, cap) => write!(f, "the volume of {of} may grow to {cap} GiB"),
+            Self::Quotas => f.write_str(QUOTAS),
             Self::Happens(at, what) => write!(f, "{}  {what}", Clock(*at)),
         }
     }

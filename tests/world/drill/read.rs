@@ -7,7 +7,7 @@ use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
 use super::plot::{
     CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, Manner, OTHERWISE,
-    PROCESSES, PauseOf, Plot, Rings, SETTINGS, Trait, UNNAMED, UNWELL, What, fails, fares,
+    PROCESSES, PauseOf, Plot, QUOTAS, Rings, SETTINGS, Trait, UNNAMED, UNWELL, What, fails, fares,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
@@ -58,6 +58,9 @@ fn read(line: &str) -> Option<Line> {
     if let Some(volume) = line.strip_prefix("the volume of ") {
         let (of, cap) = volume.strip_suffix(" GiB")?.split_once(" may grow to ")?;
         return Some(Line::Grows(of.to_owned(), cap.parse().ok()?));
+    }
+    if line == QUOTAS {
+        return Some(Line::Quotas);
     }
     let (clock, what) = line.split_once("  ")?;
     Some(Line::Happens(clock_time(clock)?, what_happens(what.trim())?))

@@ -130,7 +130,7 @@ fn mutes_a_member(line: &Line, fleets: &[String]) -> bool {
 /// Whether a line is about what no account suffers but what runs Remedy: calls that fail, events
 /// that come late, functions that die.
 fn is_of_the_machinery(line: &Line) -> bool {
-    let Line::Happens(_, what) = line else { return false };
+    let Line::Happens(_, what) = line else { return *line == Line::Quotas };
     matches!(
         what,
         What::Delivery(..)

@@ -65,6 +65,7 @@ impl Node {
             quotas: _,
             sleepers: _,
             slept: _,
+            waited: _,
             caller: _,
         } = &*state;
         metrics.hash(&mut written.0);

@@ -123,7 +123,7 @@ impl Node {
 
     /// A beat that finds nothing due changes nothing, so only the others are played.
     fn is_due(&self, now: Timestamp) -> bool {
-        !self.region.state.borrow().book.due(now, 1).incidents.is_empty()
+        !self.region.state.borrow().book.who_is_due(now).is_empty()
     }
 
     fn is_something_open(&self) -> bool {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use remedy::model::incident::Stage;
 
 use crate::calls::{Effect, Verb};
+use crate::drill::tally;
 use crate::quota::{Fullest, Quotas, Units};
 
 /// What came of a storm.
@@ -36,7 +37,7 @@ pub struct Came {
     pub turned_away: usize,
     /// What the ledger was charged.
     pub units: Units,
-    /// The bucket that was used most, by everybody and by the follow-up.
+    /// The bucket that was used most, by everybody and by the heartbeat.
     pub fullest: (Fullest, Fullest),
 }
 
@@ -94,7 +95,7 @@ impl Came {
         self.calls.clone_from(counted);
         self.turned_away = quotas.turned_away();
         self.units = quotas.units();
-        self.fullest = (quotas.fullest(), quotas.fullest_of_follow_up());
+        self.fullest = (quotas.fullest(), quotas.fullest_of_beat());
         let told = quotas.mails_until().map(|until| until.duration_since(self.rang));
         self.told = told.unwrap_or_default();
     }
@@ -121,6 +122,41 @@ impl Came {
     }
 }
 
+/// The head of the table that [`Came::row`] is a row of.
+pub const TABLE: [&str; 2] = [
+    "| alarms | first cleanup sent | last | last resolved | ended otherwise | calls for an alarm | \
+     write units | tries turned away | functions at once | fullest bucket over 10 s | by the \
+     heartbeat |",
+    "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---|",
+];
+
+impl Came {
+    /// What came of it, as a row of a table.
+    pub fn row(&self) -> String {
+        let (first, last) = self.acts.unwrap_or_default();
+        let resolved = self.ended(Stage::Resolved);
+        let otherwise = self.ends.values().sum::<usize>() - resolved + self.lost;
+        let cells = [
+            grouped(self.alarms),
+            Clock(first).to_string(),
+            Clock(last).to_string(),
+            Clock(self.took).to_string(),
+            grouped(otherwise),
+            format!("{:.1}", self.calls_each()),
+            format!("{:.1}", self.write_units_each()),
+            grouped(self.turned_away),
+            grouped(self.at_once),
+            self.fullest.0.to_string(),
+            self.fullest.1.to_string(),
+        ];
+        format!("| {} |", cells.join(" | "))
+    }
+}
+
+fn grouped(number: usize) -> String {
+    tally::grouped(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
 /// A length of time as `m:ss`.
 struct Clock(SignedDuration);
 
@@ -133,29 +169,19 @@ impl fmt::Display for Clock {
 
 impl fmt::Display for Came {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (first, last) = self.acts.unwrap_or_default();
-        let resolved = self.ended(Stage::Resolved);
-        let (all, own) = &self.fullest;
-        let percent =
-            |fullest: &Fullest| format!("{:.0} % of {}", fullest.share * 100.0, fullest.name);
-        let rows = [
-            ("alarms", self.alarms.to_string()),
-            ("resolved", resolved.to_string()),
-            ("ended otherwise", (self.ends.values().sum::<usize>() - resolved).to_string()),
-            ("events that were lost", self.lost.to_string()),
-            ("first cleanup sent after", Clock(first).to_string()),
-            ("last cleanup sent after", Clock(last).to_string()),
-            ("reboots", self.reboots.len().to_string()),
-            ("last end after", Clock(self.took).to_string()),
-            ("last mail delivered after", Clock(self.told).to_string()),
-            ("calls for an alarm", format!("{:.1}", self.calls_each())),
-            ("write units for an alarm", format!("{:.1}", self.write_units_each())),
-            ("... of them for the index", format!("{:.1}", self.each(self.units.index))),
-            ("tries that were turned away", self.turned_away.to_string()),
-            ("functions at once", self.at_once.to_string()),
-            ("fullest bucket over 10 s", percent(all)),
-            ("... by the follow-up", percent(own)),
-        ];
-        rows.iter().try_for_each(|(name, figure)| writeln!(f, "{name:<30} {figure}"))
+        TABLE.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        writeln!(f, "{}", self.row())?;
+        let each = |units| self.each(units);
+        writeln!(f, "\nThe last mail is delivered after {}.", Clock(self.told))?;
+        writeln!(f, "{} reboots, {} events lost.", self.reboots.len(), self.lost)?;
+        let Units { write, index, read } = self.units;
+        writeln!(
+            f,
+            "Units of the ledger for an alarm: {:.1} to write, {:.1} of the index, {:.1} to read.",
+            each(write),
+            each(index),
+            each(read)
+        )?;
+        self.calls.iter().try_for_each(|(verb, count)| writeln!(f, "  {verb:?} {count}"))
     }
 }

@@ -18,7 +18,7 @@ use remedy::model::ids::InstanceId;
 use remedy::model::incident::Incident;
 use remedy::model::pool::POOL_TAG;
 
-pub use self::came::Came;
+pub use self::came::{Came, TABLE};
 use crate::Region;
 use crate::drive::{FollowUp, Function, TIMEOUT, Woken, within};
 use crate::host::{Host, Trouble};

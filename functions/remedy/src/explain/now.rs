@@ -31,7 +31,7 @@ pub async fn explain<W: LookAtMany>(
     asked: &Asked,
     now: Timestamp,
 ) -> Explanation {
-    let together = Together::new(world, now);
+    let together = Together::new(world);
     let cx = Context { world: &together, policy, now };
     let read = together.all([Facts::read(&together, &asked.instance, now)]).await;
     let mut symptoms = Vec::new();

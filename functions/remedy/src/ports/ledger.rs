@@ -117,9 +117,21 @@ pub trait Ledger {
         incident: &IncidentId,
     ) -> Result<Option<Incident>, CallFailed>;
 
-    /// The open incidents that are due at `now`, longest due first, at most
-    /// `limit`: one query, which reads nothing that is not due.
+    /// Whose incident is open and due at `now`, longest due first: one look at an index that
+    /// holds open incidents only, and of them no more than that.
+    async fn who_is_due(&self, now: Timestamp) -> Result<Vec<DueOne>, CallFailed>;
+
+    /// The same with the incidents themselves, at most `limit`.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed>;
+}
+
+/// That an instance's incident is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueOne {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Since when it is due.
+    pub at: Timestamp,
 }
 
 /// What is due.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::model::ids::{CommandId, GroupName, InstanceId};
 use crate::model::series::Series;
 use crate::model::unknown::CallFailed;
+use crate::ports::clock::Clock;
 use crate::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
     StatusChecks,
@@ -48,6 +49,24 @@ pub struct Sent {
     pub instance: InstanceId,
 }
 
+/// A span of time in which commands were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct During {
+    /// From when on.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// One page of a list of commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// How commands go, as far as their list tells all there is to know of them.
+    pub commands: Vec<(Sent, Command)>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
 /// The values of a series in a span of time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Span {
@@ -63,7 +82,7 @@ pub struct Span {
 /// for, with an answer at the place of each question. What one call does not tell of one of
 /// them is a failure of that one alone, and what it does not list is told as not there. None
 /// is asked about nothing: to most of these calls an empty list means all there are.
-pub trait LookAtMany: Look {
+pub trait LookAtMany: Look + Clock {
     /// `ec2:DescribeInstances`, at most [`INSTANCES_MAX`].
     async fn instances(&self, ids: &[InstanceId]) -> Vec<Result<Option<Instance>, CallFailed>>;
     /// `ec2:DescribeInstanceStatus`, at most [`STATUSES_MAX`].
@@ -76,9 +95,9 @@ pub trait LookAtMany: Look {
     async fn groups(&self, names: &[GroupName]) -> Vec<Result<Option<Group>, CallFailed>>;
     /// `dynamodb:BatchGetItem`, at most [`HISTORIES_MAX`].
     async fn histories(&self, ids: &[InstanceId]) -> Vec<Result<History, CallFailed>>;
-    /// `ssm:ListCommandInvocations`: the commands that were sent after `since`, whoever sent
-    /// them, as far as their list tells all there is to know of them.
-    async fn commands(&self, since: Timestamp) -> Result<Vec<(Sent, Command)>, CallFailed>;
+    /// `ssm:ListCommandInvocations`: one page of the commands that were sent then, whoever sent
+    /// them.
+    async fn commands(&self, sent: During, page: Option<String>) -> Result<Listed, CallFailed>;
     /// `ssm:DescribeSessions`, at most [`SESSIONS_MAX`]: one list for all of them.
     async fn sessions_of(&self, ids: &[InstanceId]) -> Vec<Result<usize, CallFailed>>;
     /// `cloudwatch:GetMetricData`, at most [`SERIES_MAX`] spans of [exact](Series::exact)

@@ -1,5 +1,7 @@
 //! What an adapter needs to know: each trait beside the types of its answers.
 
+pub mod clock;
+
 pub mod look;
 
 pub mod look_at_many;

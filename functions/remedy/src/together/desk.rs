@@ -64,6 +64,21 @@ impl<Q: Clone + PartialEq, A: Clone> Desk<Q, A> {
         }
         parts
     }
+
+    /// Everything that was asked here, in a part for each question.
+    pub(super) fn collect_each(&self) -> Vec<Vec<Asked<Q, A>>> {
+        let mut parts: Vec<Vec<Asked<Q, A>>> = Vec::new();
+        for one in mem::take(&mut *self.asked.borrow_mut()) {
+            let same = |part: &&mut Vec<Asked<Q, A>>| {
+                part.first().is_some_and(|first| first.question == one.question)
+            };
+            match parts.iter_mut().find(same) {
+                Some(part) => part.push(one),
+                None => parts.push(vec![one]),
+            }
+        }
+        parts
+    }
 }
 
 /// Asks what was collected: one question by itself as ever, and more of them at once. What is

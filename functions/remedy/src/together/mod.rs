@@ -5,9 +5,11 @@ pub(crate) mod line;
 
 pub(crate) mod desk;
 
-use std::cell::RefCell;
+pub(crate) mod pace;
+
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -16,13 +18,14 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::action::Action;
 use crate::model::alarm::Symptom;
 use crate::model::brake::Tries;
 use crate::model::calendar::{CalendarState, Calendars};
 use crate::model::diagnostics::Destination;
 use crate::model::growth::{Growth, GrowthBook};
 use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId, VolumeId};
-use crate::model::incident::{Incident, Standby};
+use crate::model::incident::{Incident, Stage, Standby};
 use crate::model::links::Deployment;
 use crate::model::pause::{Pause, Scope};
 use crate::model::pool::{Lease, Pool, PoolBook, Sighting};
@@ -30,27 +33,35 @@ use crate::model::repeats::{Occurrence, Occurrences};
 use crate::model::rung::Rung;
 use crate::model::series::Series;
 use crate::model::unknown::CallFailed;
-use crate::ports::ledger::{Counted, Due, Leased, Ledger, Recorded};
+use crate::ports::clock::Clock;
+use crate::ports::ledger::{Counted, Due, DueOne, Leased, Ledger, Recorded};
 use crate::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
     Modification, StatusChecks, Volume, Zone,
 };
 use crate::ports::look_at_many::{
-    AGENTS_MAX, ALARMS_MAX, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, LookAtMany, MEMBERSHIPS_MAX,
-    SERIES_MAX, SESSIONS_MAX, STATUSES_MAX, Sent, Span,
+    AGENTS_MAX, ALARMS_MAX, During, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, LookAtMany,
+    MEMBERSHIPS_MAX, SERIES_MAX, SESSIONS_MAX, STATUSES_MAX, Sent, Span,
 };
 use crate::ports::tell::{Notification, Tell, Told};
 use crate::ports::touch::{CallError, CleanupOrder, DiskOrder, Touch};
 use crate::together::desk::{Desk, answer};
 use crate::together::line::{Line, Place};
+use crate::together::pace::{Api, Pace};
 
 /// Calls under way at the same time: enough that one slow answer holds up nobody else, few
 /// enough that a small function need not open a connection for each incident.
 const CALLS_MAX: usize = 16;
 
-/// Commands are looked for in a list of those of this long ago and later: a cleanup is waited
-/// for during 10 minutes, and beats may be late.
-const LISTED_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// What is not asked within this time of a part's begin is not asked in it: what has to wait
+/// longer stays due.
+const WAITS_MAX: SignedDuration = SignedDuration::from_secs(15);
+
+/// Our clock and that of Systems Manager may differ by this much.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(2);
+
+/// From the intent until the command was sent.
+const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 
 /// Questions that share one list have no bound.
 const ALL: usize = usize::MAX;
@@ -59,7 +70,6 @@ const ALL: usize = usize::MAX;
 #[derive(Debug)]
 pub struct Together<'w, W> {
     world: &'w W,
-    now: Timestamp,
     calls: Rc<Line>,
     pools: RefCell<BTreeMap<Pool, Rc<Line>>>,
     instances: Desk<InstanceId, Option<Instance>>,
@@ -68,21 +78,45 @@ pub struct Together<'w, W> {
     memberships: Desk<InstanceId, Option<Membership>>,
     groups: Desk<GroupName, Option<Group>>,
     histories: Desk<InstanceId, History>,
+    refreshes: Desk<GroupName, Option<String>>,
+    types: Desk<String, bool>,
+    zones: Desk<(), Vec<Zone>>,
     commands: Desk<Sent, Option<Command>>,
-    list: RefCell<Option<BTreeMap<Sent, Command>>>,
+    list: RefCell<List>,
     sessions: Desk<InstanceId, usize>,
     spans: Desk<Span, Vec<Datapoint>>,
     alarms: Desk<String, Option<AlarmSettings>>,
+    pace: Pace,
+    /// Until when the present part may ask. What belongs to no part may wait for ever.
+    until: Cell<Timestamp>,
+    /// Calls that one incident makes, and that are under way or wait for their time.
+    alone: Cell<usize>,
+    /// Questions of the present part whose time does not come.
+    too_late: Cell<usize>,
+}
+
+/// Commands as they were listed.
+#[derive(Debug, Default)]
+struct List {
+    commands: BTreeMap<Sent, Command>,
+    /// What was listed to its end.
+    read: Option<During>,
+    /// When those were sent who are asked about.
+    sent: Option<During>,
 }
 
 type Flight<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Takes what was collected at a desk on its way: one call for one question, another for more.
+/// What has no time any more is not asked.
 macro_rules! depart {
-    ($together:ident, $flights:ident, $desk:ident, $most:ident,
+    ($together:ident, $flights:ident, $desk:ident, $most:ident, $api:expr,
      |$q:ident: $question:ty| $one:expr, |$qs:ident| $many:expr) => {
         for asked in $together.$desk.collect($most) {
+            let api: Option<Api> = $api(asked.len());
+            let Some(wait) = $together.slot(api, asked.len()) else { continue };
             $flights.push(Box::pin(async move {
+                $together.waits(wait).await;
                 let place = $together.calls.join();
                 place.turn().await;
                 let one = async |$q: &$question| $one.await;
@@ -90,14 +124,42 @@ macro_rules! depart {
             }));
         }
     };
+    ($together:ident, $flights:ident, $desk:ident, $api:expr,
+     |$q:ident: $question:ty| $one:expr) => {
+        for asked in $together.$desk.collect_each() {
+            let Some(wait) = $together.slot(Some($api), asked.len()) else { continue };
+            $flights.push(Box::pin(async move {
+                $together.waits(wait).await;
+                let place = $together.calls.join();
+                place.turn().await;
+                let one = async |$q: &$question| $one.await;
+                answer(asked, one, async |_: &[$question]| Vec::new()).await;
+            }));
+        }
+    };
+}
+
+/// A call that one incident makes, as long as it lasts.
+struct Alone<'a>(&'a Cell<usize>);
+
+impl<'a> Alone<'a> {
+    fn begins(calls: &'a Cell<usize>) -> Self {
+        calls.set(calls.get() + 1);
+        Self(calls)
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl<'w, W> Together<'w, W> {
     /// Nothing is asked yet.
-    pub fn new(world: &'w W, now: Timestamp) -> Self {
+    pub fn new(world: &'w W) -> Self {
         Self {
             world,
-            now,
             calls: Line::serving(CALLS_MAX),
             pools: RefCell::default(),
             instances: Desk::default(),
@@ -106,11 +168,18 @@ impl<'w, W> Together<'w, W> {
             memberships: Desk::default(),
             groups: Desk::default(),
             histories: Desk::default(),
+            refreshes: Desk::default(),
+            types: Desk::default(),
+            zones: Desk::default(),
             commands: Desk::default(),
             list: RefCell::default(),
             sessions: Desk::default(),
             spans: Desk::default(),
             alarms: Desk::default(),
+            pace: Pace::default(),
+            until: Cell::new(Timestamp::MAX),
+            alone: Cell::new(0),
+            too_late: Cell::new(0),
         }
     }
 
@@ -123,15 +192,66 @@ impl<'w, W> Together<'w, W> {
 
     /// A call that only one incident makes.
     async fn call<T>(&self, call: impl Future<Output = T>) -> T {
+        let _alone = Alone::begins(&self.alone);
         let place = self.calls.join();
         place.turn().await;
         call.await
     }
 }
 
+impl<W: Clock> Together<'_, W> {
+    /// A part of the work begins, which has its own time to ask in.
+    pub fn begins_part(&self) {
+        self.until.set(self.world.time() + WAITS_MAX);
+        self.too_late.set(0);
+    }
+
+    /// How long a call of `api` for so many has to wait, if its time comes.
+    fn slot(&self, api: Option<Api>, many: usize) -> Option<SignedDuration> {
+        let Some(api) = api else { return Some(SignedDuration::ZERO) };
+        let now = self.world.time();
+        let slot = self.pace.slot(api, now, self.until.get());
+        if slot.is_none() {
+            self.too_late.set(self.too_late.get() + many);
+        }
+        slot.map(|at| at.duration_since(now))
+    }
+
+    async fn waits(&self, time: SignedDuration) {
+        if time.is_positive() {
+            self.world.wait(time).await;
+        }
+    }
+
+    /// Waits for the time of a call that one incident makes. If it does not come, the incident
+    /// goes no further in this part.
+    async fn in_pace(&self, api: Option<Api>) {
+        match self.slot(api, 1) {
+            Some(wait) => {
+                let _alone = Alone::begins(&self.alone);
+                self.waits(wait).await;
+            }
+            None => pending().await,
+        }
+    }
+
+    /// Waits until `action` may be asked for. This comes before its intent is written: whoever
+    /// waits in vain has written nothing, and stays due.
+    pub async fn may_act(&self, action: Action) {
+        self.in_pace(Api::of(action)).await;
+    }
+
+    /// A call that only one incident makes, in its time.
+    async fn call_in_pace<T>(&self, api: Api, call: impl Future<Output = T>) -> T {
+        self.in_pace(Some(api)).await;
+        self.call(call).await
+    }
+}
+
 impl<W: LookAtMany> Together<'_, W> {
     /// Does everything of `work` at once. When nobody can go on without an answer, and none
-    /// is on its way, what was asked meanwhile is asked together.
+    /// is on its way, what was asked meanwhile is asked together. What waits for a question
+    /// whose time does not come is left as it is.
     pub async fn all<T>(&self, work: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
         let mut work: FuturesUnordered<_> = work.into_iter().map(Box::pin).collect();
         let mut flights: FuturesUnordered<Flight<'_>> = FuturesUnordered::new();
@@ -151,6 +271,9 @@ impl<W: LookAtMany> Together<'_, W> {
                 }
                 match flights.poll_next_unpin(context) {
                     Poll::Ready(Some(())) => {}
+                    Poll::Ready(None) if self.too_late.get() > 0 && self.alone.get() == 0 => {
+                        return Poll::Ready(());
+                    }
                     Poll::Ready(None) | Poll::Pending => return Poll::Pending,
                 }
             }
@@ -161,6 +284,57 @@ impl<W: LookAtMany> Together<'_, W> {
 
     /// One call for each kind of question, or as many as it takes.
     fn departures(&self) -> Vec<Flight<'_>> {
+        let mut flights = self.departures_about_hosts();
+        let world = self.world;
+        depart!(
+            self,
+            flights,
+            groups,
+            GROUPS_MAX,
+            |_| Some(Api::AutoScaling),
+            |name: GroupName| world.group(name),
+            |names| world.groups(names)
+        );
+        depart!(self, flights, refreshes, Api::AutoScaling, |name: GroupName| world.refresh(name));
+        depart!(self, flights, types, Api::DescribeInstanceTypes, |of: String| {
+            world.instance_store(of)
+        });
+        depart!(self, flights, zones, Api::DescribeAvailabilityZones, |_all: ()| world.zones());
+        depart!(
+            self,
+            flights,
+            commands,
+            ALL,
+            |many| Some(if many == 1 {
+                Api::GetCommandInvocation
+            } else {
+                Api::ListCommandInvocations
+            }),
+            |sent: Sent| world.command(&sent.command, &sent.instance),
+            |sent| self.listed(sent)
+        );
+        depart!(
+            self,
+            flights,
+            spans,
+            SERIES_MAX,
+            |_| Some(Api::GetMetricData),
+            |span: Span| world.datapoints(&span.series, span.since, span.until),
+            |spans| world.spans(spans)
+        );
+        depart!(
+            self,
+            flights,
+            alarms,
+            ALARMS_MAX,
+            |_| Some(Api::DescribeAlarms),
+            |name: String| world.alarm(name),
+            |names| world.alarms(names)
+        );
+        flights
+    }
+
+    fn departures_about_hosts(&self) -> Vec<Flight<'_>> {
         let mut flights: Vec<Flight<'_>> = Vec::new();
         let world = self.world;
         depart!(
@@ -168,78 +342,125 @@ impl<W: LookAtMany> Together<'_, W> {
             flights,
             instances,
             INSTANCES_MAX,
+            |_| Some(Api::DescribeInstances),
             |id: InstanceId| world.instance(id),
             |ids| world.instances(ids)
         );
-        depart!(self, flights, statuses, STATUSES_MAX, |id: InstanceId| world.status(id), |ids| {
-            world.statuses(ids)
-        });
-        depart!(self, flights, agents, AGENTS_MAX, |id: InstanceId| world.agent(id), |ids| world
-            .agents(ids));
+        depart!(
+            self,
+            flights,
+            statuses,
+            STATUSES_MAX,
+            |_| Some(Api::DescribeInstanceStatus),
+            |id: InstanceId| world.status(id),
+            |ids| world.statuses(ids)
+        );
+        depart!(
+            self,
+            flights,
+            agents,
+            AGENTS_MAX,
+            |_| Some(Api::DescribeInstanceInformation),
+            |id: InstanceId| world.agent(id),
+            |ids| world.agents(ids)
+        );
         depart!(
             self,
             flights,
             memberships,
             MEMBERSHIPS_MAX,
+            |_| Some(Api::AutoScaling),
             |id: InstanceId| world.membership(id),
             |ids| world.memberships(ids)
         );
-        depart!(self, flights, groups, GROUPS_MAX, |name: GroupName| world.group(name), |names| {
-            world.groups(names)
-        });
         depart!(
             self,
             flights,
             histories,
             HISTORIES_MAX,
+            |_| None,
             |id: InstanceId| world.history(id),
             |ids| world.histories(ids)
         );
         depart!(
             self,
             flights,
-            commands,
-            ALL,
-            |sent: Sent| world.command(&sent.command, &sent.instance),
-            |sent| self.listed(sent)
-        );
-        depart!(
-            self,
-            flights,
             sessions,
             SESSIONS_MAX,
+            |_| Some(Api::DescribeSessions),
             |id: InstanceId| world.sessions(id),
             |ids| world.sessions_of(ids)
         );
-        depart!(
-            self,
-            flights,
-            spans,
-            SERIES_MAX,
-            |span: Span| world.datapoints(&span.series, span.since, span.until),
-            |spans| world.spans(spans)
-        );
-        depart!(self, flights, alarms, ALARMS_MAX, |name: String| world.alarm(name), |names| world
-            .alarms(names));
         flights
     }
 }
 
 impl<W: LookAtMany> Together<'_, W> {
-    /// How these commands go, as far as the list shows that. It is read once: a beat that took
-    /// long sees later what has ended meanwhile.
-    async fn listed(&self, sent: &[Sent]) -> Vec<Result<Option<Command>, CallFailed>> {
-        let known = self.list.borrow_mut().take();
-        let list = match known {
-            Some(list) => list,
-            None => match self.world.commands(self.now - LISTED_FOR).await {
-                Ok(list) => list.into_iter().collect(),
-                Err(failed) => return sent.iter().map(|_| Err(failed.clone())).collect(),
-            },
+    /// The commands of `incidents` are asked about next: when they were sent.
+    pub fn lists_commands_of(&self, incidents: &[Incident]) {
+        let asks = |incident: &&Incident| match incident.stage {
+            Stage::Cleaning | Stage::Surveying | Stage::Gathering | Stage::Extending => true,
+            Stage::Waiting
+            | Stage::Growing
+            | Stage::Draining
+            | Stage::Rebooting
+            | Stage::Returning
+            | Stage::Replacing
+            | Stage::Watching
+            | Stage::Resolved
+            | Stage::HandedOver
+            | Stage::Expired
+            | Stage::Withdrawn => false,
         };
-        let answers = sent.iter().map(|sent| Ok(list.get(sent).cloned())).collect();
-        *self.list.borrow_mut() = Some(list);
-        answers
+        let intents = || incidents.iter().filter(asks).map(|incident| incident.stage_since);
+        let during = intents().min().zip(intents().max()).map(|(first, last)| During {
+            since: first - CLOCKS_DIFFER,
+            until: last + SENT_WITHIN,
+        });
+        self.list.borrow_mut().sent = during;
+    }
+
+    /// How these commands go, as far as their list shows that. What it does not show, because
+    /// it was sent at another time or there was no time to read on, is asked about by itself.
+    async fn listed(&self, sent: &[Sent]) -> Vec<Result<Option<Command>, CallFailed>> {
+        if let Err(failed) = self.read_list().await {
+            return sent.iter().map(|_| Err(failed.clone())).collect();
+        }
+        let list = self.list.borrow();
+        sent.iter().map(|sent| Ok(list.commands.get(sent).cloned())).collect()
+    }
+
+    /// Reads on in the list of commands, page by page, as far as it was not read for a part
+    /// before: a beat that took long sees later what has ended meanwhile. The first page's time
+    /// has come.
+    async fn read_list(&self) -> Result<(), CallFailed> {
+        let (sent, read) = {
+            let list = self.list.borrow();
+            (list.sent, list.read)
+        };
+        let Some(mut during) = sent else { return Ok(()) };
+        if let Some(read) = read.filter(|read| read.since <= during.since) {
+            during.since = during.since.max(read.until - CLOCKS_DIFFER);
+        }
+        if during.since >= during.until {
+            return Ok(());
+        }
+        let mut page = None;
+        loop {
+            let listed = self.world.commands(during, page).await?;
+            let mut list = self.list.borrow_mut();
+            list.commands.extend(listed.commands);
+            page = listed.next;
+            if page.is_none() {
+                list.read = Some(During { since: read.unwrap_or(during).since, ..during });
+                return Ok(());
+            }
+            drop(list);
+            let now = self.world.time();
+            let api = Api::ListCommandInvocations;
+            let Some(at) = self.pace.slot(api, now, self.until.get()) else { return Ok(()) };
+            self.waits(at.duration_since(now)).await;
+        }
     }
 }
 
@@ -248,7 +469,7 @@ impl<W: LookAtMany> Look for Together<'_, W> {
         match self.instances.ask(id.clone()).await? {
             // A list does not say why it lacks one: before it counts as gone it is asked about
             // by itself.
-            None => self.call(self.world.instance(id)).await,
+            None => self.call_in_pace(Api::DescribeInstances, self.world.instance(id)).await,
             found => Ok(found),
         }
     }
@@ -270,7 +491,7 @@ impl<W: LookAtMany> Look for Together<'_, W> {
     }
 
     async fn refresh(&self, name: &GroupName) -> Result<Option<String>, CallFailed> {
-        self.call(self.world.refresh(name)).await
+        self.refreshes.ask(name.clone()).await
     }
 
     async fn history(&self, id: &InstanceId) -> Result<History, CallFailed> {
@@ -291,11 +512,11 @@ impl<W: LookAtMany> Look for Together<'_, W> {
     }
 
     async fn instance_store(&self, instance_type: &str) -> Result<bool, CallFailed> {
-        self.call(self.world.instance_store(instance_type)).await
+        self.types.ask(instance_type.to_owned()).await
     }
 
     async fn zones(&self) -> Result<Vec<Zone>, CallFailed> {
-        self.call(self.world.zones()).await
+        self.zones.ask(()).await
     }
 
     async fn calendar(
@@ -303,15 +524,16 @@ impl<W: LookAtMany> Look for Together<'_, W> {
         calendars: &Calendars,
         now: Timestamp,
     ) -> Result<CalendarState, CallFailed> {
-        self.call(self.world.calendar(calendars, now)).await
+        self.call_in_pace(Api::GetCalendarState, self.world.calendar(calendars, now)).await
     }
 
     async fn volumes(&self, id: &InstanceId) -> Result<Vec<Volume>, CallFailed> {
-        self.call(self.world.volumes(id)).await
+        self.call_in_pace(Api::DescribeVolumes, self.world.volumes(id)).await
     }
 
     async fn modification(&self, volume: &VolumeId) -> Result<Option<Modification>, CallFailed> {
-        self.call(self.world.modification(volume)).await
+        let modification = self.world.modification(volume);
+        self.call_in_pace(Api::DescribeVolumesModifications, modification).await
     }
 
     async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed> {
@@ -325,7 +547,10 @@ impl<W: LookAtMany> Look for Together<'_, W> {
     ) -> Result<Option<Command>, CallFailed> {
         let sent = Sent { command: id.clone(), instance: instance.clone() };
         match self.commands.ask(sent).await? {
-            None => self.call(self.world.command(id, instance)).await,
+            None => {
+                let command = self.world.command(id, instance);
+                self.call_in_pace(Api::GetCommandInvocation, command).await
+            }
             found => Ok(found),
         }
     }
@@ -336,10 +561,18 @@ impl<W: LookAtMany> Look for Together<'_, W> {
         instance: &InstanceId,
         since: Timestamp,
     ) -> Result<Option<CommandId>, CallFailed> {
-        self.call(self.world.command_of(comment, instance, since)).await
+        let command = self.world.command_of(comment, instance, since);
+        self.call_in_pace(Api::ListCommandInvocations, command).await
     }
 
     async fn console_output(&self, id: &InstanceId) -> Result<Option<String>, CallFailed> {
+        // It is read while the intent is written, which nothing may hold up: without it what
+        // the console showed is not known.
+        let now = self.world.time();
+        if self.pace.slot(Api::GetConsoleOutput, now, now).is_none() {
+            let why = "too many consoles were read just before".to_owned();
+            return Err(CallFailed { call: "ec2:GetConsoleOutput", why });
+        }
         self.call(self.world.console_output(id)).await
     }
 
@@ -352,7 +585,8 @@ impl<W: LookAtMany> Look for Together<'_, W> {
         // One call takes one query at most (`CloudWatch` user guide, "Metrics Insights
         // quotas"), and a query names one instance: it has no list of them.
         if !series.exact {
-            return self.call(self.world.datapoints(series, since, until)).await;
+            let datapoints = self.world.datapoints(series, since, until);
+            return self.call_in_pace(Api::MetricsInsights, datapoints).await;
         }
         self.spans.ask(Span { series: series.clone(), since, until }).await
     }
@@ -461,6 +695,10 @@ impl<W: Ledger> Ledger for Together<'_, W> {
         incident: &IncidentId,
     ) -> Result<Option<Incident>, CallFailed> {
         self.call(self.world.kept(instance, incident)).await
+    }
+
+    async fn who_is_due(&self, now: Timestamp) -> Result<Vec<DueOne>, CallFailed> {
+        self.call(self.world.who_is_due(now)).await
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Due, CallFailed> {

@@ -111,7 +111,7 @@ impl fmt::Display for Promise {
                  waits longest goes on first"
             }
             Self::Quotas => {
-                "10: over any 10 seconds the follow-up uses at most half of any bucket that it \
+                "10: over any 10 seconds the heartbeat uses at most half of any bucket that it \
                  shares with others"
             }
         })

@@ -1,4 +1,4 @@
-//! 10. Over any 10 seconds the follow-up uses at most half of any bucket that it shares with
+//! 10. Over any 10 seconds the heartbeat uses at most half of any bucket that it shares with
 //!     others of the account.
 
 use super::Moment;
