@@ -122,7 +122,7 @@ mod tests {
         let pace = Pace::default();
         let until = START + SignedDuration::from_millis(until);
         let slots = (0..count).map_while(|_| pace.slot(api, START, until));
-        slots.map(|at| at.duration_since(START).as_millis() as i64).collect()
+        slots.map(Timestamp::as_millisecond).collect()
     }
 
     #[test]
