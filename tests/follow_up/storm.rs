@@ -9,7 +9,7 @@ use remedy::follow_up;
 use remedy::model::alarm::Symptom::{DiskFull, MemoryPressure};
 use remedy::model::incident::{Incident, Rung, Stage};
 use world::calls::Verb;
-use world::drive::{FollowUp, finish};
+use world::drive::{FollowUp, finish_in};
 use world::host::Trouble;
 use world::quota::Quotas;
 use world::storm::{Came as Raged, Storm, TABLE};
@@ -135,7 +135,8 @@ fn what_a_beat_has_no_time_for_stays_due_and_is_told_of() {
         let is_time_left = || begun.replace(begun.get() + 1) < parts;
         let now = storm.region.now();
         let policy = FollowUp::default().policy;
-        finish(follow_up::beat(None, now, &policy, &storm.region, &is_time_left)).unwrap()
+        let beat = follow_up::beat(None, now, &policy, &storm.region, &is_time_left);
+        finish_in(&storm.region, beat).unwrap()
     };
     let none = beat(0);
     assert_eq!((none.looked_at, none.lag_seconds), (0, Some(30)));

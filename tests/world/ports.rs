@@ -383,16 +383,11 @@ impl Look for Region {
 /// waits sees that time has passed.
 impl Clock for Region {
     fn time(&self) -> Timestamp {
-        let state = self.state.borrow();
-        state.now + state.waited
+        self.state.borrow().waited_until()
     }
 
     async fn wait(&self, time: SignedDuration) {
-        if self.state.borrow().quotas.is_some() {
-            self.sleep(time).await;
-        } else {
-            self.state.borrow_mut().waited += time;
-        }
+        self.sleep(time).await;
     }
 }
 

@@ -184,7 +184,7 @@ impl Region {
     pub(crate) fn sleep(&self, time: SignedDuration) -> Sleep<'_> {
         let mut state = self.state.borrow_mut();
         state.slept += 1;
-        Sleep { region: self, key: (state.now + time, state.slept) }
+        Sleep { region: self, key: (state.waited_until() + time, state.slept) }
     }
 
     /// When the next of those who wait has waited long enough.
@@ -196,9 +196,12 @@ impl Region {
     /// Gives whether there was anybody.
     pub(crate) fn wakes(&self) -> bool {
         let Some(until) = self.next_wake() else { return false };
-        self.pass_until(until);
+        if self.state.borrow().quotas.is_some() {
+            self.pass_until(until);
+        }
         let mut state = self.state.borrow_mut();
-        let now = state.now;
+        state.waited = state.waited.max(until.duration_since(state.now));
+        let now = state.waited_until();
         let later = state.sleepers.split_off(&(now, u64::MAX));
         let awake = std::mem::replace(&mut state.sleepers, later);
         drop(state);
@@ -515,7 +518,7 @@ impl Future for Sleep<'_> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.region.state.borrow_mut();
-        if state.now >= self.key.0 {
+        if state.waited_until() >= self.key.0 {
             return Poll::Ready(());
         }
         state.sleepers.insert(self.key, context.waker().clone());
@@ -554,6 +557,11 @@ pub(crate) fn group_of<'a>(
 }
 
 impl State {
+    /// The time as whoever waits sees it. Where calls take no time it goes on alone.
+    pub(crate) fn waited_until(&self) -> Timestamp {
+        self.now + self.waited
+    }
+
     /// What change calendars say now: several are open only if all are (SSM API reference,
     /// `GetCalendarState`). One that is not closed is open for good (ours).
     pub(crate) fn calendar(&self, calendars: &Calendars) -> CalendarState {
