@@ -448,14 +448,13 @@ impl<W: LookAtMany> Together<'_, W> {
         let mut page = None;
         loop {
             let listed = self.world.commands(during, page).await?;
-            let mut list = self.list.borrow_mut();
-            list.commands.extend(listed.commands);
+            self.list.borrow_mut().commands.extend(listed.commands);
             page = listed.next;
             if page.is_none() {
-                list.read = Some(During { since: read.unwrap_or(during).since, ..during });
+                let since = read.unwrap_or(during).since;
+                self.list.borrow_mut().read = Some(During { since, ..during });
                 return Ok(());
             }
-            drop(list);
             let now = self.world.time();
             let api = Api::ListCommandInvocations;
             let Some(at) = self.pace.slot(api, now, self.until.get()) else { return Ok(()) };
