@@ -108,6 +108,23 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters_alarm" {
   ok_actions          = concat([aws_sns_topic.notifications.arn], local.has_chat_topic ? [aws_sns_topic.chat_notifications[0].arn] : [])
 }
 
+# Longer than a message that has no answer waits for its second try.
+resource "aws_cloudwatch_metric_alarm" "alarms_wait_alarm" {
+  alarm_name          = "${var.name}-alarms-wait-alarm"
+  alarm_description   = "Alarms have been waiting in their queue for ten minutes, and nothing is done about an alarm that is older than 15. Look at the intake function, its errors and its throttles, and at the event source mapping of its queue."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.alarm_queue.name }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 600
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = concat([aws_sns_topic.notifications.arn], local.has_chat_topic ? [aws_sns_topic.chat_notifications[0].arn] : [])
+  ok_actions          = concat([aws_sns_topic.notifications.arn], local.has_chat_topic ? [aws_sns_topic.chat_notifications[0].arn] : [])
+}
+
 # Goes off when five beats in a row are missing or failed. Missing data counts as
 # a breach, so that a follow-up that never ran is noticed; the first minutes of a
 # new deployment may therefore set it off once.
@@ -223,6 +240,19 @@ resource "aws_cloudwatch_metric_alarm" "errors_alarm" {
       period      = 300
     }
   }
+
+  metric_query {
+    id          = "m7"
+    return_data = false
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Errors"
+      dimensions  = { FunctionName = aws_lambda_function.intake_function.function_name }
+      stat        = "Sum"
+      period      = 300
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "throttles_alarm" {
@@ -317,6 +347,19 @@ resource "aws_cloudwatch_metric_alarm" "throttles_alarm" {
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
       dimensions  = { FunctionName = aws_lambda_function.service_down_function.function_name }
+      stat        = "Sum"
+      period      = 300
+    }
+  }
+
+  metric_query {
+    id          = "m7"
+    return_data = false
+
+    metric {
+      namespace   = "AWS/Lambda"
+      metric_name = "Throttles"
+      dimensions  = { FunctionName = aws_lambda_function.intake_function.function_name }
       stat        = "Sum"
       period      = 300
     }
@@ -417,6 +460,19 @@ resource "aws_cloudwatch_metric_alarm" "notifications_failed_alarm" {
       period      = 300
     }
   }
+
+  metric_query {
+    id          = "m7"
+    return_data = false
+
+    metric {
+      namespace   = "Remedy/${var.name}"
+      metric_name = "NotificationsFailed"
+      dimensions  = { function = "intake" }
+      stat        = "Sum"
+      period      = 300
+    }
+  }
 }
 
 # A call that fails once is made again by the next beat. An incident that stays due
@@ -444,7 +500,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
 {"widgets": [
   {"type": "alarm", "x": 0, "y": 0, "width": 24, "height": 2, "properties": {
     "title": "Alarms on Remedy itself",
-    "alarms": ["${aws_cloudwatch_metric_alarm.dead_letters_alarm.arn}", "${aws_cloudwatch_metric_alarm.heartbeat_alarm.arn}", "${aws_cloudwatch_metric_alarm.errors_alarm.arn}", "${aws_cloudwatch_metric_alarm.throttles_alarm.arn}", "${aws_cloudwatch_metric_alarm.notifications_failed_alarm.arn}", "${aws_cloudwatch_metric_alarm.incidents_stuck_alarm.arn}"]
+    "alarms": ["${aws_cloudwatch_metric_alarm.dead_letters_alarm.arn}", "${aws_cloudwatch_metric_alarm.alarms_wait_alarm.arn}", "${aws_cloudwatch_metric_alarm.heartbeat_alarm.arn}", "${aws_cloudwatch_metric_alarm.errors_alarm.arn}", "${aws_cloudwatch_metric_alarm.throttles_alarm.arn}", "${aws_cloudwatch_metric_alarm.notifications_failed_alarm.arn}", "${aws_cloudwatch_metric_alarm.incidents_stuck_alarm.arn}"]
   }},
   {"type": "metric", "x": 0, "y": 2, "width": 8, "height": 6, "properties": {
     "title": "Incidents opened, by symptom",
@@ -524,12 +580,14 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
       ["AWS/Lambda", "Errors", "FunctionName", "${aws_lambda_function.disk_full_function.function_name}", {"stat": "Sum", "label": "Errors disk-full"}],
       ["AWS/Lambda", "Errors", "FunctionName", "${aws_lambda_function.unreachable_function.function_name}", {"stat": "Sum", "label": "Errors unreachable"}],
       ["AWS/Lambda", "Errors", "FunctionName", "${aws_lambda_function.service_down_function.function_name}", {"stat": "Sum", "label": "Errors service-down"}],
+      ["AWS/Lambda", "Errors", "FunctionName", "${aws_lambda_function.intake_function.function_name}", {"stat": "Sum", "label": "Errors intake"}],
       ["AWS/Lambda", "Errors", "FunctionName", "${aws_lambda_function.follow_up_function.function_name}", {"stat": "Sum", "label": "Errors follow-up"}],
       ["AWS/Lambda", "Throttles", "FunctionName", "${aws_lambda_function.high_cpu_function.function_name}", {"stat": "Sum", "label": "Throttles high-cpu"}],
       ["AWS/Lambda", "Throttles", "FunctionName", "${aws_lambda_function.memory_pressure_function.function_name}", {"stat": "Sum", "label": "Throttles memory-pressure"}],
       ["AWS/Lambda", "Throttles", "FunctionName", "${aws_lambda_function.disk_full_function.function_name}", {"stat": "Sum", "label": "Throttles disk-full"}],
       ["AWS/Lambda", "Throttles", "FunctionName", "${aws_lambda_function.unreachable_function.function_name}", {"stat": "Sum", "label": "Throttles unreachable"}],
       ["AWS/Lambda", "Throttles", "FunctionName", "${aws_lambda_function.service_down_function.function_name}", {"stat": "Sum", "label": "Throttles service-down"}],
+      ["AWS/Lambda", "Throttles", "FunctionName", "${aws_lambda_function.intake_function.function_name}", {"stat": "Sum", "label": "Throttles intake"}],
       ["AWS/Lambda", "Throttles", "FunctionName", "${aws_lambda_function.follow_up_function.function_name}", {"stat": "Sum", "label": "Throttles follow-up"}]
     ]
   }},
@@ -542,21 +600,23 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
       ["AWS/Lambda", "Duration", "FunctionName", "${aws_lambda_function.disk_full_function.function_name}", {"stat": "p99", "label": "Duration disk-full"}],
       ["AWS/Lambda", "Duration", "FunctionName", "${aws_lambda_function.unreachable_function.function_name}", {"stat": "p99", "label": "Duration unreachable"}],
       ["AWS/Lambda", "Duration", "FunctionName", "${aws_lambda_function.service_down_function.function_name}", {"stat": "p99", "label": "Duration service-down"}],
+      ["AWS/Lambda", "Duration", "FunctionName", "${aws_lambda_function.intake_function.function_name}", {"stat": "p99", "label": "Duration intake"}],
       ["AWS/Lambda", "Duration", "FunctionName", "${aws_lambda_function.follow_up_function.function_name}", {"stat": "p99", "label": "Duration follow-up"}]
     ]
   }},
   {"type": "metric", "x": 16, "y": 20, "width": 8, "height": 6, "properties": {
-    "title": "Dead letters",
-    "region": "${local.region}", "view": "timeSeries", "stat": "Sum", "period": 300,
+    "title": "Dead letters, and seconds that alarms wait",
+    "region": "${local.region}", "view": "timeSeries", "stat": "Maximum", "period": 300,
     "metrics": [
-      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${aws_sqs_queue.dead_letters.name}", {"stat": "Maximum"}]
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${aws_sqs_queue.dead_letters.name}", {"label": "Dead letters"}],
+      ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "${aws_sqs_queue.alarm_queue.name}", {"label": "Seconds"}]
     ]
   }},
   {"type": "log", "x": 0, "y": 26, "width": 24, "height": 8, "properties": {
     "title": "The last reports, and why",
     "region": "${local.region}",
     "view": "table",
-    "query": "SOURCE '${aws_cloudwatch_log_group.high_cpu_logs.name}' | SOURCE '${aws_cloudwatch_log_group.memory_pressure_logs.name}' | SOURCE '${aws_cloudwatch_log_group.disk_full_logs.name}' | SOURCE '${aws_cloudwatch_log_group.unreachable_logs.name}' | SOURCE '${aws_cloudwatch_log_group.service_down_logs.name}' | SOURCE '${aws_cloudwatch_log_group.follow_up_logs.name}' | fields @timestamp, instance_id, symptom, outcome, rung, because, incident_id | filter message = 'report' | sort @timestamp desc | limit 50"
+    "query": "SOURCE '${aws_cloudwatch_log_group.high_cpu_logs.name}' | SOURCE '${aws_cloudwatch_log_group.memory_pressure_logs.name}' | SOURCE '${aws_cloudwatch_log_group.disk_full_logs.name}' | SOURCE '${aws_cloudwatch_log_group.unreachable_logs.name}' | SOURCE '${aws_cloudwatch_log_group.service_down_logs.name}' | SOURCE '${aws_cloudwatch_log_group.intake_logs.name}' | SOURCE '${aws_cloudwatch_log_group.follow_up_logs.name}' | fields @timestamp, instance_id, symptom, outcome, rung, because, incident_id | filter message = 'report' | sort @timestamp desc | limit 50"
   }}
 ]}
 EOT

@@ -325,6 +325,75 @@ resource "aws_iam_role_policy_attachment" "service_down_function_role_reboot_pol
   policy_arn = aws_iam_policy.reboot_policy.arn
 }
 
+resource "aws_iam_role" "intake_function_role" {
+  name = "${var.name}-${local.region}-intake-function-role"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      # What the rules and the topic bring goes through a queue: a storm comes in batches, and at the
+      # pace that AWS's quotas allow (docs/decisions/0036). An alarm's own action and people invoke
+      # the function of the symptom.
+      {
+        Action    = ["sts:AssumeRole"]
+        Effect    = "Allow"
+        Principal = { Service = ["lambda.amazonaws.com"] }
+      },
+    ]
+  })
+  permissions_boundary = local.has_permissions_boundary ? var.permissions_boundary : null
+}
+
+resource "aws_iam_role_policy" "intake_function_role_policy" {
+  name = "own"
+  role = aws_iam_role.intake_function_role.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      # What the rules and the topic bring goes through a queue: a storm comes in batches, and at the
+      # pace that AWS's quotas allow (docs/decisions/0036). An alarm's own action and people invoke
+      # the function of the symptom.
+      {
+        Action   = "sqs:SendMessage"
+        Effect   = "Allow"
+        Resource = aws_sqs_queue.dead_letters.arn
+      },
+      # Take alarms from their queue.
+      {
+        Sid      = "TakeAlarms"
+        Effect   = "Allow"
+        Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        Resource = aws_sqs_queue.alarm_queue.arn
+      },
+    ]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "intake_function_role_awslambda_basic_execution_role" {
+  role       = aws_iam_role.intake_function_role.name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+}
+
+resource "aws_iam_role_policy_attachment" "intake_function_role_awsxray_write_only_access" {
+  count      = local.has_tracing ? 1 : 0
+  role       = aws_iam_role.intake_function_role.name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/AWSXrayWriteOnlyAccess"
+}
+
+resource "aws_iam_role_policy_attachment" "intake_function_role_road_policy" {
+  role       = aws_iam_role.intake_function_role.name
+  policy_arn = aws_iam_policy.road_policy.arn
+}
+
+resource "aws_iam_role_policy_attachment" "intake_function_role_reboot_policy" {
+  role       = aws_iam_role.intake_function_role.name
+  policy_arn = aws_iam_policy.reboot_policy.arn
+}
+
+resource "aws_iam_role_policy_attachment" "intake_function_role_cleanup_policy" {
+  role       = aws_iam_role.intake_function_role.name
+  policy_arn = aws_iam_policy.cleanup_policy.arn
+}
+
 resource "aws_iam_role" "follow_up_function_role" {
   name = "${var.name}-${local.region}-follow-up-function-role"
   assume_role_policy = jsonencode({
@@ -377,26 +446,12 @@ resource "aws_iam_role_policy" "follow_up_function_role_policy" {
           StringEquals = { "aws:ResourceTag/auto-remediation" = ["enabled", "observe"] }
         }
       },
-      # Send a document again where the first try was lost.
+      # See how the growth of a volume goes. The call cannot be limited to a resource
+      # or a tag (Service Authorization Reference).
       {
-        Sid    = "CleanupDocument"
-        Effect = "Allow"
-        Action = "ssm:SendCommand"
-        Resource = [
-          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.high_cpu_document.name}",
-          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.memory_pressure_document.name}",
-          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.disk_full_document.name}",
-          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.service_down_document.name}",
-          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.disk_grow_document.name}",
-        ]
-      },
-      # See which volumes an instance has, and how the growth of one goes. These
-      # calls cannot be limited to a resource or a tag (Service Authorization
-      # Reference).
-      {
-        Sid      = "LookAtVolumes"
+        Sid      = "LookAtGrowth"
         Effect   = "Allow"
-        Action   = ["ec2:DescribeVolumes", "ec2:DescribeVolumesModifications"]
+        Action   = "ec2:DescribeVolumesModifications"
         Resource = "*"
       },
       # Grow volumes whose owner's tag names a size. The tag is the volume's own: of
@@ -408,13 +463,12 @@ resource "aws_iam_role_policy" "follow_up_function_role_policy" {
         Resource  = "arn:${local.partition}:ec2:${local.region}:${local.account}:volume/*"
         Condition = { Null = { "aws:ResourceTag/auto-remediation-grow-to" = false } }
       },
-      # Send them to instances whose owner opted in.
+      # Take hints from their queue.
       {
-        Sid       = "CleanupInstance"
-        Effect    = "Allow"
-        Action    = "ssm:SendCommand"
-        Resource  = "arn:${local.partition}:ec2:${local.region}:${local.account}:instance/*"
-        Condition = { StringEquals = { "aws:ResourceTag/auto-remediation" = "enabled" } }
+        Sid      = "TakeHints"
+        Effect   = "Allow"
+        Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        Resource = aws_sqs_queue.hint_queue.arn
       },
     ]
   })
@@ -439,6 +493,11 @@ resource "aws_iam_role_policy_attachment" "follow_up_function_role_road_policy" 
 resource "aws_iam_role_policy_attachment" "follow_up_function_role_reboot_policy" {
   role       = aws_iam_role.follow_up_function_role.name
   policy_arn = aws_iam_policy.reboot_policy.arn
+}
+
+resource "aws_iam_role_policy_attachment" "follow_up_function_role_cleanup_policy" {
+  role       = aws_iam_role.follow_up_function_role.name
+  policy_arn = aws_iam_policy.cleanup_policy.arn
 }
 
 # What every function needs on the way from alarm to notification.
@@ -560,6 +619,46 @@ resource "aws_iam_policy" "reboot_policy" {
         Action    = "autoscaling:EnterStandby"
         Resource  = "arn:${local.partition}:autoscaling:${local.region}:${local.account}:autoScalingGroup:*:autoScalingGroupName/*"
         Condition = { StringEquals = { "aws:ResourceTag/auto-remediation" = "enabled" } }
+      },
+    ]
+  })
+}
+
+# Cleaning up, for the functions that answer for every symptom.
+resource "aws_iam_policy" "cleanup_policy" {
+  name        = "${var.name}-${local.region}-cleanup-policy"
+  description = "What cleaning up takes, whatever the symptom."
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      # Run our own documents, and no other.
+      {
+        Sid    = "CleanupDocument"
+        Effect = "Allow"
+        Action = "ssm:SendCommand"
+        Resource = [
+          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.high_cpu_document.name}",
+          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.memory_pressure_document.name}",
+          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.disk_full_document.name}",
+          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.service_down_document.name}",
+          "arn:${local.partition}:ssm:${local.region}:${local.account}:document/${aws_ssm_document.disk_grow_document.name}",
+        ]
+      },
+      # Run them on instances whose owner opted in.
+      {
+        Sid       = "CleanupInstance"
+        Effect    = "Allow"
+        Action    = "ssm:SendCommand"
+        Resource  = "arn:${local.partition}:ec2:${local.region}:${local.account}:instance/*"
+        Condition = { StringEquals = { "aws:ResourceTag/auto-remediation" = "enabled" } }
+      },
+      # See which volumes an instance has. The call cannot be limited to a resource
+      # or a tag (Service Authorization Reference).
+      {
+        Sid      = "LookAtVolumes"
+        Effect   = "Allow"
+        Action   = "ec2:DescribeVolumes"
+        Resource = "*"
       },
     ]
   })

@@ -1,7 +1,9 @@
 # Written from template.yaml by release/terraform.py; change that one.
 
-resource "aws_cloudwatch_event_rule" "high_cpu_function_alarm" {
-  name = "${var.name}-high-cpu-function-alarm"
+# Alarms about this symptom's metrics. What no pattern can tell, such as the direction, the
+# program does.
+resource "aws_cloudwatch_event_rule" "high_cpu_rule" {
+  name = "${var.name}-high-cpu-rule"
   event_pattern = jsonencode({
     source        = ["aws.cloudwatch"]
     "detail-type" = ["CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change"]
@@ -37,10 +39,10 @@ resource "aws_cloudwatch_event_rule" "high_cpu_function_alarm" {
   })
 }
 
-resource "aws_cloudwatch_event_target" "high_cpu_function_alarm_target" {
-  rule      = aws_cloudwatch_event_rule.high_cpu_function_alarm.name
-  target_id = "HighCpuFunctionAlarmLambdaTarget"
-  arn       = aws_lambda_function.high_cpu_function.arn
+resource "aws_cloudwatch_event_target" "high_cpu_rule_target" {
+  rule      = aws_cloudwatch_event_rule.high_cpu_rule.name
+  target_id = "alarms"
+  arn       = aws_sqs_queue.alarm_queue.arn
 
   retry_policy {
     maximum_event_age_in_seconds = 900
@@ -52,8 +54,10 @@ resource "aws_cloudwatch_event_target" "high_cpu_function_alarm_target" {
   }
 }
 
-resource "aws_cloudwatch_event_rule" "memory_pressure_function_alarm" {
-  name = "${var.name}-memory-pressure-function-alarm"
+# Alarms about this symptom's metrics. What no pattern can tell, such as the direction, the
+# program does.
+resource "aws_cloudwatch_event_rule" "memory_pressure_rule" {
+  name = "${var.name}-memory-pressure-rule"
   event_pattern = jsonencode({
     source        = ["aws.cloudwatch"]
     "detail-type" = ["CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change"]
@@ -96,10 +100,10 @@ resource "aws_cloudwatch_event_rule" "memory_pressure_function_alarm" {
   })
 }
 
-resource "aws_cloudwatch_event_target" "memory_pressure_function_alarm_target" {
-  rule      = aws_cloudwatch_event_rule.memory_pressure_function_alarm.name
-  target_id = "MemoryPressureFunctionAlarmLambdaTarget"
-  arn       = aws_lambda_function.memory_pressure_function.arn
+resource "aws_cloudwatch_event_target" "memory_pressure_rule_target" {
+  rule      = aws_cloudwatch_event_rule.memory_pressure_rule.name
+  target_id = "alarms"
+  arn       = aws_sqs_queue.alarm_queue.arn
 
   retry_policy {
     maximum_event_age_in_seconds = 900
@@ -111,8 +115,10 @@ resource "aws_cloudwatch_event_target" "memory_pressure_function_alarm_target" {
   }
 }
 
-resource "aws_cloudwatch_event_rule" "disk_full_function_alarm" {
-  name = "${var.name}-disk-full-function-alarm"
+# Alarms about this symptom's metrics. What no pattern can tell, such as the direction, the
+# program does.
+resource "aws_cloudwatch_event_rule" "disk_full_rule" {
+  name = "${var.name}-disk-full-rule"
   event_pattern = jsonencode({
     source        = ["aws.cloudwatch"]
     "detail-type" = ["CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change"]
@@ -147,10 +153,10 @@ resource "aws_cloudwatch_event_rule" "disk_full_function_alarm" {
   })
 }
 
-resource "aws_cloudwatch_event_target" "disk_full_function_alarm_target" {
-  rule      = aws_cloudwatch_event_rule.disk_full_function_alarm.name
-  target_id = "DiskFullFunctionAlarmLambdaTarget"
-  arn       = aws_lambda_function.disk_full_function.arn
+resource "aws_cloudwatch_event_target" "disk_full_rule_target" {
+  rule      = aws_cloudwatch_event_rule.disk_full_rule.name
+  target_id = "alarms"
+  arn       = aws_sqs_queue.alarm_queue.arn
 
   retry_policy {
     maximum_event_age_in_seconds = 900
@@ -162,8 +168,10 @@ resource "aws_cloudwatch_event_target" "disk_full_function_alarm_target" {
   }
 }
 
-resource "aws_cloudwatch_event_rule" "unreachable_function_alarm" {
-  name = "${var.name}-unreachable-function-alarm"
+# Alarms about this symptom's metrics. What no pattern can tell, such as the direction, the
+# program does.
+resource "aws_cloudwatch_event_rule" "unreachable_rule" {
+  name = "${var.name}-unreachable-rule"
   event_pattern = jsonencode({
     source        = ["aws.cloudwatch"]
     "detail-type" = ["CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change"]
@@ -194,10 +202,10 @@ resource "aws_cloudwatch_event_rule" "unreachable_function_alarm" {
   })
 }
 
-resource "aws_cloudwatch_event_target" "unreachable_function_alarm_target" {
-  rule      = aws_cloudwatch_event_rule.unreachable_function_alarm.name
-  target_id = "UnreachableFunctionAlarmLambdaTarget"
-  arn       = aws_lambda_function.unreachable_function.arn
+resource "aws_cloudwatch_event_target" "unreachable_rule_target" {
+  rule      = aws_cloudwatch_event_rule.unreachable_rule.name
+  target_id = "alarms"
+  arn       = aws_sqs_queue.alarm_queue.arn
 
   retry_policy {
     maximum_event_age_in_seconds = 900
@@ -209,8 +217,10 @@ resource "aws_cloudwatch_event_target" "unreachable_function_alarm_target" {
   }
 }
 
-resource "aws_cloudwatch_event_rule" "service_down_function_alarm" {
-  name = "${var.name}-service-down-function-alarm"
+# Alarms about this symptom's metrics. What no pattern can tell, such as the direction, the
+# program does.
+resource "aws_cloudwatch_event_rule" "service_down_rule" {
+  name = "${var.name}-service-down-rule"
   event_pattern = jsonencode({
     source        = ["aws.cloudwatch"]
     "detail-type" = ["CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change"]
@@ -234,47 +244,14 @@ resource "aws_cloudwatch_event_rule" "service_down_function_alarm" {
   })
 }
 
-resource "aws_cloudwatch_event_target" "service_down_function_alarm_target" {
-  rule      = aws_cloudwatch_event_rule.service_down_function_alarm.name
-  target_id = "ServiceDownFunctionAlarmLambdaTarget"
-  arn       = aws_lambda_function.service_down_function.arn
+resource "aws_cloudwatch_event_target" "service_down_rule_target" {
+  rule      = aws_cloudwatch_event_rule.service_down_rule.name
+  target_id = "alarms"
+  arn       = aws_sqs_queue.alarm_queue.arn
 
   retry_policy {
     maximum_event_age_in_seconds = 900
     maximum_retry_attempts       = 10
-  }
-
-  dead_letter_config {
-    arn = aws_sqs_queue.dead_letters.arn
-  }
-}
-
-resource "aws_cloudwatch_event_rule" "follow_up_function_command_ended" {
-  name = "${var.name}-follow-up-function-command-ended"
-  event_pattern = jsonencode({
-    source        = ["aws.ssm"]
-    "detail-type" = ["EC2 Command Invocation Status-change Notification"]
-    detail = {
-      status = ["Success", "TimedOut", "Canceled", "Cancelled", "Failed"]
-      "document-name" = [
-        aws_ssm_document.high_cpu_document.name,
-        aws_ssm_document.memory_pressure_document.name,
-        aws_ssm_document.disk_full_document.name,
-        aws_ssm_document.service_down_document.name,
-        aws_ssm_document.disk_grow_document.name,
-      ]
-    }
-  })
-}
-
-resource "aws_cloudwatch_event_target" "follow_up_function_command_ended_target" {
-  rule      = aws_cloudwatch_event_rule.follow_up_function_command_ended.name
-  target_id = "FollowUpFunctionCommandEndedLambdaTarget"
-  arn       = aws_lambda_function.follow_up_function.arn
-
-  retry_policy {
-    maximum_event_age_in_seconds = 60
-    maximum_retry_attempts       = 0
   }
 
   dead_letter_config {
@@ -302,18 +279,54 @@ resource "aws_cloudwatch_event_target" "follow_up_function_heartbeat_target" {
   }
 }
 
-resource "aws_cloudwatch_event_rule" "follow_up_function_member_terminated" {
-  name = "${var.name}-follow-up-function-member-terminated"
+# Both only have it look sooner: AWS does not promise to deliver these events.
+resource "aws_cloudwatch_event_rule" "command_ended_rule" {
+  name = "${var.name}-command-ended-rule"
+  event_pattern = jsonencode({
+    source        = ["aws.ssm"]
+    "detail-type" = ["EC2 Command Invocation Status-change Notification"]
+    detail = {
+      status = ["Success", "TimedOut", "Canceled", "Cancelled", "Failed"]
+      "document-name" = [
+        aws_ssm_document.high_cpu_document.name,
+        aws_ssm_document.memory_pressure_document.name,
+        aws_ssm_document.disk_full_document.name,
+        aws_ssm_document.service_down_document.name,
+        aws_ssm_document.disk_grow_document.name,
+      ]
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "command_ended_rule_target" {
+  rule      = aws_cloudwatch_event_rule.command_ended_rule.name
+  target_id = "hints"
+  arn       = aws_sqs_queue.hint_queue.arn
+
+  retry_policy {
+    maximum_event_age_in_seconds = 60
+    maximum_retry_attempts       = 0
+  }
+
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letters.arn
+  }
+}
+
+# This event names the member that is gone. The launch of its substitute has no rule,
+# because no incident knows the substitute's id.
+resource "aws_cloudwatch_event_rule" "member_terminated_rule" {
+  name = "${var.name}-member-terminated-rule"
   event_pattern = jsonencode({
     source        = ["aws.autoscaling"]
     "detail-type" = ["EC2 Instance Terminate Successful", "EC2 Instance Terminate Unsuccessful"]
   })
 }
 
-resource "aws_cloudwatch_event_target" "follow_up_function_member_terminated_target" {
-  rule      = aws_cloudwatch_event_rule.follow_up_function_member_terminated.name
-  target_id = "FollowUpFunctionMemberTerminatedLambdaTarget"
-  arn       = aws_lambda_function.follow_up_function.arn
+resource "aws_cloudwatch_event_target" "member_terminated_rule_target" {
+  rule      = aws_cloudwatch_event_rule.member_terminated_rule.name
+  target_id = "hints"
+  arn       = aws_sqs_queue.hint_queue.arn
 
   retry_policy {
     maximum_event_age_in_seconds = 60

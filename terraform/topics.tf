@@ -1,37 +1,9 @@
 # Written from template.yaml by release/terraform.py; change that one.
 
-resource "aws_sns_topic_subscription" "high_cpu_function_alarm_topic" {
+resource "aws_sns_topic_subscription" "alarm_topic_subscription" {
   topic_arn      = aws_sns_topic.alarms.arn
-  protocol       = "lambda"
-  endpoint       = aws_lambda_function.high_cpu_function.arn
-  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
-}
-
-resource "aws_sns_topic_subscription" "memory_pressure_function_alarm_topic" {
-  topic_arn      = aws_sns_topic.alarms.arn
-  protocol       = "lambda"
-  endpoint       = aws_lambda_function.memory_pressure_function.arn
-  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
-}
-
-resource "aws_sns_topic_subscription" "disk_full_function_alarm_topic" {
-  topic_arn      = aws_sns_topic.alarms.arn
-  protocol       = "lambda"
-  endpoint       = aws_lambda_function.disk_full_function.arn
-  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
-}
-
-resource "aws_sns_topic_subscription" "unreachable_function_alarm_topic" {
-  topic_arn      = aws_sns_topic.alarms.arn
-  protocol       = "lambda"
-  endpoint       = aws_lambda_function.unreachable_function.arn
-  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
-}
-
-resource "aws_sns_topic_subscription" "service_down_function_alarm_topic" {
-  topic_arn      = aws_sns_topic.alarms.arn
-  protocol       = "lambda"
-  endpoint       = aws_lambda_function.service_down_function.arn
+  protocol       = "sqs"
+  endpoint       = aws_sqs_queue.alarm_queue.arn
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
 }
 

@@ -363,8 +363,19 @@ variable "memory_megabytes" {
   }
 }
 
+variable "intake_megabytes" {
+  description = "Memory of the function that takes alarms from the queue, up to 100 at once."
+  type        = number
+  default     = 512
+
+  validation {
+    condition     = var.intake_megabytes >= 128 && var.intake_megabytes <= 3008
+    error_message = "intake_megabytes is between 128 and 3008."
+  }
+}
+
 variable "reserved_concurrency" {
-  description = "Executions reserved for each function, which are also the most it may have; 0 reserves none. An account keeps 100 unreserved, so that a new account, which has fewer, can reserve none."
+  description = "Executions reserved for each function, which are also the most it may have; 0 reserves none. An account keeps 100 unreserved, so that a new account, which has fewer, can reserve none. The queues need 3."
   type        = number
   default     = 0
 

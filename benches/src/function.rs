@@ -8,6 +8,9 @@ use crate::stub::Address;
 /// The function that asks whether it worked.
 pub const FOLLOW_UP: &str = "follow-up";
 
+/// The function that takes alarms from a queue.
+pub const INTAKE: &str = "intake";
+
 /// The services that are called, by their names in `AWS_ENDPOINT_URL_<name>`.
 pub const SERVICES: [&str; 6] = ["AUTO_SCALING", "CLOUDWATCH", "DYNAMODB", "EC2", "SNS", "SSM"];
 
@@ -19,7 +22,9 @@ pub fn symptoms() -> Result<Vec<String>, Error> {
     for folder in std::fs::read_dir(functions)? {
         let folder = folder?;
         let name = folder.file_name().to_string_lossy().into_owned();
-        if name != FOLLOW_UP && folder.path().join("src/main.rs").is_file() {
+        if ![FOLLOW_UP, INTAKE].contains(&name.as_str())
+            && folder.path().join("src/main.rs").is_file()
+        {
             symptoms.push(name);
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::alarm::Alarms;
-use crate::function::{FOLLOW_UP, SERVICES, binary, symptoms, variables};
+use crate::function::{FOLLOW_UP, INTAKE, SERVICES, binary, symptoms, variables};
 use crate::process::{Limit, Process, SHARE_OF_128_MB};
 use crate::runtime_api::{Answered, RuntimeApi, TIMEOUT};
 use crate::stub::{Address, Authority, Region, Throttle, round_trips, serve};
@@ -135,7 +135,7 @@ pub async fn measure(places: &Places, symptom: &str, rounds: usize) -> Result<St
 fn programs(functions: &std::path::Path) -> Result<(String, f64), Error> {
     let mut table = "\n| function | binary MB | zip MB |\n|---|---:|---:|\n".to_owned();
     let mut largest: f64 = 0.0;
-    for name in symptoms()?.into_iter().chain([FOLLOW_UP.to_owned()]) {
+    for name in symptoms()?.into_iter().chain([FOLLOW_UP, INTAKE].map(str::to_owned)) {
         let (binary, zip) = sizes(&binary(functions, &name)?)?;
         let row = format!("| {name} | {binary:.2} | {zip:.2} |\n");
         table.push_str(&row);

@@ -295,17 +295,20 @@ impl Book {
         }
     }
 
-    /// Notes a sick member, in each window by its newest sighting, and gives who is
-    /// noted in it.
+    /// Notes sick members that were seen at one time, in each window by their newest sighting,
+    /// and gives who is noted in it.
     pub fn note_sick(
         &mut self,
         pool: &Pool,
         symptom: Symptom,
-        sighting: &Sighting,
+        sightings: &[Sighting],
     ) -> Vec<Sighting> {
-        let row = self.sick.entry((pool.clone(), symptom, sick_window(sighting.at))).or_default();
-        if row.len() < SICK_MAX || row.contains_key(&sighting.instance) {
-            row.insert(sighting.instance.clone(), sighting.clone());
+        let Some(first) = sightings.first() else { return Vec::new() };
+        let row = self.sick.entry((pool.clone(), symptom, sick_window(first.at))).or_default();
+        for sighting in sightings {
+            if row.len() < SICK_MAX || row.contains_key(&sighting.instance) {
+                row.insert(sighting.instance.clone(), sighting.clone());
+            }
         }
         row.values().cloned().collect()
     }

@@ -720,9 +720,9 @@ impl Ledger for World<'_> {
         &self,
         pool: &Pool,
         symptom: Symptom,
-        sighting: &Sighting,
+        sightings: &[Sighting],
     ) -> Result<Vec<Sighting>, CallFailed> {
-        Ok(self.state.borrow_mut().book.note_sick(pool, symptom, sighting))
+        Ok(self.state.borrow_mut().book.note_sick(pool, symptom, sightings))
     }
 
     async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, CallFailed> {

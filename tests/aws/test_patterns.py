@@ -44,14 +44,14 @@ def engine():
     return module
 
 
-def patterns():
-    """The pattern of every rule, by `Function.Rule`; a document's name stands for it."""
-    found = {}
-    for function, properties in template.of_type("AWS::Serverless::Function").items():
-        for name, event in properties.get("Events", {}).items():
-            if event["Type"] == "EventBridgeRule":
-                found[f"{function}.{name}"] = named(event["Properties"]["Pattern"])
-    return found
+def patterns(queue=None):
+    """The pattern of every rule, by its name, or of those that write to a queue; a document's
+    name stands for it."""
+    return {
+        name: named(rule["EventPattern"])
+        for name, rule in template.of_type("AWS::Events::Rule").items()
+        if queue in (None, rule["Targets"][0]["Arn"]["Fn::GetAtt"].removesuffix(".Arn"))
+    }
 
 
 def named(pattern):
@@ -92,10 +92,10 @@ def test_each_payload_goes_where_the_table_says(engine):
     assert delivered(engine) == table
 
 
-def test_no_payload_goes_to_two_functions_and_each_rule_gets_some(engine):
+def test_no_payload_sets_off_two_rules_and_each_rule_gets_some(engine):
     found = [line.split()[1:] for line in delivered(engine)]
     assert all(len(rules) == 1 for rules in found)
-    alarming = {rule for rule in patterns() if rule.endswith(".Alarm")}
+    alarming = set(patterns("AlarmQueue"))
     assert len(alarming) == 5 and alarming <= {rules[0] for rules in found}
 
 
@@ -121,7 +121,8 @@ def test_a_hint_goes_to_the_follow_up(engine, source, kind, status, rule):
         "StatusCode": status,
     }
     event = {"source": source, "detail-type": kind, "detail": detail}
-    assert receivers(engine, event) == ([f"FollowUpFunction.{rule}"] if rule else [])
+    assert receivers(engine, event) == ([f"{rule}Rule"] if rule else [])
+    assert set(receivers(engine, event)) <= set(patterns("HintQueue"))
     foreign = event | {"detail": detail | {"document-name": "AWS-RunShellScript"}}
     if source == "aws.ssm":
         assert receivers(engine, foreign) == []

@@ -15,6 +15,9 @@ is pinned in requirements.txt):
 * EventBridge and SNS invoke a function as AWS does: only where the function's own
   policy lets them, with its retries, and with its failure destination, which
   needs the permission of its role.
+* EventBridge writes to a queue only where its policy lets the rule, and a function is
+  given what is in a queue only where its role may take it: up to as many messages at once
+  as its mapping says, and what comes within a second together.
 * Events of `aws.*` may be put, which AWS keeps to itself: a test is AWS here.
 * A simulated policy hears the context and all resources of its question.
 * `AWS::SSM::Document` and alarms on Metrics Insights can be created by
@@ -27,6 +30,7 @@ import itertools
 import json
 import os
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -37,7 +41,7 @@ from botocore.config import Config
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import eventbridge, iam, lambda_svc, sns, tagging
+from ministack.services import eventbridge, iam, lambda_svc, sns, sqs, tagging
 from ministack.services.cloudformation import provisioners
 
 MOTO = os.environ["MOTO_URL"].rstrip("/")
@@ -239,6 +243,12 @@ def invoke_target(target, event, rule, view=None):
     """A rule invokes where the function's own policy lets it (EventBridge user guide,
     "Using resource-based policies"), and Lambda tries again (Lambda developer guide,
     "Asynchronous invocation")."""
+    if ":sqs:" in target["Arn"]:
+        if sqs.queue_policy_allows(
+            target["Arn"], "events.amazonaws.com", rule["Arn"], get_account_id()
+        ):
+            return _invoke_target(target, event, rule, view)
+        return print(f"{rule['Arn']} may not write to {target['Arn']}", flush=True)
     if ":lambda:" not in target["Arn"]:
         return _invoke_target(target, event, rule, view)
     function, config, _ = lambda_svc._get_func_record_for_ref(target["Arn"])
@@ -267,6 +277,46 @@ def route_failure(target, name, event, result):
         _route_failure(target, name, event, result)
 
 
+# What a role needs for its function to be given a queue's messages (Lambda developer guide,
+# "Using Lambda with Amazon SQS").
+TO_TAKE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+WINDOW_SECONDS = 1
+
+_concurrency = lambda_svc._sqs_esm_concurrency
+
+
+def concurrency(mapping, function, config, queue=None):
+    """None, where the role may not take what is in the queue (Lambda developer guide, "Using
+    Lambda with Amazon SQS")."""
+    key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
+    arn = mapping["EventSourceArn"]
+    for action in TO_TAKE:
+        if iam_evaluator.enforce(key, action, "sqs", get_region(), arn):
+            print(f"the role of {mapping['FunctionName']} may not {action} {arn}", flush=True)
+            return 0
+    return _concurrency(mapping, function, config, queue)
+
+
+def receive_batch(url, most):
+    """As many as the mapping takes, once there are so many, or the first of them has waited for
+    its window (Lambda developer guide, "Batching behavior"). MiniStack takes ten at most, and
+    waits for none."""
+    with sqs._queues_lock:
+        queue = sqs._get_q(url)
+        sqs._expire_retained(queue)
+        sqs._dlq_sweep(queue)
+        for message in queue["messages"]:
+            sqs._ensure_msg_fields(message)
+        now = time.time()
+        since = [m["visible_at"] for m in queue["messages"] if m["visible_at"] <= now]
+        if most > 10 and len(since) < most and min(since, default=now) > now - WINDOW_SECONDS:
+            return []
+        visible_for = int(queue["attributes"].get("VisibilityTimeout", "30"))
+        return sqs._collect_msgs(queue, most, visible_for)
+
+
+lambda_svc._sqs_esm_concurrency = concurrency
+sqs._receive_messages_for_esm = receive_batch
 eventbridge._invoke_target = invoke_target
 sns._deliver_to_lambda = deliver
 lambda_svc._route_async_failure = route_failure

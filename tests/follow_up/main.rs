@@ -7,6 +7,7 @@ mod brake;
 mod crash;
 mod grow;
 mod guards;
+mod intake;
 mod play;
 mod queue;
 mod service_down;

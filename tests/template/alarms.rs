@@ -53,23 +53,23 @@ fn event(symptom: Symptom, query: &str) -> String {
     event.to_string()
 }
 
-/// What the rule of a function takes, at one of the alternatives of its pattern.
-fn answered<'a>(template: &'a Template, function: &str, path: &str) -> Vec<&'a Value> {
-    let rule = format!("/Resources/{function}/Properties/Events/Alarm/Properties/Pattern");
-    all(template.root.pointer(&format!("{rule}/detail/$or/{path}")).unwrap())
+/// What a rule takes, at one of the alternatives of its pattern.
+fn answered<'a>(template: &'a Template, rule: &str, path: &str) -> Vec<&'a Value> {
+    let pattern = format!("/Resources/{rule}/Properties/EventPattern");
+    all(template.root.pointer(&format!("{pattern}/detail/$or/{path}")).unwrap())
 }
 
 #[test]
-fn a_functions_rule_takes_its_fleet_alarm_and_the_function_understands_it() {
+fn a_symptoms_rule_takes_its_fleet_alarm_and_the_program_understands_it() {
     let template = Template::deployed();
     for (symptom, query) in queries() {
-        let function = format!("{}Function", logical(symptom));
-        let wildcards = answered(&template, &function, "1/configuration/metrics/expression");
+        let rule = format!("{}Rule", logical(symptom));
+        let wildcards = answered(&template, &rule, "1/configuration/metrics/expression");
         let taken = wildcards.iter().any(|wildcard| {
             let word = wildcard["wildcard"].as_str().unwrap();
             query.contains(word.trim_matches('*'))
         });
-        assert!(taken, "{function} is not invoked for {query}");
+        assert!(taken, "{rule} does not take {query}");
 
         let invocation =
             Invocation { symptom, request_id: "test".to_owned(), at: Timestamp::UNIX_EPOCH };
@@ -90,15 +90,15 @@ fn a_functions_rule_takes_its_fleet_alarm_and_the_function_understands_it() {
 /// refuses the stack that has too many ("Rule is too complex"). By its own matcher
 /// (github.com/aws/event-ruler, `MachineComplexityEvaluator`) two words are far below.
 #[test]
-fn a_functions_rule_is_simple_enough_for_the_bus() {
+fn a_symptoms_rule_is_simple_enough_for_the_bus() {
     let template = Template::deployed();
     for symptom in Symptom::ALL {
-        let function = format!("{}Function", logical(symptom));
-        let wildcards = answered(&template, &function, "1/configuration/metrics/expression");
-        assert!(wildcards.len() <= 2, "{function}: {wildcards:?}");
+        let rule = format!("{}Rule", logical(symptom));
+        let wildcards = answered(&template, &rule, "1/configuration/metrics/expression");
+        assert!(wildcards.len() <= 2, "{rule}: {wildcards:?}");
         for wildcard in wildcards {
             let word = wildcard["wildcard"].as_str().unwrap();
-            assert_eq!(word.matches('*').count(), 2, "{function}: {word}");
+            assert_eq!(word.matches('*').count(), 2, "{rule}: {word}");
         }
     }
 }
@@ -115,22 +115,21 @@ fn understood() -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_functions_rule_takes_every_metric_that_it_understands() {
+fn a_symptoms_rule_takes_every_metric_that_is_understood() {
     let template = Template::deployed();
     let metrics = understood();
     assert!(metrics.len() > 20, "{metrics:?}");
     for (name, symptom) in metrics {
-        let function = format!("{symptom}Function");
-        let names =
-            answered(&template, &function, "0/configuration/metrics/metricStat/metric/name");
-        assert!(names.iter().any(|it| **it == name), "{function} is not invoked for {name}");
+        let rule = format!("{symptom}Rule");
+        let names = answered(&template, &rule, "0/configuration/metrics/metricStat/metric/name");
+        assert!(names.iter().any(|it| **it == name), "{rule} does not take {name}");
         // Of Windows counters and of the old scripts' metrics an expression tells nothing:
         // a fleet alarm is about what the agent publishes on Linux.
-        let wildcards = answered(&template, &function, "1/configuration/metrics/expression");
+        let wildcards = answered(&template, &rule, "1/configuration/metrics/expression");
         let mut words = wildcards.iter().map(|it| it["wildcard"].as_str().unwrap());
         let taken = words.any(|word| name.contains(word.trim_matches('*')));
         let other = name.contains(' ') || name.ends_with("Utilization");
-        assert!(taken || other, "{function} is not invoked for a query of {name}");
+        assert!(taken || other, "{rule} does not take a query of {name}");
     }
 }
 
@@ -249,7 +248,7 @@ fn the_alarms_of_one_instance_watch_series_that_exist() {
         }
         let path = "0/configuration/metrics/metricStat/metric/name";
         let deployed = Template::deployed();
-        let taken = answered(&deployed, &format!("{id}Function"), path);
+        let taken = answered(&deployed, &format!("{id}Rule"), path);
         assert!(taken.iter().any(|name| **name == metric), "{id}: nobody answers for {metric}");
     }
 }

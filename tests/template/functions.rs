@@ -84,54 +84,153 @@ fn each_document_is_the_file_beside_its_scripts() {
 }
 
 #[test]
-fn the_follow_up_knows_sends_and_hears_of_every_document() {
+fn who_answers_for_every_symptom_knows_every_document_and_may_send_it() {
     let template = Template::deployed();
-    let follow_up = &template.functions()["FollowUpFunction"];
-    let named = follow_up["Environment"]["Variables"]["REMEDY_DOCUMENTS"]["Fn::Sub"].as_str();
-    let named: BTreeSet<&str> = named.unwrap().split(',').collect();
-    let policies = follow_up["Policies"].to_string();
-    let heard = &follow_up["Events"]["CommandEnded"]["Properties"]["Pattern"]["detail"];
-    let heard = heard["document-name"].as_array().unwrap();
+    let functions = template.functions();
+    let sends = template.of_type("AWS::IAM::ManagedPolicy")["CleanupPolicy"].to_string();
+    let rules = template.of_type("AWS::Events::Rule");
+    let heard = &rules["CommandEndedRule"]["EventPattern"]["detail"]["document-name"];
+    let heard = heard.as_array().unwrap();
     let scripted = Symptom::ALL.into_iter().filter(|symptom| symptom.has_scripts());
-    for symptom in scripted.clone() {
-        let document = format!("{}Document", logical(symptom));
-        assert!(named.contains(format!("{symptom}=${{{document}}}").as_str()), "{named:?}");
-        assert!(policies.contains(&format!(":document/${{{document}}}")), "may not {document}");
-        assert!(heard.contains(&json!({"Ref": document})), "does not hear of {document}");
+    let (count, grow) = (scripted.clone().count(), json!({"Ref": "DiskGrowDocument"}));
+    assert_eq!(heard.len(), count + 1);
+    assert!(heard.contains(&grow), "the end of its command is not heard of");
+    for id in ["FollowUpFunction", "IntakeFunction"] {
+        let function = &functions[id];
+        let variables = &function["Environment"]["Variables"];
+        let named = variables["REMEDY_DOCUMENTS"]["Fn::Sub"].as_str();
+        let named: BTreeSet<&str> = named.unwrap().split(',').collect();
+        let policies = function["Policies"].as_array().unwrap();
+        assert!(policies.contains(&json!({"Ref": "CleanupPolicy"})), "{id} sends nothing");
+        for symptom in scripted.clone() {
+            let document = format!("{}Document", logical(symptom));
+            let said = format!("{symptom}=${{{document}}}");
+            assert!(named.contains(said.as_str()), "{id}: {named:?}");
+            assert!(sends.contains(&format!(":document/${{{document}}}")), "may not {document}");
+            assert!(heard.contains(&json!({"Ref": document})), "does not hear of {document}");
+        }
+        assert_eq!(named.len(), count, "{id}");
+        assert_eq!(variables["REMEDY_DISK_DOCUMENT"], grow, "{id}");
     }
-    let (count, grow) = (scripted.count(), json!({"Ref": "DiskGrowDocument"}));
-    assert_eq!((named.len(), heard.len()), (count, count + 1));
-    assert_eq!(follow_up["Environment"]["Variables"]["REMEDY_DISK_DOCUMENT"], grow);
-    assert!(policies.contains(":document/${DiskGrowDocument}"), "may not send it");
-    assert!(heard.contains(&grow), "does not hear of it");
-    let asks_first = &template.functions()["DiskFullFunction"]["Environment"]["Variables"];
+    assert!(sends.contains(":document/${DiskGrowDocument}"), "may not send it");
+    let asks_first = &functions["DiskFullFunction"]["Environment"]["Variables"];
     assert_eq!(asks_first["REMEDY_DISK_DOCUMENT"], grow, "a cleanup may be out of the question");
+}
+
+/// The attribute `Arn` of a resource.
+fn arn(id: &str) -> Value {
+    json!({"Fn::GetAtt": format!("{id}.Arn")})
 }
 
 #[test]
 fn every_delivery_is_retried_within_bounds_and_kept_when_it_fails() {
     let template = Template::deployed();
     let mut findings = Vec::new();
-    let mut rules = 0;
-    for (id, function) in template.functions() {
-        for (name, event) in function["Events"].as_object().unwrap() {
-            rules += 1;
-            let event = &event["Properties"];
-            let age = event["RetryPolicy"]["MaximumEventAgeInSeconds"].as_i64();
-            let bounded = age.is_some_and(|age| age <= STALE_SECONDS)
-                && event["RetryPolicy"]["MaximumRetryAttempts"].is_i64();
-            // SNS has its own schedule for a function it cannot reach, and no parameter for it.
-            let sns = event.get("Topic").is_some();
-            let kept = event["DeadLetterConfig"]["Arn"] == dead_letters()
-                || event["RedrivePolicy"]["deadLetterTargetArn"] == dead_letters();
-            if !(kept && (bounded || sns)) {
-                let place = template.place(&format!("/Resources/{id}/Properties/Events/{name}"));
-                findings.push(format!("{place}: what {name} cannot deliver is lost, or too late"));
-            }
+    let rules = template.of_type("AWS::Events::Rule");
+    let targets = rules.iter().flat_map(|(id, rule)| {
+        let targets = rule["Targets"].as_array().unwrap().iter();
+        targets.map(move |target| (format!("/Resources/{id}"), target))
+    });
+    let functions = template.functions();
+    let events = functions.iter().flat_map(|(id, function)| {
+        let events = function["Events"].as_object().into_iter().flatten();
+        events.map(move |(name, event)| {
+            (format!("/Resources/{id}/Properties/Events/{name}"), &event["Properties"])
+        })
+    });
+    let deliveries: Vec<(String, &Value)> = targets.chain(events).collect();
+    assert!(deliveries.len() > Symptom::ALL.len() + 2, "the rules are elsewhere");
+    for (pointer, event) in deliveries {
+        let age = event["RetryPolicy"]["MaximumEventAgeInSeconds"].as_i64();
+        let bounded = age.is_some_and(|age| age <= STALE_SECONDS)
+            && event["RetryPolicy"]["MaximumRetryAttempts"].is_i64();
+        if !(bounded && event["DeadLetterConfig"]["Arn"] == dead_letters()) {
+            findings.push(format!("{}: what it cannot deliver is lost", template.place(&pointer)));
+        }
+    }
+    // SNS has its own schedule, and no parameter for it.
+    for (id, subscription) in template.of_type("AWS::SNS::Subscription") {
+        let is_ours = subscription["TopicArn"] == json!({"Ref": "Alarms"});
+        let kept = &subscription["RedrivePolicy"]["deadLetterTargetArn"];
+        if is_ours && *kept != dead_letters() {
+            let place = template.place(&format!("/Resources/{id}"));
+            findings.push(format!("{place}: what the topic cannot deliver is lost"));
         }
     }
     none_of(&findings, "nothing is lost on the way to a function");
-    assert!(rules >= 9, "the events are elsewhere: {rules}");
+}
+
+/// Lambda developer guide, "Using Lambda with Amazon SQS": six times the function's timeout and
+/// the window, so that nobody else is given what it is at work on; at least five tries, because
+/// one that was throttled counts; a window for more than ten at once; and the two ways of a
+/// mapping to say how many functions may run.
+#[test]
+fn what_is_in_a_queue_is_taken_in_batches_and_kept_when_it_has_no_answer() {
+    let template = Template::deployed();
+    let queues = template.of_type("AWS::SQS::Queue");
+    let mappings = template.of_type("AWS::Lambda::EventSourceMapping");
+    let functions = template.functions();
+    assert_eq!((queues.len(), mappings.len()), (3, 2), "two queues, and the dead letters");
+    for (id, mapping) in mappings {
+        let queue = mapping["EventSourceArn"]["Fn::GetAtt"].as_str().unwrap();
+        let queue = queues[queue.strip_suffix(".Arn").unwrap()];
+        let function = &functions[mapping["FunctionName"]["Ref"].as_str().unwrap()];
+        let number = |value: &Value| value.as_i64().unwrap();
+        let window = number(&mapping["MaximumBatchingWindowInSeconds"]);
+        let works = number(&function["Timeout"]);
+        assert!(number(&queue["VisibilityTimeout"]) >= 6 * works + window, "{id}: given twice");
+        let redrive = &queue["RedrivePolicy"];
+        assert_eq!(redrive["deadLetterTargetArn"], dead_letters(), "{id}: lost");
+        assert!(number(&redrive["maxReceiveCount"]) >= 5, "{id}: given up too early");
+        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{id}");
+        // What works through a batch ends before its messages are given to somebody else; an
+        // alarm alone acts within three seconds of its event.
+        assert_eq!((number(&mapping["BatchSize"]), window), (100, 1), "{id}");
+        assert_eq!(mapping["ScalingConfig"]["MaximumConcurrency"], 2, "{id} has a pace");
+    }
+}
+
+#[test]
+fn only_our_rules_and_our_topic_write_to_a_queue_that_a_function_takes_from() {
+    let template = Template::deployed();
+    let rules = template.of_type("AWS::Events::Rule");
+    let writes_to = |queue: &str| -> BTreeSet<String> {
+        let ours = rules.iter().filter(|(_, rule)| {
+            let targets = rule["Targets"].as_array().unwrap();
+            targets.iter().any(|target| target["Arn"] == arn(queue))
+        });
+        ours.map(|(id, _)| arn(id).to_string()).collect()
+    };
+    let topic = json!({"Ref": "Alarms"});
+    let alarm_rules = Symptom::ALL.map(|symptom| format!("{}Rule", logical(symptom)));
+    let alarm_rules: BTreeSet<String> = alarm_rules.iter().map(|id| arn(id).to_string()).collect();
+    assert_eq!(writes_to("AlarmQueue"), alarm_rules);
+    assert_eq!(writes_to("HintQueue").len() + alarm_rules.len(), rules.len());
+    for (queue, with_topic) in [("AlarmQueue", true), ("HintQueue", false)] {
+        let policies = template.of_type("AWS::SQS::QueuePolicy");
+        let policies: Vec<&&Value> =
+            policies.values().filter(|it| it["Queues"] == json!([{"Ref": queue}])).collect();
+        let [policy] = policies.as_slice() else { panic!("{queue} has {}", policies.len()) };
+        let mut from = BTreeSet::new();
+        for statement in policy["PolicyDocument"]["Statement"].as_array().unwrap() {
+            assert_eq!(statement["Action"], "sqs:SendMessage", "{queue}");
+            assert_eq!(statement["Resource"], arn(queue), "{queue}");
+            let source = &statement["Condition"]["ArnEquals"]["aws:SourceArn"];
+            let service = match statement["Principal"]["Service"].as_str().unwrap() {
+                "sns.amazonaws.com" => {
+                    assert_eq!((source, with_topic), (&topic, true), "{queue}");
+                    continue;
+                }
+                service => service,
+            };
+            assert_eq!(service, "events.amazonaws.com", "{queue}");
+            from.extend(source.as_array().unwrap().iter().map(Value::to_string));
+        }
+        assert_eq!(from, writes_to(queue), "{queue}");
+    }
+    let subscriptions = template.of_type("AWS::SNS::Subscription");
+    let ours = subscriptions.values().find(|it| it["TopicArn"] == topic).unwrap();
+    assert_eq!((&ours["Protocol"], &ours["Endpoint"]), (&json!("sqs"), &arn("AlarmQueue")));
 }
 
 #[test]

@@ -39,6 +39,17 @@ const TAKEN_ALONG: [(&str, &str); 3] = [
     ("s3:PutObject", "ec2:GetConsoleOutput"),
 ];
 
+/// What Lambda asks of a queue as a function that it gives its messages to (Lambda developer
+/// guide, "Using Lambda with Amazon SQS").
+const FROM_A_QUEUE: [&str; 3] =
+    ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+
+/// Whether a function is given what is in a queue.
+fn takes_from_a_queue(template: &Template, function: &str) -> bool {
+    let mappings = template.of_type("AWS::Lambda::EventSourceMapping");
+    mappings.values().any(|mapping| mapping["FunctionName"] == json!({"Ref": function}))
+}
+
 /// The source of `remedy-aws` without its tests, comments and white space.
 fn sources() -> BTreeMap<String, String> {
     let folder = root().join("functions/remedy-aws/src");
@@ -162,7 +173,7 @@ fn every_statement(template: &Template) -> Vec<Statement<'_>> {
 }
 
 /// What a function needs, by its logical id.
-fn needed_by(function: &str) -> BTreeSet<String> {
+fn needed_by(template: &Template, function: &str) -> BTreeSet<String> {
     let mut needed: BTreeSet<String> = needed().into_keys().collect();
     let not_all = FOLLOW_UP_ALONE.iter().chain(&NOT_FIRST_FOR_A_FULL_DISK);
     for alone in not_all.chain(&NEVER_TO_THE_UNREACHABLE).chain(&FOR_DISKS_ALONE) {
@@ -171,7 +182,7 @@ fn needed_by(function: &str) -> BTreeSet<String> {
     if function != "FollowUpFunction" {
         needed.retain(|call| !FOLLOW_UP_ALONE.contains(&call.as_str()));
     }
-    if !["DiskFullFunction", "FollowUpFunction"].contains(&function) {
+    if !["DiskFullFunction", "FollowUpFunction", "IntakeFunction"].contains(&function) {
         needed.retain(|call| !FOR_DISKS_ALONE.contains(&call.as_str()));
     }
     if function == "DiskFullFunction" {
@@ -183,6 +194,9 @@ fn needed_by(function: &str) -> BTreeSet<String> {
     let along = TAKEN_ALONG.iter().filter(|(_, call)| needed.contains(*call));
     let along: Vec<String> = along.map(|(permission, _)| (*permission).to_owned()).collect();
     needed.extend(along);
+    if takes_from_a_queue(template, function) {
+        needed.extend(FROM_A_QUEUE.map(str::to_owned));
+    }
     needed
 }
 
@@ -197,7 +211,7 @@ fn every_call_has_its_permission_and_every_permission_its_call() {
             .iter()
             .flat_map(|statement| statement.actions().into_iter().map(move |a| (a, statement)))
             .collect();
-        let needed = needed_by(function);
+        let needed = needed_by(&template, function);
         for call in &needed {
             if !given.contains_key(call.as_str()) {
                 let file = files.get(call).map_or("tests/template", String::as_str);

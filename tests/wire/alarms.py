@@ -42,6 +42,18 @@ def alarm(name, *instances, age=timedelta(0), now=None):
     return json.loads(_TIME.sub(lambda match: _moved(match, shift), text))
 
 
+def queued(*events):
+    """What Lambda gives a function of a queue with these messages: events, or texts (Lambda
+    developer guide, "Using Lambda with Amazon SQS")."""
+    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    return {
+        "Records": [
+            {"messageId": f"message-{place}", "body": text, "eventSource": "aws:sqs"}
+            for place, text in enumerate(texts)
+        ]
+    }
+
+
 def instance_of(event):
     """The first instance an event names."""
     return _INSTANCE.search(json.dumps(event)).group()

@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / "tests" / "emulators"), str(ROOT / "release")]
 from deployment import PARAMETERS, Account, Plain
 from function import MissingBinary, binary
 from region import Region
-from stack import FOLLOW_UP, SYMPTOMS, Stack
+from stack import FOLLOW_UP, INTAKE, SYMPTOMS, Stack
 
 
 def pytest_addoption(parser):
@@ -46,7 +46,7 @@ def pytest_configure(config):
     One that is told to end (a CI job out of time) still stops its emulators."""
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
     try:
-        for name in (*SYMPTOMS, FOLLOW_UP):
+        for name in (*SYMPTOMS, FOLLOW_UP, INTAKE):
             binary(name)
     except MissingBinary as missing:
         raise pytest.UsageError(str(missing)) from None

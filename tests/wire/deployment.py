@@ -24,7 +24,7 @@ import template
 from function import binary
 from proxy import Proxy
 from region import ACCOUNT, EMULATORS, REGION, Emulator, client, start_moto
-from stack import FOLLOW_UP, SYMPTOMS, Stack
+from stack import FOLLOW_UP, INTAKE, SYMPTOMS, Stack
 
 DEPLOY_SECONDS = 120
 # What the stack is deployed with that all share.
@@ -63,7 +63,7 @@ class Account:
         self.s3.create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
-        for name in (*SYMPTOMS, FOLLOW_UP):
+        for name in (*SYMPTOMS, FOLLOW_UP, INTAKE):
             self.s3.put_object(Bucket=BUCKET, Key=key_of(name), Body=_zip(name, directory))
 
     def _start_ministack(self, moto):
@@ -220,11 +220,11 @@ class Plain(Deployment):
         return plain.plain()
 
 
-def until(found, what):
+def until(found, what, seconds=ARRIVAL_SECONDS):
     """What `found` gives as soon as it is something; fails if it never is."""
-    deadline = time.monotonic() + ARRIVAL_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := found():
             return result
         time.sleep(0.1)
-    raise AssertionError(f"no {what} within {ARRIVAL_SECONDS} s")
+    raise AssertionError(f"no {what} within {seconds} s")

@@ -14,16 +14,22 @@ IMAGE = "ami-760aaa0f"  # Amazon Linux, in moto's catalogue
 
 def standalone(region, tags=OPTED_IN, agent="Online", **pretend):
     """A running instance outside any group; gives its id."""
+    (instance,) = many(region, 1, tags, agent, **pretend)
+    return instance
+
+
+def many(region, count, tags=OPTED_IN, agent="Online", **pretend):
+    """So many such instances; gives their ids."""
     answer = region.ec2.run_instances(
         ImageId=IMAGE,
-        MinCount=1,
-        MaxCount=1,
+        MinCount=count,
+        MaxCount=count,
         InstanceType="m7g.large",
         TagSpecifications=[
             {"ResourceType": "instance", "Tags": _tags(dict(tags) | _pretended(agent, pretend))}
         ],
     )
-    return answer["Instances"][0]["InstanceId"]
+    return [instance["InstanceId"] for instance in answer["Instances"]]
 
 
 def alone(region, **pretend):

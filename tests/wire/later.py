@@ -14,10 +14,10 @@ from datetime import datetime, timedelta, timezone
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)((?:\.\d+)?Z)$")
 
 
-def passes(stack, minutes, instance=None, silent=False):
-    """Time passes for every open incident of the stack, or for one instance's."""
+def passes(stack, minutes, *instances, silent=False):
+    """Time passes for every open incident of the stack, or for those of these instances."""
     for row in stack.open_rows():
-        if instance in (None, row["pk"].removeprefix("instance#")):
+        if not instances or row["pk"].removeprefix("instance#") in instances:
             while not _made_older(stack, row, round(minutes * 60)):
                 row = stack.row(row["pk"], row["sk"])
                 if not row["is_open"]:

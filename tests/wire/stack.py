@@ -13,8 +13,8 @@ from functools import cached_property
 import template
 from function import Function
 
-FOLLOW_UP = "follow-up"
-SYMPTOMS = tuple(name for name in template.functions() if name != FOLLOW_UP)
+FOLLOW_UP, INTAKE = "follow-up", "intake"
+SYMPTOMS = tuple(name for name in template.functions() if name not in (FOLLOW_UP, INTAKE))
 # Those whose hosts can be asked.
 SCRIPTED = tuple(name for name in SYMPTOMS if template.has_document(name))
 ARRIVAL_SECONDS = 10
@@ -74,7 +74,7 @@ class Stack:
             # Signing a URL for it asks nobody; evidence.py has one to put into.
             "REMEDY_EVIDENCE_BUCKET": f"{self.name}-evidence",
         }
-        if name == FOLLOW_UP:
+        if name in (FOLLOW_UP, INTAKE):
             names = {symptom: self.document(symptom) for symptom in SCRIPTED}
             environment |= {"REMEDY_DISK_DOCUMENT": self.document(template.DISK_GROW)}
             return environment | {"REMEDY_DOCUMENTS": template.documents(names)}
@@ -84,7 +84,7 @@ class Stack:
         return environment | own
 
     def start(self, name, without=(), **changed):
-        """Starts a function, by its symptom or as the follow-up; `changed` and
+        """Starts a function, by its symptom, or the follow-up, or the intake; `changed` and
         `without` alter its environment."""
         environment = self.environment(name) | changed
         environment = {k: v for k, v in environment.items() if k not in without}

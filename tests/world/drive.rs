@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use jiff::SignedDuration;
-use remedy::alarm::Invocation;
+use remedy::alarm::{Invocation, Unreadable};
 use remedy::follow_up::{self, Beat};
+use remedy::intake::{Taken, take_in};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::{BucketName, InstanceId};
 use remedy::model::policy::{Mode, Policy};
 use remedy::model::unknown::CallFailed;
 use remedy::respond::{self, Answer, RespondError};
+use serde_json::{Value, json};
 
 use crate::Region;
 use crate::quota::Caller;
@@ -62,6 +64,40 @@ impl Function {
     /// Invokes the function with `event`, now, and waits for its answer.
     pub fn run(&self, region: &Region, event: &str) -> Result<Answer, RespondError> {
         finish_in(region, self.invoke(region, event))
+    }
+}
+
+/// The deployed intake, which takes alarms from a queue.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    /// How its operator tuned it.
+    pub policy: Policy,
+}
+
+impl Default for Intake {
+    /// The intake, allowed to act and otherwise as it comes.
+    fn default() -> Self {
+        Self { policy: deployed() }
+    }
+}
+
+impl Intake {
+    /// Invokes the function with a batch, now: messages by their ids, and what is in them.
+    pub async fn invoke(
+        &self,
+        region: &Region,
+        messages: &[(String, String)],
+    ) -> Result<Taken, Unreadable> {
+        let record = |(id, body): &(String, String)| json!({"messageId": id, "body": body});
+        let records: Vec<Value> = messages.iter().map(record).collect();
+        let event = json!({"Records": records}).to_string();
+        let take_in = Box::pin(take_in(&event, region.now(), &self.policy, region));
+        called_by(region, Caller::Intake, take_in).await
+    }
+
+    /// Invokes the function with a batch, now, and waits for its answer.
+    pub fn run(&self, region: &Region, messages: &[(String, String)]) -> Result<Taken, Unreadable> {
+        finish_in(region, self.invoke(region, messages))
     }
 }
 

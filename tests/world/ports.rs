@@ -475,14 +475,14 @@ impl Ledger for Region {
         &self,
         pool: &Pool,
         symptom: Symptom,
-        sighting: &Sighting,
+        sightings: &[Sighting],
     ) -> Result<Vec<Sighting>, CallFailed> {
         let about = pool.to_string();
         let draws = |state: &State| {
-            let noted = state.book.pool(pool, symptom, sighting.at).sick.len();
-            quota::write(about.clone(), SIGHTING * (noted + 1), 1.0).to_vec()
+            let noted = state.book.pool(pool, symptom, state.now).sick.len();
+            quota::write(about.clone(), SIGHTING * (noted + sightings.len()), 1.0).to_vec()
         };
-        let note = |state: &mut State| state.book.note_sick(pool, symptom, sighting);
+        let note = |state: &mut State| state.book.note_sick(pool, symptom, sightings);
         self.look_drawing(Verb::NoteSick, &about, draws, note).await
     }
 

@@ -185,9 +185,9 @@ impl Ledger for Aws {
         &self,
         pool: &Pool,
         symptom: Symptom,
-        sighting: &Sighting,
+        sightings: &[Sighting],
     ) -> Result<Vec<Sighting>, CallFailed> {
-        self.note_sighting(pool, symptom, sighting).await
+        self.note_sightings(pool, symptom, sightings).await
     }
 
     async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, CallFailed> {

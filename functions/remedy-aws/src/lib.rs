@@ -3,6 +3,7 @@
 //! function.
 
 mod again;
+mod batch;
 mod bucket;
 mod calendar_memo;
 mod clients;
@@ -26,5 +27,5 @@ mod tell;
 mod touch;
 
 pub use clients::Aws;
-pub use serve::{serve, serve_follow_up};
+pub use serve::{serve, serve_follow_up, serve_intake};
 pub use settings::{Settings, SettingsError};

@@ -40,6 +40,9 @@ const LEASES: &str = "leases";
 /// for, and a row of some 10 KB at most.
 const SICK_MAX: usize = 64;
 
+/// So often a note is tried, where each time others of the pool are noted first.
+const NOTES_MAX: usize = 4;
+
 /// Who is still sick after this long is noted again.
 const RENEWED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
@@ -108,70 +111,93 @@ impl Aws {
         Ok(book)
     }
 
-    /// Notes `sighting`, a member once in its window with its newest, and gives all
-    /// of that window.
-    pub(crate) async fn note_sighting(
+    /// Notes `sightings` of one time, each member once in its window with its newest, and gives
+    /// all of that window.
+    pub(crate) async fn note_sightings(
         &self,
         pool: &Pool,
         symptom: Symptom,
-        sighting: &Sighting,
+        sightings: &[Sighting],
     ) -> Result<Vec<Sighting>, CallFailed> {
-        let write = self
-            .noting(pool, symptom, sighting)?
-            .update_expression("SET #instance = :sighting, #ttl = :ttl ADD n :one")
-            .condition_expression(
-                "attribute_not_exists(#instance) AND (attribute_not_exists(n) OR n < :max)",
-            )
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":max", number(i64::try_from(SICK_MAX).unwrap_or(64)));
-        let noted = sick(&self.note(write).await?)?;
-        let older = noted.iter().any(|other| {
-            other.instance == sighting.instance
-                && sighting.at.duration_since(other.at) >= RENEWED_AFTER
-        });
-        if !older {
-            return Ok(noted);
+        let mut known = Vec::new();
+        for _ in 0..NOTES_MAX {
+            let Some(write) = self.noting(pool, symptom, sightings, &known)? else {
+                return Ok(known);
+            };
+            let (row, written) = self.note(write).await?;
+            known = sick(&row)?;
+            if written {
+                return Ok(known);
+            }
         }
-        let renew = self
-            .noting(pool, symptom, sighting)?
-            .update_expression("SET #instance = :sighting, #ttl = :ttl")
-            .condition_expression("attribute_exists(#instance)");
-        sick(&self.note(renew).await?)
+        // Who looks on without it would take the others for well.
+        let why = "others of the pool were noted first each time".to_owned();
+        Err(CallFailed { call: UPDATE, why })
     }
 
+    /// The write of those of `sightings` that the row lacks, which has those that are `known`,
+    /// or has as older ones; `None` if there are none, or no room.
     fn noting(
         &self,
         pool: &Pool,
         symptom: Symptom,
-        sighting: &Sighting,
-    ) -> Result<UpdateItemFluentBuilder, CallFailed> {
-        let json = serde_json::to_string(sighting)
-            .map_err(|error| CallFailed { call: UPDATE, why: error.to_string() })?;
-        Ok(self
+        sightings: &[Sighting],
+        known: &[Sighting],
+    ) -> Result<Option<UpdateItemFluentBuilder>, CallFailed> {
+        let before = |one: &Sighting| known.iter().find(|other| other.instance == one.instance);
+        let lacks: Vec<&Sighting> = sightings.iter().filter(|one| before(one).is_none()).collect();
+        let room = SICK_MAX.saturating_sub(known.len());
+        let new = lacks.get(..room.min(lacks.len())).unwrap_or_default();
+        let older = |one: &&Sighting| {
+            before(one).is_some_and(|other| one.at.duration_since(other.at) >= RENEWED_AFTER)
+        };
+        let renewed: Vec<&Sighting> = sightings.iter().filter(older).collect();
+        let Some(first) = new.first().or(renewed.first()) else { return Ok(None) };
+        let mut write = self
             .dynamodb
             .update_item()
             .table_name(&self.table)
             .key("pk", text(&partition(pool)))
-            .key("sk", text(&sick_row(symptom, sick_window(sighting.at))))
-            .expression_attribute_names("#instance", sighting.instance.as_str())
+            .key("sk", text(&sick_row(symptom, sick_window(first.at))))
             .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":sighting", text(&json))
-            .expression_attribute_values(":ttl", number((sighting.at + KEPT).as_second())))
+            .expression_attribute_values(":ttl", number((first.at + KEPT).as_second()));
+        let (mut sets, mut conditions) = (vec!["#ttl = :ttl".to_owned()], Vec::new());
+        let is_new = [vec![true; new.len()], vec![false; renewed.len()]].concat();
+        for (place, (one, is_new)) in new.iter().chain(&renewed).zip(is_new).enumerate() {
+            let json = serde_json::to_string(one)
+                .map_err(|error| CallFailed { call: UPDATE, why: error.to_string() })?;
+            write = write
+                .expression_attribute_names(format!("#i{place}"), one.instance.as_str())
+                .expression_attribute_values(format!(":s{place}"), text(&json));
+            sets.push(format!("#i{place} = :s{place}"));
+            let there = if is_new { "attribute_not_exists" } else { "attribute_exists" };
+            conditions.push(format!("{there}(#i{place})"));
+        }
+        let mut update = format!("SET {}", sets.join(", "));
+        if !new.is_empty() {
+            update.push_str(" ADD n :new");
+            conditions.push("(attribute_not_exists(n) OR n <= :room)".to_owned());
+            let count = |of: usize| number(i64::try_from(of).unwrap_or(i64::MAX));
+            write = write
+                .expression_attribute_values(":new", count(new.len()))
+                .expression_attribute_values(":room", count(SICK_MAX - new.len()));
+        }
+        Ok(Some(write.update_expression(update).condition_expression(conditions.join(" AND "))))
     }
 
-    /// A conditional write, which answers with the row as it then is.
-    async fn note(&self, write: UpdateItemFluentBuilder) -> Result<Row, CallFailed> {
+    /// A conditional write, which answers with the row as it then is, and whether it was written.
+    async fn note(&self, write: UpdateItemFluentBuilder) -> Result<(Row, bool), CallFailed> {
         let write = write
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         match write {
-            Ok(mut written) => Ok(written.attributes.take().unwrap_or_default()),
+            Ok(mut written) => Ok((written.attributes.take().unwrap_or_default(), true)),
             Err(error) => match error.as_service_error() {
-                // Noted before, or enough are: what stands there says who.
+                // Some are noted already, or enough are: what stands there says who.
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(failed.item().cloned().unwrap_or_default())
+                    Ok((failed.item().cloned().unwrap_or_default(), false))
                 }
                 _ => Err(call_failed(UPDATE, &error)),
             },

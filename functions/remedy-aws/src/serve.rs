@@ -1,5 +1,6 @@
 //! Runs as a Lambda function: invocations come in, answers go out.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -15,30 +16,33 @@ use remedy::explain::now::explain;
 use remedy::explain::recorded::{Recorded, nowhere, recorded};
 use remedy::explain::said::Explanation;
 use remedy::explain::text;
-use remedy::follow_up::{Beat, beat};
+use remedy::follow_up::{Beat, beat, look_at};
+use remedy::intake::{NotAnswered, take_in};
 use remedy::metrics::{self, Line};
 use remedy::model::alarm::Symptom;
 use remedy::model::ids::InstanceId;
 use remedy::model::incident::Incident;
 use remedy::model::pause::Pause;
 use remedy::model::question::{Answered, NoAnswer};
-use remedy::model::unknown::CallFailed;
+use remedy::model::unknown::{CallFailed, LedgerError};
 use remedy::ports::ledger::{Due, Ledger as _};
 use remedy::ports::look::Look as _;
 use remedy::report::outcome::Report;
-use remedy::respond::{RespondError, respond};
-use remedy::trigger::{self, Trigger};
+use remedy::respond::{Answer, RespondError, respond};
+use remedy::trigger::{self, Hint, Trigger};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::batch::Batch;
 use crate::clients::Aws;
 use crate::settings::{Settings, log_level};
 
 /// The name of the error for an event that cannot be read.
 const UNREADABLE: &str = "UnreadableEvent";
 
-/// The name of the follow-up, beside the symptoms' names.
+/// The names of the follow-up and of the intake, beside the symptoms' names.
 const FOLLOW_UP: &str = "follow-up";
+const INTAKE: &str = "intake";
 
 /// A part of what is due is begun only if so much time is left: it may wait 15 seconds for its
 /// turn to ask, and what takes longest, a rung that is climbed, waits for some calls one after
@@ -62,15 +66,27 @@ pub fn serve(symptom: Symptom) -> ExitCode {
             | Err(
                 RespondError::LedgerUnreachable { answered: answer, .. }
                 | RespondError::LedgerContended { answered: answer, .. },
-            ) => {
-                log(&answer.reports);
-                for ignored in &answer.ignored {
-                    tracing::info!(code = ignored.code, "not ours: {}", ignored.reason);
-                }
-            }
+            ) => log_answer(answer),
             Err(RespondError::Unreadable(_)) => {}
         }
         answer.map_err(InvocationError::from)
+    })
+}
+
+/// Runs the function that takes alarms from a queue, whatever symptom they are about, until
+/// Lambda ends it.
+pub fn serve_intake() -> ExitCode {
+    run(INTAKE, None, &async |event, settings, aws| {
+        let now = Timestamp::now();
+        let taken = match event.payload.get() {
+            Ok(event) => Box::pin(take_in(event, now, &settings.policy, aws)).await,
+            Err(unreadable) => Err(unreadable),
+        };
+        let taken = taken.inspect_err(|_| write(&[metrics::unreadable(now)], INTAKE, settings))?;
+        write(&metrics::of_batch(&taken, now), INTAKE, settings);
+        log_answer(&taken.answer);
+        let again = taken.again.into_iter().map(|again| (again.message, again.why.into()));
+        Batch::answer(taken.messages, again.collect())
     })
 }
 
@@ -124,11 +140,19 @@ async fn follow_up(
             });
         }
         Trigger::Answer(said) => return Ok(answered(&answer(aws, &said, now).await?, &said)),
+        Trigger::Hints(hints) => {
+            return Ok(FollowedUp::Hints(hinted(hints, now, settings, aws).await?));
+        }
     };
     let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(now);
     let is_time_left = || deadline.duration_since(Timestamp::now()) > ENDS_WITHIN;
     let beat = beat(instance.as_ref(), now, &settings.policy, aws, &is_time_left).await?;
-    write(&metrics::of_beat(&beat, now), FOLLOW_UP, settings);
+    note_beat(&beat, now, settings);
+    Ok(FollowedUp::Beat(beat))
+}
+
+fn note_beat(beat: &Beat, now: Timestamp, settings: &Settings) {
+    write(&metrics::of_beat(beat, now), FOLLOW_UP, settings);
     log(&beat.reports);
     for left in &beat.left {
         tracing::error!(incident_id = %left.incident_id, "it stays due: {}", left.why);
@@ -136,7 +160,29 @@ async fn follow_up(
     for why in &beat.unreadable {
         tracing::error!("what is due stays so: {why}");
     }
-    Ok(FollowedUp::Beat(beat))
+}
+
+/// Looks at those whom the messages of a queue name, however many name one.
+async fn hinted(
+    hints: Vec<Hint>,
+    now: Timestamp,
+    settings: &Settings,
+    aws: &Aws,
+) -> Result<Batch, InvocationError> {
+    let (count, mut instances, mut again) = (hints.len(), BTreeSet::new(), Vec::new());
+    for Hint { id, instance } in hints {
+        match instance {
+            Ok(instance) => {
+                instances.insert(instance);
+            }
+            Err(unreadable) => again.push((id, unreadable.into())),
+        }
+    }
+    if again.len() < count {
+        note_beat(&look_at(&instances, now, &settings.policy, aws).await?, now, settings);
+        write(&vec![metrics::unreadable(now); again.len()], FOLLOW_UP, settings);
+    }
+    Batch::answer(count, again)
 }
 
 /// So many open incidents are listed: an answer has 6 MB (Lambda quotas), and a row some
@@ -168,6 +214,8 @@ async fn listed(
 enum FollowedUp {
     /// To a heartbeat, or to a trigger that names an instance.
     Beat(Beat),
+    /// To a batch of a queue's messages.
+    Hints(Batch),
     /// To a person who pauses, lifts or asks: what is paused now.
     Pauses { pauses: Vec<Pause> },
     /// To a person who asks whether all is set up as it must be.
@@ -305,6 +353,13 @@ fn write(lines: &[Line], function: &str, settings: &Settings) {
     }
 }
 
+fn log_answer(answer: &Answer) {
+    log(&answer.reports);
+    for ignored in &answer.ignored {
+        tracing::info!(code = ignored.code, "not ours: {}", ignored.reason);
+    }
+}
+
 /// One line for each report: what an operator searches for the next morning.
 fn log(reports: &[Report]) {
     for report in reports {
@@ -326,9 +381,9 @@ fn log(reports: &[Report]) {
 
 /// An invocation that failed, under the name Lambda's failure destination
 /// keeps it by.
-struct InvocationError {
-    kind: &'static str,
-    message: String,
+pub(crate) struct InvocationError {
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
 }
 
 /// The runtime logs an error in this form.
@@ -352,6 +407,18 @@ impl From<RespondError> for InvocationError {
 impl From<Unreadable> for InvocationError {
     fn from(error: Unreadable) -> Self {
         Self { kind: UNREADABLE, message: error.to_string() }
+    }
+}
+
+impl From<NotAnswered> for InvocationError {
+    fn from(why: NotAnswered) -> Self {
+        let kind = match &why {
+            NotAnswered::Unreadable(_) => UNREADABLE,
+            NotAnswered::NoClaim(LedgerError::Unreachable(_)) => "LedgerUnreachable",
+            NotAnswered::NoClaim(LedgerError::Contended(_)) => "LedgerContended",
+            NotAnswered::NoTime => "NoTime",
+        };
+        Self { kind, message: why.to_string() }
     }
 }
 

@@ -92,11 +92,7 @@ where
     let together = Together::new(world);
     let cx = Context { world: &together, policy, now };
     if let Some(instance) = trigger {
-        let latest = world.history(instance).await?.latest;
-        let looked_at = latest.into_iter().filter(|it| is_open(it, now)).collect();
-        together.begins_part();
-        beat.take(looked_at, cx).await;
-        return Ok(beat);
+        return look_at(&BTreeSet::from([instance.clone()]), now, policy, world).await;
     }
     let mut due = world.who_is_due(now).await?;
     while !due.is_empty() && is_time_left() {
@@ -113,6 +109,32 @@ where
     }
     let since = due.iter().map(|one| one.at).min();
     beat.lag_seconds = Some(since.map_or(0, |since| now.duration_since(since).as_secs()));
+    Ok(beat)
+}
+
+/// Looks at the incidents of `instances`, whether they are due or not.
+pub async fn look_at<W>(
+    instances: &BTreeSet<InstanceId>,
+    now: Timestamp,
+    policy: &Policy,
+    world: &W,
+) -> Result<Beat, CallFailed>
+where
+    W: LookAtMany + Ledger + Touch + Tell,
+{
+    let mut beat = Beat::default();
+    let together = Together::new(world);
+    let read = together.all(instances.iter().map(|id| together.history(id))).await;
+    let read: Result<Vec<_>, CallFailed> = read.into_iter().collect();
+    let mut open: Vec<Incident> = read?.into_iter().filter_map(|history| history.latest).collect();
+    open.retain(|incident| is_open(incident, now));
+    while !open.is_empty() {
+        let later = open.split_off(open.len().min(TOGETHER_MAX));
+        together.begins_part();
+        // Whose time does not come stays due.
+        let _left = beat.take(open, Context { world: &together, policy, now }).await;
+        open = later;
+    }
     Ok(beat)
 }
 

@@ -37,6 +37,8 @@ pub mod consider;
 
 pub mod respond;
 
+pub mod intake;
+
 pub mod follow_up;
 
 pub mod explain;

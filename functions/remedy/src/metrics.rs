@@ -12,8 +12,10 @@ use serde_json::{Map, Value, json};
 
 use crate::execute::close::Stuck;
 use crate::follow_up::Beat;
+use crate::intake::{NotAnswered, Taken};
 use crate::model::incident::Stage;
 use crate::model::reason::Reason;
+use crate::model::unknown::LedgerError;
 use crate::report::outcome::{Outcome, Report};
 use crate::respond::{Answer, RespondError};
 
@@ -189,6 +191,17 @@ pub fn of_answer(answer: &Result<Answer, RespondError>, at: Timestamp) -> Vec<Li
             [reports(answered), vec![ledger_contended(at)]].concat()
         }
     }
+}
+
+/// What a batch of a queue's messages counts. A message counts each time that it comes.
+pub fn of_batch(taken: &Taken, at: Timestamp) -> Vec<Line> {
+    let reports = taken.answer.reports.iter().flat_map(of_report);
+    let failed = taken.again.iter().map(|again| match again.why {
+        NotAnswered::Unreadable(_) => unreadable(at),
+        NotAnswered::NoClaim(LedgerError::Unreachable(_)) => ledger_unreachable(at),
+        NotAnswered::NoClaim(LedgerError::Contended(_)) => ledger_contended(at),
+    });
+    reports.chain(failed).collect()
 }
 
 /// What a beat counts. A look that a trigger asked for is no heartbeat.

@@ -3,7 +3,7 @@
 use futures_util::future;
 use serde::Serialize;
 
-use crate::alarm::{self, Invocation, Unreadable};
+use crate::alarm::{self, Invocation, NotOurs, Unreadable};
 use crate::consider::{Considered, First, Intent, consider, read_beyond, read_first};
 use crate::execute::carry_out::{Order, carry_out};
 use crate::execute::claim::{self, Claim, NoClaim};
@@ -12,9 +12,10 @@ use crate::model::action::Action;
 use crate::model::alarm::{Alarm, AlarmState, Evidence};
 use crate::model::incident::{HeldBack, Rung, Stage};
 use crate::model::policy::{Mode, Policy};
+use crate::model::pool::Sighting;
 use crate::model::reason::Reason;
 use crate::model::repeats::Occurrence;
-use crate::model::unknown::{LedgerError, Unknown};
+use crate::model::unknown::{CallFailed, LedgerError, Unknown};
 use crate::observe::facts::{Fact, Facts};
 use crate::plan::guard::{self, Refusal};
 use crate::ports::context::Context;
@@ -41,6 +42,12 @@ pub struct Ignored {
     pub code: &'static str,
     /// The reason, for people.
     pub reason: String,
+}
+
+impl Ignored {
+    pub(crate) fn of(not_ours: &NotOurs) -> Self {
+        Self { code: not_ours.code(), reason: not_ours.to_string() }
+    }
 }
 
 /// Why an event has no answer. An error means "try me again, or keep me".
@@ -81,13 +88,15 @@ where
     let received = alarm::read(event, invocation)?;
     let cx = Context { world, policy, now: invocation.at };
     let mut answered = Answer::default();
-    for not_ours in received.ignored {
-        answered.ignored.push(Ignored { code: not_ours.code(), reason: not_ours.to_string() });
-    }
+    answered.ignored.extend(received.ignored.iter().map(Ignored::of));
     let mut failed = None;
     for alarm in received.alarms {
         let report = match alarm.state {
-            AlarmState::Alarm => handle(cx, &alarm, invocation).await,
+            AlarmState::Alarm => {
+                let by = teller(&alarm, &invocation.request_id);
+                let facts = read_first(cx.world, &alarm, cx.now).await;
+                handle(cx, (&alarm, &by), facts, Sick::NotNoted, async |_| ()).await
+            }
             AlarmState::Ok => note_ok(cx, &alarm).await,
         };
         match report {
@@ -104,27 +113,46 @@ where
     }
 }
 
-/// facts -> decide -> guard -> claim -> act -> record -> notify, for one alarm.
-async fn handle<W>(
+/// Whether it is noted that the instance of an alarm is sick, and what that told of others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sick<'a> {
+    /// It is noted as soon as it matters.
+    NotNoted,
+    /// It was noted together with others.
+    Noted(&'a Result<Vec<Sighting>, CallFailed>),
+}
+
+/// (facts ->) decide -> guard -> claim -> act -> record -> notify, for one alarm that is told
+/// `by` somebody. Before more than a cleanup is thought of, its `turn` is waited for; what that
+/// gives is kept until the alarm is answered.
+pub(crate) async fn handle<W, T>(
     cx: Context<'_, W>,
-    alarm: &Alarm,
-    invocation: &Invocation,
+    (alarm, by): (&Alarm, &str),
+    facts: Facts,
+    sick: Sick<'_>,
+    turn: impl AsyncFnOnce(&Facts) -> T,
 ) -> Result<Report, LedgerError>
 where
     W: Look + Ledger + Touch + Tell,
 {
-    let facts = read_first(cx.world, alarm, cx.now).await;
-    let noted = async |facts: &Facts| claim::note_sick(cx.world, alarm.symptom, facts).await;
-    let beyond = async |facts: &mut Facts| read_beyond(cx, alarm, facts, noted).await;
+    let mut in_turn = None;
+    let noted = async |facts: &Facts| match sick {
+        Sick::NotNoted => claim::note_sick(cx.world, alarm.symptom, facts).await,
+        Sick::Noted(told) => told.clone(),
+    };
+    let beyond = async |facts: &mut Facts| {
+        in_turn = Some(turn(facts).await);
+        read_beyond(cx, alarm, facts, noted).await
+    };
     let Considered { facts, beyond, answer } = consider(cx, alarm, facts, beyond).await;
     let intent = match answer {
         Ok(intent) => intent,
-        Err(refusal) => return refuse(cx, alarm, invocation, &facts, refusal).await,
+        Err(refusal) => return refuse(cx, (alarm, by), &facts, refusal).await,
     };
     let (claim, captured) = match claim(cx, &intent, alarm, &facts).await {
         Ok(claimed) => claimed,
         Err(NoClaim::Refused(refusal)) => {
-            return refuse(cx, alarm, invocation, &facts, refusal).await;
+            return refuse(cx, (alarm, by), &facts, refusal).await;
         }
         Err(NoClaim::Unreachable(failed)) => return Err(failed.into()),
     };
@@ -133,12 +161,13 @@ where
     if claim.action() == Action::Gather {
         because.insert(0, Reason::EvidenceFirst { rung: cleared.rung() });
     }
-    let (rung, by) = (cleared.rung(), teller(alarm, invocation));
-    let started = Occurrence::started(cleared.group(), alarm.symptom, rung, cx.now, by);
+    let rung = cleared.rung();
+    let started = Occurrence::started(cleared.group(), alarm.symptom, rung, cx.now, by.to_owned());
     let started = Some(started);
     let order = Order { claim, rung: Some(rung), because, captured, started };
+    let counted = beyond || matches!(sick, Sick::Noted(_));
     let (report, ()) =
-        future::join(carry_out(cx, order), note_late(cx, beyond, alarm, &facts)).await;
+        future::join(carry_out(cx, order), note_late(cx, counted, alarm, &facts)).await;
     Ok(report)
 }
 
@@ -185,8 +214,7 @@ async fn note_late<W: Ledger>(cx: Context<'_, W>, counted: bool, alarm: &Alarm, 
 /// Held: for good, or until what is in the way has passed or ended.
 async fn refuse<W>(
     cx: Context<'_, W>,
-    alarm: &Alarm,
-    invocation: &Invocation,
+    (alarm, by): (&Alarm, &str),
     facts: &Facts,
     refusal: Refusal,
 ) -> Result<Report, LedgerError>
@@ -198,10 +226,10 @@ where
         let queued = claim::queue(cx.world, alarm, facts).await?;
         let because = queued.map_or(refusal.because, |reason| vec![reason]);
         let refusal = Refusal { because, passes: false, ..refusal };
-        return Ok(held(cx, alarm, invocation, facts, refusal).await);
+        return Ok(held(cx, (alarm, by), facts, refusal).await);
     }
     if !refusal.passes {
-        return Ok(held(cx, alarm, invocation, facts, refusal).await);
+        return Ok(held(cx, (alarm, by), facts, refusal).await);
     }
     // An incident opened without its history would forget what was answered.
     if let Fact::Unknown(unknown) = &facts.history {
@@ -217,7 +245,7 @@ where
         Ok(incident) => incident,
         // Another delivery of the alarm, or another incident: that one is asked.
         Err(NoClaim::Refused(refusal)) => {
-            let met = Box::pin(refuse(cx, alarm, invocation, facts, refusal));
+            let met = Box::pin(refuse(cx, (alarm, by), facts, refusal));
             return met.await;
         }
         Err(NoClaim::Unreachable(failed)) => return Err(failed.into()),
@@ -225,7 +253,7 @@ where
     let mut report = Report::of(&incident, Outcome::Held, refusal.because, facts.observed_at);
     report.rung = refusal.rung;
     if told {
-        notify::tell_once(&mut report, teller(alarm, invocation), cx.world).await;
+        notify::tell_once(&mut report, by.to_owned(), cx.world).await;
         if report.delivery_error.is_some() && !report.told {
             let mut unheard = incident.waiting_until(incident.due_at);
             unheard.held_back = unheard.held_back.map(|held| HeldBack { told: false, ..held });
@@ -244,7 +272,7 @@ where
 /// An OK closes nothing by itself: a series that vanishes goes OK too, and a
 /// symptom that is gone may come back. It has the follow-up look at once, unless it is
 /// watched already: that it stayed gone no look can tell before its time.
-async fn note_ok<W>(cx: Context<'_, W>, alarm: &Alarm) -> Result<Report, LedgerError>
+pub(crate) async fn note_ok<W>(cx: Context<'_, W>, alarm: &Alarm) -> Result<Report, LedgerError>
 where
     W: Look + Ledger,
 {
@@ -276,8 +304,7 @@ where
 
 async fn held<W: Ledger + Tell>(
     cx: Context<'_, W>,
-    alarm: &Alarm,
-    invocation: &Invocation,
+    (alarm, by): (&Alarm, &str),
     facts: &Facts,
     refusal: Refusal,
 ) -> Report {
@@ -298,13 +325,13 @@ async fn held<W: Ledger + Tell>(
         }
     }
     if report.is_news() {
-        notify::tell_once(&mut report, teller(alarm, invocation), cx.world).await;
+        notify::tell_once(&mut report, by.to_owned(), cx.world).await;
     }
     report
 }
 
-/// Who tells of an alarm: an invocation that Lambda repeats keeps its id, and
+/// Who tells of an alarm: an invocation or a message that is repeated keeps its id, and
 /// one event can be about several instances.
-fn teller(alarm: &Alarm, invocation: &Invocation) -> String {
-    format!("{} {}", invocation.request_id, alarm.instance_id)
+pub(crate) fn teller(alarm: &Alarm, id: &str) -> String {
+    format!("{id} {}", alarm.instance_id)
 }

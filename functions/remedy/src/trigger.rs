@@ -22,6 +22,8 @@ pub enum Trigger {
     Beat,
     /// Look at one instance's incident now.
     LookAt(InstanceId),
+    /// Look at the incidents of those that a queue's messages name.
+    Hints(Vec<Hint>),
     /// Begin nothing new for a while.
     Pause(Pause),
     /// Go on.
@@ -40,6 +42,15 @@ pub enum Trigger {
     Recorded(IncidentId, Option<InstanceId>),
 }
 
+/// What a message of a queue hints at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// By which the queue knows the message.
+    pub id: String,
+    /// The instance to which something may have happened, if it can be read.
+    pub instance: Result<InstanceId, Unreadable>,
+}
+
 /// Reads what the follow-up is asked to do at `now`.
 ///
 /// - the heartbeat: an `EventBridge` schedule's `Scheduled Event`, or `{}` by hand
@@ -47,6 +58,8 @@ pub enum Trigger {
 ///   guide, "Systems Manager event examples"): `detail.instance-id`
 /// - `EC2 Instance Launch Successful` and its like (Auto Scaling user guide,
 ///   "Auto Scaling event reference"): `detail.EC2InstanceId`
+/// - either of these as the messages of a queue (Lambda developer guide, "Using Lambda with
+///   Amazon SQS"): `Records[].body`
 /// - what a person types: `{"instance_id": "i-..."}`,
 ///   `{"pause": "group:web", "minutes": 120, "owner": "...", "reason": "..."}`,
 ///   `{"lift": "group:web"}`, `{"pauses": "list"}`, `{"doctor": {}}`, `{"incidents": "open"}` or
@@ -102,16 +115,41 @@ pub fn read(event: &str, now: Timestamp) -> Result<Trigger, Unreadable> {
         only(&root, &["answer", "instance_id", "incident", "attempt", "nonce", "by"])?;
         return answer(&root).map(Trigger::Answer);
     }
+    if root.get("Records").is_some() {
+        return hints(&root).map(Trigger::Hints);
+    }
     let known = "an event of aws.events, aws.ssm or aws.autoscaling, {}, or one of instance_id, \
                  pause, lift, pauses, incidents, answer, doctor and explain";
     match root.text_of("source")? {
         Some("aws.events" | "aws.scheduler") => Ok(Trigger::Beat),
-        Some("aws.ssm") => instance(&root.object("detail")?, "instance-id").map(Trigger::LookAt),
-        Some("aws.autoscaling") => {
-            instance(&root.object("detail")?, "EC2InstanceId").map(Trigger::LookAt)
-        }
-        _ => Err(root.unlike(known)),
+        _ => hinted_at(&root, known).map(Trigger::LookAt),
     }
+}
+
+/// Whom an event names to whom something may have happened.
+fn hinted_at(event: &Field<'_>, known: &str) -> Result<InstanceId, Unreadable> {
+    match event.text_of("source")? {
+        Some("aws.ssm") => instance(&event.object("detail")?, "instance-id"),
+        Some("aws.autoscaling") => instance(&event.object("detail")?, "EC2InstanceId"),
+        _ => Err(event.unlike(known)),
+    }
+}
+
+/// Whom the messages of a queue name. What is wrong with one is no word about the others.
+fn hints(root: &Field<'_>) -> Result<Vec<Hint>, Unreadable> {
+    let message = |record: &Field<'_>| -> Result<Hint, Unreadable> {
+        let id = record.needed_text("messageId")?.to_owned();
+        let instance = record.need("body", "a text").and_then(|body| {
+            let event: Value = serde_json::from_str(body.text()?).map_err(|error| Unreadable {
+                field: body.path().to_owned(),
+                expected: "JSON".to_owned(),
+                found: error.to_string(),
+            })?;
+            hinted_at(&Field::at(body.path(), &event), "an event of aws.ssm or aws.autoscaling")
+        });
+        Ok(Hint { id, instance })
+    };
+    root.need("Records", "a list")?.list()?.iter().map(message).collect()
 }
 
 /// A misspelt field of something a person typed would be a wish ignored.
@@ -214,6 +252,13 @@ mod tests {
         match read(event, Timestamp::UNIX_EPOCH) {
             Ok(Trigger::Beat) => "beat".to_owned(),
             Ok(Trigger::LookAt(instance)) => instance.to_string(),
+            Ok(Trigger::Hints(hints)) => {
+                let told = |hint: &Hint| match &hint.instance {
+                    Ok(instance) => format!("{} {instance}", hint.id),
+                    Err(error) => format!("{} {}", hint.id, error.field),
+                };
+                hints.iter().map(told).collect::<Vec<_>>().join(", ")
+            }
             Ok(Trigger::Pause(pause)) => format!(
                 "{} until {} because {} says {}",
                 pause.scope, pause.until, pause.owner, pause.reason
@@ -310,6 +355,29 @@ mod tests {
             (r#"{"answer":"yes","why":"x"}"#, "why"),
         ] {
             assert_eq!(told(event), expected, "{event}");
+        }
+    }
+
+    #[test]
+    fn each_message_of_a_queue_names_an_instance() {
+        let ended = r#"{"source":"aws.ssm","detail":{"instance-id":"i-0123abcd"}}"#;
+        let gone = r#"{"source":"aws.autoscaling","detail":{"EC2InstanceId":"i-4567cdef"}}"#;
+        let beat = r#"{"source":"aws.events","detail":{}}"#;
+        let typed = r#"{"instance_id":"i-0123abcd"}"#;
+        let bodies = [ended, gone, "{", beat, typed];
+        let records = bodies.iter().enumerate();
+        let records: Vec<Value> = records
+            .map(|(n, body)| serde_json::json!({"messageId": format!("m{n}"), "body": body}))
+            .collect();
+        let event = serde_json::json!({"Records": records}).to_string();
+        let expected = "m0 i-0123abcd, m1 i-4567cdef, m2 Records[2].body, m3 Records[3].body, \
+                        m4 Records[4].body";
+        assert_eq!(told(&event), expected);
+        for (event, field) in [
+            (r#"{"Records":[{"body":"{}"}]}"#, "Records[0].messageId"),
+            (r#"{"Records":7}"#, "Records"),
+        ] {
+            assert_eq!(told(event), field, "{event}");
         }
     }
 

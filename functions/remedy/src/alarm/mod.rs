@@ -56,6 +56,15 @@ pub struct Received {
     pub ignored: Vec<NotOurs>,
 }
 
+/// One message of a queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// By which the queue knows it.
+    pub id: String,
+    /// What it held, if it can be read.
+    pub held: Result<Received, Unreadable>,
+}
+
 /// What the invocation says about an event, beside the event itself.
 #[derive(Clone, Debug)]
 pub struct Invocation {
@@ -313,10 +322,20 @@ impl Received {
     }
 }
 
+fn json(event: &str) -> Result<Value, Unreadable> {
+    serde_json::from_str(event)
+        .map_err(|error| Unreadable::new("event", "JSON", &format!("{error}, in {event}")))
+}
+
+/// Reads what Lambda has taken from a queue: the messages, each by itself, whatever symptom it
+/// is about.
+pub fn read_queue(event: &str) -> Result<Vec<Message>, Unreadable> {
+    records::messages(&Field::at("", &json(event)?))
+}
+
 /// Reads the JSON text `event`, in whichever envelope it came.
 pub fn read(event: &str, invocation: &Invocation) -> Result<Received, Unreadable> {
-    let value: Value = serde_json::from_str(event)
-        .map_err(|error| Unreadable::new("event", "JSON", &format!("{error}, in {event}")))?;
+    let value = json(event)?;
     let root = Field::at("", &value);
     let symptom = invocation.symptom;
     let mut received = Received::default();

@@ -10,7 +10,7 @@
 use serde_json::Value;
 
 use super::field::{Field, quoted};
-use super::{NoAlarm, NotOurs, Received, Symptom, Unreadable};
+use super::{Message, NoAlarm, NotOurs, Received, Symptom, Unreadable};
 use super::{lambda_action, sns, state_change};
 
 /// Envelopes of SNS inside one another: one, in a queue.
@@ -37,6 +37,31 @@ pub(super) fn read(event: &Field<'_>, symptom: Symptom) -> Result<Received, Unre
         received.take(alarms(&record, symptom))?;
     }
     Ok(received)
+}
+
+/// Reads what was taken from a queue. What is wrong with one message is no word about the
+/// others.
+pub(super) fn messages(event: &Field<'_>) -> Result<Vec<Message>, Unreadable> {
+    let records = event.need("Records", "a list")?.list()?;
+    let message = |record: &Field<'_>| {
+        let id = record.needed_text("messageId")?.to_owned();
+        Ok(Message { id, held: of_any_symptom(record) })
+    };
+    records.iter().map(message).collect()
+}
+
+/// Reads a record, whatever symptom it is about.
+fn of_any_symptom(record: &Field<'_>) -> Result<Received, Unreadable> {
+    let read = |symptom| {
+        let mut received = Received::default();
+        received.take(alarms(record, symptom))?;
+        Ok(received)
+    };
+    let received: Received = read(Symptom::HighCpu)?;
+    match received.ignored.as_slice() {
+        [NotOurs::OtherSymptom { symptom }] => read(*symptom),
+        _ => Ok(received),
+    }
 }
 
 fn alarms(record: &Field<'_>, symptom: Symptom) -> Result<Received, NoAlarm> {
@@ -154,6 +179,49 @@ mod tests {
             (sqs(&twice.to_string()), "not-an-alarm"),
         ] {
             assert_eq!(told(Symptom::DiskFull, &json!({"Records": [record]})), expected);
+        }
+    }
+
+    #[test]
+    fn each_message_of_a_queue_is_read_by_itself() {
+        let message = |id: &str, body: &str| json!({"messageId": id, "body": body});
+        let path = json!({"InstanceId": "i-0123abcd", "path": "/var"});
+        let full = state_change("CWAgent", "disk_used_percent", &path).to_string();
+        let busy = state_change("AWS/EC2", "CPUUtilization", &json!({"InstanceId": "i-0123abcd"}));
+        let records = json!([
+            message("full", &full),
+            message("cut", "{\"source\": "),
+            message("busy", &busy.to_string()),
+            message("words", "hello"),
+            message("asked", r#"{"instance_id":"i-0123abcd"}"#),
+        ]);
+        let event = json!({"Records": records});
+        let told = |held: &Result<Received, Unreadable>| match held {
+            Ok(Received { alarms, ignored }) => {
+                let alarms = alarms.iter().map(|alarm| alarm.symptom.name());
+                alarms.chain(ignored.iter().map(NotOurs::code)).collect::<Vec<_>>().join(", ")
+            }
+            Err(unreadable) => unreadable.field.clone(),
+        };
+        let read = messages(&Field::at("", &event)).unwrap();
+        let read: Vec<(&str, String)> =
+            read.iter().map(|message| (message.id.as_str(), told(&message.held))).collect();
+        let expected = [
+            ("full", "disk-full"),
+            ("cut", "Records[1].body"),
+            ("busy", "high-cpu"),
+            ("words", "not-an-alarm"),
+            // Who may write to a queue is no person: what they type is invoked.
+            ("asked", "not-an-alarm"),
+        ];
+        assert_eq!(read, expected.map(|(id, told)| (id, told.to_owned())));
+        for (event, field) in [
+            (json!({"Records": [{"body": full}]}), "Records[0].messageId"),
+            (json!({"Records": {}}), "Records"),
+            (json!({}), "Records"),
+        ] {
+            let unreadable = messages(&Field::at("", &event)).unwrap_err();
+            assert_eq!(unreadable.field, field, "{event}");
         }
     }
 

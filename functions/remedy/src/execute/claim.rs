@@ -270,20 +270,19 @@ pub async fn note_sick(
     symptom: Symptom,
     facts: &Facts,
 ) -> Result<Vec<Sighting>, CallFailed> {
-    let (Some(pool), Some(sighting)) = (facts.pool(), facts.sighting()) else {
-        return Ok(Vec::new());
-    };
-    if symptom != Symptom::Unreachable || sighting.zone.is_empty() {
-        return ledger.note_sick(&pool, symptom, &sighting).await;
-    }
-    // A zone that fails does so for the members of many pools.
-    let zone = Pool::Zone(sighting.zone.clone());
-    let (of_pool, of_zone) = future::join(
-        ledger.note_sick(&pool, symptom, &sighting),
-        ledger.note_sick(&zone, symptom, &sighting),
-    )
-    .await;
-    Ok([of_pool?, of_zone?].concat())
+    let sighting: Vec<Sighting> = facts.sighting().into_iter().collect();
+    let pools = noted_in(symptom, facts);
+    let writes = pools.iter().map(|pool| ledger.note_sick(pool, symptom, &sighting));
+    let noted: Result<Vec<_>, CallFailed> = future::join_all(writes).await.into_iter().collect();
+    Ok(noted?.concat())
+}
+
+/// Where it is noted that an instance shows `symptom`: in its pool, and in its zone where one
+/// that fails shows so. A zone fails for the members of many pools.
+pub fn noted_in(symptom: Symptom, facts: &Facts) -> Vec<Pool> {
+    let Some(pool) = facts.pool() else { return Vec::new() };
+    let zone = facts.zone().filter(|zone| symptom == Symptom::Unreachable && !zone.is_empty());
+    std::iter::once(pool).chain(zone.map(|zone| Pool::Zone(zone.to_owned()))).collect()
 }
 
 /// The alarm came between two states of the ledger. It is an error, so that Lambda

@@ -65,13 +65,13 @@ pub trait Ledger {
     /// Idempotent.
     async fn release(&self, lease: &Lease) -> Result<(), CallFailed>;
 
-    /// Notes that a member of `pool` shows `symptom`, once for each time window,
-    /// and gives all that are noted in that window.
+    /// Notes that members of `pool` show `symptom`, each once for a time window,
+    /// and gives all that are noted in that window. They were seen at one time.
     async fn note_sick(
         &self,
         pool: &Pool,
         symptom: Symptom,
-        sighting: &Sighting,
+        sightings: &[Sighting],
     ) -> Result<Vec<Sighting>, CallFailed>;
 
     /// Sets a pause, over one of the same scope, and forgets those that ended

@@ -647,9 +647,9 @@ impl<W: Ledger> Ledger for Together<'_, W> {
         &self,
         pool: &Pool,
         symptom: Symptom,
-        sighting: &Sighting,
+        sightings: &[Sighting],
     ) -> Result<Vec<Sighting>, CallFailed> {
-        self.call(self.world.note_sick(pool, symptom, sighting)).await
+        self.call(self.world.note_sick(pool, symptom, sightings)).await
     }
 
     async fn pause(&self, pause: &Pause) -> Result<Vec<Pause>, CallFailed> {
