@@ -11,8 +11,11 @@ FUNCTIONS := $(patsubst functions/%/src/main.rs,%,$(wildcard functions/*/src/mai
 PACKAGES := $(addprefix -p ,$(FUNCTIONS))
 VENV := $(VENVS)/.venv/bin
 RELEASE := $(VENVS)/.venv-release/bin
+ARCHITECTURES ?= x86_64 arm64
+DIST ?= dist
+RELEASED ?= $(lastword $(sort $(wildcard $(DIST)/remedy-*/)))
 
-.PHONY: test lint supply thinking functions storm wire aws template terraform scripts relief python bench account-check
+.PHONY: test lint supply thinking functions storm wire aws template terraform release tried scripts relief python bench account-check
 
 # What builds, one after the other. Then what waits more than it works, side by
 # side; each part's lines come at its end.
@@ -62,7 +65,6 @@ aws: python
 # linter knows is a test of `thinking`: tests/template and tests/documents.rs. And what
 # ships in its place: the plain template and the Terraform module.
 template: python
-	tests/release/install
 	mkdir -p "$(CARGO_TARGET_DIR)"
 	$(RELEASE)/python release/plain.py >"$(CARGO_TARGET_DIR)/remedy.yaml"
 	$(VENV)/cfn-lint "$(CARGO_TARGET_DIR)/remedy.yaml"
@@ -73,8 +75,7 @@ template: python
 	$(VENVS)/.venv-checkov/bin/checkov --config-file .checkov.yaml --framework cloudformation --file template.yaml docs/examples/*.yaml --skip-download --compact --quiet
 
 # Writes the Terraform module anew, after a change of template.yaml.
-terraform:
-	tests/release/install
+terraform: python
 	$(RELEASE)/python release/terraform.py
 
 # The scripts that run on hosts, as root on a really full disk. Says so if this
@@ -82,6 +83,18 @@ terraform:
 scripts:
 	tests/rig/install
 	tests/rig/run
+
+# What ships, in dist: a zip of each function and the command line for each architecture, the
+# plain template, the Terraform module, their sums and what they are made of. ARCHITECTURES says
+# for which; for arm64 Rust needs its target (`rustup target add aarch64-unknown-linux-gnu`).
+release: python
+	release/make "$(DIST)" $(ARCHITECTURES)
+
+# The wire tests with the zips and the template of a release in place of those of the tests.
+tried: python
+	release/unpack.py "$(RELEASED)" "$$(uname -m | sed s/aarch64/arm64/)" "$(CARGO_TARGET_DIR)/released"
+	REMEDY_RELEASE="$$(cd "$(RELEASED)" && pwd)" REMEDY_BIN_DIR="$$(cd "$(CARGO_TARGET_DIR)/released" && pwd)" \
+	  $(VENV)/python -m pytest -q tests/wire -n 4 --dist loadgroup
 
 # Asks an account what we assume of AWS: docs/aws-questions.md. Not part of `make
 # test`, which tries it against the emulators.
@@ -100,9 +113,10 @@ relief:
 	CARGO_TARGET_DIR="$$(cd "$(CARGO_TARGET_DIR)" && pwd)" tests/rig/relief --all old
 	tests/rig/relief --table >docs/relief.md
 
-# The emulators and the template's tools, pinned; quick when they are there.
+# The emulators, the template's tools and those of a release, pinned; quick when they are there.
 python:
 	tests/emulators/install
+	tests/release/install
 
 # What the functions cost, and what they do in a storm of 5,000 alarms: the
 # numbers of docs/performance.md. As root, for a share of a processor. Not part of

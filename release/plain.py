@@ -32,6 +32,8 @@ MANAGED = "arn:aws:iam::aws:policy/"
 # the parameter's value. No other parameter is looked at: tests/release/test_plain.py.
 TRACES = {"HasTracing": {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}}
 
+# The keys are no parameter: they are the template's own, and a stack keeps its parameters' values
+# when it becomes one of another release.
 CODE = {
     "CodeBucket": {
         "Description": (
@@ -40,11 +42,6 @@ CODE = {
         ),
         "Type": "String",
         "AllowedPattern": "^[a-z0-9][a-z0-9.-]{1,40}$",
-    },
-    "CodePrefix": {
-        "Description": "What the keys of the code begin with; release/upload puts it there.",
-        "Type": "String",
-        "AllowedPattern": "^([A-Za-z0-9][A-Za-z0-9_.-]*/)*$",
     },
 }
 
@@ -55,7 +52,7 @@ def version():
     return manifest["workspace"]["package"]["version"]
 
 
-def source():
+def source(prefix):
     """template.yaml with its documents inside, and its code by bucket and key."""
     template = _included(yaml_parse(SOURCE.read_text()))
     for resource in template["Resources"].values():
@@ -63,7 +60,7 @@ def source():
             name = resource.pop("Metadata")["BuildProperties"]["Binary"]
             resource["Properties"]["CodeUri"] = {
                 "Bucket": {"Fn::Sub": "${CodeBucket}-${AWS::Region}"},
-                "Key": {"Fn::Sub": f"${{CodePrefix}}${{Architecture}}/{name}.zip"},
+                "Key": {"Fn::Sub": f"{prefix}${{Architecture}}/{name}.zip"},
             }
         # What a linter of the source is told says nothing to CloudFormation.
         resource.pop("Metadata", None)
@@ -72,13 +69,11 @@ def source():
 
 def plain(code_prefix=None):
     """The plain template, as data."""
-    template = source()
+    template = source(code_prefix or f"remedy/{version()}/")
     with_traces, without = (transformed(template, Tracing=v) for v in ("Active", "Disabled"))
     made = _either("HasTracing", with_traces, without)
     made["Conditions"] |= TRACES
-    prefix = code_prefix or f"remedy/{version()}/"
     made["Parameters"] |= copy.deepcopy(CODE)
-    made["Parameters"]["CodePrefix"]["Default"] = prefix
     return _in_any_partition(made)
 
 

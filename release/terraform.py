@@ -305,7 +305,7 @@ class Resource:
     def of_lambda_function(self):
         block = self.block()
         code = self.properties.pop("Code")["S3Key"]["Fn::Sub"]
-        key = code.removeprefix("${CodePrefix}").replace("${Architecture}", "${var.architecture}")
+        key = code[code.index("${Architecture}") :].replace("${Architecture}", "${var.architecture}")
         block["function_name"] = self.called()
         self.set(block, description="Description", role="Role", runtime="Runtime")
         self.set(block, handler="Handler", architectures="Architectures")

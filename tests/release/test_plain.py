@@ -91,11 +91,9 @@ def test_what_is_no_function_is_as_it_was(made, source):
 
 
 def test_parameters_conditions_and_outputs_are_those_of_the_source(made, source):
-    added = {name: made["Parameters"].pop(name) for name in ("CodeBucket", "CodePrefix")}
-    assert made["Parameters"] == source["Parameters"]
-    made["Parameters"] |= added
-    assert "Default" not in added["CodeBucket"], "whoever deploys it must say where the code is"
-    assert added["CodePrefix"]["Default"] == f"remedy/{plain.version()}/"
+    parameters = dict(made["Parameters"])
+    assert "Default" not in parameters.pop("CodeBucket"), "who deploys it must say where the code is"
+    assert parameters == source["Parameters"]
     tracing = {"HasTracing": {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}}
     assert made["Conditions"] == source["Conditions"] | tracing
     assert in_long_form(made["Outputs"]) == in_long_form(source["Outputs"])
@@ -108,7 +106,7 @@ def test_a_function_is_what_the_source_says_and_its_code_is_in_a_bucket(made, so
         binary = resource["Metadata"]["BuildProperties"]["Binary"]
         assert properties.pop("Code") == {
             "S3Bucket": {"Fn::Sub": "${CodeBucket}-${AWS::Region}"},
-            "S3Key": {"Fn::Sub": f"${{CodePrefix}}${{Architecture}}/{binary}.zip"},
+            "S3Key": {"Fn::Sub": f"remedy/{plain.version()}/${{Architecture}}/{binary}.zip"},
         }
         assert properties.pop("Role") == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
         assert properties.pop("Tags") == [{"Key": "lambda:createdBy", "Value": "SAM"}]
@@ -168,7 +166,7 @@ def test_what_cannot_be_answered_goes_to_the_dead_letters(made, source):
 
 def test_no_parameter_but_that_of_traces_is_looked_at_while_it_is_made(source):
     """What a plain template holds must be right for every value of its parameters."""
-    template = plain.source()
+    template = plain.source("remedy/")
     usual = plain.transformed(template)
     for name, parameter in source["Parameters"].items():
         other = [v for v in parameter.get("AllowedValues", ()) if v != parameter["Default"]]
@@ -195,4 +193,6 @@ def test_it_is_the_same_wherever_it_is_made(tmp_path):
 
 
 def test_the_code_can_be_below_another_key():
-    assert plain.plain("ours/7/")["Parameters"]["CodePrefix"]["Default"] == "ours/7/"
+    functions = plain.plain("ours/7/")["Resources"].values()
+    keys = [f["Properties"]["Code"]["S3Key"] for f in functions if "Code" in f["Properties"]]
+    assert keys and all(key["Fn::Sub"].startswith("ours/7/${Architecture}/") for key in keys)

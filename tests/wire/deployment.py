@@ -18,6 +18,7 @@ import sys
 import time
 import uuid
 import zipfile
+from pathlib import Path
 
 import plain
 import template
@@ -32,8 +33,10 @@ PARAMETERS = {"ChatTopic": "yes"}
 # A beat comes every minute.
 ARRIVAL_SECONDS = 90
 # Of what a release is uploaded as: a bucket for each region, and keys below one prefix.
-CODE_BUCKET, CODE_PREFIX = "remedy-code", "remedy/wire/"
+CODE_BUCKET, CODE_PREFIX = "remedy-code", f"remedy/{plain.version()}/"
 BUCKET = f"{CODE_BUCKET}-{REGION}"
+# The release whose zips and template are tried in place of the tests' own.
+RELEASE = Path(os.environ["REMEDY_RELEASE"]) if "REMEDY_RELEASE" in os.environ else None
 SERVICES = (
     "cloudformation cloudwatch dynamodb ec2 autoscaling events iam kms lambda logs s3 sns sqs "
     "ssm sts"
@@ -109,7 +112,9 @@ def key_of(name):
 
 
 def _zip(name, directory):
-    """A function's code as Lambda wants it."""
+    """A function's code as Lambda wants it; of a release, if it is one that is tried."""
+    if RELEASE:
+        return (RELEASE / "x86_64" / f"{name}.zip").read_bytes()
     stripped = directory / f"{name}.bootstrap"
     subprocess.run(["strip", "-o", stripped, binary(name)], check=True)
     packed = io.BytesIO()
@@ -213,11 +218,10 @@ class Plain(Deployment):
     CAPABILITIES = ("CAPABILITY_IAM",)
 
     def __init__(self, account, change=lambda resources: None, **parameters):
-        where = {"CodeBucket": CODE_BUCKET, "CodePrefix": CODE_PREFIX}
-        super().__init__(account, change, **where | parameters)
+        super().__init__(account, change, CodeBucket=CODE_BUCKET, **parameters)
 
     def body(self):
-        return plain.plain()
+        return template.read(RELEASE / "remedy.yaml") if RELEASE else plain.plain()
 
 
 def until(found, what, seconds=ARRIVAL_SECONDS):

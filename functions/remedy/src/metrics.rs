@@ -196,10 +196,12 @@ pub fn of_answer(answer: &Result<Answer, RespondError>, at: Timestamp) -> Vec<Li
 /// What a batch of a queue's messages counts. A message counts each time that it comes.
 pub fn of_batch(taken: &Taken, at: Timestamp) -> Vec<Line> {
     let reports = taken.answer.reports.iter().flat_map(of_report);
-    let failed = taken.again.iter().map(|again| match again.why {
-        NotAnswered::Unreadable(_) => unreadable(at),
-        NotAnswered::NoClaim(LedgerError::Unreachable(_)) => ledger_unreachable(at),
-        NotAnswered::NoClaim(LedgerError::Contended(_)) => ledger_contended(at),
+    let failed = taken.again.iter().filter_map(|again| match again.why {
+        NotAnswered::Unreadable(_) => Some(unreadable(at)),
+        NotAnswered::NoClaim(LedgerError::Unreachable(_)) => Some(ledger_unreachable(at)),
+        NotAnswered::NoClaim(LedgerError::Contended(_)) => Some(ledger_contended(at)),
+        // Nothing is wrong with it: it comes again.
+        NotAnswered::NoTime => None,
     });
     reports.chain(failed).collect()
 }
