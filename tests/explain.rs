@@ -15,7 +15,7 @@ use remedy::model::pause::{Pause, Scope};
 use remedy::model::rung::Rung;
 use world::Region;
 use world::drill::explained::explained;
-use world::drive::{FollowUp, Function, finish};
+use world::drive::{FollowUp, Function, finish, finish_in};
 use world::fleet::{self, Names};
 use world::host::{AgentIs, Trouble};
 use world::watch::Watch;
@@ -30,7 +30,7 @@ fn asked(instance: &InstanceId, symptom: Option<Symptom>) -> Asked {
 
 fn told(region: &Region, asked: &Asked) -> Explanation {
     let policy = Function::new(Symptom::HighCpu).policy;
-    finish(explain(region, &policy, asked, region.now()))
+    finish_in(region, explain(region, &policy, asked, region.now()))
 }
 
 /// What is said of `check` for `rung`, of the first symptom.
