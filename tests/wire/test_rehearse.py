@@ -45,7 +45,7 @@ def past(account, monkeypatch):
 
 @pytest.fixture
 def typed(account, deployed, tmp_path):
-    def typed(*arguments, key=PERSON):
+    def typed(*arguments, key=PERSON, **environment):
         before = len(account.proxy.calls_of(key))
         report = ["--report", str(tmp_path / "page.html")]
         said = remedy(
@@ -53,6 +53,7 @@ def typed(account, deployed, tmp_path):
             tmp_path,
             *("--stack", deployed.name, "rehearse", *report, *arguments),
             key=key,
+            **environment,
         )
         typed.calls = account.proxy.calls_of(key)[before:]
         return said
@@ -278,12 +279,13 @@ def test_the_policy_of_the_guide_is_all_that_it_needs(account, past, typed, pyte
     past.rang(watch(account, web.members[0], at), at)
     user = f"rehearses-{uuid.uuid4().hex[:8]}"
     account.iam.create_user(UserName=user)
-    key = account.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    made = account.iam.create_access_key(UserName=user)["AccessKey"]
+    key, secret = made["AccessKeyId"], made["SecretAccessKey"]
     policy = json.loads((pytestconfig.rootpath / POLICY).read_text())
     account.iam.put_user_policy(
         UserName=user, PolicyName="rehearses", PolicyDocument=json.dumps(policy)
     )
-    said = typed("--yes", "--json", key=key)
+    said = typed("--yes", "--json", key=key, AWS_SECRET_ACCESS_KEY=secret)
     assert said.code == 0, said
     assert said.json()["rehearsal"]["missing"] == []
     (line,) = said.json()["rehearsal"]["lines"]

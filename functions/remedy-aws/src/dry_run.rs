@@ -1,12 +1,11 @@
 //! What its role lets a function do to instances, asked without doing it: a dry run "checks whether
 //! you have the required permissions for the action, without actually making the request" (EC2 API
-//! reference, `RebootInstances`, `DryRun`). It is asked about an instance and a volume that are
-//! opted in, because the role's statements ask for their tags. A simulation of the policies would
-//! tell more, and no function may ask for one.
+//! reference, `RebootInstances`, `DryRun`). It is asked about an instance that is opted in, because
+//! the role's statement asks for its tag. A simulation of the policies would tell more, and no
+//! function may ask for one.
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types as ec2;
-use remedy::model::growth::GROW_TO_TAG;
 use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_TAG};
 use remedy::model::unknown::CallFailed;
 
@@ -25,19 +24,13 @@ impl Aws {
         settings: &Settings,
     ) -> Result<Vec<(String, String)>, CallFailed> {
         const REBOOT: &str = "ec2:RebootInstances";
-        const GROW: &str = "ec2:ModifyVolume";
-        let mut allowed = Vec::new();
-        if let Some(instance) = self.an_opted_in_instance().await? {
-            let asked = self.ec2.reboot_instances().instance_ids(instance).dry_run(true);
-            allowed.push((REBOOT, is_allowed(REBOOT, asked.send().await)?));
-        }
-        if let Some(volume) = self.a_volume_that_may_grow().await? {
-            let asked = self.ec2.modify_volume().volume_id(volume).dry_run(true);
-            allowed.push((GROW, is_allowed(GROW, asked.send().await)?));
+        let Some(instance) = self.an_opted_in_instance().await? else { return Ok(Vec::new()) };
+        let asked = self.ec2.reboot_instances().instance_ids(instance).dry_run(true);
+        if is_allowed(REBOOT, asked.send().await)? {
+            return Ok(Vec::new());
         }
         let role = settings.function.as_deref().unwrap_or("the follow-up");
-        let denied = allowed.into_iter().filter(|(_, allowed)| !allowed);
-        Ok(denied.map(|(call, _)| (call.to_owned(), role.to_owned())).collect())
+        Ok(vec![(REBOOT.to_owned(), role.to_owned())])
     }
 
     async fn an_opted_in_instance(&self) -> Result<Option<String>, CallFailed> {
@@ -53,14 +46,6 @@ impl Aws {
         let answer = call.send().await.map_err(|error| call_failed(CALL, &error))?;
         let mut found = answer.reservations().iter().flat_map(ec2::Reservation::instances);
         Ok(found.find_map(|it| it.instance_id().map(str::to_owned)))
-    }
-
-    async fn a_volume_that_may_grow(&self) -> Result<Option<String>, CallFailed> {
-        const CALL: &str = "ec2:DescribeVolumes";
-        let tagged = ec2::Filter::builder().name("tag-key").values(GROW_TO_TAG).build();
-        let call = self.ec2.describe_volumes().filters(tagged).max_results(LISTED);
-        let answer = call.send().await.map_err(|error| call_failed(CALL, &error))?;
-        Ok(answer.volumes().iter().find_map(|it| it.volume_id().map(str::to_owned)))
     }
 }
 
