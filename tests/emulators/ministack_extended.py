@@ -338,6 +338,25 @@ def create_document(logical_id, properties, stack):
     return name, {}
 
 
+def update_document(name, before, properties, stack):
+    """A new version, which is the default from now on (CloudFormation's UpdateMethod NewVersion).
+    On the way back it is the version that had this content: Systems Manager takes none twice
+    (UpdateDocument, DuplicateDocumentContent), and what CloudFormation does then nobody has seen."""
+    assert properties["UpdateMethod"] == "NewVersion"
+    ssm, content = moto("ssm"), json.dumps(properties["Content"])
+    if before["Content"] != properties["Content"]:
+        latest = int(ssm.describe_document(Name=name)["Document"]["LatestVersion"])
+        for version in map(str, range(1, latest + 1)):
+            known = ssm.get_document(Name=name, DocumentVersion=version, DocumentFormat="JSON")
+            if json.loads(known["Content"]) == properties["Content"]:
+                break
+        else:
+            made = ssm.update_document(Name=name, Content=content, DocumentVersion="$LATEST")
+            version = made["DocumentDescription"]["DocumentVersion"]
+        ssm.update_document_default_version(Name=name, DocumentVersion=version)
+    return name, {}
+
+
 def delete_document(name, _):
     moto("ssm").delete_document(Name=name)
 
@@ -419,6 +438,7 @@ iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate
 
 provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {
     "create": create_document,
+    "update": update_document,
     "delete": delete_document,
 }
 provisioners._cw_metric_alarm_record = alarm_record

@@ -41,8 +41,8 @@ def _goes_on(stack, incident):
 def _made_older(stack, row, seconds):
     """Whether the row was made older: not if a function, a heartbeat's perhaps, has
     written it meanwhile, for what it wrote would be undone."""
-    older = _older(json.loads(row["incident"]), seconds)
-    times = {name: _seconds(older[name]) for name in ("due_at", "expires_at")}
+    aged = older(json.loads(row["incident"]), seconds)
+    times = {name: seconds_of(aged[name]) for name in ("due_at", "expires_at")}
     try:
         stack.region.dynamodb.update_item(
             TableName=stack.table,
@@ -51,7 +51,7 @@ def _made_older(stack, row, seconds):
             ConditionExpression="incident = :was",
             ExpressionAttributeValues={
                 ":was": {"S": row["incident"]},
-                ":json": {"S": json.dumps(older)},
+                ":json": {"S": json.dumps(aged)},
                 ":due": {"N": times["due_at"]},
                 ":expires": {"N": times["expires_at"]},
             },
@@ -84,11 +84,12 @@ def measured(stack, instance, value, ago=5):
     )
 
 
-def _older(value, seconds):
+def older(value, seconds):
+    """A value of an incident as it would be, had it been written so many seconds earlier."""
     if isinstance(value, dict):
-        return {key: _older(part, seconds) for key, part in value.items()}
+        return {key: older(part, seconds) for key, part in value.items()}
     if isinstance(value, list):
-        return [_older(part, seconds) for part in value]
+        return [older(part, seconds) for part in value]
     match = _TIME.match(value) if isinstance(value, str) else None
     if match is None:
         return value
@@ -96,6 +97,7 @@ def _older(value, seconds):
     return moved.isoformat(timespec="seconds") + match[2]
 
 
-def _seconds(text):
+def seconds_of(text):
+    """A time of an incident as the index has it."""
     moment = datetime.fromisoformat(_TIME.match(text)[1]).replace(tzinfo=timezone.utc)
     return str(int(moment.timestamp()))
