@@ -140,13 +140,15 @@ def test_every_page_of_what_is_open_is_listed(account, deployed, typed, monkeypa
     forward, pages = account.proxy.forward, []
 
     def cut(call, method, path, headers, body):
-        """A page is 1 MB at most; here the first is a row."""
-        if call.name == "dynamodb:Query":
+        """A page is 1 MB at most; here the first is a row. The index holds nothing but keys."""
+        status, headers, answer = forward(call, method, path, headers, body)
+        if call.name == "dynamodb:Scan":
             pages.append(call)
-            asked = json.loads(body)
-            if "ExclusiveStartKey" not in asked:
-                body = json.dumps(asked | {"Limit": 1}).encode()
-        return forward(call, method, path, headers, body)
+            if "ExclusiveStartKey" not in json.loads(body):
+                row, *_ = json.loads(answer)["Items"]
+                first = {"Items": [row], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": row}
+                return status, {"Content-Type": headers["Content-Type"]}, json.dumps(first).encode()
+        return status, headers, answer
 
     monkeypatch.setattr(account.proxy, "forward", cut)
     said = typed("incidents")
