@@ -500,7 +500,7 @@ where
 /// Whether the metric may still show that the last act has helped. A person is kept waiting for
 /// it no longer than for most metrics' next datapoint.
 fn is_yet_to_show<W>(cx: Context<'_, W>, incident: &Incident, doubt: &Reason) -> bool {
-    let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
+    let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.acted_at()));
     let is_young = acted.is_some_and(|ago| ago < METRIC_LAGS);
     is_young && matches!(doubt, Reason::Unverified { .. })
 }
@@ -580,7 +580,7 @@ fn hear<W>(
 }
 
 fn witness<W>(cx: Context<'_, W>, incident: &Incident, facts: &Facts) -> Witness {
-    let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.claimed_at));
+    let acted = incident.attempts.last().map(|last| cx.now.duration_since(last.acted_at()));
     let host_speaks = cleanup::host_answers(incident.symptom, facts, cx.policy);
     Witness { host_speaks, acted, lags: probe::lag(&incident.seen) }
 }

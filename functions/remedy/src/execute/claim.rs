@@ -472,6 +472,7 @@ pub async fn renew(
     } else if let Some(attempt) = next.attempts.last_mut() {
         attempt.refused = None;
         attempt.asked_again = if again { attempt.asked_again + 1 } else { 0 };
+        attempt.asked_at = Some(now);
     }
     next.due_at = now + policy.first_look_after;
     Ok(ledger.record(&next).await?.then_some(Claim { action, incident: next }))
@@ -530,6 +531,7 @@ fn attempt(rung: Rung, now: Timestamp) -> Attempt {
         still_set: None,
         growth: None,
         asked_again: 0,
+        asked_at: None,
         not_back: false,
     }
 }

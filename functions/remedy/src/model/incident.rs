@@ -203,9 +203,20 @@ pub struct Attempt {
     /// How often its present call was asked for again.
     #[serde(default)]
     pub asked_again: u32,
+    /// When a call of it was asked for last, if that was later than the intent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// Whether its instance did not come back in time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_back: bool,
+}
+
+impl Attempt {
+    /// When it did something last, as far as it was asked for: what was measured before that
+    /// says nothing about what it has done.
+    pub fn acted_at(&self) -> Timestamp {
+        self.asked_at.unwrap_or(self.claimed_at)
+    }
 }
 
 /// A call that AWS did not carry out, or an instance that did not follow it.

@@ -288,7 +288,7 @@ pub async fn symptom_state(incident: &Incident, look: &impl Look, now: Timestamp
     let since = match (incident.quiet_since, incident.stage, incident.attempts.last()) {
         (Some(quiet_since), ..) => quiet_since,
         (None, Stage::Watching, _) => incident.stage_since,
-        (None, _, Some(last)) => last.claimed_at,
+        (None, _, Some(last)) => last.acted_at(),
         // Nothing was done yet: what showed when it was opened shows still.
         (None, _, None) => period_begins(&incident.seen).min(incident.opened_at),
     };

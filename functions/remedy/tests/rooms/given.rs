@@ -262,6 +262,7 @@ pub(crate) fn attempt(rung: Rung) -> Attempt {
         still_set: None,
         growth: None,
         asked_again: 0,
+        asked_at: None,
         not_back: false,
     }
 }
