@@ -114,8 +114,11 @@ def test_a_recording_has_a_source_and_fits_the_model(name):
 
 
 def test_the_verbs_of_looking_all_have_a_recording():
-    """Each call that remedy-aws makes to look at the world, by the names in its source."""
-    code = "".join(file.read_text() for file in SOURCES.rglob("*.rs"))
+    """Each call that a function makes to look at the world, by the names in the source. What a
+    person has read of the past decides nothing about a host: rehearsal/recorded has what there is.
+    """
+    functions = [file for file in SOURCES.rglob("*.rs") if "person" not in file.parts]
+    code = "".join(file.read_text() for file in functions)
     looking = r'"((?:ec2|ssm|autoscaling|cloudwatch):(?:Describe|Get|List)\w+)"'
     named = set(re.findall(looking, code))
     assert len(named) >= 12, named

@@ -527,6 +527,7 @@ impl Future for Sleep<'_> {
 }
 
 impl Drop for Sleep<'_> {
+    /// Whoever has stopped waiting is not woken (ours: how the simulation waits).
     fn drop(&mut self) {
         self.region.state.borrow_mut().sleepers.remove(&self.key);
     }
