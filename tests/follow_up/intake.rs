@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use remedy::intake::Taken;
+use remedy::intake::{Again, NotAnswered, Taken};
 use remedy::model::alarm::Symptom::{DiskFull, HighCpu, Unreachable};
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
@@ -58,6 +58,21 @@ impl Batch {
             group.admit(id);
         }
         self.region.add_group(GroupName::new("web").unwrap(), group);
+        self
+    }
+
+    /// The same, each as the first member of a group of so many of its own.
+    fn each_in_a_group(self, size: usize) -> Self {
+        for (place, id) in self.hosts.iter().enumerate() {
+            let mut group = Group::behind_load_balancer(u32::try_from(size).unwrap());
+            group.admit(id.clone());
+            for n in 1..size {
+                let id = InstanceId::new(format!("i-f{place:08x}{n:08x}")).unwrap();
+                self.region.add_host(id.clone(), Host::healthy("eu-central-1b"));
+                group.admit(id);
+            }
+            self.region.add_group(GroupName::new(format!("web-{place}")).unwrap(), group);
+        }
         self
     }
 
@@ -229,6 +244,33 @@ fn what_the_ledger_did_not_take_comes_again_alone() {
         let sent = batch.region.commands().len();
         assert_eq!(sent, 5, "{fault:?}: each host was cleaned once");
     }
+}
+
+/// Each of them asks about an instance refresh of its own group, and Auto Scaling grants few such
+/// questions in the time of a batch. Whose turn does not come has written nothing, and comes again.
+#[test]
+fn what_a_batch_has_no_time_for_comes_again_and_was_not_begun() {
+    let mut batch =
+        Batch::of(40, Trouble::stubborn(HighCpu, 99.0), |_, host| silent(host)).each_in_a_group(10);
+    let mut rounds = 0;
+    while !batch.messages.is_empty() {
+        rounds += 1;
+        let (before, asked) = (batch.incidents().len(), batch.messages.len());
+        let taken = batch.taken();
+        let answered = taken.answer.reports.len();
+        assert!(answered >= 10, "{answered} of {asked} in round {rounds}");
+        assert_eq!(outcomes(&taken), vec![Outcome::Acted; answered]);
+        assert_eq!(batch.incidents().len(), before + answered, "of the others nothing is written");
+        assert_eq!(batch.region.touches(), before + answered, "nor was anybody else touched");
+        let no_time = |again: &Again| matches!(again.why, NotAnswered::NoTime);
+        assert!(taken.again.iter().all(no_time), "{:?}", taken.again);
+        let again: BTreeSet<String> = taken.again.into_iter().map(|again| again.message).collect();
+        assert_eq!(answered + again.len(), asked, "each has an answer or comes again");
+        batch.messages.retain(|(id, _)| again.contains(id));
+    }
+    assert!(rounds > 1, "there was time for all of them");
+    batch.to_its_end();
+    assert_eq!(batch.reboots(), [1; 40]);
 }
 
 #[test]
