@@ -152,7 +152,7 @@ impl Use {
 pub struct Fullest {
     /// Its name.
     pub name: &'static str,
-    /// How much of what it had to give within ten seconds was asked for, at most.
+    /// How much of what it had to give within ten seconds was asked for, or got, at most.
     pub share: f64,
 }
 
@@ -249,7 +249,7 @@ impl Quotas {
         for (bucket, tokens) in draws {
             let grant = self.grant(bucket);
             if let Bucket::Api(name) = bucket {
-                self.note_use(now, name, by, *tokens, grant);
+                self.note_use(now, (name, None), *tokens, grant);
             }
             let full = Level { tokens: grant.bucket, at: now };
             let level = self.levels.entry(bucket.clone()).or_insert(full);
@@ -268,6 +268,12 @@ impl Quotas {
             if let Some(level) = self.levels.get_mut(bucket) {
                 level.tokens -= tokens;
             }
+            // What is turned away takes nothing from the others: tokens go with what is granted
+            // (EC2 developer guide, "Request throttling for the Amazon EC2 API").
+            if let Bucket::Api(name) = bucket {
+                let grant = self.grant(bucket);
+                self.note_use(now, (name, Some(by)), *tokens, grant);
+            }
             match bucket {
                 Bucket::WritesOf(TABLE, _) => self.units.write += tokens,
                 Bucket::WritesOf(..) => self.units.index += tokens,
@@ -278,25 +284,23 @@ impl Quotas {
         Ok(())
     }
 
+    /// Notes tokens that were asked for by anybody, or that one caller got.
     fn note_use(
         &mut self,
         now: Timestamp,
-        name: &'static str,
-        by: Caller,
+        (name, by): (&'static str, Option<Caller>),
         tokens: f64,
         grant: Grant,
     ) {
-        for by in [None, Some(by)] {
-            let share = self.used.entry((name, by)).or_default().add(now, tokens, grant);
-            let fullest = self.fullest.entry(by).or_default();
-            if share > fullest.share {
-                *fullest = Fullest { name, share };
-            }
-            if by == Some(Caller::Beat) && share > OUR_SHARE + ROUNDING {
-                self.overdrawn.get_or_insert_with(|| {
-                    format!("{:.0} % of {name} within 10 s, until {now}", share * 100.0)
-                });
-            }
+        let share = self.used.entry((name, by)).or_default().add(now, tokens, grant);
+        let fullest = self.fullest.entry(by).or_default();
+        if share > fullest.share {
+            *fullest = Fullest { name, share };
+        }
+        if by == Some(Caller::Beat) && share > OUR_SHARE + ROUNDING {
+            self.overdrawn.get_or_insert_with(|| {
+                format!("{:.0} % of {name} within 10 s, until {now}", share * 100.0)
+            });
         }
     }
 
@@ -305,12 +309,12 @@ impl Quotas {
         self.fullest.get(&None).cloned().unwrap_or_default()
     }
 
-    /// The bucket of which most was asked for by the heartbeat.
+    /// The bucket of which the heartbeat got most.
     pub fn fullest_of_beat(&self) -> Fullest {
         self.fullest.get(&Some(Caller::Beat)).cloned().unwrap_or_default()
     }
 
-    /// The first time that the heartbeat asked for more than its share.
+    /// The first time that the heartbeat got more than its share.
     pub(crate) fn overdrawn(&self) -> Option<&str> {
         self.overdrawn.as_deref()
     }
@@ -465,13 +469,17 @@ mod tests {
         // Ten seconds give 50 and 10 times 5.
         let told = |count, by| {
             let mut quotas = Quotas::default();
-            reboots(&mut quotas, count, 1, by);
+            reboots(&mut quotas, count, 100, by);
             quotas.overdrawn().map(str::to_owned)
         };
         assert_eq!(told(50, Caller::Beat), None);
         let said = told(51, Caller::Beat).unwrap_or_default();
         assert!(said.starts_with("51 % of ec2:RebootInstances"), "{said}");
         assert_eq!(told(51, Caller::Intake), None, "that is its own affair");
+        let mut quotas = Quotas::default();
+        reboots(&mut quotas, 30, 0, Caller::Intake);
+        assert_eq!(reboots(&mut quotas, 90, 1, Caller::Beat), 70, "the others were first");
+        assert_eq!(quotas.overdrawn(), None, "what is turned away takes nothing from anybody");
     }
 
     #[test]

@@ -5,5 +5,5 @@ use super::Moment;
 
 pub(super) fn watch(moment: &Moment<'_>) -> Option<String> {
     let overdrawn = moment.state.quotas.as_ref()?.overdrawn()?;
-    Some(format!("it asked for {overdrawn}"))
+    Some(format!("it got {overdrawn}"))
 }
