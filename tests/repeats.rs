@@ -80,16 +80,22 @@ fn a_person_is_called_for_one_member_of_a_group_with_the_same_trouble() {
     for of in [fleet::grouped, fleet::standalone] {
         let region = of(&names, arrival());
         region.with_host(&names.web, |host| host.instance.platform = Platform::Windows);
-        let again = |event: &str| {
-            let answer = Function::new(Symptom::DiskFull).run(&region, event).unwrap();
-            answer.reports[0].severity()
+        let told = |event: &str, request_id: &str| {
+            let invocation = Invocation {
+                symptom: Symptom::DiskFull,
+                request_id: request_id.to_owned(),
+                at: region.now(),
+            };
+            let policy = Function::new(Symptom::DiskFull).policy;
+            finish(respond(event, &invocation, &policy, &region)).unwrap().reports[0].severity()
         };
         let first = event(&names, &names.web);
-        assert_eq!(again(&first), Critical);
-        assert_eq!(again(&first), Critical, "Lambda tries the same one again");
+        assert_eq!(told(&first, "a"), Critical);
+        assert_eq!(told(&first, "b"), Warning, "EventBridge delivers the same one twice");
+        assert_eq!(told(&first, "a"), Critical, "Lambda tries the same one again");
         let later = first.replace("03:12:4", "03:13:4");
         assert_ne!(later, first);
-        assert_eq!(again(&later), Warning);
+        assert_eq!(told(&later, "c"), Warning);
     }
 }
 
@@ -193,8 +199,9 @@ fn a_count_that_fails_silences_nobody() {
     }
 }
 
-/// Lambda gives an event that it tries again the same id. `EventBridge` delivers
-/// the same event under another.
+/// Lambda gives an event that it tries again the same id (AWS re:Post, "How do I prevent my Lambda
+/// function from being invoked more than once for one event"). `EventBridge` delivers the same
+/// event under another.
 #[test]
 fn who_died_before_telling_tells_when_tried_again() {
     let names = Names::default();

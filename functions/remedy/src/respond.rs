@@ -253,7 +253,7 @@ where
     let mut report = Report::of(&incident, Outcome::Held, refusal.because, facts.observed_at);
     report.rung = refusal.rung;
     if told {
-        notify::tell_once(&mut report, by.to_owned(), cx.world).await;
+        notify::tell_once(&mut report, by, cx.world).await;
         if report.delivery_error.is_some() && !report.told {
             let mut unheard = incident.waiting_until(incident.due_at);
             unheard.held_back = unheard.held_back.map(|held| HeldBack { told: false, ..held });
@@ -325,7 +325,7 @@ async fn held<W: Ledger + Tell>(
         }
     }
     if report.is_news() {
-        notify::tell_once(&mut report, by.to_owned(), cx.world).await;
+        notify::tell_once(&mut report, by, cx.world).await;
     }
     report
 }

@@ -124,11 +124,11 @@ fn overtaken(incident: &Incident, ended: &Incident) -> Option<Rung> {
 /// Tells of an end. Of many that one cause held back until their time was over, people
 /// hear once.
 async fn tell<W: Ledger + Tell>(report: &mut Report, world: &W) {
+    let by = report.incident_id.to_string();
     if report.shared_cause().is_some() {
-        let by = report.incident_id.to_string();
-        notify::tell_once(report, by, world).await;
+        notify::tell_once(report, &by, world).await;
     } else {
-        notify::tell_or_call(report, world).await;
+        notify::tell_or_call(report, &by, world).await;
     }
 }
 

@@ -50,7 +50,7 @@ where
         return Ok(None);
     }
     if tell_now {
-        notify::tell_once(&mut report, held.id.to_string(), cx.world).await;
+        notify::tell_once(&mut report, held.id.as_str(), cx.world).await;
     }
     Ok(Some(report))
 }

@@ -28,9 +28,10 @@ pub async fn tell(report: &mut Report, tell: &impl Tell) {
 
 /// Tells people of an end, or that a person has to take over. Of several members of a group
 /// with the same trouble a person is called for the first, and for an instance without an
-/// incident once; the others are told as warnings. A ledger that does not answer calls for each.
-pub async fn tell_or_call<W: Ledger + Tell>(report: &mut Report, world: &W) {
-    for call in report.calls() {
+/// incident once; the others are told as warnings. Who is first and tells again, because nobody
+/// heard, calls again. A ledger that does not answer calls for each.
+pub async fn tell_or_call<W: Ledger + Tell>(report: &mut Report, by: &str, world: &W) {
+    for call in report.calls(by) {
         if let Ok(count) = world.count(&call).await
             && !count.is_first
         {
@@ -43,12 +44,12 @@ pub async fn tell_or_call<W: Ledger + Tell>(report: &mut Report, world: &W) {
 
 /// Tells people of something refused, once for its group and cause; repeats are
 /// only counted. A ledger that does not answer silences nobody.
-pub async fn tell_once<W: Ledger + Tell>(report: &mut Report, by: String, world: &W) {
-    if let Some(occurrence) = report.occurrence(by) {
+pub async fn tell_once<W: Ledger + Tell>(report: &mut Report, by: &str, world: &W) {
+    if let Some(occurrence) = report.occurrence(by.to_owned()) {
         report.repeats = world.count(&occurrence).await.ok().map(|count| occurrence.repeats(count));
     }
     if !report.is_counted_only() {
-        tell_or_call(report, world).await;
+        tell_or_call(report, by, world).await;
     }
 }
 

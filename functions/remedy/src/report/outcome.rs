@@ -308,14 +308,13 @@ impl Report {
         refused.then(|| Occurrence::refused(group, self.symptom, first.code(), self.at, by_whom))
     }
 
-    /// The calls for a person that this repeats, if it is one: for the instance, where it opened
-    /// no incident that would remember it, and for its group, unless it asks for what only this
-    /// member needs.
-    pub fn calls(&self) -> Vec<Occurrence> {
+    /// The calls for a person that this repeats, if it is one that is told `by` somebody: for the
+    /// instance, where it opened no incident that would remember it, and for its group, unless it
+    /// asks for what only this member needs.
+    pub fn calls(&self, by: &str) -> Vec<Occurrence> {
         if self.severity() != Severity::Critical {
             return Vec::new();
         }
-        let by = self.incident_id.as_str();
         let (instance, symptom, at) = (&self.instance_id, self.symptom, self.at);
         let itself = self.because.iter().any(needs_somebody_itself);
         let of_instance = self

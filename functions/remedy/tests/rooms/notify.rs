@@ -478,8 +478,8 @@ fn twenty_that_one_cause_held_are_one_page_which_names_the_cause() {
     let other = Report { instance_id: InstanceId::new("i-00000000").unwrap(), ..report.clone() };
     let [one, two] = [&report, &other].map(|report| report.occurrence("me".to_owned()));
     assert!(one.is_some() && one == two, "{one:?} {two:?}");
-    let called: Vec<_> = report.calls().into_iter().map(|it| (it.cause, it.window)).collect();
-    let [other] = [&other].map(|it| it.calls().into_iter().map(|it| (it.cause, it.window)));
+    let called: Vec<_> = report.calls("me").into_iter().map(|it| (it.cause, it.window)).collect();
+    let [other] = [&other].map(|it| it.calls("me").into_iter().map(|it| (it.cause, it.window)));
     assert!(
         called.len() == 2 && other.eq(called),
         "whoever ends in the next minutes asks nobody new"
