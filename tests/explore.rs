@@ -1,19 +1,21 @@
 //! Everything that can happen to a few incidents within small bounds, and whether it would be
 //! noticed if the ledger forgot a condition. `demo explore` takes larger bounds.
 
-use world::explore::{Beginning, Bounds, Explored, explore};
+use world::Region;
+use world::explore::{Beginning, Bounds, Explored, explore, shortest};
 use world::ledger::Flaw;
 
 /// More rounds than any of these takes.
 const ROUNDS_MAX: u64 = 200_000;
 
+fn region(beginning: Beginning, flaw: Option<Flaw>) -> Region {
+    let region = beginning.region();
+    region.with_book(|book| flaw.into_iter().for_each(|flaw| book.forget(flaw)));
+    region
+}
+
 fn explored(beginning: Beginning, bounds: Bounds, flaw: Option<Flaw>) -> Explored {
-    let region = || {
-        let region = beginning.region();
-        region.with_book(|book| flaw.into_iter().for_each(|flaw| book.forget(flaw)));
-        region
-    };
-    explore(&region, bounds, ROUNDS_MAX, |_| {})
+    explore(&|| region(beginning, flaw), bounds, ROUNDS_MAX, |_| {})
 }
 
 #[track_caller]
@@ -46,6 +48,11 @@ fn two_that_nothing_answers_from_are_rebooted_one_after_the_other() {
     holds(Beginning::TwoUnreachable, Bounds { turns: 1, ..Bounds::default() }, 500);
 }
 
+#[test]
+fn two_members_and_one_that_stands_alone_come_to_their_end_in_whatever_order_they_are_answered() {
+    holds(Beginning::TwoMembersAndOneAlone, Bounds::default(), 5_000);
+}
+
 /// Each mistake, and within which bounds it is noticed.
 const FLAWS: [(Flaw, Beginning, Bounds); 7] = {
     use Beginning::{Alone, TwoMembers, TwoUnreachable};
@@ -68,4 +75,17 @@ fn a_mistake_between_remedy_and_aws_is_noticed() {
         let explored = explored(beginning, bounds, Some(flaw));
         assert!(explored.broken.is_some(), "{flaw:?}: nobody noticed in {explored:?}");
     }
+}
+
+/// The search looks first at what happens last, so the first story that it finds of a lost
+/// answer is a late one.
+#[test]
+fn of_all_stories_of_a_broken_promise_the_shortest_is_told() {
+    let bounds = Bounds { losses: 1, ..Bounds::default() };
+    let region = || region(Beginning::TwoMembers, Some(Flaw::RepeatsLostCalls));
+    let first = explore(&region, bounds, ROUNDS_MAX, |_| {});
+    let rounds = |explored: &Explored| explored.broken.as_ref().map(|story| story.rounds);
+    let found = rounds(&first);
+    let told = rounds(&shortest(&region, bounds, ROUNDS_MAX, first, |_| {}));
+    assert!(told.is_some() && told < found, "the first takes {found:?} rounds, this {told:?}");
 }

@@ -158,7 +158,8 @@ impl Book {
         &self.moves
     }
 
-    /// Every row, and nothing that only counts.
+    /// Every row, and nothing that only counts; those that have ended by their ids, whichever
+    /// ended first.
     pub fn rows(&self) -> impl std::fmt::Debug {
         let Self {
             flaw,
@@ -175,6 +176,7 @@ impl Book {
             grown_gib,
             tries,
         } = self;
+        let ended: BTreeMap<_, _> = ended.iter().map(|ended| (&ended.id, ended)).collect();
         (
             (flaw, latest, ended, replaced),
             (leases, sick, pauses),

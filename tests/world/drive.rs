@@ -1,6 +1,7 @@
 //! Drives the functions without a runtime: polls by hand, in an order the test
 //! chooses.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -265,21 +266,25 @@ pub fn interleave<T>(
     (first_output, second_output)
 }
 
-/// Polls all `futures` in the order `next` chooses, which is told how many can go on
-/// and names one of them, until each is ready, its function has died or its time is over.
-/// Gives their outputs in the order of the futures, and `None` for the dead.
+/// Polls all `futures` in the order `next` chooses, until each is ready, its function has died
+/// or its time is over. `next` is told the places of those that can go on, and whether one that
+/// has begun is not at its end; it names one of them by its number, or nobody: then those that
+/// have not ended are dropped. Gives the outputs in the order of the futures, and `None` for
+/// the dead and the dropped.
 pub fn together<T>(
     region: &Region,
     futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>,
-    mut next: impl FnMut(usize) -> usize,
+    mut next: impl FnMut(&[usize], bool) -> Option<usize>,
 ) -> Vec<Option<T>> {
     let mut outputs: Vec<Option<T>> = futures.iter().map(|_| None).collect();
-    let begun = |(place, future)| (place, future, Woken::begins());
-    let mut left: Vec<_> = futures.into_iter().enumerate().map(begun).collect();
+    let waits = |(place, future)| (place, future, Woken::begins());
+    let mut left: Vec<_> = futures.into_iter().enumerate().map(waits).collect();
+    let mut begun = BTreeSet::new();
     let begins = region.now();
     for _ in 0..POLLS_MAX * outputs.len() {
-        let can: Vec<usize> = (0..left.len())
-            .filter(|n| left.get(*n).is_some_and(|(.., woken)| woken.is()))
+        let can: Vec<(usize, usize)> = (left.iter().enumerate())
+            .filter(|(_, (.., woken))| woken.is())
+            .map(|(at, (place, ..))| (at, *place))
             .collect();
         if left.is_empty() || region.now().duration_since(begins) > TIMEOUT {
             return outputs;
@@ -290,8 +295,12 @@ pub fn together<T>(
             }
             continue;
         }
-        let Some(chosen) = can.get(next(can.len()).min(can.len() - 1)).copied() else { continue };
+        let places: Vec<usize> = can.iter().map(|(_, place)| *place).collect();
+        let under_way = left.iter().any(|(place, ..)| begun.contains(place));
+        let Some(number) = next(&places, under_way) else { return outputs };
+        let Some((chosen, _)) = can.get(number.min(can.len() - 1)).copied() else { continue };
         let Some((place, future, woken)) = left.get_mut(chosen) else { continue };
+        begun.insert(*place);
         region.works(*place);
         woken.take();
         let waker = Waker::from(Arc::clone(woken));

@@ -102,14 +102,21 @@ impl Metrics {
         Statistic::Average.over(&values)
     }
 
-    /// Hashes every value.
+    /// Hashes every value, those that repeat themselves as one: most do.
     pub(crate) fn hash(&self, hasher: &mut impl Hasher) {
         for (id, published) in &self.published {
             id.as_str().hash(hasher);
             for (symptom, values) in published {
                 symptom.hash(hasher);
-                for (readable_at, datapoint) in values {
-                    (readable_at, datapoint.at, datapoint.value.to_bits()).hash(hasher);
+                values.len().hash(hasher);
+                let (mut before, mut step) = (None, None);
+                for (readable_at, Datapoint { at, value }) in values {
+                    let apart = before.map(|(before, _)| at.duration_since(before));
+                    let repeats = before.is_some_and(|(_, same)| value.to_bits() == same);
+                    if !repeats || apart != step {
+                        (readable_at, at, value.to_bits()).hash(hasher);
+                    }
+                    (before, step) = (Some((*at, value.to_bits())), apart);
                 }
             }
         }

@@ -461,9 +461,9 @@ impl<'a> Episode<'a> {
             futures.push(invocation(region, act, ahead));
         }
         let mut order = self.order.take();
-        let answers = together(region, futures, |left| match &mut order {
-            Some(order) => order.usize(..left),
-            None => 0,
+        let answers = together(region, futures, |can, _| match &mut order {
+            Some(order) => Some(order.usize(..can.len())),
+            None => Some(0),
         });
         self.order = order;
         let mut effects = self.region.take_effects();

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::{Beginning, Bounds, Explored, explore};
+use super::{Beginning, Bounds, Explored, Story, explore, shortest};
 
 /// Tries everything that can happen to a few incidents, within bounds.
 ///
 /// In which order the calls of functions that run at once reach AWS, where a function
 /// dies, which answer is lost, which alarm comes twice and which beat never. If a
-/// promise does not hold in one of the states, its story is told and the command fails.
+/// promise does not hold in one of the states, the shortest story of it is told and the
+/// command fails.
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Explore {
@@ -36,7 +37,7 @@ pub struct Explore {
     #[arg(long, default_value_t = 0)]
     doubles: u8,
 
-    /// Beats that never come
+    /// Beats and triggers that never come
     #[arg(long, default_value_t = 0)]
     gaps: u8,
 
@@ -51,10 +52,13 @@ impl Explore {
         let Self { beginning, deaths, losses, turns, doubles, gaps, rounds } = self;
         let bounds = Bounds { deaths, losses, turns, doubles, gaps };
         let bar = ProgressBar::new_spinner();
-        let explored = explore(&|| beginning.region(), bounds, rounds, |so_far| {
+        let progress = |so_far: &Explored| {
             bar.set_message(format!("{} states, {} rounds", so_far.states, so_far.rounds));
             bar.tick();
-        });
+        };
+        let region = || beginning.region();
+        let explored = explore(&region, bounds, rounds, progress);
+        let explored = shortest(&region, bounds, rounds, explored, progress);
         bar.finish_and_clear();
         // Whoever closed the pipe has read enough.
         let _ = io::stdout().lock().write_all(told(&explored).as_bytes());
@@ -66,7 +70,7 @@ fn told(explored: &Explored) -> String {
     let Explored { states, rounds, ends, closed, broken } = explored;
     let counts = format!("{states} states in {rounds} rounds, {ends} ends");
     match broken {
-        Some(story) => format!("{story}\nFound after {counts}.\n"),
+        Some(Story { told, .. }) => format!("{told}\nFound after {counts}.\n"),
         None if *closed => format!("Every promise holds in all of {counts}.\n"),
         None => format!("Every promise holds so far, but not all was tried: {counts}.\n"),
     }

@@ -1,33 +1,74 @@
 //! When two states are one: whatever may happen from here on happens from there, too.
 
-use std::fmt::{self, Debug, Write};
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write as _};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use jiff::Timestamp;
+
 use super::node::Node;
+use crate::command::Command;
+use crate::happen::Due;
 use crate::region::State;
 
-/// Takes what is written for what is hashed.
-struct Written(DefaultHasher);
+/// How the id of a command begins that the region has taken; its number follows.
+const COMMAND: &str = "-4000-a000-";
 
-impl Write for Written {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.hash(&mut self.0);
-        Ok(())
-    }
-}
+/// The digits of that number.
+const DIGITS: usize = 12;
+
+/// What is written of a state, to be hashed as a whole.
+#[derive(Default)]
+struct Written(String);
 
 impl Written {
     fn add(&mut self, what: &dyn Debug) {
         // Nothing that is written here can fail.
-        let _ = write!(self, "{what:?};");
+        let _ = write!(self.0, "{what:?};");
     }
+
+    /// Hashes it, with their places in the order of `commands` for their numbers: which of two
+    /// was sent first tells nobody anything.
+    fn hash(&self, commands: &[(usize, &Command)], hasher: &mut impl Hasher) {
+        let mut parts = self.0.split(COMMAND);
+        parts.next().hash(hasher);
+        for part in parts {
+            let (number, rest) = part.split_at_checked(DIGITS).unwrap_or((part, ""));
+            let number = usize::from_str_radix(number, 16).ok();
+            number.map(|number| place(number, commands)).hash(hasher);
+            rest.hash(hasher);
+        }
+    }
+}
+
+/// The commands in an order of their own: by their instance, then as they were sent.
+fn in_order(commands: &[Command]) -> Vec<(usize, &Command)> {
+    let mut commands: Vec<_> = commands.iter().enumerate().collect();
+    commands.sort_by_key(|(_, command)| &command.order.instance);
+    commands
+}
+
+fn place(number: usize, commands: &[(usize, &Command)]) -> Option<usize> {
+    commands.iter().position(|(other, _)| *other == number)
+}
+
+/// What is due, and when. Which of two things of one moment was arranged first makes no
+/// difference.
+fn due(agenda: &BTreeMap<(Timestamp, u64), Due>, commands: &[(usize, &Command)]) -> Vec<String> {
+    let written = |((at, _), due): (&(Timestamp, u64), &Due)| match due {
+        Due::CommandEnds(number) => format!("{at} {:?}", place(*number, commands)),
+        due => format!("{at} {due:?}"),
+    };
+    let mut due: Vec<String> = agenda.iter().map(written).collect();
+    due.sort();
+    due
 }
 
 impl Node {
     /// A number that tells this state from others, whatever may still go wrong. Not part of
     /// it is what only counts or was only said: nothing that comes depends on it.
     pub(super) fn fingerprint(&self) -> u64 {
-        let mut written = Written(DefaultHasher::new());
+        let mut written = Written::default();
         let state = self.region.state.borrow();
         let State {
             now,
@@ -68,9 +109,8 @@ impl Node {
             waited: _,
             caller: _,
         } = &*state;
-        metrics.hash(&mut written.0);
-        let due: Vec<_> = agenda.iter().map(|((at, _), due)| (at, due)).collect();
-        let known: [&dyn Debug; 16] = [
+        let commands = in_order(commands);
+        let known: [&dyn Debug; 15] = [
             now,
             hosts,
             groups,
@@ -81,16 +121,19 @@ impl Node {
             faults,
             hiccups,
             replica,
-            commands,
+            &commands.iter().map(|(_, command)| command).collect::<Vec<_>>(),
             watches,
             otherwise,
             launched_with,
-            &due,
-            &(&self.late, &self.promises, self.quiet_since, self.over),
+            &(&self.waiting, &self.late, &self.promises, self.quiet_since, self.over),
         ];
         for what in known {
             written.add(what);
         }
-        written.0.finish()
+        written.add(&due(agenda, &commands));
+        let mut hasher = DefaultHasher::new();
+        written.hash(&commands, &mut hasher);
+        metrics.hash(&mut hasher);
+        hasher.finish()
     }
 }

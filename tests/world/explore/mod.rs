@@ -4,7 +4,8 @@
 //! here, by trying all of it. The promises are watched after every round.
 //!
 //! Between two rounds nothing runs, so each can be played again from a copy of the region:
-//! that is how another way is tried. Two rounds that end in the same state are one.
+//! that is how another way is tried. Two rounds that end in the same state are one: of six
+//! that are invoked in one minute not all orders are played, but each set of those that were.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -36,7 +37,16 @@ pub struct Explored {
     /// Whether everything within the bounds was tried.
     pub closed: bool,
     /// The story of a promise that does not hold, if there is one.
-    pub broken: Option<String>,
+    pub broken: Option<Story>,
+}
+
+/// The story of a promise that does not hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Story {
+    /// How many rounds it takes.
+    pub rounds: usize,
+    /// The story, call by call.
+    pub told: String,
 }
 
 /// A state, and the way from it that is tried next.
@@ -61,9 +71,52 @@ pub fn explore(
     rounds_max: u64,
     progress: impl Fn(&Explored),
 ) -> Explored {
-    let root = || Node::new(beginning(), bounds);
+    search(beginning, Left { bounds, depth: usize::MAX }, rounds_max, progress)
+}
+
+/// What was explored, with the shortest story of a promise that does not hold in the place of
+/// the first, if there is one; the shortest that is found in `rounds_max` rounds more, each time.
+pub fn shortest(
+    beginning: &impl Fn() -> Region,
+    bounds: Bounds,
+    rounds_max: u64,
+    mut explored: Explored,
+    progress: impl Fn(&Explored),
+) -> Explored {
+    while let Some(story) = &explored.broken {
+        let left = Left { bounds, depth: story.rounds - 1 };
+        let shorter = search(beginning, left, rounds_max, &progress).broken;
+        if shorter.is_none() {
+            break;
+        }
+        explored.broken = shorter;
+    }
+    explored
+}
+
+/// What is left of what may go wrong, and of rounds.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    bounds: Bounds,
+    depth: usize,
+}
+
+impl Left {
+    /// Whether no less is left of anything than of `other`.
+    fn covers(self, other: Self) -> bool {
+        self.depth >= other.depth && self.bounds.covers(other.bounds)
+    }
+}
+
+fn search(
+    beginning: &impl Fn() -> Region,
+    left: Left,
+    rounds_max: u64,
+    progress: impl Fn(&Explored),
+) -> Explored {
+    let root = || Node::new(beginning(), left.bounds);
     let mut explored = Explored::default();
-    let mut seen: HashMap<u64, Vec<Bounds>> = HashMap::new();
+    let mut seen: HashMap<u64, Vec<Left>> = HashMap::new();
     let mut stack = vec![Frame::new(root())];
     while let Some(frame) = stack.last_mut() {
         let Some(script) = frame.next.take() else {
@@ -85,11 +138,13 @@ pub fn explore(
             explored.broken = Some(story(root(), &ways, &broken));
             return explored;
         }
-        if is_new(&mut seen, &round.node) {
+        // Without a limit all states are at one depth: none is tried again because it is nearer.
+        let depth = if left.depth == usize::MAX { left.depth } else { left.depth - stack.len() };
+        if is_new(&mut seen, &round.node, depth) {
             explored.states += 1;
             if round.node.over {
                 explored.ends += 1;
-            } else {
+            } else if depth > 0 {
                 stack.push(Frame::new(round.node));
             }
         }
@@ -98,19 +153,20 @@ pub fn explore(
     explored
 }
 
-/// Whether the state was not seen before with as much left that may go wrong.
-fn is_new(seen: &mut HashMap<u64, Vec<Bounds>>, node: &Node) -> bool {
+/// Whether the state was not seen before with as much left.
+fn is_new(seen: &mut HashMap<u64, Vec<Left>>, node: &Node, depth: usize) -> bool {
+    let left = Left { bounds: node.left, depth };
     let before = seen.entry(node.fingerprint()).or_default();
-    let is_new = !before.iter().any(|bounds| bounds.covers(node.left));
+    let is_new = !before.iter().any(|earlier| earlier.covers(left));
     if is_new {
-        before.retain(|bounds| !node.left.covers(*bounds));
-        before.push(node.left);
+        before.retain(|earlier| !left.covers(*earlier));
+        before.push(left);
     }
     is_new
 }
 
 /// The play that takes these ways, told call by call.
-fn story(root: Node, ways: &[Script], broken: &Broken) -> String {
+fn story(root: Node, ways: &[Script], broken: &Broken) -> Story {
     let mut told = String::new();
     let mut node = root;
     node.region.transcribe(true);
@@ -125,5 +181,5 @@ fn story(root: Node, ways: &[Script], broken: &Broken) -> String {
         node = round.node;
     }
     let _ = writeln!(told, "\nPromise {}\nbut: {}", broken.promise, broken.how);
-    told
+    Story { rounds: ways.len(), told }
 }

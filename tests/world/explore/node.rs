@@ -1,5 +1,6 @@
 //! One state of a play, and the round that leads to the next.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,12 +24,20 @@ const CALM_AT_THE_END: SignedDuration = SignedDuration::from_mins(20);
 /// another 3.
 const LASTS_AT_MOST: SignedDuration = SignedDuration::from_hours(7);
 
+/// More than are ever invoked in one minute, with room between their numbers.
+const INVOKED_IN_A_MINUTE: u64 = 1_000;
+
+/// An invocation asks for one number; between those of two is room.
+const CALLERS_APART: usize = 10;
+
 /// One state of a play: nothing runs, and everything is known.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) region: Region,
     pub(super) promises: Promises,
     pub(super) left: Bounds,
+    /// Who is to be invoked at this instant and was not yet, each with a number of its own.
+    pub(super) waiting: Vec<(u64, Act)>,
     /// Events that Lambda delivers again, and for the how manieth time.
     pub(super) late: Vec<(Timestamp, Change, u32)>,
     pub(super) began: Timestamp,
@@ -60,6 +69,7 @@ impl Node {
             region,
             promises: Promises::default(),
             left,
+            waiting: Vec::new(),
             late: Vec::new(),
             began: now,
             quiet_since: now,
@@ -67,27 +77,37 @@ impl Node {
         }
     }
 
-    /// Plays one round by `script`: time passes until somebody is invoked, and whoever is
-    /// invoked runs to its end.
+    /// Plays one round by `script`: if nobody waits, time passes until somebody is invoked; then
+    /// one of them runs to its end, and with it whoever takes turns with it.
     pub(super) fn round(&self, script: Script) -> Round {
         let mut node = self.clone();
         let choices = Choices { script, left: self.left };
         node.region.state.borrow_mut().choices = Some(choices);
-        let acts = node.wait();
-        node.over = acts.is_empty();
-        let invoked = node.invoke(acts);
+        if node.waiting.is_empty() {
+            let acts = node.wait();
+            node.waiting = (node.first_number()..).step_by(CALLERS_APART).zip(acts).collect();
+            node.over = node.waiting.is_empty();
+        }
+        let invoked = node.invoke();
         let choices = node.region.state.borrow_mut().choices.take();
         let (script, left) = choices.map(|it| (it.script, it.left)).unwrap_or_default();
         node.left = left;
         let broken = {
             let state = node.region.state.borrow();
-            let (invoked, meddled) = (invoked.as_slice(), &std::collections::BTreeMap::new());
+            let (invoked, meddled) = (invoked.as_slice(), &BTreeMap::new());
             let over = node.over;
             node.promises.watch(&Moment { now: state.now, state: &state, invoked, meddled, over })
         };
         let invoked = invoked.iter().map(|one| one.cause.to_string()).collect();
         let calls = node.region.take_calls();
         Round { node, script, broken, invoked, calls }
+    }
+
+    /// The number of the first who is invoked in this minute. It depends on nothing that was
+    /// done before, or the order in which others came would tell two states apart.
+    fn first_number(&self) -> u64 {
+        let minutes = self.region.now().duration_since(self.began).as_mins();
+        u64::try_from(minutes).unwrap_or_default() * INVOKED_IN_A_MINUTE
     }
 
     /// Lets minutes pass until there is somebody to invoke. Nobody is if the play is over.
@@ -103,8 +123,12 @@ impl Node {
             for (_, change, tries) in self.late.extract_if(.., |(at, ..)| *at <= now) {
                 acts.push(Act::Deliver(change, tries));
             }
-            acts.extend(self.region.take_triggers().into_iter().map(Act::Trigger));
-            if self.is_due(now) && !self.chooses(Choices::misses_the_beat) {
+            for instance in self.region.take_triggers() {
+                if !self.chooses(Choices::misses) {
+                    acts.push(Act::Trigger(instance));
+                }
+            }
+            if self.is_due(now) && !self.chooses(Choices::misses) {
                 acts.push(Act::Beat);
             }
             if !acts.is_empty() || self.is_something_open() {
@@ -130,34 +154,42 @@ impl Node {
         self.region.state.borrow().book.all_latest().any(|incident| incident.stage.is_open())
     }
 
-    /// Invokes what is to be invoked, at once, in an order of choice.
-    fn invoke(&mut self, acts: Vec<Act>) -> Vec<Invoked> {
+    /// Invokes one of those who wait, of choice, until nobody who has begun is half-way: others
+    /// may take turns with it. Whoever has not begun waits on.
+    fn invoke(&mut self) -> Vec<Invoked> {
+        let acts = std::mem::take(&mut self.waiting);
         if acts.is_empty() {
             return Vec::new();
         }
         let region = &self.region;
         let mut futures: Vec<Pin<Box<dyn Future<Output = Answered> + '_>>> = Vec::new();
-        for act in &acts {
+        for (_, act) in &acts {
             futures.push(invocation(region, act, SignedDuration::ZERO));
         }
-        let (mut before, mut at_work) = (futures.len() + 1, 0);
-        let answers = together(region, futures, |left| {
+        let (mut at_work, mut begun) = (None, BTreeSet::new());
+        let answers = together(region, futures, |can, under_way| {
             let mut state = region.state.borrow_mut();
-            if let Some(choices) = state.choices.as_mut() {
-                // Somebody came to an end, or nobody has begun.
-                let nobody = left < before;
-                at_work = if nobody {
-                    choices.first_of(left)
-                } else {
-                    (at_work + choices.turn(left)) % left
-                };
+            let choices = state.choices.as_mut()?;
+            let goes_on = can.iter().position(|place| at_work == Some(*place));
+            let chosen = match goes_on {
+                Some(at) => (at + choices.turn(can.len())) % can.len(),
+                None if begun.is_empty() || under_way => choices.first_of(can.len()),
+                None => return None,
+            };
+            at_work = can.get(chosen).copied();
+            let place = at_work?;
+            if begun.insert(place) {
+                state.invoked = acts.get(place).map_or(0, |(number, _)| *number);
             }
-            before = left;
-            at_work
+            Some(chosen)
         });
         let mut effects = self.region.take_effects();
         let mut invoked = Vec::new();
-        for (place, (act, answer)) in acts.into_iter().zip(answers).enumerate() {
+        for (place, ((number, act), answer)) in acts.into_iter().zip(answers).enumerate() {
+            if !begun.contains(&place) {
+                self.waiting.push((number, act));
+                continue;
+            }
             let mine = effects.extract_if(.., |effect| effect.by == place).collect();
             let one = self.answered(act, answer);
             invoked.push(Invoked { effects: mine, ..one });

@@ -13,7 +13,7 @@ pub struct Bounds {
     pub turns: u8,
     /// Alarms that are delivered twice.
     pub doubles: u8,
-    /// Beats that never come.
+    /// Beats and triggers that never come.
     pub gaps: u8,
 }
 
@@ -113,8 +113,8 @@ impl Choices {
         doubles
     }
 
-    /// Whether the beat does not come.
-    pub(super) fn misses_the_beat(&mut self) -> bool {
+    /// Whether the beat, or a trigger, does not come.
+    pub(super) fn misses(&mut self) -> bool {
         let misses = self.left.gaps > 0 && self.script.choose(2) == 1;
         self.left.gaps -= u8::from(misses);
         misses
