@@ -14,7 +14,8 @@ is pinned in requirements.txt):
   command and the instances it is sent to, the group of a member.
 * EventBridge and SNS invoke a function as AWS does: only where the function's own
   policy lets them, with its retries, and with its failure destination, which
-  needs the permission of its role.
+  needs the permission of its role. What a rule makes of an event is what it sends.
+* IAM knows the source and the kind of an event that is put.
 * EventBridge writes to a queue only where its policy lets the rule, and a function is
   given what is in a queue only where its role may take it: up to as many messages at once
   as its mapping says, and what comes within a second together.
@@ -154,6 +155,7 @@ _action = iam_actions.extract_iam_action
 _resource_arn = iam_actions.extract_resource_arn
 _more_arns = iam_actions.verified_access_resource_arns
 _tags = tagging.resource_tags
+_context = iam_actions.request_tag_context
 
 
 # MiniStack looks for CloudWatch's operation in the body; the Rust SDK has it in
@@ -211,7 +213,19 @@ def resource_tags(arn):
     return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
 
 
+def context(service, action, body, query):
+    """What else conditions ask about: of events who sends them, and of which kind they are
+    (Service Authorization Reference, the condition keys of PutEvents)."""
+    found = _context(service, action, body, query)
+    if action == "events:PutEvents":
+        entries = json.loads(body or b"{}").get("Entries") or [{}]
+        found["events:source"] = [entry.get("Source", "") for entry in entries]
+        found["events:detail-type"] = entries[0].get("DetailType", "")
+    return found
+
+
 iam_actions.extract_iam_action = iam_action
+iam_actions.request_tag_context = context
 iam_actions.extract_resource_arn = resource_arn
 iam_actions.verified_access_resource_arns = more_ec2_arns
 tagging.resource_tags = resource_tags
@@ -255,7 +269,14 @@ def invoke_target(target, event, rule, view=None):
     if function and may_invoke(function, "events.amazonaws.com", rule["Arn"]):
         view = view or eventbridge._pattern_event_view(event)
         record = lambda_svc._execution_record_for_config(function, config)
-        lambda_svc.invoke_async_with_retry(record, view.event_with_detail())
+        sent = view.event_with_detail()
+        if transformer := target.get("InputTransformer"):
+            try:
+                sent = json.loads(eventbridge._apply_input_transformer(transformer, rule, view))
+            except ValueError:
+                # EventBridge user guide, "Common issues with transforming input".
+                return print(f"{rule['Arn']} makes no JSON of an event", flush=True)
+        lambda_svc.invoke_async_with_retry(record, sent)
 
 
 def deliver(endpoint, envelope, topic_arn, *others):
