@@ -446,12 +446,12 @@ resource "aws_iam_role_policy" "follow_up_function_role_policy" {
           StringEquals = { "aws:ResourceTag/auto-remediation" = ["enabled", "observe"] }
         }
       },
-      # See how the growth of a volume goes. The call cannot be limited to a resource
-      # or a tag (Service Authorization Reference).
+      # See how the growth of a volume goes, and its snapshot before. The calls cannot be
+      # limited to a resource or a tag (Service Authorization Reference).
       {
         Sid      = "LookAtGrowth"
         Effect   = "Allow"
-        Action   = "ec2:DescribeVolumesModifications"
+        Action   = ["ec2:DescribeSnapshots", "ec2:DescribeVolumesModifications"]
         Resource = "*"
       },
       # Grow volumes whose owner's tag names a size. The tag is the volume's own: of
@@ -462,6 +462,21 @@ resource "aws_iam_role_policy" "follow_up_function_role_policy" {
         Action    = "ec2:ModifyVolume"
         Resource  = "arn:${local.partition}:ec2:${local.region}:${local.account}:volume/*"
         Condition = { Null = { "aws:ResourceTag/auto-remediation-grow-to" = false } }
+      },
+      # Take a snapshot first, of volumes whose owner's tag wants one.
+      {
+        Sid       = "Snapshot"
+        Effect    = "Allow"
+        Action    = "ec2:CreateSnapshot"
+        Resource  = "arn:${local.partition}:ec2:${local.region}:${local.account}:volume/*"
+        Condition = { Null = { "aws:ResourceTag/auto-remediation-snapshot-first" = false } }
+      },
+      # What is made by that. It has no tag yet: the one before says of which volume.
+      {
+        Sid      = "MakeSnapshot"
+        Effect   = "Allow"
+        Action   = "ec2:CreateSnapshot"
+        Resource = "arn:${local.partition}:ec2:${local.region}::snapshot/*"
       },
       # Take hints from their queue.
       {

@@ -166,9 +166,9 @@ variable "grow_gib_per_day" {
 }
 
 variable "volume_prices" {
-  description = "What a GiB of each type of volume costs a month, in US dollars, for messages; empty for none."
+  description = "What a GiB of each type of volume, and of a snapshot, costs a month, in US dollars; empty for none."
   type        = string
-  default     = "gp3=0.08,gp2=0.10,io2=0.125,io1=0.125,st1=0.045,sc1=0.015"
+  default     = "gp3=0.08,gp2=0.10,io2=0.125,io1=0.125,st1=0.045,sc1=0.015,snapshot=0.05"
 
   validation {
     condition     = can(regex("^([a-z0-9]+=[0-9]{1,3}(\\.[0-9]{1,4})?(,[a-z0-9]+=[0-9]{1,3}(\\.[0-9]{1,4})?)*)?$", var.volume_prices))

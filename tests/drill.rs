@@ -69,6 +69,7 @@ fn compare_with_the_map(said: &str) {
     let actions = [
         Action::Clean,
         Action::Survey,
+        Action::Snapshot,
         Action::Grow,
         Action::Extend,
         Action::Gather,

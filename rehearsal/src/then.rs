@@ -24,7 +24,7 @@ use remedy::ports::clock::Clock;
 use remedy::ports::ledger::{Counted, Due, DueOne, Leased, Ledger, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History as OfLedger, Instance, Look,
-    Membership, Modification, StatusChecks, Volume, Zone,
+    Membership, Modification, Snapshot, StatusChecks, Volume, Zone,
 };
 use remedy::ports::look_at_many::{During, Listed, LookAtMany, Sent, Span};
 use remedy::ports::tell::{Notification, Tell, Told};
@@ -478,6 +478,15 @@ impl Look for World<'_> {
         Ok(found.and_then(|(modification, _)| modification.clone()))
     }
 
+    async fn snapshot(
+        &self,
+        volume: &VolumeId,
+        _description: &str,
+    ) -> Result<Option<Snapshot>, CallFailed> {
+        self.note(volume.as_str(), "whether it would have had its snapshot", Known::Unknowable);
+        Ok(None)
+    }
+
     async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed> {
         Ok(self.state.borrow().book.growths(volume, now))
     }
@@ -794,6 +803,14 @@ impl Touch for World<'_> {
 
     async fn survey(&self, order: &DiskOrder) -> Result<CommandId, CallError> {
         Ok(self.ask_about_the_disk(order))
+    }
+
+    async fn snapshot(&self, volume: &VolumeId, _description: &str) -> Result<(), CallError> {
+        let call = "ec2:CreateSnapshot";
+        self.note(volume.as_str(), "whether it would have grown", Known::Unknowable);
+        let kind = Some(FailureKind::InstanceState);
+        let why = "what would have become of it no history holds".to_owned();
+        Err(CallError { call, why, kind })
     }
 
     async fn grow(&self, growth: &Growth) -> Result<(), CallError> {

@@ -18,7 +18,7 @@ struct Story {
     without_the_reboot: Stage,
 }
 
-const STORIES: [Story; 11] = [
+const STORIES: [Story; 12] = [
     Story {
         name: "a cleanup helps",
         begin: || Play::grouped(Trouble::slight(DiskFull, 96.4)),
@@ -79,6 +79,15 @@ const STORIES: [Story; 11] = [
     Story {
         name: "the volume of a full disk grows",
         begin: || Play::standalone(Trouble::hopeless(DiskFull, 96.4)).with_a_cap(200),
+        ends: Stage::Resolved,
+        without_the_reboot: Stage::Resolved,
+    },
+    Story {
+        name: "the volume of a full disk grows after a snapshot",
+        begin: || {
+            let play = Play::standalone(Trouble::hopeless(DiskFull, 96.4)).with_a_cap(200);
+            play.with_host(|host| host.disk.snapshot_first = true)
+        },
         ends: Stage::Resolved,
         without_the_reboot: Stage::Resolved,
     },
@@ -162,6 +171,9 @@ fn promises(play: &Play) -> Vec<String> {
     let disk = play.region.host(&play.names.web).unwrap().disk;
     if disk.modified_at.len() > 1 || disk.gib != disk.file_system_gib {
         broken.push(format!("the volume was modified so: {disk:?}"));
+    }
+    if disk.snapshots.len() != usize::from(disk.snapshot_first) {
+        broken.push(format!("its snapshots are {:?}", disk.snapshots));
     }
     if let Some(group) = play.region.group(&play.names.group) {
         let terminated = play.region.hosts().values().filter(|host| !host.runs()).count();

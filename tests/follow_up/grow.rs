@@ -37,6 +37,64 @@ fn a_full_disk_that_may_grow_is_grown_and_extended() {
     assert!(said(2, &format!("Grew vol-0a1b2c3d4e5f60718 {grows}.")), "{topic:?}");
 }
 
+/// A server whose volume's owner wants a snapshot before it grows.
+fn careful() -> Play {
+    alone().with_host(|host| host.disk.snapshot_first = true)
+}
+
+fn snapshots(play: &Play) -> usize {
+    play.region.host(&play.names.web).unwrap().disk.snapshots.len()
+}
+
+#[test]
+fn a_volume_whose_owner_wants_that_has_a_snapshot_before_it_grows() {
+    let mut play = careful();
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    let asked = [Verb::Clean, Verb::Survey, Verb::Snapshot, Verb::Grow, Verb::Extend];
+    assert_eq!(play.touches(), asked);
+    assert_eq!(play.told(), ["cleanup asked for", "grow asked for", "resolved"]);
+    assert_eq!((size(&play), snapshots(&play)), ((138, 138), 1));
+    let topic = play.region.topic();
+    let first = "cap 200 GiB; a snapshot first, which costs until you delete it.";
+    assert!(topic[1].text.contains(first), "{}", topic[1].text);
+    let holds = "; snapshot snap-00000000000000000 holds it as it was,";
+    assert!(topic[2].text.contains(holds), "{}", topic[2].text);
+}
+
+#[test]
+fn a_snapshot_whose_answer_is_lost_is_found_and_not_taken_again() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost] {
+        let mut play = careful();
+        play.region.trip_call(Verb::Snapshot, fault.clone());
+        assert_eq!(play.until_the_end(), Stage::Resolved, "{fault:?}");
+        assert_eq!((size(&play), snapshots(&play)), ((138, 138), 1), "{fault:?}");
+    }
+}
+
+#[test]
+fn without_the_snapshot_nothing_grows_and_nothing_is_counted() {
+    let mut play = careful();
+    play.region.break_call(Verb::Snapshot, Fault::Refused("UnauthorizedOperation: no"));
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!((play.asked(Verb::Grow), size(&play)), (0, (100, 100)));
+    let volume = VolumeId::new("vol-0a1b2c3d4e5f60718").unwrap();
+    let book = finish(play.region.growths(&volume, play.region.now())).unwrap();
+    assert_eq!((book.of_volume.len(), book.region_today_gib), (0, 0), "nor for the day");
+    let mut play = careful();
+    play.region.break_call(Verb::SnapshotOf, Fault::Refused("UnauthorizedOperation: no"));
+    assert_eq!(play.until_the_end(), Stage::HandedOver, "what cannot be seen is not there");
+    assert_eq!((play.asked(Verb::Grow), snapshots(&play)), (0, 1));
+}
+
+/// What nobody extended is extended by the next incident, which is no less of a change.
+#[test]
+fn a_file_system_is_extended_after_a_snapshot_too() {
+    let mut play = careful().with_host(|host| host.disk.gib = 150);
+    assert_eq!(play.until_the_end(), Stage::Resolved);
+    assert_eq!(play.touches(), [Verb::Clean, Verb::Survey, Verb::Snapshot, Verb::Extend]);
+    assert_eq!((size(&play), snapshots(&play)), ((150, 150), 1));
+}
+
 #[test]
 fn there_is_usable_space_within_three_beats_of_the_cleanups_failure() {
     for triggers in [true, false] {

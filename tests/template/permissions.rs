@@ -6,15 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use remedy::model::growth::GROW_TO_TAG;
+use remedy::model::growth::{GROW_TO_TAG, SNAPSHOT_FIRST_TAG};
 use serde_json::{Value, json};
 
 use crate::yaml::{Template, all, none_of, root};
 
 /// Calls that only the follow-up makes: what is due, how a command went, and the way back.
-const FOLLOW_UP_ALONE: [&str; 6] = [
+const FOLLOW_UP_ALONE: [&str; 8] = [
     "autoscaling:ExitStandby",
     "dynamodb:Scan",
+    "ec2:CreateSnapshot",
+    "ec2:DescribeSnapshots",
     "ec2:DescribeVolumesModifications",
     "ec2:ModifyVolume",
     "ssm:GetCommandInvocation",
@@ -296,15 +298,19 @@ fn no_two_statements_of_a_role_have_the_same_name() {
 }
 
 /// What changes an instance or a group, and the tag that must be on it.
-const TAGGED: [&str; 7] = [
+const TAGGED: [&str; 8] = [
     "autoscaling:EnterStandby",
     "autoscaling:ExitStandby",
     "autoscaling:SetInstanceHealth",
+    "ec2:CreateSnapshot",
     "ec2:GetConsoleOutput",
     "ec2:ModifyVolume",
     "ec2:RebootInstances",
     "ssm:SendCommand",
 ];
+
+/// What `CreateSnapshot` is asked of besides the volume (Service Authorization Reference).
+const NEW_SNAPSHOT: &str = "arn:${AWS::Partition}:ec2:${AWS::Region}::snapshot/*";
 
 #[test]
 fn what_touches_an_instance_or_a_group_asks_for_its_tag() {
@@ -321,10 +327,19 @@ fn what_touches_an_instance_or_a_group_asks_for_its_tag() {
             if resources.iter().all(|r| r["Fn::Sub"].as_str().is_some_and(is_own_document)) {
                 continue;
             }
+            // Nor does a snapshot that is not made yet; that of its volume is asked for beside it.
+            if statement.body["Resource"]["Fn::Sub"] == NEW_SNAPSHOT {
+                continue;
+            }
             asked += 1;
-            // Its own tag says how far a volume may grow: that it is there is all IAM can ask.
-            if statement.actions() == ["ec2:ModifyVolume"] {
-                let tag = format!("/Condition/Null/aws:ResourceTag~1{GROW_TO_TAG}");
+            // A volume's own tags say whether it may grow: that they are there is all IAM can ask.
+            let own_tag = match statement.actions().as_slice() {
+                ["ec2:ModifyVolume"] => Some(GROW_TO_TAG),
+                ["ec2:CreateSnapshot"] => Some(SNAPSHOT_FIRST_TAG),
+                _ => None,
+            };
+            if let Some(own_tag) = own_tag {
+                let tag = format!("/Condition/Null/aws:ResourceTag~1{own_tag}");
                 if statement.body.pointer(&tag) != Some(&json!(false)) {
                     let place = template.place(&statement.pointer);
                     findings.push(format!("{place}: {} asks for no tag", statement.sid()));
@@ -342,7 +357,7 @@ fn what_touches_an_instance_or_a_group_asks_for_its_tag() {
         }
     }
     none_of(&findings, "only what is opted in is touched");
-    assert!(asked >= 8, "the statements are not found any more: {asked}");
+    assert!(asked >= 9, "the statements are not found any more: {asked}");
 }
 
 /// Whoever may sign for more could hand a host the key to more.

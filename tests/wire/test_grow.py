@@ -10,12 +10,14 @@ from stack import FOLLOW_UP
 from test_follow_up import BAD, HEARTBEAT, beat, codes, opened, watched
 
 GROW = "ec2:ModifyVolume"
-PRICES = {"REMEDY_PRICES": "gp3=0.08", "REMEDY_PRICES_AS_OF": "2026-11-28"}
+SNAPSHOT = "ec2:CreateSnapshot"
+PRICES = {"REMEDY_PRICES": "gp3=0.08,snapshot=0.05", "REMEDY_PRICES_AS_OF": "2026-11-28"}
 
 
-def volume(region, instance, cap="200"):
+def volume(region, instance, cap="200", snapshot=None):
     """A volume of 100 GiB at /dev/sdf of the instance, which may grow to `cap`."""
     tags = [{"Key": "auto-remediation-grow-to", "Value": cap}] if cap else []
+    tags += [{"Key": "auto-remediation-snapshot-first", "Value": snapshot}] if snapshot else []
     made = region.ec2.create_volume(
         AvailabilityZone=f"{region.ec2.meta.region_name}a", Size=100, VolumeType="gp3"
     )["VolumeId"]
@@ -25,10 +27,10 @@ def volume(region, instance, cap="200"):
     return made
 
 
-def asked(stack, region, cap="200"):
+def asked(stack, region, cap="200", snapshot=None):
     """A cleanup that was not enough, up to the question which disk is full."""
     instance = fleet.standalone(region, ssm_output="disk-insufficient")
-    grows = volume(region, instance, cap)
+    grows = volume(region, instance, cap, snapshot)
     opened(stack, "disk-full", instance)
     for minutes in range(1, 75):
         later.measured(stack, instance, BAD, minutes * 60)
@@ -89,6 +91,54 @@ def test_a_volume_is_grown_once_and_its_file_system_extended(region, stack):
     assert answer.report["outcome"] == "resolved"
     told = [json.loads(n["Message"]) for n in stack.notifications(3)]
     assert told[-1]["growth"]["cost"] == {"cents_a_month": 312, "as_of": "2026-11-28"}
+
+
+def taken(region, grows):
+    """The snapshots of the volume."""
+    of_it = [{"Name": "volume-id", "Values": [grows]}]
+    return region.ec2.describe_snapshots(OwnerIds=["self"], Filters=of_it)["Snapshots"]
+
+
+def test_a_volume_whose_owner_wants_that_has_one_snapshot_before_it_grows(region, stack):
+    instance, grows, follow_up, _ = asked(stack, region, snapshot="yes")
+    # One of the same volume that somebody else took is none.
+    region.ec2.create_snapshot(VolumeId=grows, Description="nightly")
+    answer = hears(stack, region, instance, follow_up, "grow-fit")
+    (call,) = answer.actions
+    assert call.name == SNAPSHOT and stack.stage(instance) == "snapshotting", answer.story()
+    asked_for = sent(call)
+    assert set(asked_for) == {"Action", "Version", "VolumeId", "Description"}
+    (incident,) = {row["id"] for row in stack.incidents() if row["pk"] == f"instance#{instance}"}
+    assert asked_for["Description"] == f"Remedy {incident}: {grows} before it grows to 139 GiB"
+    assert stack.row(f"volume#{grows}", "growths")["n"] == 1, "counted with the first intent"
+
+    answer = hears(stack, region, instance, follow_up, "grow-extended")
+    (call,) = answer.actions
+    assert call.name == GROW and sent(call)["Size"] == "139", answer.story()
+    (ours,) = [it for it in taken(region, grows) if it["Description"] != "nightly"]
+    first = stack.incident(instance)["attempts"][-1]["growth"]["snapshot"]
+    assert first["id"] == ours["SnapshotId"] and first["cost"]["cents_a_month"] == 500
+    assert stack.row(f"volume#{grows}", "growths")["n"] == 1, "and not once more"
+
+
+def test_a_snapshot_whose_answer_is_lost_is_found_and_not_taken_again(region, stack):
+    instance, grows, follow_up, _ = asked(stack, region, snapshot="yes")
+    with region.proxy.fault("ec2", "CreateSnapshot", wire.ANSWER_LOST):
+        answer = hears(stack, region, instance, follow_up, "grow-fit")
+    assert codes(answer)[0] == "action-uncertain"
+    answer = hears(stack, region, instance, follow_up, "grow-extended")
+    assert [call.name for call in answer.actions] == [GROW] and len(taken(region, grows)) == 1
+
+
+def test_without_its_snapshot_a_volume_does_not_grow(region, stack):
+    instance, grows, follow_up, _ = asked(stack, region, snapshot="yes")
+    with region.proxy.fault("ec2", "CreateSnapshot", wire.DENIED) as fault:
+        answer = hears(stack, region, instance, follow_up, "grow-fit")
+        assert fault.hits == 1 and "action-failed" in codes(answer), answer.body
+        answer = hears(stack, region, instance, follow_up, "grow-extended")
+    assert answer.named(GROW) == [] and taken(region, grows) == []
+    row = stack.row(f"volume#{grows}", "growths")
+    assert row["n"] == 0 and not [name for name in row if name.startswith("grown_")], row
 
 
 def test_a_volume_without_the_tag_is_left_as_it_is(region, stack):

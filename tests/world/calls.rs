@@ -41,6 +41,8 @@ pub enum Verb {
     Volumes,
     /// Reads the last modification of a volume.
     Modification,
+    /// Reads the snapshot of a volume.
+    SnapshotOf,
     /// Reads how volumes were grown before.
     Growths,
     /// Finds an incident's command.
@@ -87,6 +89,8 @@ pub enum Verb {
     Gather,
     /// Asks a host which disk is full.
     Survey,
+    /// Takes a snapshot of a volume.
+    Snapshot,
     /// Grows a volume.
     Grow,
     /// Has a host extend a file system.
@@ -136,7 +140,7 @@ impl Verb {
     ];
 
     /// Every call that a function of Remedy's makes by itself.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::Instance,
         Self::Status,
         Self::Agent,
@@ -162,9 +166,11 @@ impl Verb {
         Self::NoteReplacement,
         Self::Volumes,
         Self::Modification,
+        Self::SnapshotOf,
         Self::Growths,
         Self::RecordWithGrowth,
         Self::Survey,
+        Self::Snapshot,
         Self::Grow,
         Self::Extend,
         Self::KeepTries,
@@ -189,6 +195,8 @@ impl Verb {
             Self::Refresh => "autoscaling:DescribeInstanceRefreshes",
             Self::Volumes => "ec2:DescribeVolumes",
             Self::Modification => "ec2:DescribeVolumesModifications",
+            Self::SnapshotOf => "ec2:DescribeSnapshots",
+            Self::Snapshot => "ec2:CreateSnapshot",
             Self::Grow => "ec2:ModifyVolume",
             Self::History | Self::Pool | Self::Growths | Self::Pauses | Self::Kept => {
                 "dynamodb:BatchGetItem"
@@ -237,6 +245,7 @@ impl Verb {
             | Self::InstanceStore
             | Self::Volumes
             | Self::Modification
+            | Self::SnapshotOf
             | Self::Growths
             | Self::Zones
             | Self::Calendar
@@ -263,6 +272,7 @@ impl Verb {
             | Self::KeepTries => Nature::Write,
             Self::Clean
             | Self::Survey
+            | Self::Snapshot
             | Self::Grow
             | Self::Extend
             | Self::Gather

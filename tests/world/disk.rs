@@ -3,13 +3,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom;
-use remedy::model::growth::{GROW_TO_TAG, Growth};
-use remedy::model::ids::{InstanceId, VolumeId};
+use remedy::model::growth::{GROW_TO_TAG, Growth, SNAPSHOT_FIRST_TAG};
+use remedy::model::ids::{InstanceId, SnapshotId, VolumeId};
 use remedy::observe::host_report::{Code, MARKER, Mode};
-use remedy::ports::look::{Modification, ModificationState, Volume};
+use remedy::ports::look::{Modification, ModificationState, Snapshot, Volume};
 use remedy::ports::touch::DiskOrder;
 use serde_json::json;
-use std::collections::BTreeMap;
 
 use crate::command::Command;
 use crate::happen::Due;
@@ -40,6 +39,10 @@ pub struct Disk {
     pub file_system_gib: u32,
     /// The size up to which its owner's tag lets it grow.
     pub cap_gib: Option<u32>,
+    /// Whether its owner's tag asks for a snapshot before it grows.
+    pub snapshot_first: bool,
+    /// The descriptions of its snapshots.
+    pub snapshots: Vec<String>,
     /// What its host calls its disk, if it does not tell the truth.
     pub said_to_be: Option<String>,
     /// The last modification, and the size it is for.
@@ -54,6 +57,8 @@ impl Default for Disk {
             gib: 100,
             file_system_gib: 100,
             cap_gib: None,
+            snapshot_first: false,
+            snapshots: Vec::new(),
             said_to_be: None,
             modification: None,
             modified_at: Vec::new(),
@@ -75,6 +80,8 @@ impl Disk {
     /// What EC2 says of it.
     pub(crate) fn described(&self, id: &InstanceId) -> Option<Volume> {
         let cap = self.cap_gib.map(|cap| (GROW_TO_TAG.to_owned(), cap.to_string()));
+        let first = (SNAPSHOT_FIRST_TAG.to_owned(), "yes".to_owned());
+        let tags = cap.into_iter().chain(self.snapshot_first.then_some(first));
         Some(Volume {
             id: volume_of(id)?,
             size_gib: self.gib,
@@ -83,8 +90,16 @@ impl Disk {
             attachments: 1,
             multi_attach: false,
             managed_by: None,
-            tags: BTreeMap::from_iter(cap),
+            tags: tags.collect(),
         })
+    }
+
+    /// What EC2 says of its snapshot with that description. It holds the volume from the call
+    /// on, while it is `pending` for hours (EBS user guide, "Create Amazon EBS snapshots").
+    pub(crate) fn snapshot(&self, description: &str) -> Option<Snapshot> {
+        let of = self.snapshots.iter().position(|it| it == description)?;
+        let id = SnapshotId::new(format!("snap-{of:017x}")).ok()?;
+        Some(Snapshot { id, holds: true, state: "pending".to_owned() })
     }
 
     /// What EC2 says of its last modification.
@@ -99,6 +114,20 @@ impl Disk {
 }
 
 impl State {
+    /// Takes a snapshot of a volume. However often it is asked for, it is taken anew (EC2 API
+    /// reference, `CreateSnapshot`, which has no client token).
+    pub(crate) fn take_snapshot(
+        &mut self,
+        volume: &VolumeId,
+        description: &str,
+    ) -> Result<(), &'static str> {
+        let id = host_of(volume).ok_or("InvalidVolume.NotFound: no such volume")?;
+        let host = self.hosts.get_mut(&id).filter(|host| host.runs());
+        let disk = &mut host.ok_or("InvalidVolume.NotFound: no such volume")?.disk;
+        disk.snapshots.push(description.to_owned());
+        Ok(())
+    }
+
     /// Begins to modify a volume: none that is still modified or optimized, and none too often
     /// (EC2 API reference, `ModifyVolume`; recorded: ec2.ModifyVolume).
     pub(crate) fn modify_volume(&mut self, growth: &Growth) -> Result<(), &'static str> {

@@ -24,7 +24,7 @@ use remedy::ports::clock::Clock;
 use remedy::ports::ledger::{Counted, Due, DueOne, Leased, Ledger, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
-    Modification, StatusChecks, Volume, Zone,
+    Modification, Snapshot, StatusChecks, Volume, Zone,
 };
 use remedy::ports::tell::Told;
 use remedy::ports::tell::{Notification, Tell};
@@ -313,6 +313,18 @@ impl Look for Region {
         .await
     }
 
+    async fn snapshot(
+        &self,
+        volume: &VolumeId,
+        description: &str,
+    ) -> Result<Option<Snapshot>, CallFailed> {
+        self.look(Verb::SnapshotOf, volume.as_str(), |state| {
+            let id = disk::host_of(volume)?;
+            state.described().hosts.get(&id)?.disk.snapshot(description)
+        })
+        .await
+    }
+
     async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed> {
         self.look(Verb::Growths, volume.as_str(), |state| state.book.growths(volume, now)).await
     }
@@ -569,6 +581,11 @@ impl Touch for Region {
             state.send_about_disk(order, Mode::Report)
         })
         .await
+    }
+
+    async fn snapshot(&self, volume: &VolumeId, description: &str) -> Result<(), CallError> {
+        let about = disk::host_of(volume).map(|id| id.to_string()).unwrap_or_default();
+        self.call(Verb::Snapshot, &about, |state| state.take_snapshot(volume, description)).await
     }
 
     async fn grow(&self, growth: &Growth) -> Result<(), CallError> {

@@ -31,7 +31,7 @@ const AUTO_SCALING: &str = "autoscaling:*";
 const QUERIES: &str = "cloudwatch:GetMetricData queries";
 
 /// What an account is granted in a region, of what it shares with everybody in it.
-const GRANTS: [(&str, Grant); 20] = [
+const GRANTS: [(&str, Grant); 22] = [
     // EC2 developer guide, "Request throttling for the Amazon EC2 API": each API has a bucket of
     // its own; describe calls with filters or pages, and then the mutating ones.
     ("ec2:DescribeInstances", grant(100.0, 20.0)),
@@ -40,8 +40,10 @@ const GRANTS: [(&str, Grant); 20] = [
     ("ec2:DescribeAvailabilityZones", grant(100.0, 20.0)),
     ("ec2:DescribeVolumes", grant(100.0, 20.0)),
     ("ec2:DescribeVolumesModifications", grant(100.0, 20.0)),
+    ("ec2:DescribeSnapshots", grant(100.0, 20.0)),
     ("ec2:GetConsoleOutput", grant(100.0, 20.0)),
     ("ec2:RebootInstances", grant(50.0, 5.0)),
+    ("ec2:CreateSnapshot", grant(50.0, 5.0)),
     ("ec2:ModifyVolume", grant(50.0, 5.0)),
     // Systems Manager publishes no number for any of these (ours: docs/aws-questions.md).
     ("ssm:SendCommand", grant(10.0, 5.0)),

@@ -12,7 +12,7 @@ use remedy::model::repeats::Occurrences;
 use remedy::ports::ledger::{Counted, Due, DueOne, Leased, Recorded};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Member, Membership,
-    Modification, StatusChecks, Volume, Zone,
+    Modification, Snapshot, StatusChecks, Volume, Zone,
 };
 
 /// An answer that can be put into words.
@@ -282,6 +282,12 @@ impl Words for Option<Modification> {
     }
 }
 
+impl Words for Option<Snapshot> {
+    fn words(&self) -> String {
+        or_none(self.as_ref(), "no snapshot", |it| format!("{}, {}", it.id.as_str(), it.state))
+    }
+}
+
 impl Words for GrowthBook {
     fn words(&self) -> String {
         format!("grown {} times, {} GiB today", self.of_volume.len(), self.region_today_gib)
@@ -319,6 +325,7 @@ pub fn stage(stage: Stage) -> &'static str {
         Stage::Waiting => "waiting",
         Stage::Cleaning => "cleaning",
         Stage::Surveying => "surveying",
+        Stage::Snapshotting => "snapshotting",
         Stage::Growing => "growing",
         Stage::Extending => "extending",
         Stage::Gathering => "gathering",

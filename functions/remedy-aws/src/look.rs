@@ -21,7 +21,7 @@ use remedy::model::unknown::CallFailed;
 use remedy::ports::look::{
     Agent, AlarmSettings, CapacityUnit, Command, Datapoint, Group, History, Instance,
     InstanceState, Look, Member, Membership, Modification, ModificationState, Performance,
-    ScheduledEvent, StatusChecks, Volume, Zone,
+    ScheduledEvent, Snapshot, StatusChecks, Volume, Zone,
 };
 
 use crate::clients::Aws;
@@ -210,6 +210,31 @@ impl Look for Aws {
         // "The most recent modification request" is one (EC2 API reference).
         let newest = own.max_by_key(|found| found.start_time().map(DateTime::as_nanos));
         newest.map(modification).transpose()
+    }
+
+    async fn snapshot(
+        &self,
+        volume: &VolumeId,
+        description: &str,
+    ) -> Result<Option<Snapshot>, CallFailed> {
+        const CALL: &str = "ec2:DescribeSnapshots";
+        let filter = |name, value| ec2::Filter::builder().name(name).values(value).build();
+        let call = self.ec2.describe_snapshots().owner_ids("self");
+        let call = call.filters(filter("volume-id", volume.as_str()));
+        let call = call.filters(filter("description", description)).max_results(100);
+        let ask = async |token| {
+            let answer = call.clone().set_next_token(token).send().await;
+            let answer = answer.map_err(|error| call_failed(CALL, &error))?;
+            Ok((answer.snapshots.unwrap_or_default(), answer.next_token))
+        };
+        let all = every_page(CALL, ask).await?;
+        let own = |found: &&ec2::Snapshot| {
+            found.volume_id() == Some(volume.as_str()) && found.description() == Some(description)
+        };
+        // One that holds the volume is enough, whatever became of another.
+        let found = all.iter().filter(own).map(snapshot).collect::<Result<Vec<_>, _>>()?;
+        let holds = found.iter().find(|snapshot| snapshot.holds).cloned();
+        Ok(holds.or_else(|| found.into_iter().next()))
     }
 
     async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed> {
@@ -634,6 +659,18 @@ fn volume(id: &InstanceId, found: &ec2::Volume) -> Result<Volume, CallFailed> {
         managed_by: managed
             .map(|operator| operator.principal().unwrap_or("a service of AWS").to_owned()),
         tags,
+    })
+}
+
+fn snapshot(found: &ec2::Snapshot) -> Result<Snapshot, CallFailed> {
+    const CALL: &str = "ec2:DescribeSnapshots";
+    let name = found.snapshot_id().unwrap_or_default();
+    let state = found.state().ok_or_else(|| incomplete(CALL, "state of a snapshot"))?;
+    Ok(Snapshot {
+        id: SnapshotId::new(name)
+            .map_err(|error| CallFailed { call: CALL, why: error.to_string() })?,
+        holds: matches!(state, ec2::SnapshotState::Pending | ec2::SnapshotState::Completed),
+        state: state.as_str().to_owned(),
     })
 }
 

@@ -10,7 +10,7 @@ use lambda_runtime::tracing;
 use remedy::model::cleanup_opt_in::CleanupOptIn;
 use remedy::model::diagnostics::Destination;
 use remedy::model::growth::Growth;
-use remedy::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
+use remedy::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName, VolumeId};
 use remedy::model::incident::{FailureKind, Standby};
 use remedy::ports::touch::{CallError, CleanupOrder, DiskOrder, Relief, Touch};
 
@@ -80,6 +80,23 @@ impl Touch for Aws {
 
     async fn survey(&self, order: &DiskOrder) -> Result<CommandId, CallError> {
         self.send_about_disk(order, "report").await
+    }
+
+    async fn snapshot(&self, volume: &VolumeId, description: &str) -> Result<(), CallError> {
+        const CALL: &str = "ec2:CreateSnapshot";
+        let take = || {
+            self.ec2
+                .create_snapshot()
+                .volume_id(volume.as_str())
+                .description(description)
+                .customize()
+                .config_override(
+                    aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
+                )
+                .send()
+        };
+        again_while(is_throttle, take).await.map_err(|error| refused(CALL, &error))?;
+        Ok(())
     }
 
     async fn grow(&self, growth: &Growth) -> Result<(), CallError> {

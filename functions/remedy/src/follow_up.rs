@@ -279,9 +279,10 @@ async fn checked<W: Look>(
         Need::Facts { group, sessions } => {
             let mut facts = match probe {
                 Probe::Instance(facts) => Facts::clone(facts),
-                Probe::Command { .. } | Probe::Volume { .. } | Probe::Symptom(_) => {
-                    Facts::read(cx.world, &incident.instance_id, cx.now).await
-                }
+                Probe::Command { .. }
+                | Probe::Volume { .. }
+                | Probe::Snapshot { .. }
+                | Probe::Symptom(_) => Facts::read(cx.world, &incident.instance_id, cx.now).await,
             };
             if group && facts.group == GroupFact::NotRead {
                 let name = facts.group_name().cloned();
@@ -339,7 +340,11 @@ fn observed(probe: Probe, alarm: Option<Fact<Option<AlarmSettings>>>) -> Option<
     match (probe, alarm) {
         (Probe::Symptom(state), Some(alarm)) => Some(Observed { state, alarm }),
         (
-            Probe::Symptom(_) | Probe::Command { .. } | Probe::Volume { .. } | Probe::Instance(_),
+            Probe::Symptom(_)
+            | Probe::Command { .. }
+            | Probe::Volume { .. }
+            | Probe::Snapshot { .. }
+            | Probe::Instance(_),
             _,
         ) => None,
     }

@@ -20,7 +20,7 @@ const RENAMED: [(&str, &str); 8] = [
 ];
 
 /// The stages that came after it.
-const SINCE: [Stage; 3] = [Stage::Surveying, Stage::Growing, Stage::Extending];
+const SINCE: [Stage; 4] = [Stage::Surveying, Stage::Snapshotting, Stage::Growing, Stage::Extending];
 
 fn renamed(name: &str) -> String {
     let new = RENAMED.iter().find(|(old, _)| *old == name).map(|(_, new)| *new);

@@ -69,9 +69,11 @@ impl Cast {
             }
         }
         for line in &plot.lines {
-            let Line::Grows(name, cap) = line else { continue };
+            let Line::Grows(name, cap, snapshot) = line else { continue };
             if let Some(id) = cast.hosts.get(name) {
-                region.with_host(id, |host| host.disk.cap_gib = Some(*cap));
+                region.with_host(id, |host| {
+                    (host.disk.cap_gib, host.disk.snapshot_first) = (Some(*cap), *snapshot);
+                });
                 region.measured_before(id);
             }
         }

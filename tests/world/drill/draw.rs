@@ -40,6 +40,9 @@ pub(crate) const LAG_SECONDS_MAX: i64 = 20;
 /// So many of the hosts whose disk fills up may have a larger one.
 const GROWABLE_PERCENT: u32 = 40;
 
+/// So many of their owners want a snapshot first.
+const SNAPSHOT_FIRST_PERCENT: u32 = 40;
+
 /// What owners allow a volume of 100 GiB: nothing more, too little, and enough.
 const CAPS_GIB: [u32; 5] = [100, 104, 120, 200, 1_000];
 
@@ -114,6 +117,7 @@ pub(crate) fn draw(seed: u64) -> Plot {
 /// Some owners let the volumes of their hosts grow, a little or a lot.
 fn growable(plot: &mut Plot, seed: u64) {
     let mut rng = Rng::with_seed(seed.rotate_left(32));
+    let mut wishes = Rng::with_seed(seed.rotate_left(16));
     let mut full: Vec<String> = Vec::new();
     for line in &plot.lines {
         if let Line::Happens(_, What::Trouble(on, trouble)) = line
@@ -126,7 +130,8 @@ fn growable(plot: &mut Plot, seed: u64) {
     for on in full {
         if rng.u32(..100) < GROWABLE_PERCENT {
             let cap = CAPS_GIB.get(rng.usize(..CAPS_GIB.len())).copied().unwrap_or(200);
-            plot.lines.push(Line::Grows(on, cap));
+            let snapshot = wishes.u32(..100) < SNAPSHOT_FIRST_PERCENT;
+            plot.lines.push(Line::Grows(on, cap, snapshot));
         }
     }
 }

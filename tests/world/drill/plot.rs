@@ -53,8 +53,8 @@ pub(crate) enum Line {
     Disk(String, FileSystem, bool),
     /// AWS does otherwise than we assume.
     Otherwise(Otherwise),
-    /// The volume of the host may grow to so many GiB.
-    Grows(String, u32),
+    /// The volume of the host may grow to so many GiB, and whether after a snapshot alone.
+    Grows(String, u32, bool),
     /// What AWS grants counts, and calls take time.
     Quotas,
     /// Something happens, so long after the beginning.
@@ -119,6 +119,7 @@ pub(crate) const FILE_SYSTEMS: [(FileSystem, &str); 5] = [
 ];
 
 /// What stands before the name of a question of docs/aws-questions.md.
+pub(crate) const SNAPSHOT_FIRST: &str = ", after a snapshot";
 pub(crate) const OTHERWISE: &str = "AWS answers otherwise than we assume: ";
 
 /// That quotas count, in words.
@@ -565,7 +566,10 @@ impl fmt::Display for Line {
                 write!(f, "the disk of {of} that fills up is {words}{unnamed}")
             }
             Self::Otherwise(answer) => write!(f, "{OTHERWISE}{}", answer.question()),
-            Self::Grows(of, cap) => write!(f, "the volume of {of} may grow to {cap} GiB"),
+            Self::Grows(of, cap, snapshot) => {
+                let first = if *snapshot { SNAPSHOT_FIRST } else { "" };
+                write!(f, "the volume of {of} may grow to {cap} GiB{first}")
+            }
             Self::Quotas => f.write_str(QUOTAS),
             Self::Happens(at, what) => write!(f, "{}  {what}", Clock(*at)),
         }

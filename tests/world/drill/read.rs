@@ -7,7 +7,8 @@ use remedy::model::policy::{OPT_IN_ENABLED, OPT_IN_OBSERVE};
 
 use super::plot::{
     CLEANUPS, CODES, Damage, FAULTS, FILE_SYSTEMS, GroupLine, Habit, Line, Manner, OTHERWISE,
-    PROCESSES, PauseOf, Plot, QUOTAS, Rings, SETTINGS, Trait, UNNAMED, UNWELL, What, fails, fares,
+    PROCESSES, PauseOf, Plot, QUOTAS, Rings, SETTINGS, SNAPSHOT_FIRST, Trait, UNNAMED, UNWELL,
+    What, fails, fares,
 };
 use crate::calls::{Fault, Verb};
 use crate::host::Trouble;
@@ -56,8 +57,10 @@ fn read(line: &str) -> Option<Line> {
         return answers.find(|answer| answer.question() == question).map(Line::Otherwise);
     }
     if let Some(volume) = line.strip_prefix("the volume of ") {
-        let (of, cap) = volume.strip_suffix(" GiB")?.split_once(" may grow to ")?;
-        return Some(Line::Grows(of.to_owned(), cap.parse().ok()?));
+        let without = volume.strip_suffix(SNAPSHOT_FIRST);
+        let (of, cap) =
+            without.unwrap_or(volume).strip_suffix(" GiB")?.split_once(" may grow to ")?;
+        return Some(Line::Grows(of.to_owned(), cap.parse().ok()?, without.is_some()));
     }
     if line == QUOTAS {
         return Some(Line::Quotas);

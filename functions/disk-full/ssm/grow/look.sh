@@ -99,7 +99,9 @@ look_at_file_system() {
   esac
   # btrfs has a number of its own, which is no device's.
   if [ "$TYPE" = btrfs ]; then
-    NUMBER=$(bounded 10 stat -L -c '%Hr:%Lr' -- "$SOURCE")
+    NUMBER=$(bounded 10 stat -L -c '0x%t 0x%T' -- "$SOURCE")
+    [[ $NUMBER =~ ^(0x[0-9a-f]+)\ (0x[0-9a-f]+)$ ]] &&
+      NUMBER=$((BASH_REMATCH[1])):$((BASH_REMATCH[2])) || NUMBER=''
     [ "$NUMBER" != 0:0 ] || NUMBER=''
   fi
   NODE=$(bounded 10 readlink -f -- "/sys/dev/block/$NUMBER")

@@ -6,6 +6,7 @@ use crate::execute::claim::Claim;
 use crate::model::action::Action;
 use crate::model::alarm::Symptom;
 use crate::model::cleanup_opt_in::CleanupOptIn;
+use crate::model::growth::Growth;
 use crate::model::ids::CommandId;
 use crate::model::incident::{FailedCall, FailureKind, Gathering, Incident};
 use crate::model::policy::Policy;
@@ -126,14 +127,12 @@ async fn call(
         (Action::Clean, _) => touch.clean(&order(incident, policy)?).await.map(Some),
         (Action::Survey, _) => touch.survey(&disk_order(incident)).await.map(Some),
         (Action::Extend, _) => touch.extend(&disk_order(incident)).await.map(Some),
-        (Action::Grow, _) => match incident.growth() {
-            Some(growth) => touch.grow(growth).await.map(|()| None),
-            None => Err(CallError {
-                call: "ec2:ModifyVolume",
-                why: "the incident names no volume".to_owned(),
-                kind: Some(FailureKind::NotPermitted),
-            }),
-        },
+        (Action::Snapshot, _) => {
+            let growth = growth(incident, "ec2:CreateSnapshot")?;
+            let description = growth.description(&incident.id);
+            touch.snapshot(&growth.volume, &description).await.map(|()| None)
+        }
+        (Action::Grow, _) => touch.grow(growth(incident, "ec2:ModifyVolume")?).await.map(|()| None),
         (Action::Gather, _) => {
             touch.gather(&order(incident, policy)?, policy.gathering_takes).await.map(Some)
         }
@@ -149,6 +148,14 @@ async fn call(
             kind: Some(FailureKind::NotPermitted),
         }),
     }
+}
+
+fn growth<'a>(incident: &'a Incident, call: &'static str) -> Result<&'a Growth, CallError> {
+    incident.growth().ok_or_else(|| CallError {
+        call,
+        why: "the incident names no volume".to_owned(),
+        kind: Some(FailureKind::NotPermitted),
+    })
 }
 
 fn disk_order(incident: &Incident) -> DiskOrder {

@@ -8,7 +8,6 @@ use crate::execute::act;
 use crate::execute::claim::{self, Claim};
 use crate::execute::console_capture::{self, Captured, KeptCapture};
 use crate::model::action::Action;
-use crate::model::growth::Growth;
 use crate::model::incident::{FailureKind, Incident, Rung};
 use crate::model::reason::Reason;
 use crate::model::repeats::Occurrence;
@@ -99,7 +98,7 @@ async fn record_and_tell<W>(
         async {
             match action {
                 Action::Replace => note_replacement(incident, cx.world).await,
-                Action::Grow => forget_refused(incident, cx.world).await,
+                Action::Snapshot | Action::Grow => forget_refused(incident, cx.world).await,
                 Action::Clean
                 | Action::Survey
                 | Action::Extend
@@ -125,10 +124,13 @@ fn is_news(report: &Report, incident: &Incident, action: Action) -> bool {
     let asked_again = incident.attempts.last().is_some_and(|last| last.asked_again > 1);
     let told_later = match action {
         Action::Gather | Action::Survey => report.opened.is_none(),
-        // People have heard that the volume grows.
-        Action::Extend => incident.growth().is_some_and(Growth::grows_volume),
+        // People have heard of the growth with its first call.
+        Action::Extend => {
+            incident.growth().is_some_and(|it| it.grows_volume() || it.snapshot.is_some())
+        }
+        Action::Grow => incident.growth().is_some_and(|it| it.snapshot.is_some()),
         Action::Clean
-        | Action::Grow
+        | Action::Snapshot
         | Action::LeaveService(_)
         | Action::Reboot
         | Action::ComeBack

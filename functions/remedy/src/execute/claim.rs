@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::action::Action;
 use crate::model::alarm::{Alarm, Symptom};
-use crate::model::growth::GrowthBook;
+use crate::model::growth::{Growth, GrowthBook};
 use crate::model::ids::TransitionId;
 use crate::model::incident::{Attempt, Gathering, HeldBack, Incident, Queued, Rung, Stage, Survey};
 use crate::model::policy::Policy;
@@ -397,7 +397,8 @@ pub async fn climb(
     }
     next.group = cleared.group().cloned().or(next.group);
     next.due_at = now + policy.first_look_after;
-    if action == Action::Grow {
+    // It is counted with the first intent that leads to it.
+    if cleared.growth().is_some_and(Growth::grows_volume) {
         let counted =
             ledger.record_with_growth(&next, &book(facts), policy.grow_gib_a_day, now).await?;
         return Ok(match counted {

@@ -9,6 +9,8 @@ pub enum Action {
     Clean,
     /// Ask the host which disk its full file system lies on.
     Survey,
+    /// Take a snapshot of the volume before it grows.
+    Snapshot,
     /// Grow the volume.
     Grow,
     /// Have the host extend the file system.
@@ -31,6 +33,7 @@ impl Action {
         match self {
             Self::Clean => Stage::Cleaning,
             Self::Survey => Stage::Surveying,
+            Self::Snapshot => Stage::Snapshotting,
             Self::Grow => Stage::Growing,
             Self::Extend => Stage::Extending,
             Self::Gather => Stage::Gathering,

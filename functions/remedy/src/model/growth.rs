@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::ids::{MountPoint, VolumeId};
+use crate::model::ids::{IncidentId, MountPoint, SnapshotId, VolumeId};
 
 /// The volume tag by which its owner allows it to be grown, and up to how many GiB.
 pub const GROW_TO_TAG: &str = "auto-remediation-grow-to";
+
+/// The volume tag by which its owner wants a snapshot of it before it is grown: `yes`, or `no`.
+pub const SNAPSHOT_FIRST_TAG: &str = "auto-remediation-snapshot-first";
 
 /// One growth, as it is written down before the call and told afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,38 @@ pub struct Growth {
     /// What the growth costs, where its price is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// The snapshot that its owner wants before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotFirst>,
+}
+
+/// A snapshot that is taken of a volume before it is grown. Nobody of ours deletes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFirst {
+    /// Which it is, once EC2 shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<SnapshotId>,
+    /// What it costs at most, where its price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+}
+
+impl SnapshotFirst {
+    fn told(&self) -> String {
+        let which = match &self.id {
+            None => "a snapshot first".to_owned(),
+            Some(id) => format!("snapshot {id} holds it as it was"),
+        };
+        match &self.cost {
+            None => format!("; {which}, which costs until you delete it"),
+            Some(cost) => {
+                let (dollars, as_of) = (cost.dollars(), &cost.as_of);
+                format!(
+                    "; {which}, at most {dollars} a month until you delete it (prices of {as_of})"
+                )
+            }
+        }
+    }
 }
 
 impl Growth {
@@ -46,17 +81,28 @@ impl Growth {
         self.to_gib.saturating_sub(self.from_gib)
     }
 
+    /// How the snapshot before it is known again, of all that the volume has: `CreateSnapshot`
+    /// takes no token of the caller's (EC2 API reference), so its description is one.
+    pub fn description(&self, incident: &IncidentId) -> String {
+        let Self { volume, to_gib, .. } = self;
+        format!("Remedy {incident}: {volume} before it grows to {to_gib} GiB")
+    }
+
     /// What is done, in words: `vol-... of /data from 100 to 140 GiB (78 % -> 56 % used),
     /// about $3.20 a month more, cap 200 GiB`.
     pub fn told(&self) -> String {
         let Self { volume, mount, from_gib, to_gib, cap_gib, used_before, used_after, .. } = self;
         let used = format!("({used_before} % -> {used_after} % used)");
+        let first = self.snapshot.as_ref().map(SnapshotFirst::told).unwrap_or_default();
         if !self.grows_volume() {
-            return format!("the file system {mount} to the {to_gib} GiB of {volume} {used}");
+            return format!(
+                "the file system {mount} to the {to_gib} GiB of {volume} {used}{first}"
+            );
         }
         let cost = self.cost.as_ref().map(|cost| format!(", {}", cost.told())).unwrap_or_default();
         format!(
-            "{volume} of {mount} from {from_gib} to {to_gib} GiB {used}{cost}, cap {cap_gib} GiB"
+            "{volume} of {mount} from {from_gib} to {to_gib} GiB {used}{cost}, cap {cap_gib} \
+             GiB{first}"
         )
     }
 }
@@ -71,13 +117,16 @@ pub struct Cost {
 }
 
 impl Cost {
+    fn dollars(&self) -> String {
+        format!("${}.{:02}", self.cents_a_month / 100, self.cents_a_month % 100)
+    }
+
     fn told(&self) -> String {
-        let (dollars, cents) = (self.cents_a_month / 100, self.cents_a_month % 100);
-        format!("about ${dollars}.{cents:02} a month more (prices of {})", self.as_of)
+        format!("about {} a month more (prices of {})", self.dollars(), self.as_of)
     }
 }
 
-/// What a GiB of each type of volume costs a month.
+/// What a GiB of each type of volume costs a month, and one of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prices {
     /// By the volume's type, in hundredths of a cent.
@@ -92,6 +141,12 @@ impl Prices {
         let price = self.by_type.get(kind)?;
         let cents_a_month = (u64::from(*price) * u64::from(gib)).div_ceil(100);
         Some(Cost { cents_a_month, as_of: self.as_of.clone() })
+    }
+
+    /// What the snapshot of a volume of so many GiB costs at most: it holds the blocks that were
+    /// ever written (EBS user guide, "Amazon EBS snapshots").
+    pub fn of_snapshot(&self, gib: u32) -> Option<Cost> {
+        self.of("snapshot", gib)
     }
 }
 
@@ -135,7 +190,25 @@ mod tests {
             used_before: 78,
             used_after: 56,
             cost: None,
+            snapshot: None,
         }
+    }
+
+    #[test]
+    fn a_snapshot_is_told_with_what_it_costs_and_who_deletes_it() {
+        let by_type = BTreeMap::from([("snapshot".to_owned(), 500)]);
+        let prices = Prices { by_type, as_of: "2026-11-28".to_owned() };
+        let told = |snapshot| Growth { snapshot: Some(snapshot), ..growth() }.told();
+        let cost = prices.of_snapshot(100);
+        let first = told(SnapshotFirst { id: None, cost: cost.clone() });
+        let until = "at most $5.00 a month until you delete it (prices of 2026-11-28)";
+        assert!(first.ends_with(&format!(", cap 200 GiB; a snapshot first, {until}")), "{first}");
+        let id = SnapshotId::new("snap-0a1b2c3d4e5f60718").ok();
+        let taken = told(SnapshotFirst { id, cost });
+        let is = "snapshot snap-0a1b2c3d4e5f60718 holds it as it was";
+        assert!(taken.ends_with(&format!("; {is}, {until}")), "{taken}");
+        let unpriced = told(SnapshotFirst::default());
+        assert!(unpriced.ends_with("; a snapshot first, which costs until you delete it"));
     }
 
     #[test]

@@ -98,6 +98,20 @@ checked_id!(
 );
 
 checked_id!(
+    /// The id of a snapshot of a volume.
+    SnapshotId,
+    "a snapshot id (snap- and 8 or 17 hexadecimal digits)",
+    |text| {
+        text.strip_prefix("snap-").is_some_and(|digits| {
+            matches!(digits.len(), 8 | 17)
+                && digits
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        })
+    }
+);
+
+checked_id!(
     /// An Auto Scaling group's name: 1 to 255 characters, no control character
     /// (Auto Scaling API reference, `CreateAutoScalingGroup`).
     GroupName,

@@ -34,6 +34,8 @@ pub enum Stage {
     Cleaning,
     /// The host is asked which disk its full file system lies on.
     Surveying,
+    /// A snapshot of the volume is asked for, before it grows.
+    Snapshotting,
     /// The volume is asked to grow.
     Growing,
     /// The host extends the file system into the space that is new.
@@ -64,10 +66,11 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage there is.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Waiting,
         Self::Cleaning,
         Self::Surveying,
+        Self::Snapshotting,
         Self::Growing,
         Self::Extending,
         Self::Gathering,
@@ -88,6 +91,7 @@ impl Stage {
             Self::Waiting => "nothing could be done yet",
             Self::Cleaning => "the cleanup had not ended",
             Self::Surveying => "the host was still asked which disk is full",
+            Self::Snapshotting => "the snapshot of the volume was not taken",
             Self::Growing => "the volume had not grown",
             Self::Extending => "the file system had not been extended",
             Self::Gathering => "the host was still asked what it knows",
@@ -106,6 +110,7 @@ impl Stage {
             Self::Waiting
             | Self::Cleaning
             | Self::Surveying
+            | Self::Snapshotting
             | Self::Growing
             | Self::Extending
             | Self::Gathering
@@ -125,6 +130,7 @@ impl Stage {
             Self::Waiting
             | Self::Cleaning
             | Self::Surveying
+            | Self::Snapshotting
             | Self::Growing
             | Self::Extending
             | Self::Gathering
@@ -149,6 +155,8 @@ impl Stage {
             // An agent that answers takes a command in seconds, and the script ends within 2
             // minutes. What comes later is not waited for: no answer holds nothing up.
             Self::Gathering | Self::Surveying => 4,
+            // It is taken with the answer to the call; what shows of it may lag by seconds.
+            Self::Snapshotting => 8,
             // The new size can be used within seconds as a rule; what takes hours is the
             // optimizing after it (EBS user guide, "Monitor the progress of volume
             // modifications"). A target group drains for 5 minutes unless told otherwise. A

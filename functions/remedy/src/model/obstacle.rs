@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::model::growth::GROW_TO_TAG;
+use crate::model::growth::{GROW_TO_TAG, SNAPSHOT_FIRST_TAG};
 use crate::model::host_disk::Shape;
 use crate::model::ids::VolumeId;
 
@@ -16,6 +16,8 @@ pub enum Obstacle {
     NotAllowed,
     /// The cap is no number.
     CapUnreadable { volume: VolumeId, found: String },
+    /// Whether a snapshot is wanted first is not to be read.
+    SnapshotUnreadable { volume: VolumeId, found: String },
     /// The metric does not tell the share of a file system that is in use.
     NotMeasured,
     /// The host could not be asked, or did not answer.
@@ -60,6 +62,7 @@ impl Obstacle {
         match self {
             Self::NotAllowed => "grow-not-allowed",
             Self::CapUnreadable { .. } => "grow-cap-unreadable",
+            Self::SnapshotUnreadable { .. } => "grow-snapshot-unreadable",
             Self::NotMeasured => "grow-not-measured",
             Self::HostSilent { .. } => "grow-host-silent",
             Self::NotFull { .. } => "grow-not-full",
@@ -100,6 +103,9 @@ impl Obstacle {
             Self::CapUnreadable { .. } => {
                 Some("write a whole number of GiB into the volume's tag auto-remediation-grow-to")
             }
+            Self::SnapshotUnreadable { .. } => {
+                Some("write yes or no into the volume's tag auto-remediation-snapshot-first")
+            }
             Self::NotMeasured => Some("let the alarm watch disk_used_percent of the file system"),
             Self::HostSilent { .. } => Some("grow the volume and its file system yourself"),
             Self::Shape { shape: Shape::GroupHasRoom, .. } => {
@@ -137,6 +143,10 @@ impl fmt::Display for Obstacle {
             }
             Self::CapUnreadable { volume, found } => {
                 write!(f, "the tag {GROW_TO_TAG} of {volume} is {found:?}, which is no size in GiB")
+            }
+            Self::SnapshotUnreadable { volume, found } => {
+                let tag = SNAPSHOT_FIRST_TAG;
+                write!(f, "the tag {tag} of {volume} is {found:?}, and neither yes nor no")
             }
             Self::NotMeasured => {
                 f.write_str("nothing measures how much of the file system is in use, in percent")

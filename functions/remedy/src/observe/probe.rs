@@ -12,7 +12,7 @@ use crate::model::seen::Seen;
 use crate::model::series::{Series, Statistic};
 use crate::model::unknown::{CallFailed, Unknown};
 use crate::observe::facts::{Fact, Facts};
-use crate::ports::look::{AlarmSettings, Command, Datapoint, Look, Modification, Volume};
+use crate::ports::look::{AlarmSettings, Command, Datapoint, Look, Modification, Snapshot, Volume};
 
 /// What there is to see about an incident in its stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,13 @@ pub enum Probe {
         /// The last modification of the one that is to grow.
         modification: Fact<Option<Modification>>,
     },
+    /// Whether the volume that is to grow has its snapshot.
+    Snapshot {
+        /// The volumes of the instance.
+        volumes: Fact<Vec<Volume>>,
+        /// Its snapshot; `None` while there is none to see.
+        snapshot: Fact<Option<Snapshot>>,
+    },
     /// How the instance and its group are.
     Instance(Box<Facts>),
 }
@@ -49,6 +56,7 @@ impl Probe {
             )
             | Self::Command { .. }
             | Self::Volume { .. }
+            | Self::Snapshot { .. }
             | Self::Instance(_) => false,
         }
     }
@@ -201,6 +209,7 @@ fn looks_at_symptom(incident: &Incident) -> bool {
         Stage::Surveying => incident.is_surveyed(),
         Stage::Watching => incident.rung() != Some(Rung::Replace),
         Stage::Cleaning
+        | Stage::Snapshotting
         | Stage::Growing
         | Stage::Extending
         | Stage::Draining
@@ -220,6 +229,7 @@ async fn look_elsewhere(incident: &Incident, look: &impl Look, now: Timestamp) -
         Stage::Cleaning | Stage::Surveying | Stage::Extending | Stage::Gathering => {
             command(incident, look).await
         }
+        Stage::Snapshotting => snapshot(incident, look).await,
         Stage::Growing => volume(incident, look).await,
         Stage::Waiting
         | Stage::Watching
@@ -252,6 +262,19 @@ async fn volume(incident: &Incident, look: &impl Look) -> Probe {
     let (volumes, modification) =
         future::join(look.volumes(&incident.instance_id), modification).await;
     Probe::Volume { volumes: volumes.into(), modification }
+}
+
+async fn snapshot(incident: &Incident, look: &impl Look) -> Probe {
+    let snapshot = async {
+        match incident.growth() {
+            Some(growth) => {
+                look.snapshot(&growth.volume, &growth.description(&incident.id)).await.into()
+            }
+            None => Fact::Known(None),
+        }
+    };
+    let (volumes, snapshot) = future::join(look.volumes(&incident.instance_id), snapshot).await;
+    Probe::Snapshot { volumes: volumes.into(), snapshot }
 }
 
 async fn command(incident: &Incident, look: &impl Look) -> Probe {

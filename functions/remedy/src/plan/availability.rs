@@ -208,6 +208,7 @@ pub(crate) fn did_not_last(
         Stage::Waiting
         | Stage::Cleaning
         | Stage::Surveying
+        | Stage::Snapshotting
         | Stage::Growing
         | Stage::Extending
         | Stage::Gathering

@@ -83,6 +83,7 @@ impl Cleared {
             (Rung::Cleanup, _) => Action::Clean,
             (Rung::Grow, _) => match self.growth() {
                 None => Action::Survey,
+                Some(growth) if growth.snapshot.is_some() => Action::Snapshot,
                 Some(growth) if growth.grows_volume() => Action::Grow,
                 Some(_) => Action::Extend,
             },

@@ -90,8 +90,9 @@ fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &
                 Some(grow::surveying(incident, command_id.as_ref(), command, now))
             }
             Probe::Symptom(_) => Some(Step::Climb(incident.clone(), grow::told_of_disk(incident))),
-            Probe::Volume { .. } | Probe::Instance(_) => None,
+            Probe::Volume { .. } | Probe::Snapshot { .. } | Probe::Instance(_) => None,
         },
+        Stage::Snapshotting => Some(grow::snapshotting(incident, probe, now)),
         Stage::Growing => Some(grow::growing(incident, probe, now)),
         Stage::Extending => {
             command(probe).map(|(id, command)| grow::extending(incident, id, command, now, policy))
@@ -101,7 +102,7 @@ fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &
                 Some(gathering(incident, command_id.as_ref(), command, now, policy))
             }
             Probe::Symptom(_) => Some(Step::Climb(incident.clone(), told_by_host(incident))),
-            Probe::Volume { .. } | Probe::Instance(_) => None,
+            Probe::Volume { .. } | Probe::Snapshot { .. } | Probe::Instance(_) => None,
         },
         Stage::Draining => instance(probe).map(|facts| draining(incident, facts, now)),
         Stage::Rebooting => instance(probe).map(|facts| rebooting(incident, facts, now)),
@@ -110,7 +111,7 @@ fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &
         Stage::Watching => match probe {
             Probe::Symptom(state) => Some(watching(incident, state, now, policy)),
             Probe::Instance(facts) => Some(substitute(incident, facts, now, policy)),
-            Probe::Command { .. } | Probe::Volume { .. } => None,
+            Probe::Command { .. } | Probe::Volume { .. } | Probe::Snapshot { .. } => None,
         },
         // It has ended: there is no next step.
         Stage::Resolved | Stage::HandedOver | Stage::Expired | Stage::Withdrawn => None,
@@ -121,21 +122,29 @@ fn within_its_time(incident: &Incident, probe: &Probe, now: Timestamp, policy: &
 fn symptom(probe: &Probe) -> Option<&SymptomState> {
     match probe {
         Probe::Symptom(state) => Some(state),
-        Probe::Command { .. } | Probe::Volume { .. } | Probe::Instance(_) => None,
+        Probe::Command { .. }
+        | Probe::Volume { .. }
+        | Probe::Snapshot { .. }
+        | Probe::Instance(_) => None,
     }
 }
 
 fn command(probe: &Probe) -> Option<(Option<&CommandId>, &Fact<Option<Command>>)> {
     match probe {
         Probe::Command { command_id, command } => Some((command_id.as_ref(), command)),
-        Probe::Symptom(_) | Probe::Volume { .. } | Probe::Instance(_) => None,
+        Probe::Symptom(_) | Probe::Volume { .. } | Probe::Snapshot { .. } | Probe::Instance(_) => {
+            None
+        }
     }
 }
 
 fn instance(probe: &Probe) -> Option<&Facts> {
     match probe {
         Probe::Instance(facts) => Some(facts),
-        Probe::Command { .. } | Probe::Volume { .. } | Probe::Symptom(_) => None,
+        Probe::Command { .. }
+        | Probe::Volume { .. }
+        | Probe::Snapshot { .. }
+        | Probe::Symptom(_) => None,
     }
 }
 
@@ -144,6 +153,7 @@ fn refused(incident: &Incident, probe: &Probe, now: Timestamp) -> Option<Step> {
     let refused = incident.attempts.last()?.refused.as_ref()?;
     let action = match incident.stage {
         Stage::Cleaning => Action::Clean,
+        Stage::Snapshotting => Action::Snapshot,
         Stage::Growing => Action::Grow,
         Stage::Extending => Action::Extend,
         Stage::Draining => Action::LeaveService(incident.standby?),
@@ -168,6 +178,8 @@ fn refused(incident: &Incident, probe: &Probe, now: Timestamp) -> Option<Step> {
         }
         // What the world shows decides: it may be back already.
         (Action::ComeBack, _) => None,
+        // It may be taken already, asked for by a call whose answer was lost.
+        (Action::Snapshot, _) if grow::is_taken(probe) => None,
         // It may grow already, asked for by a call whose answer was lost.
         (Action::Grow, _) if grow::shows(&incident, probe) => None,
         // Or leaving already, asked for by a call whose answer was lost.

@@ -59,9 +59,12 @@ impl Step {
                 }
                 // While a member drains somebody may have come to look at it.
                 Action::Reboot => Need::Facts { group: false, sessions: true },
-                Action::Clean | Action::Survey | Action::Grow | Action::Extend | Action::Gather => {
-                    Need::Facts { group: false, sessions: false }
-                }
+                Action::Clean
+                | Action::Survey
+                | Action::Snapshot
+                | Action::Grow
+                | Action::Extend
+                | Action::Gather => Need::Facts { group: false, sessions: false },
             },
             // Who was replaced is gone by our own doing.
             _ if incident.rung() == Some(Rung::Replace) => Need::Nothing,
@@ -115,6 +118,7 @@ impl Step {
             | Action::Replace
             | Action::Clean
             | Action::Survey
+            | Action::Snapshot
             | Action::Grow
             | Action::Extend
             | Action::Gather
@@ -147,6 +151,7 @@ impl Step {
             Action::ComeBack
             | Action::Clean
             | Action::Survey
+            | Action::Snapshot
             | Action::Grow
             | Action::Extend
             | Action::Gather => false,

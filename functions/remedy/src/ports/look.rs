@@ -3,7 +3,7 @@
 use crate::model::alarm::{AlarmState, Symptom};
 use crate::model::calendar::{CalendarState, Calendars};
 use crate::model::growth::GrowthBook;
-use crate::model::ids::{CommandId, GroupName, InstanceId, VolumeId};
+use crate::model::ids::{CommandId, GroupName, InstanceId, SnapshotId, VolumeId};
 use crate::model::incident::Incident;
 use crate::model::pause::Pause;
 use crate::model::platform::Platform;
@@ -321,6 +321,19 @@ impl fmt::Display for ModificationState {
     }
 }
 
+/// A snapshot of a volume, from `ec2:DescribeSnapshots`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Which snapshot.
+    pub id: SnapshotId,
+    /// Whether it holds the volume. It does from the moment at which it was asked for: "it is created
+    /// immediately, but it remains in the pending state until all of data has been transferred"
+    /// (EBS user guide, "Create Amazon EBS snapshots").
+    pub holds: bool,
+    /// What EC2 calls its state.
+    pub state: String,
+}
+
 /// Reads the world. Every verb is one call.
 pub trait Look {
     /// `ec2:DescribeInstances`; `None` if there is no such instance.
@@ -357,6 +370,13 @@ pub trait Look {
     /// `ec2:DescribeVolumesModifications`: the last modification of the volume; `None`
     /// if it was never modified.
     async fn modification(&self, volume: &VolumeId) -> Result<Option<Modification>, CallFailed>;
+    /// `ec2:DescribeSnapshots`: the snapshot of the volume with that description, of those that
+    /// are the account's own; `None` if there is none.
+    async fn snapshot(
+        &self,
+        volume: &VolumeId,
+        description: &str,
+    ) -> Result<Option<Snapshot>, CallFailed>;
     /// `dynamodb:BatchGetItem`: what the ledger holds about the growth of the volume,
     /// and of the region's on the day of `now`.
     async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed>;

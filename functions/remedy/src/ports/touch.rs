@@ -4,7 +4,7 @@ use crate::model::alarm::Symptom;
 use crate::model::cleanup_opt_in::CleanupOptIn;
 use crate::model::diagnostics::Destination;
 use crate::model::growth::Growth;
-use crate::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName};
+use crate::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName, VolumeId};
 use crate::model::incident::{FailureKind, Standby};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -22,6 +22,9 @@ pub trait Touch {
     ) -> Result<CommandId, CallError>;
     /// `ssm:SendCommand` with the document about disks, told to look only.
     async fn survey(&self, order: &DiskOrder) -> Result<CommandId, CallError>;
+    /// `ec2:CreateSnapshot` of the volume, with a description by which it is found again.
+    /// Never repeated on doubt.
+    async fn snapshot(&self, volume: &VolumeId, description: &str) -> Result<(), CallError>;
     /// `ec2:ModifyVolume`: asks for the intended size. Never repeated on doubt.
     async fn grow(&self, growth: &Growth) -> Result<(), CallError>;
     /// `ssm:SendCommand` with the document about disks: the host extends the file system

@@ -180,7 +180,7 @@ fn grows(report: &Report, stage: Option<Stage>) -> String {
     let Some(growth) = &report.growth else { return "The disk was asked to grow.".to_owned() };
     let told = quote(&growth.told());
     match (growth.grows_volume(), stage) {
-        (true, Some(Stage::Growing)) => {
+        (true, Some(Stage::Snapshotting | Stage::Growing)) => {
             format!("Grows {told}. {}", left_small(growth, report.group.is_some()))
         }
         (true, _) => format!("Grew {told}."),
@@ -241,6 +241,10 @@ fn next(report: &Report) -> String {
         Outcome::Acted => match report.stage {
             Some(Stage::Draining) => {
                 "When it is out of service it is rebooted, then it comes back. You hear of each."
+            }
+            Some(Stage::Snapshotting) => {
+                "Once the snapshot is taken the volume grows, and the host extends its file \
+                 system; then it is watched whether the symptom stays gone."
             }
             Some(Stage::Growing) => {
                 "When the volume has grown, the host extends its file system; then it is watched \

@@ -37,7 +37,7 @@ use crate::ports::clock::Clock;
 use crate::ports::ledger::{Counted, Due, DueOne, Leased, Ledger, Recorded};
 use crate::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Look, Membership,
-    Modification, StatusChecks, Volume, Zone,
+    Modification, Snapshot, StatusChecks, Volume, Zone,
 };
 use crate::ports::look_at_many::{
     AGENTS_MAX, ALARMS_MAX, During, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, LookAtMany,
@@ -401,6 +401,7 @@ impl<W: LookAtMany> Together<'_, W> {
         let asks = |incident: &&Incident| match incident.stage {
             Stage::Cleaning | Stage::Surveying | Stage::Gathering | Stage::Extending => true,
             Stage::Waiting
+            | Stage::Snapshotting
             | Stage::Growing
             | Stage::Draining
             | Stage::Rebooting
@@ -533,6 +534,15 @@ impl<W: LookAtMany> Look for Together<'_, W> {
     async fn modification(&self, volume: &VolumeId) -> Result<Option<Modification>, CallFailed> {
         let modification = self.world.modification(volume);
         self.call_in_pace(Api::DescribeVolumesModifications, modification).await
+    }
+
+    async fn snapshot(
+        &self,
+        volume: &VolumeId,
+        description: &str,
+    ) -> Result<Option<Snapshot>, CallFailed> {
+        let snapshot = self.world.snapshot(volume, description);
+        self.call_in_pace(Api::DescribeSnapshots, snapshot).await
     }
 
     async fn growths(&self, volume: &VolumeId, now: Timestamp) -> Result<GrowthBook, CallFailed> {
@@ -720,6 +730,10 @@ impl<W: Touch> Touch for Together<'_, W> {
 
     async fn survey(&self, order: &DiskOrder) -> Result<CommandId, CallError> {
         self.call(self.world.survey(order)).await
+    }
+
+    async fn snapshot(&self, volume: &VolumeId, description: &str) -> Result<(), CallError> {
+        self.call(self.world.snapshot(volume, description)).await
     }
 
     async fn grow(&self, growth: &Growth) -> Result<(), CallError> {

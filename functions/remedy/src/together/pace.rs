@@ -16,8 +16,10 @@ pub(super) enum Api {
     DescribeAvailabilityZones,
     DescribeVolumes,
     DescribeVolumesModifications,
+    DescribeSnapshots,
     GetConsoleOutput,
     RebootInstances,
+    CreateSnapshot,
     ModifyVolume,
     SendCommand,
     GetCommandInvocation,
@@ -49,6 +51,7 @@ impl Api {
                 Some(Self::SendCommand)
             }
             Action::Reboot => Some(Self::RebootInstances),
+            Action::Snapshot => Some(Self::CreateSnapshot),
             Action::Grow => Some(Self::ModifyVolume),
             Action::LeaveService(_) | Action::Replace => Some(Self::AutoScaling),
             Action::ComeBack => None,
@@ -67,10 +70,11 @@ impl Api {
             | Self::DescribeAvailabilityZones
             | Self::DescribeVolumes
             | Self::DescribeVolumesModifications
+            | Self::DescribeSnapshots
             | Self::GetConsoleOutput => rate(50, 100),
             // 50 and 5 a second. Reboots come one by one, however many there were before.
             Self::RebootInstances => rate(1, 400),
-            Self::ModifyVolume => rate(25, 400),
+            Self::ModifyVolume | Self::CreateSnapshot => rate(25, 400),
             Self::DescribeInstanceInformation => rate(3, 600),
             Self::GetCommandInvocation => rate(10, 200),
             // Whoever takes alarms sends first; what is left was turned away there.

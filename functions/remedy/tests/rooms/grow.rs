@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use remedy::model::alarm::Symptom::DiskFull;
-use remedy::model::growth::{GROW_TO_TAG, Grown, GrowthBook, Prices};
+use remedy::model::growth::{
+    GROW_TO_TAG, Grown, GrowthBook, Prices, SNAPSHOT_FIRST_TAG, SnapshotFirst,
+};
 use remedy::model::host_disk::{HostDisk, Shape};
 use remedy::model::host_text::HostText;
-use remedy::model::ids::VolumeId;
-use remedy::model::incident::{Gathering, Incident, Rung, Stage, Survey, Surveyed};
+use remedy::model::ids::{SnapshotId, VolumeId};
+use remedy::model::incident::{
+    FailedCall, FailureKind, Gathering, Incident, Rung, Stage, Survey, Surveyed,
+};
 use remedy::model::platform::Platform;
 use remedy::model::policy::Policy;
 use remedy::model::reason::Reason;
@@ -16,7 +20,8 @@ use remedy::observe::facts::{DiskFact, Fact, Facts, NamedVolume, named};
 use remedy::observe::probe::Probe;
 use remedy::plan::decide::{Decision, decide};
 use remedy::plan::next::next;
-use remedy::ports::look::{Command, Datapoint, Modification, ModificationState, Volume};
+use remedy::plan::step::Step;
+use remedy::ports::look::{Command, Datapoint, Modification, ModificationState, Snapshot, Volume};
 
 use crate::given::{
     agent, ago, alone, attempt, facts, incident, instance, now, policy, silence, unknown,
@@ -50,7 +55,7 @@ fn known() -> Known {
     alone(&mut facts);
     let tags = BTreeMap::from([(GROW_TO_TAG.to_owned(), "200".to_owned())]);
     let prices = Prices {
-        by_type: BTreeMap::from([("gp3".to_owned(), 800)]),
+        by_type: BTreeMap::from([("gp3".to_owned(), 800), ("snapshot".to_owned(), 500)]),
         as_of: "2026-11-28".to_owned(),
     };
     Known {
@@ -132,7 +137,8 @@ fn short(decision: &Decision) -> String {
     };
     match decision {
         Decision::Act { rung: Rung::Grow, growth: Some(growth), .. } => {
-            format!("{} to {}", growth.from_gib, growth.to_gib)
+            let after = if growth.snapshot.is_some() { " after a snapshot" } else { "" };
+            format!("{} to {}{after}", growth.from_gib, growth.to_gib)
         }
         Decision::Act { rung: Rung::Grow, growth: None, .. } => "ask the host".to_owned(),
         Decision::Act { rung, .. } => rung.name().to_owned(),
@@ -446,6 +452,29 @@ fn what_it_costs_comes_from_a_price_with_its_date() {
 }
 
 #[test]
+fn whoever_wants_a_snapshot_first_says_yes() {
+    let tagged = |value: &str| {
+        let value = value.to_owned();
+        move |it: &mut Known| {
+            it.volume.tags.insert(SNAPSHOT_FIRST_TAG.to_owned(), value.clone());
+        }
+    };
+    assert_eq!(decided(tagged("yes")), "100 to 138 after a snapshot");
+    assert_eq!(decided(tagged(" yes ")), "100 to 138 after a snapshot");
+    assert_eq!(decided(tagged("no")), "100 to 138");
+    for unclear in ["", "maybe", "Yes please", "true", "weekly"] {
+        assert_eq!(decided(tagged(unclear)), "not: grow-snapshot-unreadable", "{unclear:?}");
+    }
+    let unextended = |it: &mut Known| {
+        (it.disk.unused_bytes, it.disk.disk_bytes) = (50 * GIB, 150 * GIB);
+        it.volume.size_gib = 150;
+    };
+    let both = |it: &mut Known| (unextended(it), tagged("yes")(it)).1;
+    assert_eq!(decided(unextended), "150 to 150", "only its file system is extended");
+    assert_eq!(decided(both), "150 to 150 after a snapshot", "which is no less of a change");
+}
+
+#[test]
 fn the_host_is_asked_before_anything_is_decided() {
     let asked = |change: fn(&mut Facts)| {
         let it = known();
@@ -511,6 +540,78 @@ fn volume(size_gib: u32, modification: Option<(ModificationState, u32, Timestamp
     });
     let volumes = Fact::Known(vec![Volume { size_gib, ..known().volume }]);
     Probe::Volume { volumes, modification: Fact::Known(modification) }
+}
+
+/// An incident that waits for the snapshot before its growth from `from` to 140 GiB.
+fn before_it_grows(from: u32, minutes: i64) -> Incident {
+    let mut incident = on_its_way(Stage::Snapshotting, minutes);
+    let growth = incident.attempts[0].growth.as_mut().unwrap();
+    (growth.from_gib, growth.snapshot) = (from, Some(SnapshotFirst::default()));
+    incident
+}
+
+/// What is seen of the snapshot of a volume of that size and cap.
+fn snapshot(size_gib: u32, cap: &str, state: Option<&str>) -> Probe {
+    let volume = Volume { size_gib, ..known().volume };
+    let tags = BTreeMap::from([(GROW_TO_TAG.to_owned(), cap.to_owned())]);
+    let snapshot = state.map(|state| Snapshot {
+        id: SnapshotId::new("snap-0a1b2c3d4e5f60718").unwrap(),
+        holds: matches!(state, "pending" | "completed"),
+        state: state.to_owned(),
+    });
+    Probe::Snapshot {
+        volumes: Fact::Known(vec![Volume { tags, ..volume }]),
+        snapshot: Fact::Known(snapshot),
+    }
+}
+
+#[test]
+fn nothing_grows_before_its_snapshot_is_seen_and_none_is_taken_twice() {
+    let seen = |minutes: i64, probe: &Probe| {
+        said(&next(&before_it_grows(100, minutes), probe, now(), &policy()))
+    };
+    assert_eq!(seen(1, &snapshot(100, "200", Some("pending"))), "grow: snapshot-taken");
+    assert_eq!(seen(1, &snapshot(100, "200", Some("completed"))), "grow: snapshot-taken");
+    assert_eq!(seen(1, &snapshot(100, "200", Some("error"))), "climb: snapshot-failed");
+    assert_eq!(seen(1, &snapshot(100, "200", Some("recoverable"))), "climb: snapshot-failed");
+    assert_eq!(seen(2, &snapshot(100, "200", None)), "wait", "whoever made the call may live");
+    assert_eq!(seen(3, &snapshot(100, "200", None)), "snapshot: never-asked");
+    assert_eq!(seen(8, &snapshot(100, "200", None)), "climb: snapshot-failed");
+    let taken = Some("pending");
+    assert_eq!(seen(1, &snapshot(100, "139", taken)), "climb: snapshot-failed", "its cap");
+    assert_eq!(seen(1, &snapshot(120, "200", taken)), "climb: snapshot-failed", "its size");
+    let both = |volumes, snapshot| Probe::Snapshot { volumes, snapshot };
+    let gone = both(Fact::Known(Vec::new()), Fact::Known(None));
+    assert_eq!(seen(1, &gone), "climb: grow-not-attached");
+    let dark = |call| Fact::Unknown(unknown(call));
+    for probe in [
+        both(dark("ec2:DescribeVolumes"), Fact::Known(None)),
+        both(Fact::Known(vec![known().volume]), Fact::Unknown(unknown("ec2:DescribeSnapshots"))),
+    ] {
+        assert_eq!(seen(3, &probe), "wait", "what cannot be seen is never asked for again");
+        assert_eq!(seen(8, &probe), "climb: snapshot-failed");
+    }
+    let extends = next(&before_it_grows(140, 1), &snapshot(140, "120", taken), now(), &policy());
+    assert_eq!(said(&extends), "extend: snapshot-taken", "the volume has the space already");
+    let Step::Call(_, incident, _) = extends else { panic!("{extends:?}") };
+    let first = incident.growth().unwrap().snapshot.clone().unwrap();
+    assert_eq!(first.id.unwrap().as_str(), "snap-0a1b2c3d4e5f60718");
+}
+
+/// AWS's no leads on, unless the snapshot shows all the same.
+#[test]
+fn a_snapshot_that_is_refused_is_none() {
+    let seen = |kind, probe: &Probe| {
+        let mut incident = before_it_grows(100, 1);
+        incident.attempts[0].refused = Some(FailedCall { kind, why: "no".to_owned() });
+        said(&next(&incident, probe, now(), &policy()))
+    };
+    let none = snapshot(100, "200", None);
+    assert_eq!(seen(FailureKind::Throttled, &none), "snapshot: never-asked");
+    assert_eq!(seen(FailureKind::InstanceState, &none), "climb: refused");
+    assert_eq!(seen(FailureKind::NotPermitted, &none), "end HandedOver: refused");
+    let taken = snapshot(100, "200", Some("pending"));
+    assert_eq!(seen(FailureKind::NotPermitted, &taken), "grow: snapshot-taken");
 }
 
 #[test]
@@ -586,7 +687,7 @@ fn an_extension_may_be_asked_for_twice_and_ends_in_watching() {
     assert_eq!(seen(3, &none), "extend: never-asked");
     assert_eq!(seen(12, &none), "climb: not-extended");
     let step = next(&on_its_way(Stage::Extending, 1), &ended("relieved", 0), now(), &policy());
-    let remedy::plan::step::Step::Move(moved, _) = step else { panic!("{step:?}") };
+    let Step::Move(moved, _) = step else { panic!("{step:?}") };
     assert_eq!(moved.growth().unwrap().used_after, 55, "as the host measured it");
 }
 

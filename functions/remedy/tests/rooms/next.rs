@@ -54,6 +54,7 @@ pub(crate) fn said(step: &Step) -> String {
             let action = match action {
                 Action::Clean => "clean",
                 Action::Survey => "survey",
+                Action::Snapshot => "snapshot",
                 Action::Grow => "grow",
                 Action::Extend => "extend",
                 Action::Gather => "gather",

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use remedy::model::alarm::{Hint, Symptom};
-use remedy::model::growth::{Cost, Growth};
+use remedy::model::growth::{Cost, Growth, SnapshotFirst};
 use remedy::model::host_disk::Shape;
-use remedy::model::ids::{CommandId, GroupName, IncidentId, InstanceId, MountPoint, VolumeId};
+use remedy::model::ids::{
+    CommandId, GroupName, IncidentId, InstanceId, MountPoint, SnapshotId, VolumeId,
+};
 use remedy::model::incident::{Incident, Rung, Stage};
 use remedy::model::managed_node::ManagedBy;
 use remedy::model::obstacle::Obstacle;
@@ -145,6 +147,7 @@ fn not_grown() -> Vec<Report> {
     [
         Obstacle::NotAllowed,
         Obstacle::CapUnreadable { volume: volume(), found },
+        Obstacle::SnapshotUnreadable { volume: volume(), found: "maybe".to_owned() },
         Obstacle::NotMeasured,
         Obstacle::HostSilent { why: silent },
         Obstacle::NotFull { percent: 41 },
@@ -185,7 +188,13 @@ fn grown() -> Vec<Report> {
         let mut incident = at(Rung::Grow, stage);
         incident.symptom = Symptom::DiskFull;
         let over = stage == Stage::Watching;
-        let growth = growth();
+        let mut growth = growth();
+        let taken = matches!(reason, Reason::SnapshotTaken { .. });
+        if stage == Stage::Snapshotting || taken {
+            let cents_a_month = 500;
+            let cost = Some(Cost { cents_a_month, as_of: "2026-11-28".to_owned() });
+            growth.snapshot = Some(SnapshotFirst { id: taken.then(snapshot), cost });
+        }
         if let Some(last) = incident.attempts.last_mut() {
             last.growth = Some(growth);
             last.changed_host = over.then_some(true);
@@ -194,8 +203,16 @@ fn grown() -> Vec<Report> {
     };
     let why = || "the file system takes 140 GiB".to_owned();
     let failed = || "its modification failed".to_owned();
+    let lost = || "nothing shows that it was taken".to_owned();
     vec![
         grows(Stage::Surveying, Reason::StillThere { what: "96.4 %".to_owned() }),
+        grows(Stage::Snapshotting, Reason::DiskNamed { disk: "vol0a1b2c3d4e5f60718".to_owned() }),
+        grows(Stage::Growing, Reason::SnapshotTaken { volume: volume(), snapshot: snapshot() }),
+        step(
+            Rung::Grow,
+            Stage::Replacing,
+            vec![Reason::SnapshotFailed { volume: volume(), why: lost() }],
+        ),
         grows(Stage::Growing, Reason::DiskNamed { disk: "vol0a1b2c3d4e5f60718".to_owned() }),
         grows(Stage::Extending, Reason::VolumeGrown { volume: volume(), to_gib: 140 }),
         grows(Stage::Watching, Reason::Extended { why: why() }),
@@ -214,6 +231,10 @@ fn grown() -> Vec<Report> {
     ]
 }
 
+fn snapshot() -> SnapshotId {
+    SnapshotId::new("snap-0a1b2c3d4e5f60718").unwrap()
+}
+
 /// A growth from 100 to 140 GiB.
 pub(crate) fn growth() -> Growth {
     Growth {
@@ -226,6 +247,7 @@ pub(crate) fn growth() -> Growth {
         used_before: 78,
         used_after: 56,
         cost: Some(Cost { cents_a_month: 320, as_of: "2026-11-28".to_owned() }),
+        snapshot: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! 8. A volume grows at most once per attempt, whatever dies or is lost; never over its
 //!    owner's cap or to more than double; and not more often, or by more GiB in one day of
-//!    the region, than we allow ourselves.
+//!    the region, than we allow ourselves. Where its owner wants a snapshot first there is one
+//!    of this attempt, and no second one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,7 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(2);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Growths {
     attempts: BTreeSet<(IncidentId, usize)>,
+    snapshots: BTreeSet<(IncidentId, usize)>,
     volumes: BTreeMap<InstanceId, Vec<Timestamp>>,
     /// By the day of the region.
     gib: BTreeMap<i64, u32>,
@@ -34,6 +36,9 @@ impl Growths {
     pub(super) fn watch(&mut self, moment: &Moment<'_>) -> Option<String> {
         for (_, effect) in moment.effects() {
             let Some(before) = effect.before.as_ref() else { continue };
+            if let Some(how) = self.snapshot(effect, before) {
+                return Some(format!("the volume of {}, {how}", before.id));
+            }
             if effect.verb != Verb::Grow || !effect.done {
                 continue;
             }
@@ -45,6 +50,23 @@ impl Growths {
             }
         }
         None
+    }
+
+    /// What is wrong with the snapshot before the growth.
+    fn snapshot(&mut self, effect: &Effect, before: &Before) -> Option<String> {
+        let incident = before.incident.as_ref()?;
+        let attempt = (incident.id.clone(), incident.attempts.len());
+        match effect.verb {
+            Verb::Snapshot if effect.done && !self.snapshots.insert(attempt.clone()) => {
+                Some(format!("a second snapshot in one attempt of {}", incident.id))
+            }
+            Verb::Grow | Verb::Extend => {
+                let wanted = before.host.as_ref().is_some_and(|host| host.disk.snapshot_first);
+                (wanted && !self.snapshots.contains(&attempt))
+                    .then(|| "without the snapshot that its owner wants first".to_owned())
+            }
+            _ => None,
+        }
     }
 
     fn grows(&mut self, effect: &Effect, before: &Before, to: u32) -> Option<String> {

@@ -103,7 +103,7 @@ impl fmt::Display for Promise {
             }
             Self::Growth => {
                 "8: a volume grows at most once per attempt, within its cap, its owner's tag and \
-                 its counts"
+                 its counts, and after the one snapshot that its owner wants"
             }
             Self::OwnersWord => {
                 "9: nothing is done on an answer to another question; a rung that does not help is \

@@ -85,6 +85,7 @@ fn unclaimed(effect: &Effect, before: &Before) -> Option<String> {
     let stage = match effect.verb {
         Verb::Clean => Stage::Cleaning,
         Verb::Survey => Stage::Surveying,
+        Verb::Snapshot => Stage::Snapshotting,
         Verb::Grow => Stage::Growing,
         Verb::Extend => Stage::Extending,
         Verb::Gather => Stage::Gathering,

@@ -12,7 +12,9 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::model::alarm::{Hint, Symptom};
 use crate::model::busy::BUSY_TAG;
-use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId, MountPoint, VolumeId};
+use crate::model::ids::{
+    CommandId, GroupName, IncidentId, InstanceId, MountPoint, SnapshotId, VolumeId,
+};
 use crate::model::incident::{HeldBy, Rung, Stage};
 use crate::model::managed_node::{MANAGED_TAG, ManagedBy};
 use crate::model::obstacle::Obstacle;
@@ -124,6 +126,10 @@ pub enum Reason {
     DiskNamed { disk: String },
     /// The host did not say which disk is full.
     SurveyFailed { why: String },
+    /// A snapshot of the volume is taken, as its owner wants before it grows.
+    SnapshotTaken { volume: VolumeId, snapshot: SnapshotId },
+    /// No snapshot was taken, so the volume does not grow.
+    SnapshotFailed { volume: VolumeId, why: String },
     /// The volume has grown.
     VolumeGrown { volume: VolumeId, to_gib: u32 },
     /// The volume did not grow in time, or at all.
@@ -434,6 +440,12 @@ impl fmt::Display for Reason {
             Self::DiskNamed { disk } => write!(f, "the host says that its disk {disk} is full"),
             Self::SurveyFailed { why } => {
                 write!(f, "the host did not say which disk is full: {why}")
+            }
+            Self::SnapshotTaken { volume, snapshot } => {
+                write!(f, "{snapshot} holds {volume} as it is now")
+            }
+            Self::SnapshotFailed { volume, why } => {
+                write!(f, "no snapshot of {volume} was taken, so it does not grow: {why}")
             }
             Self::VolumeGrown { volume, to_gib } => {
                 write!(f, "{volume} has {to_gib} GiB, and its file system can be extended")

@@ -206,6 +206,10 @@ impl Reason {
             },
             Self::DiskNamed { .. } => row("disk-named").about_evidence(),
             Self::SurveyFailed { .. } => row("survey-failed").about_evidence(),
+            Self::SnapshotTaken { .. } => row("snapshot-taken"),
+            Self::SnapshotFailed { .. } => {
+                row("snapshot-failed").warning("take a snapshot and grow the volume yourself")
+            }
             Self::VolumeGrown { .. } => row("volume-grown"),
             Self::GrowthFailed { .. } => {
                 row("growth-failed").warning("read the volume's modification in the EC2 console")

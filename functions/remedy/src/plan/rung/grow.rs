@@ -2,7 +2,7 @@
 //! is, its owner's tag how far it may go, and the ledger how often it went before.
 
 use crate::model::action::Action;
-use crate::model::growth::{GROW_TO_TAG, Growth, GrowthBook};
+use crate::model::growth::{GROW_TO_TAG, Growth, GrowthBook, SNAPSHOT_FIRST_TAG, SnapshotFirst};
 use crate::model::host_disk::{HostDisk, Shape, percent};
 use crate::model::ids::{CommandId, MountPoint};
 use crate::model::incident::{Incident, Stage, Survey, Surveyed};
@@ -150,6 +150,7 @@ fn judged(
         used_before: percent,
         used_after: percent,
         cost: None,
+        snapshot: snapshot_first(volume, policy).map_err(obstacle)?,
     };
     if disk.unused_bytes >= UNUSED_BYTES {
         growth.used_after = after(disk, disk.unused_bytes);
@@ -183,6 +184,23 @@ fn cap(volume: &Volume) -> Result<u32, Obstacle> {
     }
     let found = found.trim();
     found.parse().map_err(|_| Obstacle::CapUnreadable { volume: id, found: found.to_owned() })
+}
+
+/// The snapshot that the volume's owner wants first, if there is to be one. Whoever wrote
+/// something else than yes or no may have wanted one.
+fn snapshot_first(volume: &Volume, policy: &Policy) -> Result<Option<SnapshotFirst>, Obstacle> {
+    let Some(found) = volume.tags.get(SNAPSHOT_FIRST_TAG) else { return Ok(None) };
+    match found.trim() {
+        "no" => Ok(None),
+        "yes" => {
+            let cost = policy.prices.of_snapshot(volume.size_gib);
+            Ok(Some(SnapshotFirst { id: None, cost }))
+        }
+        _ => {
+            let (volume, found) = (volume.id.clone(), found.trim().to_owned());
+            Err(Obstacle::SnapshotUnreadable { volume, found })
+        }
+    }
 }
 
 /// A volume is modified again only after its last modification is completed. The space that
@@ -418,6 +436,59 @@ pub(crate) fn shows(incident: &Incident, probe: &Probe) -> bool {
             is_ours(growth, attempt.claimed_at, modification)
         }
         _ => false,
+    }
+}
+
+/// Whether the snapshot that the incident intends shows.
+pub(crate) fn is_taken(probe: &Probe) -> bool {
+    matches!(probe, Probe::Snapshot { snapshot: Fact::Known(Some(_)), .. })
+}
+
+/// How the snapshot before the growth goes. What is not seen is not there, so the volume does
+/// not grow.
+pub(crate) fn snapshotting(incident: &Incident, probe: &Probe, now: Timestamp) -> Step {
+    let Some(growth) = incident.growth() else { return wait(incident, now) };
+    let Probe::Snapshot { volumes, snapshot } = probe else { return wait(incident, now) };
+    let mut again = incident.clone();
+    let failed = |why: &str| {
+        let (volume, why) = (growth.volume.clone(), why.to_owned());
+        Step::Climb(incident.clone(), Reason::SnapshotFailed { volume, why })
+    };
+    let (volumes, snapshot) = match (volumes, snapshot) {
+        (Fact::Known(volumes), Fact::Known(snapshot)) => (volumes, snapshot),
+        (Fact::Unknown(unknown), _) | (_, Fact::Unknown(unknown)) if overdue(incident, now) => {
+            return failed(&unknown.to_string());
+        }
+        _ => return wait(incident, now),
+    };
+    let Some(volume) = volumes.iter().find(|volume| volume.id == growth.volume) else {
+        let disk = growth.volume.to_string();
+        return Step::Climb(again, Reason::NotGrown(Obstacle::NotAttached { disk }));
+    };
+    let grows = growth.grows_volume();
+    let allowed = cap(volume).is_ok_and(|cap| !grows || cap >= growth.to_gib);
+    if !allowed || volume.size_gib != growth.from_gib {
+        return failed("its size or its tag was changed meanwhile");
+    }
+    match snapshot {
+        Some(taken) if taken.holds => {
+            let (volume, snapshot) = (growth.volume.clone(), taken.id.clone());
+            let attempt = again.attempts.last_mut();
+            let first = attempt.and_then(|it| it.growth.as_mut()?.snapshot.as_mut());
+            if let Some(first) = first {
+                first.id = Some(snapshot.clone());
+            }
+            let next = if grows { Action::Grow } else { Action::Extend };
+            Step::Call(next, again, Reason::SnapshotTaken { volume, snapshot })
+        }
+        Some(other) => failed(&format!("EC2 calls its state {}", other.state)),
+        None if overdue(incident, now) => failed("nothing shows that it was taken"),
+        // The call was never made, for whoever wrote the intent is dead, and what it would have
+        // made shows by now.
+        None if incident.in_stage_for(now) >= EFFECT_SHOWS => {
+            Step::Call(Action::Snapshot, again, Reason::NeverAsked)
+        }
+        None => wait(incident, now),
     }
 }
 
