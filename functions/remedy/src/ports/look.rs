@@ -326,9 +326,9 @@ impl fmt::Display for ModificationState {
 pub struct Snapshot {
     /// Which snapshot.
     pub id: SnapshotId,
-    /// Whether it holds the volume. It does from the moment at which it was asked for: "it is created
-    /// immediately, but it remains in the pending state until all of data has been transferred"
-    /// (EBS user guide, "Create Amazon EBS snapshots").
+    /// Whether it holds the volume. It does from the moment at which it was asked for: "it is
+    /// created immediately, but it remains in the pending state until all of data has been
+    /// transferred" (EBS user guide, "Create Amazon EBS snapshots").
     pub holds: bool,
     /// What EC2 calls its state.
     pub state: String,
