@@ -63,6 +63,97 @@ fn no_pattern_begins_with_what_bash_4_2_makes_nothing_of() {
     }
 }
 
+/// Every file of shell that a document is made of, with its lines as the shell sees them.
+fn shell_files() -> Vec<(PathBuf, Vec<String>)> {
+    let mut folders = vec![root().join("functions")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "sh") {
+                let text = std::fs::read_to_string(&path).unwrap().replace("\\\n", " ");
+                let code = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+                files.push((path.clone(), code.map(str::to_owned).collect()));
+            }
+        }
+    }
+    assert!(files.len() > 12, "the scripts are elsewhere: {files:?}");
+    files
+}
+
+/// The options that systemd 219 knows, which Amazon Linux 2 and RHEL 7 have, of those that are
+/// used (its own `--help`, and "Added in version" in systemd's manual pages).
+const KNOWN_TO_SYSTEMD_219: [(&str, &[&str]); 4] = [
+    (
+        "journalctl",
+        &["--list-boots", "--no-pager", "--since", "--vacuum-size", "--vacuum-time", "-n", "-p"],
+    ),
+    ("loginctl", &["--no-legend", "--no-pager", "-p"]),
+    (
+        "systemctl",
+        &[
+            "--no-block",
+            "--no-legend",
+            "--no-pager",
+            "--plain",
+            "--quiet",
+            "--runtime",
+            "--state",
+            "--type",
+            "-p",
+        ],
+    ),
+    ("systemd-escape", &["--path"]),
+];
+
+/// Younger ones, in lines where nothing hangs on them: an older systemd refuses the call, and
+/// what is archived already is vacuumed all the same.
+const TRIED_AND_DONE_WITHOUT: [(&str, &str); 1] = [("--rotate", "bounded 5 journalctl --rotate")];
+
+#[test]
+fn nothing_is_asked_of_systemd_that_219_does_not_know() {
+    let mut asked = 0;
+    for (path, lines) in shell_files() {
+        for line in lines {
+            for (tool, known) in KNOWN_TO_SYSTEMD_219 {
+                let Some((_, call)) = line.split_once(&format!("{tool} ")) else { continue };
+                let call = call.split(['|', ')', ';', '&', '>']).next().unwrap_or_default();
+                let options = call.split_whitespace().filter(|word| word.starts_with('-'));
+                for option in options.take_while(|word| *word != "--") {
+                    let name = option.split('=').next().unwrap_or_default();
+                    let without = TRIED_AND_DONE_WITHOUT.contains(&(name, line.trim()));
+                    assert!(known.contains(&name) || without, "{path:?}: {tool} {name}: {line}");
+                    asked += 1;
+                }
+            }
+        }
+    }
+    assert!(asked > 25, "the calls are not found any more: {asked}");
+}
+
+/// What is younger than coreutils 8.22, which Amazon Linux 2 and RHEL 7 have: major and minor of
+/// `stat` (older ones print `?r`, for which systemd's own tests are skipped there), NUL-separated
+/// lines of `head`, `tail` and `cut` (8.25), and `sync` of one file system (8.24).
+#[test]
+fn nothing_is_asked_of_coreutils_that_8_22_does_not_know() {
+    let mut synced = 0;
+    for (path, lines) in shell_files() {
+        for line in lines {
+            for young in ["%Hr", "%Hd", "%Lr", "%Ld", "head -z", "tail -z", "cut -z", "df --output"]
+            {
+                assert!(!line.contains(young), "{path:?}: {young}: {line}");
+            }
+            if line.contains("sync -f") {
+                synced += 1;
+                assert!(line.ends_with("|| bounded 10 sync"), "{path:?}: {line}");
+            }
+        }
+    }
+    assert_eq!(synced, 1, "where btrfs commits");
+}
+
 /// Each of these ends at the gate, before anything of this machine is touched.
 #[test]
 fn a_bad_parameter_ends_every_script_with_a_result() {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::calendar::{CalendarState, Calendars};
 use remedy::model::growth::GrowthBook;
-use remedy::model::ids::{CommandId, GroupName, InstanceId, VolumeId};
+use remedy::model::ids::{CommandId, GroupName, InstanceId, SnapshotId, VolumeId};
 use remedy::model::platform::Platform;
 use remedy::model::pool::{Pool, PoolBook};
 use remedy::model::series::{Series, Statistic};

@@ -78,7 +78,7 @@ gather() { # TIME
   probe 'sockets' 3 ss -s
   probe 'boots' 3 journalctl --list-boots --no-pager
   probe 'kernel messages' 3 dmesg --ctime --level=emerg,alert,crit,err,warn
-  probe 'journal, warnings of two hours' 5 journalctl --no-pager -p warning -S -2h -n 500
+  probe 'journal, warnings of two hours' 5 journalctl --no-pager -p warning --since=-2h -n 500
   [ ! -f "$agent" ] || probe 'agent errors' 2 tail -n 50 -- "$agent"
 }
 
