@@ -1,5 +1,5 @@
-"""Every statement of the template against the Service Authorization Reference: its actions
-exist, take the kind of resource they are given, and know the condition keys they are given
+"""Every statement of the template and of the examples in docs against the Service Authorization
+Reference: its actions exist, take the kind of resource they are given, and know the condition keys they are given
 for that resource. A policy that AWS would take, and that would then allow nothing, or
 everything, is a mistake that no emulator notices."""
 
@@ -9,11 +9,16 @@ import re
 import pytest
 
 import template
-from conftest import REFERENCES
+from conftest import REFERENCES, ROOT
 
 # Keys that are in the context of every request (IAM user guide, "AWS global condition
 # context keys"). Those about tags are not among them: a service has to support them.
-IN_EVERY_REQUEST = {"aws:SourceArn", "aws:SourceAccount", "aws:SecureTransport"}
+IN_EVERY_REQUEST = {
+    "aws:SourceArn",
+    "aws:SourceAccount",
+    "aws:SecureTransport",
+    "aws:PrincipalOrgID",
+}
 
 # Actions that may be limited to a resource and are not, and why that is right.
 UNLIMITED = {
@@ -30,7 +35,10 @@ PLACES = {
     "AWS::StackName": "remedy",
 }
 
+EXAMPLES = sorted((ROOT / "docs/examples").glob("*.yaml"))
+
 ARNS = {
+    "AWS::Events::EventBus": "arn:aws:events:eu-central-1:111122223333:event-bus/{}",
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:eu-central-1:111122223333:table/{}",
     "AWS::KMS::Key": "arn:aws:kms:eu-central-1:111122223333:key/{}",
     "AWS::S3::Bucket": "arn:aws:s3:::{}",
@@ -38,31 +46,40 @@ ARNS = {
     "AWS::SQS::Queue": "arn:aws:sqs:eu-central-1:111122223333:{}",
 }
 
+# What the examples take as parameters.
+PARAMETERS = {
+    "Bus": "arn:aws:events:eu-central-1:111122223333:event-bus/ops",
+    "NotificationsTopic": "arn:aws:sns:eu-central-1:111122223333:remedy",
+}
 
-def arn_of(logical_id):
-    return ARNS[template.resources()[logical_id]["Type"]].format(logical_id)
+
+def arn_of(logical_id, resources):
+    return ARNS[resources[logical_id]["Type"]].format(logical_id)
 
 
-def plain(value):
-    """What an intrinsic function of the template stands for; lists of it, or nothing."""
+def plain(value, resources):
+    """What an intrinsic function of a template stands for; lists of it, or nothing."""
     if isinstance(value, list):
-        return [text for item in value for text in plain(item)]
+        return [text for item in value for text in plain(item, resources)]
     if isinstance(value, str):
         return [value]
     ((function, argument),) = value.items()
     if function == "Fn::If":
-        return plain(argument[1:])
+        return plain(argument[1:], resources)
     if function == "Fn::GetAtt":
-        return [arn_of(argument.removesuffix(".Arn"))]
+        return [arn_of(argument.removesuffix(".Arn"), resources)]
     if function == "Ref":
-        is_topic = template.resources().get(argument, {}).get("Type") == "AWS::SNS::Topic"
-        return [] if argument == "AWS::NoValue" else [arn_of(argument) if is_topic else argument]
+        if argument in PARAMETERS and argument not in resources:
+            return [PARAMETERS[argument]]
+        is_topic = resources.get(argument, {}).get("Type") == "AWS::SNS::Topic"
+        named = arn_of(argument, resources) if is_topic else argument
+        return [] if argument == "AWS::NoValue" else [named]
     assert function == "Fn::Sub", value
 
     def named(match):
         name = match[1]
         if name.endswith(".Arn"):
-            return arn_of(name.removesuffix(".Arn"))
+            return arn_of(name.removesuffix(".Arn"), resources)
         return PLACES.get(name, name)
 
     return [re.sub(r"\$\{([^}]+)\}", named, argument)]
@@ -73,10 +90,11 @@ def listed(value):
 
 
 def statements(node, path=()):
-    """Every statement of every policy, and where it stands."""
+    """Every statement of every policy, and where it stands. That a service may be a role, and
+    no more, needs no name."""
     if isinstance(node, dict):
         for statement in listed(node.get("Statement", [])):
-            yield "/".join((*path, statement["Sid"])), statement
+            yield "/".join((*path, statement.get("Sid", "unnamed"))), statement
         for key, value in node.items():
             yield from statements(value, (*path, key))
     elif isinstance(node, list):
@@ -84,7 +102,16 @@ def statements(node, path=()):
             yield from statements(item, path)
 
 
-STATEMENTS = dict(statements(template.resources()))
+def of_templates():
+    """The statements of the template and of the examples, with the resources they are among."""
+    examples = {file.stem: template.read(file)["Resources"] for file in EXAMPLES}
+    for name, resources in ({"": template.resources()} | examples).items():
+        for place, statement in statements(resources, (name,) if name else ()):
+            if listed(statement["Action"]) != ["sts:AssumeRole"]:
+                yield place, (statement, resources)
+
+
+STATEMENTS = dict(of_templates())
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +158,7 @@ def supports(row, kinds_found, key):
     return any(re.fullmatch(p, key) for p in patterns)
 
 
-def findings(reference, statement, of_a_role):
+def findings(reference, statement, of_a_role, resources):
     """What the reference does not know about a statement, as sentences."""
     keys = [key for block in statement.get("Condition", {}).values() for key in block]
     for pattern in listed(statement["Action"]):
@@ -139,7 +166,7 @@ def findings(reference, statement, of_a_role):
         if not known:
             yield f"there is no action {pattern}"
         for action, row in known.items() if "*" not in pattern else []:
-            for arn in plain(statement["Resource"]):
+            for arn in plain(statement["Resource"], resources):
                 yield from misfits(reference, action, row, arn, keys, of_a_role)
 
 
@@ -160,12 +187,14 @@ def misfits(reference, action, row, arn, keys, of_a_role):
 @pytest.mark.parametrize("place", STATEMENTS)
 def test_a_statement_is_one_that_aws_knows(reference, place):
     # In the policy of a thing itself, "*" is that thing.
-    of_a_role = "Principal" not in STATEMENTS[place]
-    assert list(findings(reference, STATEMENTS[place], of_a_role)) == []
+    statement, resources = STATEMENTS[place]
+    of_a_role = "Principal" not in statement
+    assert list(findings(reference, statement, of_a_role, resources)) == []
 
 
 def test_the_statements_are_found():
-    assert len(STATEMENTS) > 25
+    assert len(STATEMENTS) > 35
+    assert {place.split("/")[0] for place in STATEMENTS} >= {"hub", "orders-of-a-hub"}
 
 
 INSTANCES = "arn:aws:ec2:eu-central-1:111122223333:instance/*"
@@ -197,7 +226,7 @@ DOCUMENT = "arn:aws:ssm:eu-central-1:111122223333:document/a"
 def test_a_mistake_in_a_statement_is_found(reference, action, resource, key, finding):
     condition = {"StringEquals": {key: "b"}}
     statement = {"Action": action, "Resource": resource, "Condition": condition}
-    found = list(findings(reference, statement, of_a_role=True))
+    found = list(findings(reference, statement, of_a_role=True, resources={}))
     if finding is None:
         assert found == []
     else:
