@@ -15,11 +15,11 @@ ARCHITECTURES ?= x86_64 arm64
 DIST ?= dist
 RELEASED ?= $(lastword $(sort $(wildcard $(DIST)/remedy-*/)))
 
-.PHONY: test lint supply thinking functions storm wire aws template terraform release tried scripts relief python bench account-check
+.PHONY: test lint supply thinking mutants functions storm wire aws template terraform release tried scripts relief python bench account-check
 
 # What builds, one after the other. Then what waits more than it works, side by
 # side; each part's lines come at its end.
-test: lint supply thinking storm
+test: lint supply thinking mutants storm
 	@echo "make: wire, aws, template and scripts, side by side; a few minutes"
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target BUILT=yes wire aws template scripts
 
@@ -36,6 +36,11 @@ supply:
 # All thinking, in seconds and without an AWS SDK.
 thinking:
 	cargo test --locked
+
+# Small mistakes in the lines that have changed since the main branch, and whether a test finds
+# each. At most so many, and for some minutes; nothing where nothing that thinks has changed.
+mutants:
+	tests/mutants/run --changed --deep --at-most 40 --seconds 150
 
 # The functions and the command line, as programs. They are linted while they are built:
 # `cargo clippy` would compile the AWS SDKs a second time, and so would a build of the one

@@ -17,6 +17,7 @@ use remedy::model::platform::Platform;
 use remedy::model::policy::{Mode, OPT_IN_TAG};
 use remedy::model::reason::Reason;
 use remedy::model::unknown::Unknown;
+use remedy::ports::look::InstanceState;
 use remedy::ports::touch::Relief;
 use remedy::report::outcome::{Outcome, Report};
 use remedy::respond::{Answer, RespondError};
@@ -517,6 +518,18 @@ fn an_alarm_about_the_same_trouble_is_the_incidents() {
     let answer = run(&region, DiskFull, &other);
     assert_eq!(codes(only(&answer)).first(), Some(&"incident-open"));
     assert_eq!(region.incident(&names.web).unwrap(), open);
+}
+
+/// Whoever is just being stopped, or replaced, may be the incident's own doing.
+#[test]
+fn an_alarm_about_other_trouble_waits_though_its_instance_does_not_run() {
+    let (region, names) = answering();
+    run(&region, DiskFull, DISK_FULL);
+    let stopping = || InstanceState::Not("stopping".to_owned());
+    region.with_host(&names.web, |host| host.instance.state = stopping());
+    let answer = run(&region, HighCpu, HIGH_CPU);
+    assert_eq!(codes(only(&answer)), ["queued"]);
+    assert_eq!(region.incident(&names.web).unwrap().queued.len(), 1);
 }
 
 #[test]

@@ -165,6 +165,16 @@ fn an_old_yes_is_asked_again() {
 }
 
 #[test]
+fn an_old_silence_is_no_consent() {
+    let mut play = asked("reboot 5 act").with_host(|host| host.sessions = 1);
+    play.minutes(36);
+    let mut play = play.with_host(|host| host.sessions = 0);
+    assert_eq!(play.until_the_end(), Stage::HandedOver);
+    assert_eq!(play.last_reasons()[0], "nobody-answered");
+    assert_eq!(play.asked(Verb::Reboot), 0);
+}
+
+#[test]
 fn the_group_and_the_first_rung_are_asked_about_too() {
     let mut play = Play::grouped(Trouble::slight(HighCpu, 99.1)).with_a_silent_agent();
     play = play.with_group(|group| {

@@ -6,7 +6,7 @@ use remedy::model::busy::BUSY_TAG;
 use remedy::model::calendar::CALENDAR_TAG;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
-use remedy::model::pause::Pause;
+use remedy::model::pause::{Pause, Scope};
 use remedy::model::policy::{MAX_RUNG_TAG, OPT_IN_OBSERVE, OPT_IN_TAG};
 use remedy::model::pool::Pool;
 use remedy::model::reason::{Reason, Severity};
@@ -50,6 +50,21 @@ fn a_paused_alarm_is_told_once_and_goes_on_when_the_pause_is_lifted() {
     });
     assert_eq!(play.until_the_end(), Stage::Resolved);
     assert_eq!(play.told(), ["waits, paused", "cleanup asked for", "resolved"]);
+}
+
+#[test]
+fn a_wait_that_nobody_heard_of_is_told_later() {
+    let mut play = Play::grouped(Trouble::slight(HighCpu, 99.1));
+    let all_day = pause(&play, "all", 24 * 60);
+    play.region.with_book(|book| {
+        book.pause(&all_day);
+    });
+    play.region.break_call(Verb::Tell, Fault::RequestLost);
+    play.until(Stage::Waiting);
+    play.region.mend_call(Verb::Tell);
+    assert!(play.told().is_empty());
+    play.minutes(30);
+    assert_eq!(play.told(), ["waits, paused"]);
 }
 
 #[test]
@@ -364,6 +379,29 @@ fn two_sick_members_are_replaced_one_after_the_other() {
     let stages: Vec<Stage> = outbreak.incidents().iter().map(|it| it.stage).collect();
     assert_eq!(stages, [Stage::Resolved; 2]);
     assert!(outbreak.region.book().leases(&outbreak.pool).is_empty(), "every place is given back");
+}
+
+#[test]
+fn who_waits_longest_is_next_whoever_is_due_first() {
+    let outbreak = Outbreak::of(DiskFull, 2, 12);
+    let (region, now) = (&outbreak.region, outbreak.region.now());
+    let (scope, owner, reason) = (Scope::All, "Anna".to_owned(), "a release".to_owned());
+    let pause = Pause { scope, owner, reason, since: now, until: now + minutes(60), harm: false };
+    region.with_book(|book| drop(book.pause(&pause)));
+    outbreak.minute();
+    let now = region.now();
+    region.with_book(|book| {
+        drop(book.lift(&Scope::All));
+        for (id, waits, due) in [(0, 0, 2), (1, 10, 1)] {
+            let open = book.latest(&outbreak.members[id]).unwrap().clone();
+            let opened_at = open.opened_at - minutes(waits);
+            book.put(Incident { opened_at, due_at: now - minutes(due), ..open });
+        }
+    });
+    for _ in 0..60 {
+        outbreak.minute();
+    }
+    assert_eq!(outbreak.replaced(), [outbreak.members[1].clone(), outbreak.members[0].clone()]);
 }
 
 #[test]

@@ -271,6 +271,23 @@ fn who_never_comes_back_is_told_of() {
 }
 
 #[test]
+fn that_a_member_stays_out_is_told_until_somebody_hears_it() {
+    let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
+    play.until(Stage::Rebooting);
+    play = play.with_group(|group| {
+        group.suspended.insert("Launch".to_owned());
+    });
+    play.until(Stage::Returning);
+    play.region.break_call(Verb::Tell, Fault::RequestLost);
+    play.minutes(30);
+    assert!(!play.incident().unwrap().stays_out, "nobody has heard of it");
+    play.region.mend_call(Verb::Tell);
+    play.until_it("is told of", |incident| incident.stays_out);
+    let told = play.told().iter().filter(|what| what.contains("still in Standby")).count();
+    assert_eq!(told, 1);
+}
+
+#[test]
 fn a_group_that_grew_to_its_maximum_is_asked_until_it_has_room_again() {
     let mut play = Play::grouped(Trouble::stubborn(HighCpu, 99.1));
     play.until(Stage::Rebooting);
@@ -772,6 +789,18 @@ fn a_command_that_never_arrived_is_not_sent_again_without_the_tag() {
     assert_eq!(play.until_the_end(), Stage::HandedOver);
     assert_eq!(play.region.commands(), [], "the one that was sent is lost");
     assert_eq!(play.last_reasons(), ["not-opted-in"]);
+}
+
+/// The function that sent it first may have died before it told anybody.
+#[test]
+fn a_command_that_is_sent_again_is_told_again() {
+    let mut play = Play::standalone(Trouble::slight(DiskFull, 96.4));
+    play.region.break_call(Verb::Clean, Fault::RequestLost);
+    play.until(Stage::Cleaning);
+    play.region.mend_call(Verb::Clean);
+    let told = play.told().len();
+    play.until_it("is sent again", |incident| incident.attempts[0].asked_again == 1);
+    assert_eq!(play.told().len(), told + 1, "{:?}", play.told());
 }
 
 #[test]

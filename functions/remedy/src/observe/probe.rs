@@ -527,6 +527,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_measured_long_ago_tells_nothing_of_now() {
+        let measured = |ago| vec![Datapoint { at: NOW - ago, value: 99.0 }];
+        let second = SignedDuration::from_secs(1);
+        assert_eq!(while_news(measured(NEWS_MAX), NOW), measured(NEWS_MAX));
+        assert_eq!(while_news(measured(NEWS_MAX + second), NOW), []);
+    }
+
+    #[test]
     fn a_symptom_is_judged_by_what_the_alarm_makes_of_its_period() {
         use Statistic::{Average, Extended, Maximum, Minimum, Sum};
         let p95 = Extended("p95".to_owned());

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use remedy::alarm::{Invocation, read};
+use remedy::alarm::{Invocation, read, read_queue};
 use remedy::model::alarm::Symptom;
 
 use crate::change::{change, changed};
-use crate::config;
+use crate::{at_once, config};
 
 /// Every payload of `events/`, sorted.
 static EVENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -28,7 +28,7 @@ fn invocation(symptom: Symptom) -> Invocation {
 /// true of any.
 fn hold(event: &str) -> Result<(), TestCaseError> {
     for symptom in Symptom::ALL {
-        match read(event, &invocation(symptom)) {
+        match at_once(event, |event| read(event, &invocation(symptom))) {
             Err(error) => prop_assert!(error.to_string().len() < 600, "{error}"),
             Ok(received) => {
                 for alarm in received.alarms {
@@ -40,6 +40,11 @@ fn hold(event: &str) -> Result<(), TestCaseError> {
                     prop_assert!(reason.to_string().len() < 600, "{reason}");
                 }
             }
+        }
+    }
+    for message in at_once(event, read_queue).into_iter().flatten() {
+        for alarm in message.held.into_iter().flat_map(|received| received.alarms) {
+            prop_assert!(event.contains(alarm.instance_id.as_str()), "{alarm:?}");
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use remedy::observe::host_report::{Code, Failure, MARKER, Verdict, parse};
 use serde_json::Value;
 
 use crate::change::{change, changed};
-use crate::config;
+use crate::{at_once, config};
 
 /// The longest text that is taken from a host (`HostText`).
 const TEXT_CHARS_MAX: usize = 200;
@@ -26,7 +26,9 @@ static SAID: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// Holds the reading of one output to what must be true of any.
 fn hold(stdout: &str, stderr: &str, code: Option<i32>) -> Result<(), TestCaseError> {
-    match parse(stdout, stderr, code, "Failed") {
+    let parsed =
+        at_once(stdout, |stdout| at_once(stderr, |stderr| parse(stdout, stderr, code, "Failed")));
+    match parsed {
         Verdict::Said(result) => {
             prop_assert!(stdout.contains(MARKER), "a result without a result line: {result:?}");
             harmless(&serde_json::to_value(&result).unwrap())?;
