@@ -168,7 +168,7 @@ no_groups() { # DIRECTORY
 leaks() { # prints each
   losetup -a | grep -F "$RIG_BASE/"
   grep -F "$RIG_BASE/" /proc/self/mountinfo
-  pgrep -a -f "$RIG_BASE/(disk|race|load|service|host|relief|heavy)|$RIG_KIND-" | sed 's/^/process /'
+  pgrep -a -f "$RIG_BASE/(disk|race|load|service|host|relief|heavy|docker)|$RIG_KIND-" | sed 's/^/process /'
   rig_groups
 }
 
