@@ -793,6 +793,12 @@ impl Touch for World<'_> {
         Ok(self.send(order, Mode::Apply))
     }
 
+    async fn clean_many(&self, _orders: &[CleanupOrder]) -> Result<CommandId, CallError> {
+        // The past is played one alarm after the other.
+        let why = "nothing is ordered together here".to_owned();
+        Err(CallError { call: "ssm:SendCommand", why, kind: Some(FailureKind::NotPermitted) })
+    }
+
     async fn gather(
         &self,
         order: &CleanupOrder,

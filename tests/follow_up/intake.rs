@@ -1,19 +1,23 @@
 //! Alarms that come many at once, from a queue: each is answered as if it came alone, with few
 //! calls, and none is lost, done twice or done for another's trouble.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use remedy::intake::{Again, NotAnswered, Taken};
 use remedy::model::alarm::Symptom::{DiskFull, HighCpu, Unreachable};
+use remedy::model::diagnostics::Location;
 use remedy::model::ids::{GroupName, InstanceId};
 use remedy::model::incident::{Incident, Rung, Stage};
+use remedy::model::pause::{Pause, Scope};
 use remedy::model::pool::POOL_TAG;
 use remedy::model::reason::Reason;
+use remedy::ports::touch::{CleanupOrder, Relief, Touch as _};
 use remedy::report::outcome::Outcome;
+use remedy::together::Together;
 use world::Region;
 use world::calls::{Death, Fault, Verb};
-use world::drive::{FollowUp, Intake, finish_or_die};
+use world::drive::{FollowUp, Intake, finish_in, finish_or_die};
 use world::group::Group;
 use world::host::{AgentIs, Host, Trouble};
 use world::watch::Watch;
@@ -232,7 +236,7 @@ fn what_the_ledger_did_not_take_comes_again_alone() {
         batch.region.trip_call(Verb::Open, fault.clone());
         let taken = batch.taken();
         assert_eq!(taken.answer.reports.len(), 4, "{fault:?}");
-        assert_eq!(batch.region.touches(), 4, "{fault:?}");
+        assert_eq!(sent(&batch.region), (1, 4), "{fault:?}");
         let again: Vec<String> = taken.again.into_iter().map(|again| again.message).collect();
         assert_eq!(again.len(), 1, "{fault:?}");
         batch.messages.retain(|(id, _)| again.contains(id));
@@ -287,7 +291,8 @@ fn doubled_and_reordered_messages_act_once() {
     let taken = batch.taken();
     assert_eq!(taken.again.len(), 0);
     let acted = outcomes(&taken).iter().filter(|outcome| **outcome == Outcome::Acted).count();
-    assert_eq!((acted, batch.region.touches()), (6, 6));
+    assert_eq!((acted, batch.region.touches()), (6, 4), "three reboots, and one command");
+    assert_eq!(sent(&batch.region), (1, 3));
     assert_eq!(codes(&taken).iter().filter(|code| **code == "duplicate-delivery").count(), 6);
     batch.messages = again;
     assert_eq!(codes(&batch.taken()), ["duplicate-delivery"; 6], "delivered once more");
@@ -301,8 +306,8 @@ fn doubled_and_reordered_messages_act_once() {
 fn a_batch_ends_though_the_function_dies_at_any_call() {
     for takes_effect in [false, true] {
         for at_call in 1.. {
-            let batch = Batch::of(3, Trouble::stubborn(HighCpu, 99.0), |place, host| {
-                if place > 0 {
+            let batch = Batch::of(4, Trouble::stubborn(HighCpu, 99.0), |place, host| {
+                if place > 1 {
                     silent(host);
                 }
             });
@@ -323,7 +328,7 @@ fn a_batch_ends_though_the_function_dies_at_any_call() {
                 assert!(ended, "at {at_call}: {:?}", incident.stage);
             }
             assert!(batch.reboots().iter().all(|boots| *boots <= 1), "at {at_call}");
-            assert_eq!(batch.incidents().len(), 3, "at {at_call}: none is lost");
+            assert_eq!(batch.incidents().len(), 4, "at {at_call}: none is lost");
         }
     }
 }
@@ -342,7 +347,7 @@ fn a_batch_that_two_take_at_once_is_done_once() {
         );
         let (first, second) = (both.0.unwrap(), both.1.unwrap());
         assert_eq!((first.again.len(), second.again.len()), (0, 0));
-        assert_eq!(batch.region.touches(), 4);
+        assert_eq!(sent(&batch.region).1, 4, "each host is cleaned once");
     }
 }
 
@@ -369,4 +374,149 @@ fn an_ok_closes_nothing_by_itself() {
         ),
         "{reason:?}"
     );
+}
+
+/// How many commands were sent, and to how many hosts.
+fn sent(region: &Region) -> (usize, usize) {
+    let commands = region.commands();
+    let ids: BTreeSet<_> = commands.iter().map(|command| command.id.clone()).collect();
+    (ids.len(), commands.len())
+}
+
+fn stages(batch: &Batch) -> BTreeSet<Stage> {
+    batch.incidents().iter().map(|incident| incident.stage).collect()
+}
+
+#[test]
+fn cleanups_that_are_alike_are_one_command_for_up_to_fifty_hosts() {
+    let batch = Batch::of(120, Trouble::slight(DiskFull, 96.4), |_, _| {});
+    assert_eq!(outcomes(&batch.taken()), [Outcome::Acted; 120]);
+    assert_eq!(sent(&batch.region), (3, 120));
+    batch.to_its_end();
+    assert_eq!(stages(&batch), BTreeSet::from([Stage::Resolved]));
+    assert_eq!(sent(&batch.region), (3, 120), "each host was cleaned once");
+    let printed = |incident: &Incident| {
+        let kept = incident.evidence.as_ref().map(|diagnostics| diagnostics.kept.clone());
+        let id = incident.attempts[0].command_id.clone().unwrap();
+        kept == Some(Location::InOutput { command_id: id })
+    };
+    assert!(batch.incidents().iter().all(printed), "people are told where its evidence is");
+}
+
+#[test]
+fn what_differs_between_hosts_is_not_one_command() {
+    let batch = Batch::of(4, Trouble::slight(DiskFull, 96.4), |place, host| {
+        if place == 0 {
+            let tag = "auto-remediation-cleanup".to_owned();
+            host.instance.tags.insert(tag, "truncate-logs".to_owned());
+        }
+    });
+    assert_eq!(outcomes(&batch.taken()), [Outcome::Acted; 4]);
+    assert_eq!(sent(&batch.region), (2, 4));
+    let alone = &batch.incidents()[0];
+    assert_eq!(alone.attempts[0].shared_comment, None);
+    batch.to_its_end();
+    let uploaded = |kept: Location| matches!(kept, Location::InBucket { .. });
+    let kept: Vec<bool> =
+        batch.incidents().iter().map(|it| uploaded(it.evidence.clone().unwrap().kept)).collect();
+    assert_eq!(kept, [true, false, false, false], "one host alone sends its evidence");
+}
+
+/// The intents stand in the ledger before the shared call; what became of a lost answer is found
+/// out for each by itself.
+#[test]
+fn a_lost_answer_of_a_shared_command_is_settled_for_each() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost] {
+        let batch = Batch::of(4, Trouble::slight(DiskFull, 96.4), |_, _| {});
+        batch.region.trip_call(Verb::Clean, fault.clone());
+        assert_eq!(codes(&batch.taken()), ["action-uncertain"; 4], "{fault:?}");
+        batch.to_its_end();
+        assert_eq!(stages(&batch), BTreeSet::from([Stage::Resolved]), "{fault:?}");
+        assert_eq!(sent(&batch.region), (1, 4), "{fault:?}: found by its comment, or sent once");
+    }
+}
+
+/// A shared command that AWS turned away is a shared command again.
+#[test]
+fn what_was_turned_away_for_all_is_asked_for_together_again() {
+    let batch = Batch::of(4, Trouble::slight(DiskFull, 96.4), |_, _| {});
+    batch.region.trip_call(Verb::Clean, Fault::Refused("ThrottlingException: Rate exceeded"));
+    assert_eq!(codes(&batch.taken()), ["action-failed"; 4]);
+    batch.to_its_end();
+    assert_eq!(stages(&batch), BTreeSet::from([Stage::Resolved]));
+    assert_eq!(sent(&batch.region), (1, 4));
+}
+
+/// AWS refuses a command for all of its hosts because of one.
+#[test]
+fn one_host_that_cannot_be_sent_a_command_keeps_it_from_nobody() {
+    let batch = Batch::of(8, Trouble::slight(DiskFull, 96.4), |place, host| {
+        if place == 5 {
+            host.agent = AgentIs::Absent;
+        }
+    });
+    let together = &Together::new(&batch.region);
+    let order = |id: &InstanceId| CleanupOrder {
+        instance: id.clone(),
+        comment: "batch".to_owned(),
+        symptom: DiskFull,
+        relief: Relief::Service { units: Vec::new() },
+        evidence: None,
+    };
+    let orders: Vec<CleanupOrder> = batch.hosts.iter().map(order).collect();
+    let work = orders
+        .iter()
+        .map(|order| async move { (order.instance.clone(), together.clean(order).await.is_ok()) });
+    let taken: BTreeMap<InstanceId, bool> =
+        finish_in(&batch.region, together.all(work)).into_iter().collect();
+    for (place, id) in batch.hosts.iter().enumerate() {
+        assert_eq!(taken.get(id), Some(&(place != 5)), "{place}");
+    }
+    assert_eq!(sent(&batch.region).1, 7);
+}
+
+/// What a shared command did not reach is sent again to that host alone, before anything else is
+/// thought of: another host of the command may have been in its way.
+#[test]
+fn who_was_not_reached_by_a_shared_command_is_asked_alone() {
+    let batch = Batch::of(3, Trouble::slight(DiskFull, 96.4), |_, _| {});
+    let unreached = &batch.hosts[1];
+    let now = batch.region.now();
+    batch.region.with_host(unreached, |host| host.agent = AgentIs::SilentSince(now));
+    assert_eq!(outcomes(&batch.taken()), [Outcome::Acted; 3]);
+    assert_eq!(sent(&batch.region), (1, 3));
+    while sent(&batch.region).1 == 3 {
+        batch.region.pass(SignedDuration::from_mins(1));
+        FollowUp::default().run(&batch.region).unwrap();
+        assert!(batch.region.now().duration_since(now) < SignedDuration::from_mins(10));
+    }
+    let incident = batch.region.incident(unreached).unwrap();
+    assert_eq!((incident.stage, incident.tried()), (Stage::Cleaning, vec![Rung::Cleanup]));
+    let again = batch.region.commands().pop().unwrap();
+    assert_eq!((&again.order.instance, again.order.comment), (unreached, incident.id.to_string()));
+}
+
+/// What one cause held back is free in the same minutes, and then sent together as well.
+#[test]
+fn what_is_freed_from_a_wait_in_one_beat_is_sent_together() {
+    let batch = Batch::of(60, Trouble::slight(DiskFull, 96.4), |_, _| {});
+    let now = batch.region.now();
+    let pause = Pause {
+        scope: Scope::All,
+        since: now,
+        until: now + SignedDuration::from_mins(5),
+        reason: "a release".to_owned(),
+        owner: "Anna".to_owned(),
+        harm: false,
+    };
+    batch.region.with_book(|book| {
+        book.pause(&pause);
+    });
+    assert_eq!(codes(&batch.taken()), ["paused"; 60]);
+    assert_eq!(sent(&batch.region), (0, 0));
+    batch.to_its_end();
+    assert_eq!(stages(&batch), BTreeSet::from([Stage::Resolved]));
+    let (commands, hosts) = sent(&batch.region);
+    assert_eq!(hosts, 60, "each host was cleaned once");
+    assert!(commands <= 6, "{commands}: some in each of three minutes");
 }

@@ -1,6 +1,8 @@
 """Alarms that a queue gives many at once: few calls for all of them, an answer for each, and what
 has none comes again by itself."""
 
+import json
+
 import pytest
 
 import alarms
@@ -18,6 +20,7 @@ TOGETHER = {
     "ssm:DescribeInstanceInformation": 1,
     "autoscaling:DescribeAutoScalingInstances": 1,
     "dynamodb:BatchGetItem": 1,
+    "ssm:SendCommand": 1,
 }
 
 
@@ -55,6 +58,42 @@ def test_a_storm_is_answered_with_few_calls_and_followed_to_its_end(region, stac
         assert beat.body["looked_at"] == STORM and beat.body["left"] == [], beat.body
     assert stack.open() == []
     assert {stack.stage(host) for host in hosts} == {"resolved"}
+
+
+def test_cleanups_that_are_alike_are_one_command(region, stack):
+    hosts = [fleet.alone(region) for _ in range(6)]
+    fleet.tag(region, hosts[5], {"auto-remediation-cleanup": "truncate-logs"})
+    events = [alarms.alarm("disk-full.state-change", host) for host in hosts]
+    answer = stack.start(INTAKE).invoke(alarms.queued(*events))
+    assert again(answer) == []
+    alone, shared = sorted(
+        (json.loads(call.body) for call in answer.named("ssm:SendCommand")),
+        key=lambda command: len(command["InstanceIds"]),
+    )
+    assert sorted(shared["InstanceIds"]) == sorted(hosts[:5])
+    assert (shared["MaxErrors"], shared["MaxConcurrency"]) == ("100%", "50")
+    assert "EvidenceUrl" not in shared["Parameters"]
+    assert shared["Parameters"]["EvidenceOutput"] == ["yes"]
+    assert alone["InstanceIds"] == [hosts[5]] and alone["Parameters"]["EvidenceUrl"]
+    incidents = [stack.incident(host) for host in hosts]
+    assert alone["Comment"] == incidents[5]["id"]
+    assert shared["Comment"] in {f"batch {incident['id']}" for incident in incidents[:5]}
+    sent = [incident["attempts"][0] for incident in incidents]
+    assert {attempt.get("shared_comment") for attempt in sent} == {shared["Comment"], None}
+    assert len({attempt["command_id"] for attempt in sent}) == 2
+
+
+def test_a_shared_command_whose_answer_was_lost_is_found_by_its_comment(region, stack):
+    hosts = [fleet.alone(region, ssm_output="disk-ok") for _ in range(3)]
+    events = [alarms.alarm("disk-full.state-change", host) for host in hosts]
+    with region.proxy.fault("ssm", "SendCommand", wire.ANSWER_LOST, times=1):
+        answer = stack.start(INTAKE).invoke(alarms.queued(*events))
+    assert again(answer) == [] and len(answer.named("ssm:SendCommand")) == 1, answer.story()
+    assert all("command_id" not in stack.incident(host)["attempts"][0] for host in hosts)
+    later.passes(stack, 2)
+    beat = stack.start(FOLLOW_UP).invoke(HEARTBEAT)
+    assert beat.body["left"] == [] and beat.named("ssm:SendCommand") == [], beat.story()
+    assert {stack.stage(host) for host in hosts} == {"watching"}
 
 
 def test_every_symptom_comes_through_one_queue(region, stack):
@@ -100,8 +139,9 @@ def test_what_the_ledger_refuses_comes_again_alone(region, stack):
     with region.proxy.fault("dynamodb", "PutItem", wire.DENIED, times=1):
         answer = function.invoke(alarms.queued(*events))
     (failed,) = again(answer)
-    assert len(answer.actions) == 3, answer.story()
     place = int(failed.removeprefix("message-"))
+    (command,) = (json.loads(call.body) for call in answer.actions)
+    assert sorted(command["InstanceIds"]) == sorted(set(hosts) - {hosts[place]})
     assert stack.row(f"instance#{hosts[place]}", "incident") is None
     second = function.invoke(alarms.queued(events[place]))
     assert again(second) == [] and len(second.actions) == 1

@@ -37,6 +37,8 @@ pub struct Command {
     pub disk: Option<DiskOrder>,
     /// Whether it may change anything.
     pub mode: Mode,
+    /// Whether evidence that goes nowhere is printed, cut short.
+    pub(crate) prints: bool,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// What is left of the run.

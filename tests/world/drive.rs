@@ -73,12 +73,14 @@ impl Function {
 pub struct Intake {
     /// How its operator tuned it.
     pub policy: Policy,
+    /// How far its clock is ahead of the region's.
+    pub ahead: SignedDuration,
 }
 
 impl Default for Intake {
     /// The intake, allowed to act and otherwise as it comes.
     fn default() -> Self {
-        Self { policy: deployed() }
+        Self { policy: deployed(), ahead: SignedDuration::ZERO }
     }
 }
 
@@ -92,7 +94,8 @@ impl Intake {
         let record = |(id, body): &(String, String)| json!({"messageId": id, "body": body});
         let records: Vec<Value> = messages.iter().map(record).collect();
         let event = json!({"Records": records}).to_string();
-        let take_in = Box::pin(take_in(&event, region.now(), &self.policy, region));
+        let now = region.now() + self.ahead;
+        let take_in = Box::pin(take_in(&event, now, &self.policy, region));
         called_by(region, Caller::Intake, take_in).await
     }
 

@@ -9,8 +9,9 @@ use remedy::model::ids::{CommandId, GroupName, InstanceId};
 use remedy::model::incident::Rung;
 use remedy::observe::host_report::Mode;
 use remedy::ports::look::{InstanceState, ModificationState};
-use remedy::ports::touch::{CleanupOrder, DiskOrder, Relief};
+use remedy::ports::touch::{CleanupOrder, DiskOrder, HOSTS_MAX, Relief};
 
+use crate::calls::{Effect, Verb};
 use crate::command::Command;
 use crate::disk;
 use crate::group::{Group, Lifecycle, Member, Step};
@@ -28,6 +29,9 @@ const CLEANUP_TAKES: SignedDuration = SignedDuration::from_secs(45);
 /// then for all of its document's own time (Systems Manager user guide, "Understanding command
 /// statuses"; question command-lifetime). Both are what the functions send.
 const UNHEARD_AFTER: SignedDuration = SignedDuration::from_secs(60 + 180);
+
+/// The same of a command that is for many.
+const UNHEARD_AFTER_BY_MANY: SignedDuration = SignedDuration::from_secs(120 + 180);
 
 /// From a launch until the new instance is in service (ours: AWS names no time).
 const LAUNCH_TAKES: SignedDuration = SignedDuration::from_secs(90);
@@ -80,11 +84,21 @@ impl State {
         order: &CleanupOrder,
         mode: Mode,
     ) -> Result<CommandId, &'static str> {
+        self.send_within(order, mode, UNHEARD_AFTER)
+    }
+
+    /// The same, of a command that is waited for so long if no agent answers for it.
+    fn send_within(
+        &mut self,
+        order: &CleanupOrder,
+        mode: Mode,
+        unheard_after: SignedDuration,
+    ) -> Result<CommandId, &'static str> {
         let host = self.hosts.get(&order.instance);
         if host.is_none_or(|host| host.agent_at(self.now, false).is_none()) {
             return Err("InvalidInstanceId: no managed instance by that id");
         }
-        let takes = if host.is_some_and(Host::obeys) { CLEANUP_TAKES } else { UNHEARD_AFTER };
+        let takes = if host.is_some_and(Host::obeys) { CLEANUP_TAKES } else { unheard_after };
         let number = self.commands.len();
         let id = CommandId::new(format!("00000000-0000-4000-a000-{number:012x}"))
             .map_err(|_| "InternalServerError")?;
@@ -93,6 +107,7 @@ impl State {
             order: order.clone(),
             disk: None,
             mode,
+            prints: mode == Mode::Report,
             sent_at: self.now,
             ending: None,
         });
@@ -106,6 +121,39 @@ impl State {
         self.quotas.iter_mut().for_each(|quotas| quotas.pending += 1);
         self.arrange(takes, Due::CommandEnds(number));
         Ok(id)
+    }
+
+    /// Has the agents of several hosts carry out one command, or refuses it for all of them: of
+    /// which it is that cannot be sent it AWS says nothing that we rely on.
+    pub(crate) fn send_to_many(
+        &mut self,
+        orders: &[CleanupOrder],
+    ) -> Result<CommandId, &'static str> {
+        assert!((2..=HOSTS_MAX).contains(&orders.len()), "one command for {}", orders.len());
+        let is_known = |order: &CleanupOrder| {
+            let host = self.hosts.get(&order.instance);
+            host.is_some_and(|host| host.agent_at(self.now, false).is_some())
+        };
+        if !orders.iter().all(is_known) {
+            return Err("InvalidInstanceId: one of them is no managed instance");
+        }
+        let mut shared = None;
+        for (place, order) in orders.iter().enumerate() {
+            let before = self.before(order.instance.as_str());
+            let printed = CleanupOrder { evidence: None, ..order.clone() };
+            let id = self.send_within(&printed, Mode::Apply, UNHEARD_AFTER_BY_MANY)?;
+            let id = shared.get_or_insert(id).clone();
+            if let Some(command) = self.commands.last_mut() {
+                (command.id, command.prints) = (id, true);
+            }
+            // What the call is named for is noted by whoever makes it.
+            if place > 0 {
+                let (at, about, by) = (self.now, order.instance.to_string(), self.at_work);
+                let effect = Effect { at, verb: Verb::Clean, about, done: true, by, before };
+                self.effects.push(effect);
+            }
+        }
+        shared.ok_or("InvalidInstanceId: it is for nobody")
     }
 
     /// Sends the document about disks: a command like the others (SSM API reference,

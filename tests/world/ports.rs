@@ -567,6 +567,11 @@ impl Touch for Region {
             .await
     }
 
+    async fn clean_many(&self, orders: &[CleanupOrder]) -> Result<CommandId, CallError> {
+        let about = orders.first().map_or("", |order| order.instance.as_str());
+        self.call(Verb::Clean, about, |state| state.send_to_many(orders)).await
+    }
+
     async fn gather(
         &self,
         order: &CleanupOrder,

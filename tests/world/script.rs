@@ -247,7 +247,7 @@ pub(crate) fn run(host: &Host, command: &Command) -> (bool, Ending) {
             "sha256": "0f",
             "where": "disk",
             "uploaded": order.evidence.as_ref().map(|_| uploaded),
-            "printed": *mode == Mode::Report && !uploaded,
+            "printed": command.prints && !uploaded,
         }) } else { json!(null) },
         "seconds": 3,
     });

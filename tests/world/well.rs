@@ -51,9 +51,12 @@ impl State {
     }
 
     fn commands_of(&self, incident: &Incident) -> impl DoubleEndedIterator<Item = &Command> {
-        self.commands.iter().filter(|command| {
-            command.order.instance == incident.instance_id
-                && command.order.comment.starts_with(incident.id.as_str())
+        let shared = incident.attempts.iter().filter_map(|it| it.shared_comment.as_ref());
+        let shared: Vec<&String> = shared.collect();
+        self.commands.iter().filter(move |command| {
+            let comment = &command.order.comment;
+            let is_of_it = comment.starts_with(incident.id.as_str()) || shared.contains(&comment);
+            command.order.instance == incident.instance_id && is_of_it
         })
     }
 

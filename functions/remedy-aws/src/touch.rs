@@ -12,7 +12,7 @@ use remedy::model::diagnostics::Destination;
 use remedy::model::growth::Growth;
 use remedy::model::ids::{CommandId, GroupName, InstanceId, MountPoint, UnitName, VolumeId};
 use remedy::model::incident::{FailureKind, Standby};
-use remedy::ports::touch::{CallError, CleanupOrder, DiskOrder, Relief, Touch};
+use remedy::ports::touch::{CallError, CleanupOrder, DiskOrder, HOSTS_MAX, Relief, Touch};
 
 use crate::again::again_while;
 use crate::clients::Aws;
@@ -23,6 +23,11 @@ const SEND: &str = "ssm:SendCommand";
 /// The command never runs if the agent has not taken it within this time. An
 /// agent that answers takes it in seconds; a later start would be a surprise.
 const DELIVERY_SECONDS: u32 = 60;
+
+/// The same where the command is for many: Systems Manager sends it to one host, to two, to
+/// four, and waits for each of these (its user guide, "Sending commands at scale"). What has
+/// not arrived by then is sent again to that host alone.
+const DELIVERY_SECONDS_FOR_MANY: i32 = 120;
 
 /// So long a script runs before it ends by itself, unless it is told otherwise: what the
 /// documents have for `Deadline`.
@@ -66,6 +71,22 @@ impl Touch for Aws {
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, CallError> {
         let deadline = deadline(&order.relief);
         self.send(order, deadline, vec![("Mode", "apply".to_owned())]).await
+    }
+
+    async fn clean_many(&self, orders: &[CleanupOrder]) -> Result<CommandId, CallError> {
+        let Some(first) = orders.first() else {
+            let why = "it is for nobody".to_owned();
+            return Err(CallError { call: SEND, why, kind: Some(FailureKind::NotPermitted) });
+        };
+        // A URL is for one host's evidence alone.
+        let parameters = vec![("Mode", "apply".to_owned()), ("EvidenceOutput", "yes".to_owned())];
+        let send = self.command(first, deadline(&first.relief), parameters)?;
+        let others = orders.iter().skip(1).map(|order| order.instance.as_str());
+        let send = others.fold(send, SendCommandFluentBuilder::instance_ids);
+        // Without them one host that fails would keep the others from being sent it (SSM API
+        // reference, `SendCommand`).
+        let send = send.max_concurrency(HOSTS_MAX.to_string()).max_errors("100%");
+        taken(send.timeout_seconds(DELIVERY_SECONDS_FOR_MANY)).await
     }
 
     async fn gather(
@@ -209,16 +230,9 @@ impl Aws {
         &self,
         order: &CleanupOrder,
         deadline: u32,
-        mut parameters: Vec<(&'static str, String)>,
+        parameters: Vec<(&'static str, String)>,
     ) -> Result<CommandId, CallError> {
-        let document = self.documents.get(&order.symptom).ok_or_else(|| CallError {
-            call: SEND,
-            why: format!("no document for {} is set", order.symptom),
-            kind: Some(FailureKind::NotPermitted),
-        })?;
-        parameters.extend(times(deadline));
-        parameters.extend(relief(&order.relief));
-        let mut send = self.command_to(document, &order.instance, &order.comment, parameters);
+        let mut send = self.command(order, deadline, parameters)?;
         if let Some(destination) = &order.evidence {
             match self.bucket.url_for_host(destination, url_lasts(deadline)).await {
                 Ok(url) => send = send.parameters("EvidenceUrl", vec![url]),
@@ -227,6 +241,23 @@ impl Aws {
             }
         }
         taken(send).await
+    }
+
+    /// The command with the document of the order's symptom.
+    fn command(
+        &self,
+        order: &CleanupOrder,
+        deadline: u32,
+        mut parameters: Vec<(&'static str, String)>,
+    ) -> Result<SendCommandFluentBuilder, CallError> {
+        let document = self.documents.get(&order.symptom).ok_or_else(|| CallError {
+            call: SEND,
+            why: format!("no document for {} is set", order.symptom),
+            kind: Some(FailureKind::NotPermitted),
+        })?;
+        parameters.extend(times(deadline));
+        parameters.extend(relief(&order.relief));
+        Ok(self.command_to(document, &order.instance, &order.comment, parameters))
     }
 
     /// Sends the document about disks.

@@ -41,6 +41,13 @@ pub struct Intent {
     pub first: First,
 }
 
+impl Intent {
+    /// The same, as a part of a command for several hosts, if it is one.
+    pub(crate) fn shared(self, comment: Option<String>) -> Self {
+        Self { cleared: self.cleared.shared(comment), ..self }
+    }
+}
+
 /// What comes first of a rung that was cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum First {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::consider::volumes;
+use crate::execute::act;
 use crate::execute::ask_people::ask_people;
 use crate::execute::carry_out::{Order, carry_out, note_replacement};
 use crate::execute::claim::{self, Claim, Climbed};
@@ -151,7 +152,7 @@ impl Beat {
     {
         let reads = due.iter().map(|one| cx.world.history(&one.instance));
         let mut incidents = Vec::new();
-        for read in cx.world.all(reads).await {
+        for read in cx.world.reads(reads).await {
             match read {
                 Ok(history) => incidents.extend(history.latest),
                 Err(failed) => self.unreadable.push(failed),
@@ -254,8 +255,8 @@ where
             Ok(cx.world.record(&moved).await?.then_some(report))
         }
         Step::Call(action, incident, reason) => {
-            cx.world.may_act(action).await;
-            let claim = claim::renew(cx.world, action, &incident, cx.now, cx.policy).await?;
+            let asked = (action, may_ask(cx, action, &incident).await);
+            let claim = claim::renew(cx.world, asked, &incident, cx.now, cx.policy).await?;
             let Some(claim) = claim else { return Ok(None) };
             Ok(Some(carry_out(cx, order(claim, None, vec![reason])).await))
         }
@@ -264,6 +265,27 @@ where
         }
         Step::Tell(incident, because) => Ok(close::stay_out(cx, &incident, because).await?),
         Step::End(ended, because) => close::end(cx, incident, ended, because).await,
+    }
+}
+
+/// Waits until `action` may be asked for. Gives the comment of the command that it is a part of,
+/// if it is sent together with others that are alike.
+async fn may_ask<W>(
+    cx: Context<'_, Together<'_, W>>,
+    action: Action,
+    incident: &Incident,
+) -> Option<String>
+where
+    W: LookAtMany,
+{
+    match act::order(incident, cx.policy) {
+        Ok(order) if action == Action::Clean && cleanup::may_be_shared(incident) => {
+            cx.world.may_clean(order).await
+        }
+        _ => {
+            cx.world.may_act(action).await;
+            None
+        }
     }
 }
 
@@ -424,7 +446,8 @@ where
         let first = Reason::EvidenceFirst { rung: cleared.rung() };
         return ask_host(cx, incident, rung, vec![reason, first]).await;
     }
-    cx.world.may_act(cleared.first_action()).await;
+    let shared = may_ask(cx, cleared.first_action(), incident).await;
+    let cleared = cleared.shared(shared);
     let because = [&led_here(&reason, &symptom_state), cleared.because()].concat();
     take_if_allowed(cx, &cleared, incident, (because, reason), &facts).await
 }

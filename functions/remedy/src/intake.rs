@@ -195,5 +195,6 @@ where
         place.turn().await;
         Some(place)
     };
-    handle(cx, (&told.alarm, &told.by), facts, sick, turn).await
+    let joins = async |order| cx.world.joins(order).await;
+    handle(cx, (&told.alarm, &told.by), facts, sick, turn, joins).await
 }

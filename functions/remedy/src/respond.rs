@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::alarm::{self, Invocation, NotOurs, Unreadable};
 use crate::consider::{Considered, First, Intent, consider, read_beyond, read_first};
+use crate::execute::act;
 use crate::execute::carry_out::{Order, carry_out};
 use crate::execute::claim::{self, Claim, NoClaim};
 use crate::execute::console_capture::{self, Captured};
@@ -22,7 +23,7 @@ use crate::ports::context::Context;
 use crate::ports::ledger::Ledger;
 use crate::ports::look::Look;
 use crate::ports::tell::Tell;
-use crate::ports::touch::Touch;
+use crate::ports::touch::{CleanupOrder, Touch};
 use crate::report::notify;
 use crate::report::outcome::{Outcome, Report};
 
@@ -95,7 +96,8 @@ where
             AlarmState::Alarm => {
                 let by = teller(&alarm, &invocation.request_id);
                 let facts = read_first(cx.world, &alarm, cx.now).await;
-                handle(cx, (&alarm, &by), facts, Sick::NotNoted, async |_| ()).await
+                let alone = async |_: CleanupOrder| None;
+                handle(cx, (&alarm, &by), facts, Sick::NotNoted, async |_| (), alone).await
             }
             AlarmState::Ok => note_ok(cx, &alarm).await,
         };
@@ -124,13 +126,14 @@ pub(crate) enum Sick<'a> {
 
 /// (facts ->) decide -> guard -> claim -> act -> record -> notify, for one alarm that is told
 /// `by` somebody. Before more than a cleanup is thought of, its `turn` is waited for; what that
-/// gives is kept until the alarm is answered.
+/// gives is kept until the alarm is answered. A cleanup `joins` others that are alike.
 pub(crate) async fn handle<W, T>(
     cx: Context<'_, W>,
     (alarm, by): (&Alarm, &str),
     facts: Facts,
     sick: Sick<'_>,
     turn: impl AsyncFnOnce(&Facts) -> T,
+    joins: impl AsyncFnOnce(CleanupOrder) -> Option<String>,
 ) -> Result<Report, LedgerError>
 where
     W: Look + Ledger + Touch + Tell,
@@ -146,7 +149,10 @@ where
     };
     let Considered { facts, beyond, answer } = consider(cx, alarm, facts, beyond).await;
     let intent = match answer {
-        Ok(intent) => intent,
+        Ok(intent) => match cleanup(cx, &intent, alarm, &facts) {
+            Some(order) => intent.shared(joins(order).await),
+            None => intent,
+        },
         Err(refusal) => return refuse(cx, (alarm, by), &facts, refusal).await,
     };
     let (claim, captured) = match claim(cx, &intent, alarm, &facts).await {
@@ -169,6 +175,20 @@ where
     let (report, ()) =
         future::join(carry_out(cx, order), note_late(cx, counted, alarm, &facts)).await;
     Ok(report)
+}
+
+/// The cleanup that is to be sent, as it would be to this host alone.
+fn cleanup<W>(
+    cx: Context<'_, W>,
+    intent: &Intent,
+    alarm: &Alarm,
+    facts: &Facts,
+) -> Option<CleanupOrder> {
+    let is_sent = intent.first == First::TheRung && intent.cleared.first_action() == Action::Clean;
+    is_sent.then(|| claim::opened(Stage::Cleaning, alarm, facts, cx.policy)).and_then(|opened| {
+        // Whatever is wrong with it is told by whoever carries it out.
+        act::order(&opened, cx.policy).ok()
+    })
 }
 
 /// Claims what was cleared, or first a question to the host that is about to be

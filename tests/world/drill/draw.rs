@@ -67,6 +67,9 @@ const ONE_AFTER_THE_OTHER: SignedDuration = SignedDuration::from_mins(70);
 /// The codes by which a host says that it is well, or that no disruption helps.
 const WELL: [Code; 4] = [Code::NotInTrouble, Code::NotItsFault, Code::Protected, Code::BelowAlarm];
 
+/// What the servers of a storm are called, and then numbered.
+const STORM_SERVER: &str = "batch";
+
 /// Draws the plot of one episode.
 pub(crate) fn draw(seed: u64) -> Plot {
     let mut pen = Pen {
@@ -111,7 +114,18 @@ pub(crate) fn draw(seed: u64) -> Plot {
     if pen.chance(USELESS_PERCENT) {
         pen.what_never_helps();
     }
+    queued(&mut pen.plot, seed);
     pen.plot
+}
+
+/// Most storms come through the queue, and some of what else happens.
+fn queued(plot: &mut Plot, seed: u64) {
+    let mut rng = Rng::with_seed(seed.rotate_left(16));
+    let storms = plot.lines.contains(&Line::Server(format!("{STORM_SERVER}1")));
+    if rng.u32(..100) < if storms { 70 } else { 20 } {
+        let what = What::Delivery(Habit::Queued, SignedDuration::from_hours(5));
+        plot.lines.push(Line::Happens(SignedDuration::ZERO, what));
+    }
 }
 
 /// Some owners let the volumes of their hosts grow, a little or a lot.
@@ -377,7 +391,7 @@ impl Pen {
             self.plot.lines.push(Line::Quotas);
         }
         for number in 1..=servers {
-            let server = format!("batch{number}");
+            let server = format!("{STORM_SERVER}{number}");
             let begins = at + self.seconds(0, 60);
             self.plot.lines.push(Line::Server(server.clone()));
             self.plot.lines.push(Line::Happens(begins, What::Trouble(server, trouble)));

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
+use remedy::alarm::Unreadable;
 use remedy::execute::ask_people;
 use remedy::follow_up::Beat;
+use remedy::intake::{NotAnswered, Taken};
 use remedy::model::alarm::{AlarmState, Symptom};
 use remedy::model::ids::{IncidentId, InstanceId};
 use remedy::model::incident::Stage;
 use remedy::model::question::Answered as Said;
 use remedy::model::unknown::CallFailed;
-use remedy::report::outcome::Outcome;
+use remedy::report::outcome::{Outcome, Report};
 use remedy::respond::{Answer, RespondError};
 
 use super::cast::Cast;
@@ -26,7 +28,8 @@ use super::rehearsed::Recorder;
 use super::tally::{self, Tally};
 use crate::Region;
 use crate::calls::Nature;
-use crate::drive::{FollowUp, Function, together};
+use crate::drive::{FollowUp, Function, Intake, together};
+use crate::storm::{BATCH_MAX, COMES_AGAIN_AFTER, TAKEN_MAX};
 use crate::watch::{Change, Watch};
 
 /// When every episode begins, in seconds since 1970: 2026-11-20T03:00:00Z.
@@ -88,6 +91,8 @@ pub(crate) enum Act {
     Trigger(InstanceId),
     /// An alarm's event is delivered, for the how manieth time.
     Deliver(Change, u32),
+    /// Alarms' events that come through the queue are taken together, for the how manieth time.
+    Batch(Vec<Change>, u32),
     /// A broken event is delivered.
     Break(Symptom, Damage),
     /// A person answers a question.
@@ -97,6 +102,7 @@ pub(crate) enum Act {
 /// What an invocation answers.
 pub(crate) enum Answered {
     Event(Result<Answer, RespondError>),
+    Batch(Result<Taken, Unreadable>),
     Beat(Result<Beat, CallFailed>),
     Said,
 }
@@ -353,6 +359,7 @@ impl<'a> Episode<'a> {
                 _ => None,
             })
             .collect();
+        let mut arrivals = Vec::new();
         for change in self.region.changes() {
             self.delivered += 1;
             if let Some(recorder) = &mut self.recorder {
@@ -372,13 +379,34 @@ impl<'a> Episode<'a> {
                 match habit {
                     Habit::Late(by) => arrives += *by,
                     Habit::Reordered if self.delivered.is_multiple_of(2) => arrives += MINUTE * 2,
-                    Habit::Twice(after) => {
-                        self.arrange(arrives + *after, Act::Deliver(change.clone(), 1));
-                    }
-                    Habit::Reordered | Habit::TriggersLost => {}
+                    Habit::Twice(after) => arrivals.push((arrives + *after, change.clone())),
+                    Habit::Reordered | Habit::TriggersLost | Habit::Queued => {}
                 }
             }
-            self.arrange(arrives, Act::Deliver(change, 1));
+            arrivals.push((arrives, change));
+        }
+        if habits.contains(&Habit::Queued) {
+            self.queue(arrivals);
+            return;
+        }
+        for (at, change) in arrivals {
+            self.arrange(at, Act::Deliver(change, 1));
+        }
+    }
+
+    /// What arrives together is taken together.
+    fn queue(&mut self, arrivals: Vec<(Timestamp, Change)>) {
+        let mut batches: BTreeMap<Timestamp, Vec<Change>> = BTreeMap::new();
+        for (at, change) in arrivals {
+            match in_the_queue(&change.event) {
+                Some(event) => batches.entry(at).or_default().push(Change { event, ..change }),
+                None => self.arrange(at, Act::Deliver(change, 1)),
+            }
+        }
+        for (at, changes) in batches {
+            for batch in changes.chunks(BATCH_MAX) {
+                self.arrange(at, Act::Batch(batch.to_vec(), 1));
+            }
         }
     }
 
@@ -482,7 +510,54 @@ impl<'a> Episode<'a> {
             {
                 explained.after(answer);
             }
-            invoked.push(self.answered(act, answer, mine));
+            match act {
+                Act::Batch(changes, tries) => {
+                    invoked.extend(self.batch_answered((changes, tries), answer, mine));
+                }
+                act => invoked.push(self.answered(act, answer, mine)),
+            }
+        }
+        invoked
+    }
+
+    /// What a batch came to, as one invocation for each of its alarms. Those without an answer
+    /// come again by themselves.
+    fn batch_answered(
+        &mut self,
+        (changes, tries): (Vec<Change>, u32),
+        answer: Option<Answered>,
+        mut effects: Vec<crate::calls::Effect>,
+    ) -> Vec<Invoked> {
+        let taken = match answer {
+            Some(Answered::Batch(taken)) => taken.ok(),
+            _ => None,
+        };
+        self.played.tally.deliveries += changes.len() as u64;
+        let (mut invoked, mut again) = (Vec::new(), Vec::new());
+        for (place, change) in changes.into_iter().enumerate() {
+            let answer = taken.as_ref().map(|taken| answer_in(taken, place, &change));
+            if !matches!(answer, Some(Ok(_))) {
+                again.push(change.clone());
+            }
+            let about = |effect: &mut crate::calls::Effect| {
+                // By the intent, which stands in the ledger before the call.
+                let intent = effect.before.as_ref().and_then(|it| it.incident.as_ref());
+                change.state == Some(AlarmState::Alarm)
+                    && intent.is_some_and(|intent| {
+                        intent.instance_id == change.instance && intent.seen.alarm == change.alarm
+                    })
+            };
+            let effects = effects.extract_if(.., about).collect();
+            invoked.push(Invoked { cause: Cause::Alarm(change), answer, beat: None, effects });
+        }
+        if tries >= TAKEN_MAX {
+            self.played.tally.dead_letters += again.len() as u64;
+        } else if !again.is_empty() {
+            let at = self.region.now() + COMES_AGAIN_AFTER;
+            self.arrange(at, Act::Batch(again, tries + 1));
+        }
+        if let Some(first) = invoked.first_mut() {
+            first.effects.append(&mut effects);
         }
         invoked
     }
@@ -497,7 +572,7 @@ impl<'a> Episode<'a> {
         let (answer, beat) = match answer {
             Some(Answered::Event(answer)) => (Some(answer), None),
             Some(Answered::Beat(beat)) => (None, beat.ok()),
-            Some(Answered::Said) | None => (None, None),
+            Some(Answered::Batch(_) | Answered::Said) | None => (None, None),
         };
         let failed = !matches!(answer, Some(Ok(_)));
         let cause = match act {
@@ -631,6 +706,13 @@ pub(crate) fn invocation<'a>(
         };
         match act {
             Act::Deliver(change, _) => Box::pin(event(change.symptom, change.event)).await,
+            Act::Batch(changes, _) => {
+                let told = changes.into_iter().enumerate();
+                let messages: Vec<(String, String)> =
+                    told.map(|(place, change)| (message(place), change.event)).collect();
+                let intake = Intake { ahead, ..Intake::default() };
+                Answered::Batch(Box::pin(intake.invoke(region, &messages)).await)
+            }
             Act::Break(symptom, damage) => {
                 Box::pin(event(symptom, broken(region, symptom, damage))).await
             }
@@ -649,6 +731,42 @@ pub(crate) fn invocation<'a>(
             }
         }
     })
+}
+
+/// An alarm's event as the queue gets it: from a rule as it is, and from a topic in SNS's envelope
+/// (`AlarmTopicSubscription` in the template). What comes by another queue invokes its function.
+fn in_the_queue(event: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(event).ok()?;
+    match value.pointer("/Records/0") {
+        None => Some(event.to_owned()),
+        Some(record) => record.get("Sns").map(ToString::to_string),
+    }
+}
+
+/// By which the queue knows an alarm's message in its batch.
+fn message(place: usize) -> String {
+    format!("m{place}")
+}
+
+/// What a batch's answer says of one of its alarms. If it says less than there were alarms, it
+/// says nothing of any.
+fn answer_in(taken: &Taken, place: usize, change: &Change) -> Result<Answer, RespondError> {
+    let Taken { messages, answer, again } = taken;
+    if let Some(again) = again.iter().find(|again| again.message == message(place)) {
+        let why = "it comes again";
+        return match &again.why {
+            NotAnswered::Unreadable(error) => Err(RespondError::Unreadable(error.clone())),
+            NotAnswered::NoClaim(_) | NotAnswered::NoTime => {
+                Err(RespondError::LedgerContended { why, answered: Answer::default() })
+            }
+        };
+    }
+    if answer.reports.len() + answer.ignored.len() + again.len() < *messages {
+        return Ok(Answer::default());
+    }
+    let about = |report: &&Report| report.instance_id == change.instance;
+    let reports = answer.reports.iter().filter(about).cloned().collect();
+    Ok(Answer { reports, ignored: answer.ignored.clone() })
 }
 
 /// An alarm's event, broken.

@@ -376,6 +376,8 @@ pub(crate) enum Habit {
     Reordered,
     /// Triggers that are only best effort do not come at all.
     TriggersLost,
+    /// Through the queue: those that arrive together are one batch.
+    Queued,
 }
 
 /// How an event is broken.
@@ -486,6 +488,7 @@ impl What {
             Self::Delivery(Habit::Late(_), _) => "alarms delivered late",
             Self::Delivery(Habit::Reordered, _) => "alarms out of order",
             Self::Delivery(Habit::TriggersLost, _) => "triggers lost",
+            Self::Delivery(Habit::Queued, _) => "alarms through the queue",
             Self::Outage(..) => "call fails for minutes",
             Self::Hiccup(..) => "call fails once",
             Self::Lag { .. } => "describe calls lag",
@@ -795,6 +798,7 @@ impl fmt::Display for Habit {
             Self::Late(by) => write!(f, "alarms are delivered {} late", Length(*by)),
             Self::Reordered => f.write_str("alarms are delivered in another order"),
             Self::TriggersLost => f.write_str("best-effort events are lost"),
+            Self::Queued => f.write_str("alarms come through the queue"),
         }
     }
 }

@@ -183,6 +183,7 @@ fn of_the_weather(text: &str) -> Option<What> {
         "no heartbeat comes" => What::NoBeat(lasts),
         "each heartbeat comes twice" => What::TwoBeats(lasts),
         "alarms are delivered in another order" => What::Delivery(Habit::Reordered, lasts),
+        "alarms come through the queue" => What::Delivery(Habit::Queued, lasts),
         "best-effort events are lost" => What::Delivery(Habit::TriggersLost, lasts),
         _ => {
             if let Some(after) = what.strip_prefix("alarms are delivered again after ") {

@@ -321,6 +321,7 @@ impl Recorder {
                 | Act::Rest
                 | Act::Evaluate
                 | Act::Deliver(..)
+                | Act::Batch(..)
                 | Act::Break(..) => {}
             }
         }

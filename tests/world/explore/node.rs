@@ -202,7 +202,7 @@ impl Node {
         let (answer, beat) = match answer {
             Some(Answered::Event(answer)) => (Some(answer), None),
             Some(Answered::Beat(beat)) => (None, beat.ok()),
-            Some(Answered::Said) | None => (None, None),
+            Some(Answered::Batch(_) | Answered::Said) | None => (None, None),
         };
         let failed = !matches!(answer, Some(Ok(_)));
         let cause = match act {

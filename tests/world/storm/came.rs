@@ -29,6 +29,8 @@ pub struct Came {
     pub took: SignedDuration,
     /// From the alarms to the delivery of the last mail.
     pub told: SignedDuration,
+    /// For how long the intake ran in all, and the other functions.
+    pub ran: (SignedDuration, SignedDuration),
     /// Functions that ran at once, at most.
     pub at_once: usize,
     /// Calls of all kinds, by kind.
@@ -52,6 +54,7 @@ impl Came {
             reboots: Vec::new(),
             took: SignedDuration::ZERO,
             told: SignedDuration::ZERO,
+            ran: (SignedDuration::ZERO, SignedDuration::ZERO),
             at_once: 0,
             calls: BTreeMap::new(),
             turned_away: 0,
@@ -79,6 +82,11 @@ impl Came {
                 _ => {}
             }
         }
+    }
+
+    pub(super) fn ran(&mut self, took: SignedDuration, is_intake: bool) {
+        let ran = if is_intake { &mut self.ran.0 } else { &mut self.ran.1 };
+        *ran += took;
     }
 
     pub(super) fn ended_by(&mut self, now: Timestamp) {
@@ -122,12 +130,32 @@ impl Came {
     }
 }
 
+/// List prices of us-east-1 in US dollars: of a million write and read units of `DynamoDB`, and of
+/// a GB-second of Lambda (docs/deploy.md, "What it costs").
+const WRITES: f64 = 0.625;
+const READS: f64 = 0.125;
+const GB_SECOND: f64 = 0.000_016_666_7;
+
+/// Memory of the intake and of the other functions, in GB (the template's `IntakeMegabytes` and
+/// `MemoryMegabytes`).
+const GB: (f64, f64) = (0.5, 0.125);
+
+impl Came {
+    /// What the ledger and the functions cost in US dollars.
+    pub fn dollars(&self) -> f64 {
+        let Units { write, index, read } = self.units;
+        let units = (write + index) * WRITES + read * READS;
+        let ran = self.ran.0.as_secs_f64() * GB.0 + self.ran.1.as_secs_f64() * GB.1;
+        units / 1_000_000.0 + ran * GB_SECOND
+    }
+}
+
 /// The head of the table that [`Came::row`] is a row of.
 pub const TABLE: [&str; 2] = [
     "| alarms | first cleanup sent | last | last resolved | ended otherwise | calls for an alarm | \
-     write units | tries turned away | functions at once | fullest bucket over 10 s | by the \
-     heartbeat |",
-    "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---|",
+     write units | tries turned away | functions at once | dollars for 1,000 | fullest bucket over \
+     10 s | by the heartbeat |",
+    "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---|",
 ];
 
 impl Came {
@@ -146,6 +174,7 @@ impl Came {
             format!("{:.1}", self.write_units_each()),
             grouped(self.turned_away),
             grouped(self.at_once),
+            format!("{:.3}", self.each(self.dollars()) * 1_000.0),
             self.fullest.0.to_string(),
             self.fullest.1.to_string(),
         ];
@@ -173,7 +202,12 @@ impl fmt::Display for Came {
         writeln!(f, "{}", self.row())?;
         let each = |units| self.each(units);
         writeln!(f, "\nThe last mail is delivered after {}.", Clock(self.told))?;
-        writeln!(f, "{} reboots, {} events lost.", self.reboots.len(), self.lost)?;
+        let after = |at: Option<&Timestamp>| {
+            Clock(at.map(|at| at.duration_since(self.rang)).unwrap_or_default())
+        };
+        let (first, last) = (after(self.reboots.first()), after(self.reboots.last()));
+        writeln!(f, "{} reboots, from {first} to {last}.", self.reboots.len())?;
+        writeln!(f, "{} events lost.", self.lost)?;
         let Units { write, index, read } = self.units;
         writeln!(
             f,

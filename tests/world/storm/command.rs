@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use remedy::model::alarm::Symptom::{DiskFull, MemoryPressure};
 
-use super::Storm as Play;
+use super::{Road, Storm as Play};
 use crate::host::Trouble;
 use crate::quota::Quotas;
 
@@ -21,6 +21,10 @@ pub struct Storm {
     /// Only a reboot helps
     #[arg(long)]
     reboots: bool,
+
+    /// Each alarm invokes the function of its symptom, as its own action does
+    #[arg(long)]
+    actions: bool,
 }
 
 impl Storm {
@@ -32,7 +36,8 @@ impl Storm {
             Trouble::slight(DiskFull, 96.4)
         };
         let quotas = Quotas::default().with_pending(self.alarms);
-        let came = Play::of(self.alarms, trouble).rage(quotas);
+        let road = if self.actions { Road::Action } else { Road::Queue };
+        let came = Play::of(self.alarms, trouble).by(road).rage(quotas);
         // Whoever closed the pipe has read enough.
         let _ = write!(io::stdout().lock(), "{came}");
         ExitCode::SUCCESS

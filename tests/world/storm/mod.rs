@@ -1,11 +1,13 @@
 //! A storm: many alarms at once in a region whose quotas count, each followed to its end. Alarms
-//! are delivered as Lambda delivers them, the heartbeat comes each minute, and calls take time.
+//! come through the queue in batches, or are delivered one by one as Lambda delivers an alarm's
+//! own action; the heartbeat comes each minute, and calls take time.
 
 mod came;
 pub mod command;
+mod queue;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,8 +21,10 @@ use remedy::model::incident::Incident;
 use remedy::model::pool::POOL_TAG;
 
 pub use self::came::{Came, TABLE};
+pub(crate) use self::queue::{BATCH_MAX, COMES_AGAIN_AFTER, TAKEN_MAX};
+use self::queue::{Message, Queue, WINDOW};
 use crate::Region;
-use crate::drive::{FollowUp, Function, TIMEOUT, Woken, within};
+use crate::drive::{FollowUp, Function, Intake, TIMEOUT, Woken, within};
 use crate::host::{Host, Trouble};
 use crate::quota::Quotas;
 use crate::watch::Watch;
@@ -53,6 +57,17 @@ pub struct Storm {
     pub hosts: Vec<InstanceId>,
     /// The function that hears of them.
     pub function: Function,
+    /// How it hears of them.
+    pub road: Road,
+}
+
+/// How alarms reach a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// Through the queue, to the intake.
+    Queue,
+    /// Each by itself, to the function of its symptom.
+    Action,
 }
 
 /// Something to do at a time.
@@ -60,17 +75,21 @@ enum Act {
     Evaluate,
     Beat,
     Deliver(Rc<str>, u32),
+    Gathered,
+    Return(Message),
 }
 
 /// An invocation that has come to its end.
 enum Landed {
     /// Of an event: whether it has an answer.
     Answered(Rc<str>, u32, bool),
+    /// Of a batch: which of its messages come again, if it has an answer.
+    Batch(Vec<Message>, Option<BTreeSet<String>>, Timestamp),
     /// Of the heartbeat.
     Beat,
 }
 
-type Flight<'a> = Pin<Box<dyn Future<Output = Landed> + 'a>>;
+type Flight<'a> = Pin<Box<dyn Future<Output = (Landed, SignedDuration)> + 'a>>;
 
 impl Storm {
     /// So many hosts in this trouble, each in a pool of its own.
@@ -89,7 +108,14 @@ impl Storm {
             watch.name = format!("{}-{id}", trouble.symptom);
             region.add_watch(watch);
         }
-        Self { region, hosts, function: Function::new(trouble.symptom) }
+        let function = Function::new(trouble.symptom);
+        Self { region, hosts, function, road: Road::Queue }
+    }
+
+    /// The same by another road.
+    #[must_use]
+    pub fn by(self, road: Road) -> Self {
+        Self { road, ..self }
     }
 
     /// The newest incident of each host that had one.
@@ -120,6 +146,7 @@ impl Storm {
             arranged: Cell::new(0),
             flights: FuturesUnordered::new(),
             waiting: VecDeque::new(),
+            queue: Queue::default(),
             came: Came::new(self.hosts.len(), begins),
         }
         .run(begins)
@@ -134,6 +161,7 @@ struct Play<'a> {
     arranged: Cell<u64>,
     flights: FuturesUnordered<Flight<'a>>,
     waiting: VecDeque<(Rc<str>, u32)>,
+    queue: Queue,
     came: Came,
 }
 
@@ -176,7 +204,7 @@ impl Play<'_> {
         loop {
             woken.take();
             match self.flights.poll_next_unpin(&mut context) {
-                Poll::Ready(Some(landed)) => over |= self.landed(landed),
+                Poll::Ready(Some((landed, took))) => over |= self.landed(landed, took),
                 Poll::Pending if woken.is() => {}
                 Poll::Ready(None) | Poll::Pending => break,
             }
@@ -185,11 +213,20 @@ impl Play<'_> {
     }
 
     /// What follows from an invocation's end. Gives whether the storm is over.
-    fn landed(&mut self, landed: Landed) -> bool {
+    fn landed(&mut self, landed: Landed, took: SignedDuration) -> bool {
         let region = &self.storm.region;
         self.came.note(&region.take_effects());
+        self.came.ran(took, matches!(landed, Landed::Batch(..)));
         let _lost = region.take_triggers();
         match landed {
+            Landed::Batch(batch, again, taken_at) => {
+                let (again, lost) = self.queue.answered(batch, again.as_ref());
+                self.came.lost += lost;
+                for message in again {
+                    self.arrange(taken_at + COMES_AGAIN_AFTER, Act::Return(message));
+                }
+                self.poll(false);
+            }
             Landed::Answered(_, _, true) => {}
             Landed::Answered(event, tries, false) if tries < TRIES_MAX => {
                 let later = MINUTE * i32::try_from(tries).unwrap_or(1);
@@ -214,17 +251,29 @@ impl Play<'_> {
                 let events = region.transitions();
                 self.came.began(now, events.len());
                 for event in events {
-                    self.arrange(now, Act::Deliver(event.into(), 1));
+                    match self.storm.road {
+                        Road::Queue => self.queue.arrives(event.into()),
+                        Road::Action => self.arrange(now, Act::Deliver(event.into(), 1)),
+                    }
                 }
+                self.poll(false);
                 self.arrange(now + MINUTE, Act::Evaluate);
             }
             Act::Beat => {
                 self.arrange(now + MINUTE, Act::Beat);
                 let beats = self.beats.clone();
-                self.flights.push(Box::pin(async move {
+                self.flights.push(Box::pin(timed(region, async move {
                     let _beat = within(region, TIMEOUT, beats.invoke(region, None)).await;
                     Landed::Beat
-                }));
+                })));
+            }
+            Act::Gathered => {
+                self.queue.ends_window();
+                self.poll(true);
+            }
+            Act::Return(message) => {
+                self.queue.returns(message);
+                self.poll(false);
             }
             Act::Deliver(event, tries) if self.flights.len() < AT_ONCE_MAX => {
                 self.deliver(event, tries);
@@ -236,9 +285,40 @@ impl Play<'_> {
 
     fn deliver(&self, event: Rc<str>, tries: u32) {
         let (region, function) = (&self.storm.region, &self.storm.function);
-        self.flights.push(Box::pin(async move {
+        self.flights.push(Box::pin(timed(region, async move {
             let answer = within(region, TIMEOUT, function.invoke(region, &event)).await;
             Landed::Answered(event, tries, matches!(answer, Some(Ok(_))))
-        }));
+        })));
     }
+
+    /// Takes from the queue what there is to take.
+    fn poll(&mut self, window_is_over: bool) {
+        let (region, now) = (&self.storm.region, self.storm.region.now());
+        while let Some(batch) = self.queue.batch(window_is_over) {
+            self.flights.push(Box::pin(timed(region, async move {
+                let told = |message: &Message| (message.id.clone(), message.body.to_string());
+                let messages: Vec<(String, String)> = batch.iter().map(told).collect();
+                let intake = Intake::default();
+                let taken = within(region, TIMEOUT, intake.invoke(region, &messages)).await;
+                let again = taken
+                    .and_then(Result::ok)
+                    .map(|taken| taken.again.into_iter().map(|again| again.message).collect());
+                Landed::Batch(batch, again, now)
+            })));
+        }
+        if self.queue.begins_window() {
+            self.arrange(now + WINDOW, Act::Gathered);
+        }
+        self.came.at_once = self.came.at_once.max(self.flights.len());
+    }
+}
+
+/// What an invocation comes to, and how long it took.
+async fn timed(
+    region: &Region,
+    invocation: impl Future<Output = Landed>,
+) -> (Landed, SignedDuration) {
+    let begun = region.now();
+    let landed = invocation.await;
+    (landed, region.now().duration_since(begun))
 }

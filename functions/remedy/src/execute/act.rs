@@ -168,7 +168,8 @@ fn disk_order(incident: &Incident) -> DiskOrder {
     }
 }
 
-fn order(incident: &Incident, policy: &Policy) -> Result<CleanupOrder, CallError> {
+/// What the document of the symptom is told, to this host alone.
+pub(crate) fn order(incident: &Incident, policy: &Policy) -> Result<CleanupOrder, CallError> {
     let relief = Relief::of(incident, policy).ok_or_else(|| CallError {
         call: "ssm:SendCommand",
         why: format!("there is no document for {}", incident.symptom),

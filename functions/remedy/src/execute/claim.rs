@@ -76,7 +76,8 @@ pub enum NoClaim {
     Unreachable(CallFailed),
 }
 
-/// Opens an incident: writes the intent to carry out what was cleared.
+/// Opens an incident: writes the intent to carry out what was cleared, with the comment of the
+/// command if that is for several hosts.
 pub async fn claim(
     ledger: &impl Ledger,
     cleared: &Cleared,
@@ -87,7 +88,8 @@ pub async fn claim(
     let now = facts.observed_at;
     let action = cleared.first_action();
     let mut incident = opened(action.stage(), alarm, facts, policy);
-    incident.attempts.push(attempt(cleared.rung(), now));
+    let shared_comment = cleared.shared_comment().map(str::to_owned);
+    incident.attempts.push(Attempt { shared_comment, ..attempt(cleared.rung(), now) });
     incident.standby = cleared.standby();
     incident.lease = cleared.slot().map(|slot| lease(slot, &incident));
     open(ledger, &incident, Some(cleared.rung()), now).await?;
@@ -144,7 +146,8 @@ pub async fn wait(
     Ok(incident)
 }
 
-fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incident {
+/// The incident that `alarm` opens, before anything of it is tried.
+pub(crate) fn opened(stage: Stage, alarm: &Alarm, facts: &Facts, policy: &Policy) -> Incident {
     let now = facts.observed_at;
     Incident {
         id: alarm.incident_id(),
@@ -390,6 +393,7 @@ pub async fn climb(
     let mut next = incident.moved_to(action.stage(), now);
     let mut begun = attempt(cleared.rung(), now);
     begun.growth = cleared.growth().cloned();
+    begun.shared_comment = cleared.shared_comment().map(str::to_owned);
     next.attempts.push(begun);
     next.standby = cleared.standby();
     if next.standby.is_some() {
@@ -448,10 +452,11 @@ fn book(facts: &Facts) -> GrowthBook {
 
 /// Writes the intent of the next step of the rung an incident is on: to reboot
 /// what has left service, to bring it back, or to ask again for what the world
-/// shows was never asked. `None` if another writer was first.
+/// shows was never asked, with the comment of its command if that is for several hosts. `None`
+/// if another writer was first.
 pub async fn renew(
     ledger: &impl Ledger,
-    action: Action,
+    (action, shared_comment): (Action, Option<String>),
     incident: &Incident,
     now: Timestamp,
     policy: &Policy,
@@ -474,6 +479,7 @@ pub async fn renew(
         attempt.refused = None;
         attempt.asked_again = if again { attempt.asked_again + 1 } else { 0 };
         attempt.asked_at = Some(now);
+        attempt.shared_comment = shared_comment;
     }
     next.due_at = now + policy.first_look_after;
     Ok(ledger.record(&next).await?.then_some(Claim { action, incident: next }))
@@ -534,6 +540,7 @@ fn attempt(rung: Rung, now: Timestamp) -> Attempt {
         asked_again: 0,
         asked_at: None,
         not_back: false,
+        shared_comment: None,
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn explain<W: LookAtMany>(
 ) -> Explanation {
     let together = Together::new(world);
     let cx = Context { world: &together, policy, now };
-    let read = together.all([Facts::read(&together, &asked.instance, now)]).await;
+    let read = together.reads([Facts::read(&together, &asked.instance, now)]).await;
     let mut symptoms = Vec::new();
     let mut open = None;
     for facts in &read {
@@ -41,7 +41,7 @@ pub async fn explain<W: LookAtMany>(
         let wanted = Symptom::ALL.into_iter();
         let wanted = wanted.filter(|it| asked.symptom.is_none_or(|symptom| symptom == *it));
         let each = wanted.map(|symptom| of_symptom(cx, asked, symptom, facts));
-        symptoms = together.all(each).await;
+        symptoms = together.reads(each).await;
     }
     symptoms.sort_by_key(|of| of.symptom);
     Explanation { version: VERSION, instance_id: asked.instance.clone(), at: now, open, symptoms }

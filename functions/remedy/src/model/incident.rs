@@ -148,9 +148,9 @@ impl Stage {
     pub fn deadline(self) -> SignedDuration {
         SignedDuration::from_mins(match self {
             // The longest command removes kernels, or extends a large file system. It may begin
-            // up to 6 minutes after it was sent (1 to be delivered and the 5 that it may run:
-            // Systems Manager user guide, "Understanding command statuses") and runs for up
-            // to 5.
+            // up to 7 minutes after it was sent (2 to be delivered, where it is for many, and the
+            // 5 that it may run: Systems Manager user guide, "Understanding command statuses")
+            // and runs for up to 5.
             Self::Cleaning | Self::Extending => 12,
             // An agent that answers takes a command in seconds, and the script ends within 2
             // minutes. What comes later is not waited for: no answer holds nothing up.
@@ -217,6 +217,10 @@ pub struct Attempt {
     /// Whether its instance did not come back in time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_back: bool,
+    /// The comment of its command, if that was to be for the hosts of other incidents too:
+    /// written before the call, so that the command is found by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_comment: Option<String>,
 }
 
 impl Attempt {
@@ -745,8 +749,13 @@ impl Incident {
             }
             (Stage::Extending, ..) => format!("{} extend", self.id),
             (_, Some(gathering), _) => format!("{} evidence {}", self.id, gathering.count),
-            _ => self.id.to_string(),
+            _ => self.shared_comment().map_or_else(|| self.id.to_string(), str::to_owned),
         }
+    }
+
+    /// The comment of the last attempt's command, if that was to be for others too.
+    pub fn shared_comment(&self) -> Option<&str> {
+        self.attempts.last()?.shared_comment.as_deref()
     }
 
     /// Where what the host is asked for now goes, if there is a bucket.

@@ -10,6 +10,7 @@ use crate::model::diagnostics::Diagnostics;
 use crate::model::diagnostics::Location;
 use crate::model::host_text::HostText;
 use crate::model::ids::CommandId;
+use crate::model::incident::Attempt;
 use crate::model::incident::FailedCall;
 use crate::model::incident::FailureKind;
 use crate::model::incident::Incident;
@@ -53,10 +54,23 @@ pub fn comes_first(
     policy: &Policy,
 ) -> bool {
     let asked_lately = incident.is_some_and(|incident| {
-        is_recent(incident.evidence.as_ref(), FRESH, facts.observed_at) || !may_ask(incident)
+        let is_kept = !is_only_printed(incident, policy);
+        let is_recent = is_recent(incident.evidence.as_ref(), FRESH, facts.observed_at);
+        (is_recent && is_kept) || !may_ask(incident)
     });
     let answers = cleanup::host_answers(symptom, facts, policy);
     cleared.rung().is_disruptive() && answers && !asked_lately
+}
+
+/// Whether the host had nowhere to send its evidence, because its command was for others too:
+/// before it is disrupted it is asked for all of it.
+fn is_only_printed(incident: &Incident, policy: &Policy) -> bool {
+    let kept = incident.evidence.as_ref().map(|diagnostics| &diagnostics.kept);
+    let shared = |attempt: &Attempt| attempt.shared_comment.is_some();
+    matches!(kept, Some(Location::InOutput { .. }))
+        && policy.evidence_bucket.is_some()
+        && incident.gathering.is_none()
+        && incident.attempts.iter().any(shared)
 }
 
 /// Whether the host may say something else by now, where what it said before is

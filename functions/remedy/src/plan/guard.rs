@@ -39,6 +39,7 @@ pub struct Cleared {
     slot: Option<Slot>,
     growth: Option<Box<Growth>>,
     because: Vec<Reason>,
+    shared_comment: Option<String>,
 }
 
 /// A slot of a disruption budget that was free when it was looked at.
@@ -91,6 +92,17 @@ impl Cleared {
             (Rung::Reboot, None) => Action::Reboot,
             (Rung::Replace, _) => Action::Replace,
         }
+    }
+
+    /// The same, as a part of a command for several hosts, if it is one: with its comment.
+    #[must_use]
+    pub fn shared(self, shared_comment: Option<String>) -> Self {
+        Self { shared_comment, ..self }
+    }
+
+    /// The comment of the command that is for several hosts, if it is a part of one.
+    pub fn shared_comment(&self) -> Option<&str> {
+        self.shared_comment.as_deref()
     }
 
     /// Why this rung.
@@ -460,7 +472,9 @@ fn pass(decision: Decision, refused: Vec<Reason>, case: &Case<'_>) -> Result<Cle
         };
         let group = case.facts.group_name().cloned();
         return match slot(case) {
-            Ok(slot) => Ok(Cleared { rung, standby, group, slot, growth, because }),
+            Ok(slot) => {
+                Ok(Cleared { rung, standby, group, slot, growth, because, shared_comment: None })
+            }
             Err(reason) => {
                 let passes = reason.passes();
                 let because = std::iter::once(reason).chain(because).collect();

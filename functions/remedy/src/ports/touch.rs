@@ -13,6 +13,11 @@ use std::collections::BTreeSet;
 pub trait Touch {
     /// `ssm:SendCommand` with the function's own document to one instance.
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, CallError>;
+    /// `ssm:SendCommand` with it to the hosts of several orders that are
+    /// [alike](CleanupOrder::is_alike) and have one comment, at most [`HOSTS_MAX`]: none of them
+    /// sends its evidence away, and each prints it, cut short. AWS takes it for all of them, or
+    /// refuses it for all.
+    async fn clean_many(&self, orders: &[CleanupOrder]) -> Result<CommandId, CallError>;
     /// The same document, told to look only and to give what it finds off the
     /// host, within so much time.
     async fn gather(
@@ -49,6 +54,9 @@ pub trait Touch {
     async fn come_back(&self, instance: &InstanceId, group: &GroupName) -> Result<(), CallError>;
 }
 
+/// Instances of one `ssm:SendCommand` (SSM API reference).
+pub const HOSTS_MAX: usize = 50;
+
 /// What the document of a symptom is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CleanupOrder {
@@ -62,6 +70,13 @@ pub struct CleanupOrder {
     pub relief: Relief,
     /// Where the host sends its evidence, before it changes anything.
     pub evidence: Option<Destination>,
+}
+
+impl CleanupOrder {
+    /// Whether one command can be for both: it has one document and one set of parameters.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        (self.symptom, &self.relief) == (other.symptom, &other.relief)
+    }
 }
 
 /// What the document about disks is told.

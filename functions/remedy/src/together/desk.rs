@@ -81,6 +81,25 @@ impl<Q: Clone + PartialEq, A: Clone> Desk<Q, A> {
     }
 }
 
+/// What was asked, in parts of at most so many that are all alike.
+pub(super) fn alike<Q, A>(
+    asked: Vec<Asked<Q, A>>,
+    most: usize,
+    alike: impl Fn(&Q, &Q) -> bool,
+) -> Vec<Vec<Asked<Q, A>>> {
+    let mut parts: Vec<Vec<Asked<Q, A>>> = Vec::new();
+    for one in asked {
+        let takes = |part: &&mut Vec<Asked<Q, A>>| {
+            part.len() < most && part.iter().all(|other| alike(&other.question, &one.question))
+        };
+        match parts.iter_mut().find(takes) {
+            Some(part) => part.push(one),
+            None => parts.push(vec![one]),
+        }
+    }
+    parts
+}
+
 /// Asks what was collected: one question by itself as ever, and more of them at once. What is
 /// asked twice is asked once.
 pub(super) async fn answer<Q: Clone + PartialEq, A: Clone>(

@@ -25,7 +25,7 @@ use crate::model::calendar::{CalendarState, Calendars};
 use crate::model::diagnostics::Destination;
 use crate::model::growth::{Growth, GrowthBook};
 use crate::model::ids::{CommandId, GroupName, IncidentId, InstanceId, VolumeId};
-use crate::model::incident::{Incident, Stage, Standby};
+use crate::model::incident::{FailureKind, Incident, Stage, Standby};
 use crate::model::links::Deployment;
 use crate::model::pause::{Pause, Scope};
 use crate::model::pool::{Lease, Pool, PoolBook, Sighting};
@@ -44,8 +44,8 @@ use crate::ports::look_at_many::{
     MEMBERSHIPS_MAX, SERIES_MAX, SESSIONS_MAX, STATUSES_MAX, Sent, Span,
 };
 use crate::ports::tell::{Notification, Tell, Told};
-use crate::ports::touch::{CallError, CleanupOrder, DiskOrder, Touch};
-use crate::together::desk::{Desk, answer};
+use crate::ports::touch::{CallError, CleanupOrder, DiskOrder, HOSTS_MAX, Touch};
+use crate::together::desk::{Desk, alike, answer};
 use crate::together::line::{Line, Place};
 use crate::together::pace::{Api, Pace};
 
@@ -86,13 +86,26 @@ pub struct Together<'w, W> {
     sessions: Desk<InstanceId, usize>,
     spans: Desk<Span, Vec<Datapoint>>,
     alarms: Desk<String, Option<AlarmSettings>>,
+    turns: Desk<CleanupOrder, Turn>,
+    cleanups: Desk<CleanupOrder, Result<CommandId, CallError>>,
     pace: Pace,
     /// Until when the present part may ask. What belongs to no part may wait for ever.
     until: Cell<Timestamp>,
     /// Calls that one incident makes, and that are under way or wait for their time.
     alone: Cell<usize>,
+    /// Incidents that are being written down: who intends something is about to order it.
+    written: Cell<usize>,
     /// Questions of the present part whose time does not come.
     too_late: Cell<usize>,
+}
+
+/// When a cleanup may be ordered.
+#[derive(Clone, Debug)]
+enum Turn {
+    /// After so long, as a part of the command with this comment if others are alike.
+    Comes { wait: SignedDuration, shared: Option<String> },
+    /// Not within this part.
+    TooLate,
 }
 
 /// Commands as they were listed.
@@ -139,7 +152,7 @@ macro_rules! depart {
     };
 }
 
-/// A call that one incident makes, as long as it lasts.
+/// Something that one incident does, as long as it lasts.
 struct Alone<'a>(&'a Cell<usize>);
 
 impl<'a> Alone<'a> {
@@ -176,9 +189,12 @@ impl<'w, W> Together<'w, W> {
             sessions: Desk::default(),
             spans: Desk::default(),
             alarms: Desk::default(),
+            turns: Desk::default(),
+            cleanups: Desk::default(),
             pace: Pace::default(),
             until: Cell::new(Timestamp::MAX),
             alone: Cell::new(0),
+            written: Cell::new(0),
             too_late: Cell::new(0),
         }
     }
@@ -246,13 +262,78 @@ impl<W: Clock> Together<'_, W> {
         self.in_pace(Some(api)).await;
         self.call(call).await
     }
+
+    /// Waits until a cleanup may be ordered, before its intent is written, as [`Self::may_act`]
+    /// does. Gives the comment of the command that it is a part of, if others are alike.
+    pub async fn may_clean(&self, order: CleanupOrder) -> Option<String> {
+        match self.turn(order).await {
+            Turn::Comes { shared, .. } => shared,
+            Turn::TooLate => {
+                self.too_late.set(self.too_late.get() + 1);
+                pending().await
+            }
+        }
+    }
+
+    /// The same of an alarm that came with others: if its time does not come, it is sent alone
+    /// and at once, as far as AWS takes that.
+    pub async fn joins(&self, order: CleanupOrder) -> Option<String> {
+        match self.turn(order).await {
+            Turn::Comes { shared, .. } => shared,
+            Turn::TooLate => None,
+        }
+    }
+
+    async fn turn(&self, order: CleanupOrder) -> Turn {
+        let turn = self.turns.ask(order).await.unwrap_or(Turn::TooLate);
+        if let Turn::Comes { wait, .. } = turn {
+            let _alone = Alone::begins(&self.alone);
+            self.waits(wait).await;
+        }
+        turn
+    }
+
+    /// The turns of cleanups that are to be ordered: one for all that are alike.
+    fn turns(&self) -> Vec<Flight<'_>> {
+        let asked = self.turns.collect(ALL).into_iter().flatten().collect();
+        let mut turns: Vec<Flight<'_>> = Vec::new();
+        for part in alike(asked, HOSTS_MAX, CleanupOrder::is_alike) {
+            let now = self.world.time();
+            let at = self.pace.slot(Api::SendCommand, now, self.until.get());
+            let wait = at.map(|at| at.duration_since(now));
+            let turn =
+                move |shared| wait.map_or(Turn::TooLate, |wait| Turn::Comes { wait, shared });
+            turns.push(Box::pin(async move {
+                let alone = async |_: &CleanupOrder| Ok(turn(None));
+                let shared = async |all: &[CleanupOrder]| {
+                    // By one of them it is found out what it was about.
+                    let comment = all.first().map(|first| format!("batch {}", first.comment));
+                    all.iter().map(|_| Ok(turn(comment.clone()))).collect()
+                };
+                answer(part, alone, shared).await;
+            }));
+        }
+        turns
+    }
 }
 
 impl<W: LookAtMany> Together<'_, W> {
-    /// Does everything of `work` at once. When nobody can go on without an answer, and none
-    /// is on its way, what was asked meanwhile is asked together. What waits for a question
-    /// whose time does not come is left as it is.
-    pub async fn all<T>(&self, work: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    /// Reads everything that `work` asks for at once. When nobody can go on without an answer,
+    /// and none is on its way, what was asked meanwhile is asked together. What waits for a
+    /// question whose time does not come is left as it is.
+    pub async fn reads<T>(
+        &self,
+        work: impl IntoIterator<Item = impl Future<Output = T>>,
+    ) -> Vec<T> {
+        self.go(work, Vec::new).await
+    }
+
+    /// Goes on with `work` until all of it is done. What it orders departs after its questions.
+    async fn go<'a, T>(
+        &'a self,
+        work: impl IntoIterator<Item = impl Future<Output = T>>,
+        orders: impl Fn() -> Vec<Flight<'a>>,
+    ) -> Vec<T> {
         let mut work: FuturesUnordered<_> = work.into_iter().map(Box::pin).collect();
         let mut flights: FuturesUnordered<Flight<'_>> = FuturesUnordered::new();
         let mut done = Vec::new();
@@ -268,6 +349,9 @@ impl<W: LookAtMany> Together<'_, W> {
                 }
                 if flights.is_empty() {
                     flights.extend(self.departures());
+                }
+                if flights.is_empty() {
+                    flights.extend(orders());
                 }
                 match flights.poll_next_unpin(context) {
                     Poll::Ready(Some(())) => {}
@@ -393,6 +477,84 @@ impl<W: LookAtMany> Together<'_, W> {
         );
         flights
     }
+}
+
+impl<W: LookAtMany + Touch> Together<'_, W> {
+    /// Does everything of `work` at once, as [`Self::reads`] reads it. Cleanups that are alike are
+    /// ordered together.
+    pub async fn all<T>(&self, work: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+        self.go(work, || self.orders()).await
+    }
+
+    /// The cleanups that are ordered, or first their turns. As long as anybody writes down what it
+    /// intends, more may come that belong to the same command.
+    fn orders(&self) -> Vec<Flight<'_>> {
+        let turns = self.turns();
+        if !turns.is_empty() || self.written.get() > 0 {
+            return turns;
+        }
+        let ordered = self.cleanups.collect(ALL).into_iter().flatten().collect();
+        let is_one = |one: &CleanupOrder, other: &CleanupOrder| {
+            one.comment == other.comment && one.is_alike(other) && one.instance != other.instance
+        };
+        let mut flights: Vec<Flight<'_>> = Vec::new();
+        for part in alike(ordered, HOSTS_MAX, is_one) {
+            flights.push(Box::pin(async move {
+                let place = self.calls.join();
+                place.turn().await;
+                let one = async |order: &CleanupOrder| Ok(self.world.clean(order).await);
+                answer(part, one, async |orders: &[CleanupOrder]| self.sent(orders).await).await;
+            }));
+        }
+        flights
+    }
+
+    /// Sends one command to all of them. If AWS refuses it for all because of one, that one is
+    /// found by halves: the others have nothing to do with it.
+    async fn sent(
+        &self,
+        orders: &[CleanupOrder],
+    ) -> Vec<Result<Result<CommandId, CallError>, CallFailed>> {
+        let mut answers = Vec::new();
+        let mut parts = vec![orders];
+        while let Some(part) = parts.pop() {
+            // The first one had its turn.
+            let is_first = part.len() == orders.len();
+            let comes = is_first || self.comes(Api::SendCommand).await;
+            let answer = match part {
+                _ if !comes => Err(too_many()),
+                [order] => self.world.clean(order).await,
+                orders => self.world.clean_many(orders).await,
+            };
+            let is_of_one = |refused: &CallError| {
+                let of_one = [FailureKind::InstanceState, FailureKind::NotPermitted];
+                refused.kind.is_some_and(|kind| of_one.contains(&kind))
+            };
+            if part.len() > 1 && answer.as_ref().is_err_and(is_of_one) {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            } else {
+                answers.extend(part.iter().map(|_| Ok(answer.clone())));
+            }
+        }
+        answers
+    }
+
+    /// Waits for the time of one more call, if that comes within this part.
+    async fn comes(&self, api: Api) -> bool {
+        let now = self.world.time();
+        let at = self.pace.slot(api, now, self.until.get());
+        if let Some(at) = at {
+            self.waits(at.duration_since(now)).await;
+        }
+        at.is_some()
+    }
+}
+
+/// What was not sent is asked for again, as what AWS turns away is.
+fn too_many() -> CallError {
+    let why = "too many commands were sent just before".to_owned();
+    CallError { call: "ssm:SendCommand", why, kind: Some(FailureKind::Throttled) }
 }
 
 impl<W: LookAtMany> Together<'_, W> {
@@ -607,10 +769,12 @@ impl<W: LookAtMany> Look for Together<'_, W> {
 
 impl<W: Ledger> Ledger for Together<'_, W> {
     async fn open(&self, incident: &Incident, now: Timestamp) -> Result<Recorded, CallFailed> {
+        let _written = Alone::begins(&self.written);
         self.call(self.world.open(incident, now)).await
     }
 
     async fn record(&self, incident: &Incident) -> Result<bool, CallFailed> {
+        let _written = Alone::begins(&self.written);
         self.call(self.world.record(incident)).await
     }
 
@@ -717,7 +881,12 @@ impl<W: Ledger> Ledger for Together<'_, W> {
 
 impl<W: Touch> Touch for Together<'_, W> {
     async fn clean(&self, order: &CleanupOrder) -> Result<CommandId, CallError> {
-        self.call(self.world.clean(order)).await
+        let lost = |CallFailed { call, why }| CallError { call, why, kind: None };
+        self.cleanups.ask(order.clone()).await.map_err(lost)?
+    }
+
+    async fn clean_many(&self, orders: &[CleanupOrder]) -> Result<CommandId, CallError> {
+        self.call(self.world.clean_many(orders)).await
     }
 
     async fn gather(

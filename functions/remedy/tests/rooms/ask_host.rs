@@ -29,6 +29,23 @@ fn asked(minutes: i64, count: u32) -> Gathering {
     Gathering { asked_at: ago(minutes), command_id: None, refused: None, asked_again: false, count }
 }
 
+fn with_a_bucket() -> Policy {
+    let evidence_bucket = BucketName::new("remedy-evidence").ok();
+    Policy { evidence_bucket, ..policy() }
+}
+
+/// Evidence that the host printed, cut short.
+fn printed(minutes: i64) -> Diagnostics {
+    let kept = Location::InOutput { command_id: id() };
+    Diagnostics { at: ago(minutes), kept }
+}
+
+/// The host printed its evidence, because its command was for several hosts.
+fn shared_and_printed(incident: &mut Incident) {
+    incident.evidence = Some(printed(9));
+    incident.attempts[0].shared_comment = Some("batch x".to_owned());
+}
+
 type Change = fn(&mut Incident, &mut Facts);
 
 /// Whether the host is asked before the rung after a cleanup of a busy host, or,
@@ -38,16 +55,26 @@ fn is_asked(change: Change) -> bool {
     change(&mut incident, &mut facts);
     let decision = decide(HighCpu, &incident.tried(), &facts, &policy());
     match clear_climb(decision, &incident, &facts, &policy()) {
-        Ok(cleared) => comes_first(HighCpu, &cleared, Some(&incident), &facts, &policy()),
+        Ok(cleared) => comes_first(HighCpu, &cleared, Some(&incident), &facts, &with_a_bucket()),
         Err(refusal) => may_say_otherwise(&refusal, &incident, &facts, &policy()),
     }
 }
 
 #[test]
 fn a_host_is_asked_before_it_is_disrupted() {
-    let rows: [(&str, Change, bool); 9] = [
+    let rows: [(&str, Change, bool); 12] = [
         ("a host that answers is asked", |_, _| {}, true),
         ("one that told a moment ago is not", |it, _| it.evidence = Some(missing(9)), false),
+        ("nor one that had to print it", |it, _| it.evidence = Some(printed(9)), false),
+        ("unless its command was for others too", |it, _| shared_and_printed(it), true),
+        (
+            "and it has sent the whole since",
+            |it, _| {
+                shared_and_printed(it);
+                it.gathering = Some(asked(1, 1));
+            },
+            false,
+        ),
         ("what it told is not fresh for ever", |it, _| it.evidence = Some(missing(10)), true),
         ("a silent one cannot be asked", |_, facts| silence(facts), false),
         ("nor one that never had an agent", |_, facts| facts.agent = Fact::Known(None), false),
@@ -170,8 +197,7 @@ fn step(minutes: i64, again: bool, probe: &Probe) -> Step {
         preflight: Some(preflight),
         ..incident(HighCpu)
     };
-    let evidence_bucket = BucketName::new("remedy-evidence").ok();
-    next(&incident, probe, now(), &Policy { evidence_bucket, ..policy() })
+    next(&incident, probe, now(), &with_a_bucket())
 }
 
 #[test]

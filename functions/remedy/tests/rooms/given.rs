@@ -263,6 +263,7 @@ pub(crate) fn attempt(rung: Rung) -> Attempt {
         growth: None,
         asked_again: 0,
         asked_at: None,
+        shared_comment: None,
         not_back: false,
     }
 }

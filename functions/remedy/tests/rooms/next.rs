@@ -427,6 +427,30 @@ fn a_cleanup_that_nobody_sees_is_sent_again_and_then_given_up() {
     }
 }
 
+/// Systems Manager hands a command for many to one host, to two, to four: one may be in the way
+/// of another.
+#[test]
+fn what_a_command_for_many_did_not_reach_is_no_word_about_the_host() {
+    let shared = |minutes| {
+        let mut cleaning = at(Stage::Cleaning, minutes);
+        cleaning.attempts[0].shared_comment = Some("batch x".to_owned());
+        cleaning
+    };
+    let late = || command("DeliveryTimedOut", -1, "");
+    let gone = || command("Undeliverable", -1, "");
+    assert_eq!(step(&shared(6), &late()), "clean: not-reached");
+    assert_eq!(step(&shared(6), &gone()), "clean: not-reached");
+    assert_eq!(step(&at(Stage::Cleaning, 6), &late()), "climb: cleanup-failed", "it was alone");
+    assert_eq!(step(&shared(12), &late()), "climb: cleanup-failed", "its time is up");
+    let failed = command("Failed", 1, "");
+    assert_eq!(step(&shared(6), &failed), "climb: cleanup-failed", "it was reached");
+    let Step::Call(_, again, _) = next(&shared(6), &late(), now(), &policy()) else { panic!() };
+    assert_eq!(again.shared_comment(), Some("batch x"), "so that it is sent alone");
+    let never_run = next(&shared(6), &command("RateExceeded", -1, ""), now(), &policy());
+    let Step::Call(_, again, _) = never_run else { panic!() };
+    assert_eq!((again.shared_comment(), &again.attempts[0].command_id), (None, &None));
+}
+
 #[test]
 fn who_drains_is_rebooted_once_out_of_service() {
     check(

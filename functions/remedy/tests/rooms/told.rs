@@ -448,6 +448,11 @@ fn timeline() -> Vec<Report> {
         watching(Rung::Replace, Reason::Substituted),
         step(Rung::Replace, Stage::Replacing, vec![Reason::RebootFailed { why: why() }]),
         reboot(Reason::NeverAsked),
+        step(
+            Rung::Cleanup,
+            Stage::Cleaning,
+            vec![Reason::NotReached { why: "was not delivered: Undeliverable".to_owned() }],
+        ),
         Report { outcome: Outcome::Held, ..reboot(failed) },
         reboot(Reason::ActionUncertain {
             call: "ec2:RebootInstances",

@@ -252,6 +252,8 @@ pub enum Reason {
     RebootFailed { why: String },
     /// Nothing shows that the call was ever made.
     NeverAsked,
+    /// A command that was for several hosts did not reach this one.
+    NotReached { why: String },
     /// The instance has left service and can be rebooted.
     LeftService,
     /// Members that replaced others show the same symptom.
@@ -645,6 +647,9 @@ impl fmt::Display for Reason {
             Self::Refused { why } => write!(f, "AWS did not carry it out: {why}"),
             Self::NeverAsked => {
                 f.write_str("nothing shows that the call was made, so it is made now")
+            }
+            Self::NotReached { why } => {
+                write!(f, "a command for several hosts {why}, so it is sent to this one alone")
             }
             Self::LeftService => f.write_str("the instance has left service"),
             Self::EvidenceFirst { rung } => {

@@ -329,6 +329,7 @@ impl Reason {
             }
             Self::RebootFailed { .. } => row("reboot-failed"),
             Self::NeverAsked => row("never-asked"),
+            Self::NotReached { .. } => row("not-reached"),
             Self::LeftService => row("left-service"),
             Self::SubstitutesSickToo { .. } => row("substitutes-sick-too")
                 .warning("look at what the members share: image, launch template, load"),

@@ -4,12 +4,12 @@ use crate::model::action::Action;
 use crate::model::alarm::Symptom;
 use crate::model::diagnostics::Location;
 use crate::model::ids::CommandId;
-use crate::model::incident::Incident;
+use crate::model::incident::{Incident, Stage};
 use crate::model::platform::Platform;
 use crate::model::policy::Policy;
 use crate::model::reason::Reason;
 use crate::observe::facts::{Fact, Facts};
-use crate::observe::host_report::{self};
+use crate::observe::host_report::{self, Failure, Verdict};
 use crate::plan::availability::Availability::{self, Available, InDoubt, NotNow, Unavailable};
 use crate::plan::availability::too_young;
 use crate::plan::host_said::cleaned;
@@ -35,10 +35,7 @@ pub(crate) fn cleaning(
     }
     match command {
         Fact::Known(Some(command)) if command.was_never_run() && !overdue(&incident, now) => {
-            if let Some(attempt) = incident.attempts.last_mut() {
-                attempt.command_id = None;
-            }
-            Step::Call(Action::Clean, incident, Reason::NeverAsked)
+            Step::Call(Action::Clean, never_sent(incident), Reason::NeverAsked)
         }
         Fact::Known(Some(command)) if command.ended => {
             let said = host_report::parse(
@@ -47,6 +44,15 @@ pub(crate) fn cleaning(
                 command.exit_code,
                 &command.status,
             );
+            if let Verdict::Failed(unreached @ (Failure::NoAnswer | Failure::NotDelivered { .. })) =
+                &said
+                && incident.shared_comment().is_some()
+                && !overdue(&incident, now)
+            {
+                // It may not have reached this host because of another: that is no word about it.
+                let reason = Reason::NotReached { why: unreached.to_string() };
+                return Step::Call(Action::Clean, incident, reason);
+            }
             let found = host_report::preflight(&command.stdout);
             incident.preflight = found.or(incident.preflight);
             cleaned(incident, said, now, policy)
@@ -62,10 +68,25 @@ pub(crate) fn cleaning(
         // The script looks before it acts and takes a lock, so sending it a
         // second time is safe; a reboot would not be.
         Fact::Known(None) if command_id.is_none() && incident.in_stage_for(now) >= EFFECT_SHOWS => {
-            Step::Call(Action::Clean, incident, Reason::NeverAsked)
+            Step::Call(Action::Clean, never_sent(incident), Reason::NeverAsked)
         }
         _ => wait(&incident, now),
     }
+}
+
+/// The incident without the command that nobody has run.
+fn never_sent(mut incident: Incident) -> Incident {
+    if let Some(attempt) = incident.attempts.last_mut() {
+        (attempt.command_id, attempt.shared_comment) = (None, None);
+    }
+    incident
+}
+
+/// Whether the cleanup that is to be sent may be a part of a command for several hosts: not if
+/// such a command was taken and did not reach this one.
+pub(crate) fn may_be_shared(incident: &Incident) -> bool {
+    let refused = incident.attempts.last().is_some_and(|last| last.refused.is_some());
+    incident.stage != Stage::Cleaning || refused || incident.shared_comment().is_none()
 }
 
 /// A cleanup needs an SSM agent that answers, on a platform we know.
