@@ -154,6 +154,23 @@ fn nothing_is_asked_of_coreutils_that_8_22_does_not_know() {
     assert_eq!(synced, 1, "where btrfs commits");
 }
 
+/// What is left behind because it cannot be killed in time has not ended: whoever reads a list
+/// from it must not take that for complete.
+#[test]
+fn what_is_left_behind_is_told_from_what_has_ended() {
+    let calls = [
+        "abandoned_after 1 sleep 20; left=$?",
+        "abandoned_after 20 sh -c 'exit 7'; ended=$?",
+        "cut_off \"$left\" || left=complete",
+        "printf '%s %s\\n' \"$left\" \"$ended\" >&3",
+        "trap - EXIT",
+    ];
+    let script = format!("{}\n{}", source("remedy-aws/ssm/base.sh"), calls.join("\n"));
+    let output = bash(&script, &[], &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "137 7\n", "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing is said beside the line");
+}
+
 /// Each of these ends at the gate, before anything of this machine is touched.
 #[test]
 fn a_bad_parameter_ends_every_script_with_a_result() {

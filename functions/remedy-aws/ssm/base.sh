@@ -53,7 +53,8 @@ abandoned_after() { # SECONDS COMMAND...
     "$@"
     printf '%s\n' "$?" >&"$status"
   )
-  IFS= read -r -t 1 -u "$status" code
+  # A read that times out leaves nothing in it, which would be no code.
+  IFS= read -r -t 1 -u "$status" code || code=137
   exec {status}<&-
   return "$code"
 }
