@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use remedy::model::ids::InstanceId;
 use remedy::model::pause::Scope;
 use remedy::trigger::{Trigger, read};
 use serde_json::{Value, json};
@@ -52,13 +53,13 @@ fn named(trigger: &Trigger) -> Vec<&str> {
     match trigger {
         Trigger::LookAt(instance)
         | Trigger::Incidents(Some(instance))
-        | Trigger::Recorded(_, Some(instance)) => vec![instance.as_str()],
+        | Trigger::Recorded(_, Some(instance))
+        | Trigger::Lift(Scope::Instance(instance)) => vec![instance.as_str()],
         Trigger::Hints(hints) => {
-            hints.iter().flat_map(|hint| &hint.instance).map(|id| id.as_str()).collect()
+            hints.iter().flat_map(|hint| &hint.instance).map(InstanceId::as_str).collect()
         }
         Trigger::Answer(said) => vec![said.instance.as_str(), said.incident.as_str()],
         Trigger::Explain(asked) => vec![asked.instance.as_str()],
-        Trigger::Lift(Scope::Instance(instance)) => vec![instance.as_str()],
         Trigger::Pause(pause) => match &pause.scope {
             Scope::Instance(instance) => vec![instance.as_str()],
             _ => Vec::new(),
