@@ -19,7 +19,7 @@ RELEASED ?= $(lastword $(sort $(wildcard $(DIST)/remedy-*/)))
 
 # What builds, one after the other. Then what waits more than it works, side by
 # side; each part's lines come at its end.
-test: lint supply thinking mutants storm
+test: lint supply thinking storm
 	@echo "make: wire, aws, template and scripts, side by side; a few minutes"
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target BUILT=yes wire aws template scripts
 
@@ -38,7 +38,8 @@ thinking:
 	cargo test --locked
 
 # Small mistakes in the lines that have changed since the main branch, and whether a test finds
-# each. At most so many, and for some minutes; nothing where nothing that thinks has changed.
+# each. At most so many, and for some minutes; nothing where nothing that thinks has changed. Not
+# part of `make test`, which has no minutes left for it (docs/decisions/0039).
 mutants:
 	tests/mutants/run --changed --deep --at-most 40 --seconds 150
 

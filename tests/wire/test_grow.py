@@ -108,7 +108,7 @@ def test_a_volume_whose_owner_wants_that_has_one_snapshot_before_it_grows(region
     assert call.name == SNAPSHOT and stack.stage(instance) == "snapshotting", answer.story()
     asked_for = sent(call)
     assert set(asked_for) == {"Action", "Version", "VolumeId", "Description"}
-    (incident,) = {row["id"] for row in stack.incidents() if row["pk"] == f"instance#{instance}"}
+    incident = stack.incident(instance)["id"]
     assert asked_for["Description"] == f"Remedy {incident}: {grows} before it grows to 139 GiB"
     assert stack.row(f"volume#{grows}", "growths")["n"] == 1, "counted with the first intent"
 
