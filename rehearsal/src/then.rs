@@ -26,7 +26,7 @@ use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History as OfLedger, Instance, Look,
     Membership, Modification, Snapshot, StatusChecks, Volume, Zone,
 };
-use remedy::ports::look_at_many::{During, Listed, LookAtMany, Sent, Span};
+use remedy::ports::look_at_many::{Commands, Listed, LookAtMany, Sent, Span};
 use remedy::ports::tell::{Notification, Tell, Told};
 use remedy::ports::touch::{CallError, CleanupOrder, DiskOrder, Touch};
 use serde_json::Value;
@@ -643,10 +643,17 @@ impl LookAtMany for World<'_> {
         each!(ids, |id| self.history(id))
     }
 
-    async fn commands(&self, sent: During, _page: Option<String>) -> Result<Listed, CallFailed> {
+    async fn commands(
+        &self,
+        which: &Commands,
+        _page: Option<String>,
+    ) -> Result<Listed, CallFailed> {
         let now = self.now();
-        let then = |command: &CommandThen| (sent.since..sent.until).contains(&command.sent_at);
-        let told = self.shown().into_iter().filter(then).map(|command| {
+        let listed = |command: &CommandThen| match which {
+            Commands::During(sent) => (sent.since..sent.until).contains(&command.sent_at),
+            Commands::One(id) => command.id == *id,
+        };
+        let told = self.shown().into_iter().filter(listed).map(|command| {
             let described = described(&command, now);
             (Sent { command: command.id, instance: command.instance }, described)
         });

@@ -9,7 +9,7 @@ use remedy::follow_up;
 use remedy::model::alarm::Symptom::{DiskFull, MemoryPressure};
 use remedy::model::incident::{Incident, Rung, Stage};
 use world::calls::Verb;
-use world::drive::{FollowUp, finish_in};
+use world::drive::{FollowUp, Intake, finish_in};
 use world::host::Trouble;
 use world::quota::Quotas;
 use world::storm::{Came as Raged, Storm, TABLE};
@@ -145,6 +145,45 @@ fn what_a_beat_has_no_time_for_stays_due_and_is_told_of() {
     let others = beat(1);
     assert_eq!((others.looked_at, others.lag_seconds), (100, Some(0)));
     assert!(storm.incidents().iter().all(|incident| incident.stage == Stage::Watching));
+}
+
+/// In an account that sends thousands of commands in one moment their list has no end: ours are
+/// asked about all the same, each by itself or each one for all the hosts that share it.
+#[test]
+fn the_many_commands_of_others_hide_none_of_ours() {
+    let storm = Storm::of(30, Trouble::slight(DiskFull, 96.4));
+    minute(&storm);
+    storm.region.others_send(4_000);
+    storm.region.pass(MINUTE);
+    storm.region.grant(Quotas::default());
+    FollowUp::default().run(&storm.region).unwrap();
+    let stages: Vec<Stage> = storm.incidents().iter().map(|it| it.stage).collect();
+    assert_eq!(stages, [Stage::Watching; 30]);
+}
+
+/// One list for each command that several hosts share, whatever else was sent in its time.
+#[test]
+fn a_shared_command_is_listed_by_itself() {
+    let storm = Storm::of(120, Trouble::slight(DiskFull, 96.4));
+    storm.region.pass(MINUTE);
+    let messages: Vec<(String, String)> = storm
+        .region
+        .transitions()
+        .into_iter()
+        .enumerate()
+        .map(|(n, event)| (format!("m{n}"), event))
+        .collect();
+    for batch in messages.chunks(100) {
+        let taken = Intake::default().run(&storm.region, batch).unwrap();
+        assert_eq!(taken.answer.reports.len(), batch.len(), "{:?}", taken.again);
+    }
+    storm.region.others_send(4_000);
+    storm.region.pass(MINUTE);
+    let listed = || storm.region.counted().get(&Verb::CommandOf).copied().unwrap_or_default();
+    let before = listed();
+    FollowUp::default().run(&storm.region).unwrap();
+    assert!(storm.incidents().iter().all(|it| it.stage == Stage::Watching));
+    assert_eq!(listed() - before, 3, "50, 50 and 20 hosts");
 }
 
 /// A command that AWS accepts and then cancels, because too many have not ended, was no try.

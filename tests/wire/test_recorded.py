@@ -213,6 +213,18 @@ def test_a_volume_is_read_as_it_was_described(region, stack):
     assert grow.sent(call)["Size"] == "64", "not more than double"
 
 
+def test_a_snapshot_is_known_by_what_it_says_of_itself(region, stack):
+    instance, grows, follow_up, _ = grow.asked(stack, region, snapshot="yes")
+    grow.hears(stack, region, instance, follow_up, "grow-fit")
+    described = last_call(region, "CreateSnapshot")
+    given = {"volume": grows, "comment": grow.sent(described)["Description"]}
+    with replayed(region, stack, "ec2.DescribeSnapshots.two", instance, **given) as fault:
+        answer = grow.hears(stack, region, instance, follow_up, "grow-extended")
+    assert fault.hits and [call.name for call in answer.actions] == [grow.GROW], answer.story()
+    growth = stack.incident(instance)["attempts"][-1]["growth"]
+    assert growth["snapshot"]["id"] == "snap-a55e3c59"
+
+
 def test_a_volume_that_is_optimizing_is_not_grown(region, stack):
     instance, grows, follow_up, _ = grow.asked(stack, region)
     name = "ec2.DescribeVolumesModifications.optimizing"

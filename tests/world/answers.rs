@@ -4,7 +4,7 @@ use remedy::model::ids::{CommandId, GroupName, InstanceId};
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Group, History, Instance, Membership, StatusChecks,
 };
-use remedy::ports::look_at_many::{During, Sent};
+use remedy::ports::look_at_many::{Commands, Sent};
 
 use crate::otherwise::Otherwise;
 use crate::region::State;
@@ -62,12 +62,23 @@ impl State {
         found.map(crate::command::Command::described)
     }
 
-    /// What was sent then and is told of, the newest first.
-    pub(crate) fn commands_sent(&mut self, sent: During) -> Vec<(Sent, Command)> {
+    /// Which of these are told of, the newest first: so many of them, from one on.
+    pub(crate) fn commands_listed(
+        &mut self,
+        which: &Commands,
+        (from, most): (usize, usize),
+    ) -> Vec<(Sent, Command)> {
         let newest_first = self.commands.iter().rev();
-        let late = newest_first.take_while(|command| command.sent_at >= sent.since);
-        let shown = late.filter(|command| {
-            command.sent_at < sent.until
+        let is_late = |command: &&crate::command::Command| match which {
+            Commands::During(sent) => command.sent_at >= sent.since,
+            Commands::One(_) => true,
+        };
+        let shown = newest_first.take_while(is_late).filter(|command| {
+            let is_meant = match which {
+                Commands::During(sent) => command.sent_at < sent.until,
+                Commands::One(id) => command.id == *id,
+            };
+            is_meant
                 && command.is_shown(self.now)
                 && !self.untold.contains(command.order.instance.as_str())
         });
@@ -75,7 +86,8 @@ impl State {
             command: command.id.clone(),
             instance: command.order.instance.clone(),
         };
-        shown.map(|command| (named(command), command.described())).collect()
+        let page = shown.skip(from).take(most);
+        page.map(|command| (named(command), command.described())).collect()
     }
 
     pub(crate) fn alarm(&mut self, name: &String) -> Option<AlarmSettings> {

@@ -30,7 +30,7 @@ const CLEANUP_TAKES: SignedDuration = SignedDuration::from_secs(45);
 /// statuses"; question command-lifetime). Both are what the functions send.
 const UNHEARD_AFTER: SignedDuration = SignedDuration::from_secs(60 + 180);
 
-/// The same of a command that is for many.
+/// The same of a command that is for many (SSM API reference, `SendCommand`, `TimeoutSeconds`).
 const UNHEARD_AFTER_BY_MANY: SignedDuration = SignedDuration::from_secs(120 + 180);
 
 /// From a launch until the new instance is in service (ours: AWS names no time).
@@ -87,7 +87,8 @@ impl State {
         self.send_within(order, mode, UNHEARD_AFTER)
     }
 
-    /// The same, of a command that is waited for so long if no agent answers for it.
+    /// The same, of a command that is waited for so long if no agent answers for it (SSM API
+    /// reference, `SendCommand`, `TimeoutSeconds`).
     fn send_within(
         &mut self,
         order: &CleanupOrder,
@@ -123,8 +124,24 @@ impl State {
         Ok(id)
     }
 
-    /// Has the agents of several hosts carry out one command, or refuses it for all of them: of
-    /// which it is that cannot be sent it AWS says nothing that we rely on.
+    /// Somebody else sends so many commands like the last one, to instances that are none of ours
+    /// (ours: how a play is set up).
+    pub(crate) fn others_send(&mut self, count: usize) {
+        let Some(last) = self.commands.last().cloned() else { return };
+        let theirs = (0..count).filter_map(|number| {
+            let id = CommandId::new(format!("00000000-0000-4000-b000-{number:012x}")).ok()?;
+            let instance = InstanceId::new(format!("i-1{number:016x}")).ok()?;
+            let order = CleanupOrder { instance, ..last.order.clone() };
+            let ending = Some(Ending::silent("Success", 0));
+            Some(Command { id, order, ending, sent_at: self.now, ..last.clone() })
+        });
+        let theirs: Vec<Command> = theirs.collect();
+        self.commands.extend(theirs);
+    }
+
+    /// Has the agents of several hosts carry out one command, or refuses it for all of them (SSM
+    /// API reference, `SendCommand`, `InvalidInstanceId`): of which it is that cannot be sent it
+    /// AWS says nothing that we rely on.
     pub(crate) fn send_to_many(
         &mut self,
         orders: &[CleanupOrder],

@@ -7,7 +7,7 @@ use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Membership, StatusChecks,
 };
 use remedy::ports::look_at_many::{
-    AGENTS_MAX, ALARMS_MAX, During, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, Listed as Page,
+    AGENTS_MAX, ALARMS_MAX, Commands, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, Listed as Page,
     LookAtMany, MEMBERSHIPS_MAX, SERIES_MAX, SESSIONS_MAX, STATUSES_MAX, Sent, Span,
 };
 
@@ -137,13 +137,13 @@ impl LookAtMany for Region {
         self.look_at_many_drawing(at_most, ids, draws, name, State::history).await
     }
 
-    async fn commands(&self, sent: During, page: Option<String>) -> Result<Page, CallFailed> {
+    async fn commands(&self, which: &Commands, page: Option<String>) -> Result<Page, CallFailed> {
         let from = page.and_then(|page| page.parse().ok()).unwrap_or(0);
         let listed = self.look(Verb::CommandOf, "all", |state| {
-            let mut shown = state.commands_sent(sent);
-            let rest = shown.split_off(from.min(shown.len()));
-            let more = rest.len() > COMMANDS_ON_A_PAGE;
-            Listed(rest.into_iter().take(COMMANDS_ON_A_PAGE).collect(), more)
+            let mut page = state.commands_listed(which, (from, COMMANDS_ON_A_PAGE + 1));
+            let more = page.len() > COMMANDS_ON_A_PAGE;
+            page.truncate(COMMANDS_ON_A_PAGE);
+            Listed(page, more)
         });
         let Listed(commands, more) = listed.await?;
         Ok(Page { commands, next: more.then(|| (from + COMMANDS_ON_A_PAGE).to_string()) })

@@ -487,6 +487,11 @@ impl Region {
         self.state.borrow().counted.clone()
     }
 
+    /// Somebody else in the account sends so many commands.
+    pub fn others_send(&self, count: usize) {
+        self.state.borrow_mut().others_send(count);
+    }
+
     /// How many calls so far tried to change an instance or a group.
     pub fn touches(&self) -> usize {
         let state = self.state.borrow();

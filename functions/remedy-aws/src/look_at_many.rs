@@ -16,7 +16,7 @@ use remedy::observe::host_report::MARKER;
 use remedy::ports::look::{
     Agent, AlarmSettings, Command, Datapoint, Group, History, Instance, Membership, StatusChecks,
 };
-use remedy::ports::look_at_many::{During, Listed, LookAtMany, Sent, Span};
+use remedy::ports::look_at_many::{Commands, Listed, LookAtMany, Sent, Span};
 
 use crate::clients::Aws;
 use crate::failure::{call_failed, incomplete};
@@ -134,23 +134,21 @@ impl LookAtMany for Aws {
         self.histories_of(ids).await
     }
 
-    async fn commands(&self, sent: During, page: Option<String>) -> Result<Listed, CallFailed> {
+    async fn commands(&self, which: &Commands, page: Option<String>) -> Result<Listed, CallFailed> {
         const CALL: &str = "ssm:ListCommandInvocations";
         let filter = |key, at| {
             let filter = ssm::CommandFilter::builder().key(key).value(whole_second(at)).build();
             filter.map_err(|error| CallFailed { call: CALL, why: error.to_string() })
         };
-        let answer = self
-            .ssm
-            .list_command_invocations()
-            .filters(filter(ssm::CommandFilterKey::InvokedAfter, sent.since)?)
-            .filters(filter(ssm::CommandFilterKey::InvokedBefore, sent.until)?)
-            .details(true)
-            .max_results(50)
-            .set_next_token(page)
-            .send()
-            .await
-            .map_err(|error| call_failed(CALL, &error))?;
+        let call = self.ssm.list_command_invocations().details(true).max_results(50);
+        let call = match which {
+            Commands::During(sent) => call
+                .filters(filter(ssm::CommandFilterKey::InvokedAfter, sent.since)?)
+                .filters(filter(ssm::CommandFilterKey::InvokedBefore, sent.until)?),
+            Commands::One(command) => call.command_id(command.as_str()),
+        };
+        let answer =
+            call.set_next_token(page).send().await.map_err(|error| call_failed(CALL, &error))?;
         Ok(Listed {
             commands: answer.command_invocations().iter().filter_map(how_sent).collect(),
             next: answer.next_token.filter(|token| !token.is_empty()),

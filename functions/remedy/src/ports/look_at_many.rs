@@ -58,6 +58,15 @@ pub struct During {
     pub until: Timestamp,
 }
 
+/// Commands that are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Commands {
+    /// All that were sent then, whoever sent them.
+    During(During),
+    /// One, on each instance that it was sent to.
+    One(CommandId),
+}
+
 /// One page of a list of commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
@@ -95,9 +104,8 @@ pub trait LookAtMany: Look + Clock {
     async fn groups(&self, names: &[GroupName]) -> Vec<Result<Option<Group>, CallFailed>>;
     /// `dynamodb:BatchGetItem`, at most [`HISTORIES_MAX`].
     async fn histories(&self, ids: &[InstanceId]) -> Vec<Result<History, CallFailed>>;
-    /// `ssm:ListCommandInvocations`: one page of the commands that were sent then, whoever sent
-    /// them.
-    async fn commands(&self, sent: During, page: Option<String>) -> Result<Listed, CallFailed>;
+    /// `ssm:ListCommandInvocations`: one page of these commands.
+    async fn commands(&self, which: &Commands, page: Option<String>) -> Result<Listed, CallFailed>;
     /// `ssm:DescribeSessions`, at most [`SESSIONS_MAX`]: one list for all of them.
     async fn sessions_of(&self, ids: &[InstanceId]) -> Vec<Result<usize, CallFailed>>;
     /// `cloudwatch:GetMetricData`, at most [`SERIES_MAX`] spans of [exact](Series::exact)

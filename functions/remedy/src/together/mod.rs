@@ -8,8 +8,9 @@ pub(crate) mod desk;
 pub(crate) mod pace;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{pending, poll_fn};
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -40,7 +41,7 @@ use crate::ports::look::{
     Modification, Snapshot, StatusChecks, Volume, Zone,
 };
 use crate::ports::look_at_many::{
-    AGENTS_MAX, ALARMS_MAX, During, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, LookAtMany,
+    AGENTS_MAX, ALARMS_MAX, Commands, During, GROUPS_MAX, HISTORIES_MAX, INSTANCES_MAX, LookAtMany,
     MEMBERSHIPS_MAX, SERIES_MAX, SESSIONS_MAX, STATUSES_MAX, Sent, Span,
 };
 use crate::ports::tell::{Notification, Tell, Told};
@@ -62,6 +63,10 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(2);
 
 /// From the intent until the command was sent.
 const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// Pages of one list: in an account that sends thousands of commands at once it is quicker to
+/// ask about each of ours.
+const PAGES_MAX: usize = 20;
 
 /// Questions that share one list have no bound.
 const ALL: usize = usize::MAX;
@@ -114,6 +119,8 @@ struct List {
     commands: BTreeMap<Sent, Command>,
     /// What was listed to its end.
     read: Option<During>,
+    /// Which ones were listed by themselves.
+    whole: BTreeSet<CommandId>,
     /// When those were sent who are asked about.
     sent: Option<During>,
 }
@@ -237,6 +244,16 @@ impl<W: Clock> Together<'_, W> {
         if time.is_positive() {
             self.world.wait(time).await;
         }
+    }
+
+    /// Waits for the time of one more call, if that comes within this part.
+    async fn comes(&self, api: Api) -> bool {
+        let now = self.world.time();
+        let at = self.pace.slot(api, now, self.until.get());
+        if let Some(at) = at {
+            self.waits(at.duration_since(now)).await;
+        }
+        at.is_some()
     }
 
     /// Waits for the time of a call that one incident makes. If it does not come, the incident
@@ -539,16 +556,6 @@ impl<W: LookAtMany + Touch> Together<'_, W> {
         }
         answers
     }
-
-    /// Waits for the time of one more call, if that comes within this part.
-    async fn comes(&self, api: Api) -> bool {
-        let now = self.world.time();
-        let at = self.pace.slot(api, now, self.until.get());
-        if let Some(at) = at {
-            self.waits(at.duration_since(now)).await;
-        }
-        at.is_some()
-    }
 }
 
 /// What was not sent is asked for again, as what AWS turns away is.
@@ -575,7 +582,12 @@ impl<W: LookAtMany> Together<'_, W> {
             | Stage::Expired
             | Stage::Withdrawn => false,
         };
-        let intents = || incidents.iter().filter(asks).map(|incident| incident.stage_since);
+        let asked = || incidents.iter().filter(asks);
+        let shared = shared(asked().filter_map(command_of_last));
+        let is_single = |incident: &&Incident| {
+            command_of_last(incident).is_none_or(|command| !shared.contains(command))
+        };
+        let intents = || asked().filter(is_single).map(|incident| incident.stage_since);
         let during = intents().min().zip(intents().max()).map(|(first, last)| During {
             since: first - CLOCKS_DIFFER,
             until: last + SENT_WITHIN,
@@ -583,20 +595,38 @@ impl<W: LookAtMany> Together<'_, W> {
         self.list.borrow_mut().sent = during;
     }
 
-    /// How these commands go, as far as their list shows that. What it does not show, because
-    /// it was sent at another time or there was no time to read on, is asked about by itself.
+    /// How these commands go, as far as their lists show that: a command that several share has
+    /// one of its own, and the others have one together. What they do not show, because it was
+    /// sent at another time or there was no time to read on, is asked about by itself. The time
+    /// of the first page has come.
     async fn listed(&self, sent: &[Sent]) -> Vec<Result<Option<Command>, CallFailed>> {
-        if let Err(failed) = self.read_list().await {
-            return sent.iter().map(|_| Err(failed.clone())).collect();
+        let shared = shared(sent.iter().map(|sent| &sent.command));
+        let (mut is_paid, mut failed) = (true, BTreeMap::new());
+        for command in &shared {
+            if self.list.borrow().whole.contains(*command) {
+                continue;
+            }
+            match self.read_pages(&Commands::One((*command).clone()), &mut is_paid).await {
+                Ok(true) => drop(self.list.borrow_mut().whole.insert((*command).clone())),
+                Ok(false) => {}
+                Err(why) => drop(failed.insert((*command).clone(), why)),
+            }
         }
+        let is_single = |sent: &Sent| !shared.contains(&sent.command);
+        let singles =
+            if sent.iter().any(is_single) { self.read_list(&mut is_paid).await } else { Ok(()) };
         let list = self.list.borrow();
-        sent.iter().map(|sent| Ok(list.commands.get(sent).cloned())).collect()
+        let answer = |sent: &Sent| match (failed.get(&sent.command), &singles) {
+            (Some(why), _) => Err(why.clone()),
+            (None, Err(why)) if is_single(sent) => Err(why.clone()),
+            (None, _) => Ok(list.commands.get(sent).cloned()),
+        };
+        sent.iter().map(answer).collect()
     }
 
-    /// Reads on in the list of commands, page by page, as far as it was not read for a part
-    /// before: a beat that took long sees later what has ended meanwhile. The first page's time
-    /// has come.
-    async fn read_list(&self) -> Result<(), CallFailed> {
+    /// Reads on in the list of all commands, as far as it was not read for a part before: a beat
+    /// that took long sees later what has ended meanwhile.
+    async fn read_list(&self, is_paid: &mut bool) -> Result<(), CallFailed> {
         let (sent, read) = {
             let list = self.list.borrow();
             (list.sent, list.read)
@@ -608,22 +638,41 @@ impl<W: LookAtMany> Together<'_, W> {
         if during.since >= during.until {
             return Ok(());
         }
+        if self.read_pages(&Commands::During(during), is_paid).await? {
+            let since = read.unwrap_or(during).since;
+            self.list.borrow_mut().read = Some(During { since, ..during });
+        }
+        Ok(())
+    }
+
+    /// Reads a list page by page while the time of the next one comes, or has come for the first
+    /// if it `is_paid`. Gives whether that was all of it.
+    async fn read_pages(&self, which: &Commands, is_paid: &mut bool) -> Result<bool, CallFailed> {
         let mut page = None;
-        loop {
-            let listed = self.world.commands(during, page).await?;
+        for _ in 0..PAGES_MAX {
+            if !mem::take(is_paid) && !self.comes(Api::ListCommandInvocations).await {
+                return Ok(false);
+            }
+            let listed = self.world.commands(which, page).await?;
             self.list.borrow_mut().commands.extend(listed.commands);
             page = listed.next;
             if page.is_none() {
-                let since = read.unwrap_or(during).since;
-                self.list.borrow_mut().read = Some(During { since, ..during });
-                return Ok(());
+                return Ok(true);
             }
-            let now = self.world.time();
-            let api = Api::ListCommandInvocations;
-            let Some(at) = self.pace.slot(api, now, self.until.get()) else { return Ok(()) };
-            self.waits(at.duration_since(now)).await;
         }
+        Ok(false)
     }
+}
+
+/// The command of the last attempt, if it is known.
+fn command_of_last(incident: &Incident) -> Option<&CommandId> {
+    incident.attempts.last().and_then(|attempt| attempt.command_id.as_ref())
+}
+
+/// Those that stand here more than once.
+fn shared<'a>(commands: impl Iterator<Item = &'a CommandId>) -> BTreeSet<&'a CommandId> {
+    let mut seen = BTreeSet::new();
+    commands.filter(|command| !seen.insert(*command)).collect()
 }
 
 impl<W: LookAtMany> Look for Together<'_, W> {
