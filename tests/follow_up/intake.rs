@@ -494,6 +494,7 @@ fn who_was_not_reached_by_a_shared_command_is_asked_alone() {
     assert_eq!((incident.stage, incident.tried()), (Stage::Cleaning, vec![Rung::Cleanup]));
     let again = batch.region.commands().pop().unwrap();
     assert_eq!((&again.order.instance, again.order.comment), (unreached, incident.id.to_string()));
+    assert_eq!(incident.stage_since, again.sent_at, "it has the stage's whole time");
 }
 
 /// What one cause held back is free in the same minutes, and then sent together as well.

@@ -50,8 +50,13 @@ pub(crate) fn cleaning(
                 && !overdue(&incident, now)
             {
                 // It may not have reached this host because of another: that is no word about it.
+                // What is sent now has the stage's whole time, or it would run beyond that.
                 let reason = Reason::NotReached { why: unreached.to_string() };
-                return Step::Call(Action::Clean, incident, reason);
+                return Step::Call(
+                    Action::Clean,
+                    Incident { stage_since: now, ..incident },
+                    reason,
+                );
             }
             let found = host_report::preflight(&command.stdout);
             incident.preflight = found.or(incident.preflight);
